@@ -1,0 +1,38 @@
+"""What ends a command early, and with which exit code."""
+
+from __future__ import annotations
+
+
+class GanError(Exception):
+    """An end that is told in one line, without a traceback.
+
+    Args:
+        message: what was wrong, the value, and what mends it.
+    """
+
+    exit_code = 1
+
+
+class UserError(GanError):
+    """Bad input: config, data, checkpoint or arguments."""
+
+    exit_code = 2
+
+
+class NonFiniteError(GanError):
+    """A loss, gradient norm or parameter became NaN or infinite."""
+
+    exit_code = 70
+
+
+class Interrupted(GanError):
+    """A signal asked the run to stop; its state has been saved.
+
+    Args:
+        message: where the run stands and how to continue it.
+        signal_number: the signal; the exit code is 128 plus it, as shells have it.
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
