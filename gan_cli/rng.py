@@ -1,0 +1,52 @@
+"""Random numbers as a pure function of (seed, names): nothing here has a state that a resume must restore."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+
+def seed_of(seed: int, *names: str | int) -> int:
+    """Return the 63-bit seed of the stream called `names` in the run with this `seed`."""
+    text = repr((seed, *names)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
+
+
+def generator(device: torch.device | str, seed: int, *names: str | int) -> torch.Generator:
+    """Return a generator on `device` at the start of the stream called `names`."""
+    return torch.Generator(device).manual_seed(seed_of(seed, *names))
+
+
+class Draws:
+    """The random numbers of one phase of one step, a stream for each purpose.
+
+    A stream's numbers depend on (seed, stream, step, phase) alone, so a new consumer never shifts another's, and
+    drawing the same stream again within the phase continues it.
+
+    Args:
+        device: where the numbers are drawn and used.
+        seed: the run's seed.
+        step: the generator update being prepared, from 0.
+        phase: the update within the step, from 0.
+    """
+
+    def __init__(self, device: torch.device | str, seed: int, step: int | str, phase: int = 0) -> None:
+        self.device = torch.device(device)
+        self._key = (seed, step, phase)
+        self._streams: dict[str, torch.Generator] = {}
+
+    def _stream(self, name: str) -> torch.Generator:
+        if name not in self._streams:
+            seed, step, phase = self._key
+            self._streams[name] = generator(self.device, seed, name, step, phase)
+        return self._streams[name]
+
+    def normal(self, stream: str, *shape: int) -> Tensor:
+        """Return standard normal numbers."""
+        return torch.randn(shape, generator=self._stream(stream), device=self.device)
+
+    def uniform(self, stream: str, *shape: int) -> Tensor:
+        """Return numbers uniform on [0, 1)."""
+        return torch.rand(shape, generator=self._stream(stream), device=self.device)
