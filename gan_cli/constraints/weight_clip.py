@@ -1,0 +1,52 @@
+"""Weight clipping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from pydantic import PositiveFloat
+from torch import Tensor
+
+from gan_cli.constraints.base import Constraint
+
+
+class WeightClip(Constraint):
+    """Every critic parameter clipped to [-c, c] after each critic update (Arjovsky et al. 2017, Algorithm 1, line 7).
+
+    The authors' code clips before each update instead; the network that scores is then up to one update outside.
+
+    Args:
+        c: the bound.
+    """
+
+    def __init__(self, c: PositiveFloat = 0.01) -> None:
+        self.c = c
+
+    def project(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the clipped parameters; the gradient passes where a parameter is inside."""
+        return {name: p.clamp(-self.c, self.c) for name, p in params.items()}
+
+    def project_(self, params: Sequence[Tensor]) -> None:
+        """Clip in place: two operations for all parameters together."""
+        with torch.no_grad():
+            torch._foreach_clamp_min_(params, -self.c)
+            torch._foreach_clamp_max_(params, self.c)
+
+    def curves(self, params: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return `clip_saturation`, the share of weights at -c or c (the paper's sign of c being too small)."""
+        at_bound = torch.stack([(p.abs() >= self.c).sum() for p in params]).sum()
+        return {"clip_saturation": at_bound / sum(p.numel() for p in params)}
+
+    def advice(self, critic_optimizer: Mapping[str, Any]) -> list[str]:
+        """Warn of momentum on the critic."""
+        beta1 = (critic_optimizer.get("betas") or [0.0])[0]
+        momentum = critic_optimizer.get("momentum") or 0.0
+        if not beta1 and not momentum:
+            return []
+        key = f"betas[0]={beta1}" if beta1 else f"momentum={momentum}"
+        return [
+            f"optimizer.critic.{key} with constraint=weight_clip: the WGAN paper (section 3) found momentum on the "
+            "critic unstable under weight clipping; optimizer=rmsprop is its choice"
+        ]

@@ -1,0 +1,29 @@
+"""The Wasserstein loss."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gan_cli.losses.base import Answer, Loss
+
+
+class Wasserstein(Loss):
+    """Wasserstein GAN (Arjovsky et al. 2017, equations 2 and 3, Algorithm 1).
+
+    The critic f maximises E f(real) - E f(fake), which is K times the earth mover's distance once f is the best
+    K-Lipschitz function; the constraint group decides how f is kept Lipschitz.
+    """
+
+    integral_probability_metric = True
+
+    def critic(self, real: Answer, fake: Answer) -> Tensor:
+        """Return E f(fake) - E f(real)."""
+        return fake.score.mean() - real.score.mean()
+
+    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+        """Return -E f(fake)."""
+        return -fake.score.mean()
+
+    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+        """Return the signed estimate of K times the distance, E f(real) - E f(fake)."""
+        return {"wasserstein_estimate": real.score.mean() - fake.score.mean()}

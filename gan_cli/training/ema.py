@@ -1,0 +1,29 @@
+"""Moving average of a generator's weights."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class MovingAverage:
+    """Exponential moving average of a network's parameters; its buffers are copied.
+
+    Args:
+        network: what is averaged; the average begins as a copy of it.
+        halflife_images: generated images after which a weight's share has halved.
+        batch_size: images an update.
+    """
+
+    def __init__(self, network: nn.Module, halflife_images: float, batch_size: int) -> None:
+        self.network = copy.deepcopy(network).requires_grad_(False).eval()
+        self.decay = 0.5 ** (batch_size / halflife_images)
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Move the average towards the network."""
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - self.decay)
+        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
+            mine.copy_(theirs)

@@ -1,0 +1,78 @@
+"""Everything that training moves, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.training.ema import MovingAverage
+from gan_cli.training.game import Game
+
+_GAME, _OPTIMIZER, _EMA = "game/", "optimizer/", "ema/"
+
+
+class TrainState:
+    """The networks, their optimizers, the moving average, and how far the run has come.
+
+    Args:
+        game: networks and loss.
+        optimizers: `critic` and `generator`.
+        ema: moving average of the generator, or None.
+        total_steps: generator updates after which the run is finished.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        optimizers: Mapping[str, torch.optim.Optimizer],
+        ema: MovingAverage | None,
+        total_steps: int,
+    ) -> None:
+        self.game = game
+        self.optimizers = dict(optimizers)
+        self.ema = ema
+        self.total_steps = total_steps
+        self.step = 0
+        self.real_batches = 0
+        self.params = {player: list(network.parameters()) for player, network in self.networks().items()}
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the players' networks by name."""
+        return {"critic": self.game.critic, "generator": self.game.generator}
+
+    def best_generator(self) -> nn.Module:
+        """Return the generator that samples are drawn from: the moving average where one is kept."""
+        return self.ema.network if self.ema else self.game.generator
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor of the state by a name that tells its place."""
+        tensors = {_GAME + name: t for name, t in self.game.state_dict().items()}
+        if self.ema:
+            tensors |= {_EMA + name: t for name, t in self.ema.network.state_dict().items()}
+        for player, optimizer in self.optimizers.items():
+            for index, slots in optimizer.state_dict()["state"].items():
+                tensors |= {f"{_OPTIMIZER}{player}/{index}/{slot}": torch.as_tensor(v) for slot, v in slots.items()}
+        return tensors
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore what `tensors` returned.
+
+        Raises:
+            RuntimeError: names or shapes of another game.
+        """
+        self.game.load_state_dict(_below(tensors, _GAME))
+        if self.ema:
+            self.ema.network.load_state_dict(_below(tensors, _EMA))
+        for player, optimizer in self.optimizers.items():
+            slots: dict[int, dict[str, Any]] = {}
+            for name, tensor in _below(tensors, f"{_OPTIMIZER}{player}/").items():
+                index, slot = name.split("/")
+                slots.setdefault(int(index), {})[slot] = tensor
+            optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
