@@ -1,0 +1,144 @@
+"""Pictures as arrays: grids of images, scatter plots over the critic's score, curves. Same input, same pixels.
+
+matplotlib is imported where it is used (it takes a second) and without pyplot, which keeps global state.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gan_cli.files import replace_file
+
+MEDIAN_WINDOW = 101  # of the WGAN paper's curves
+_MAGENTA = torch.tensor([255, 0, 255], dtype=torch.uint8)
+
+Score = Callable[[Tensor], Tensor]
+
+
+def image_grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Lay images out row by row on white.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1], C 1 or 3; values beyond are clamped, pixels that are NaN become magenta.
+        columns: None: as near a square as N allows.
+        gap: white pixels between and around the images.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Raises:
+        ValueError: another shape, or no image.
+    """
+    if images.dim() != 4 or images.shape[1] not in (1, 3) or not len(images):
+        raise ValueError(f"images of shape {tuple(images.shape)}; a grid takes (N, 1 or 3, H, W), N at least 1")
+    pixels = images.detach().to("cpu", torch.float32).permute(0, 2, 3, 1)
+    broken = pixels.isnan().any(dim=3)
+    pixels = ((pixels.nan_to_num(nan=0.0).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).repeat(1, 1, 1, 3)[..., :3]
+    pixels[broken] = _MAGENTA
+    count, height, width, _ = pixels.shape
+    columns = min(count, columns or math.ceil(math.sqrt(count)))
+    rows = math.ceil(count / columns)
+    grid = np.full((gap + rows * (height + gap), gap + columns * (width + gap), 3), 255, np.uint8)
+    for i, image in enumerate(pixels.numpy()):
+        top, left = (
+            gap + place * (size + gap) for place, size in zip(divmod(i, columns), (height, width), strict=True)
+        )
+        grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def save_png(path: Path, array: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 as a PNG, the same bytes for the same pixels; the path holds all of it or what it held.
+
+    Raises:
+        OSError: a full disk, for one.
+    """
+    png = io.BytesIO()
+    Image.fromarray(array).save(png, format="PNG")
+    replace_file(path, [png.getvalue()])
+
+
+def points_figure(
+    real: Tensor, fake: Tensor, score: Score | None, limits: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Draw real and fake points over the critic's score: a map of it in two dimensions, a curve in one.
+
+    Args:
+        real: (N, D), D 1 or 2.
+        fake: (M, D).
+        score: (K, D) on the device of `real` -> (K,); called once, without gradients. None: points alone.
+        limits: of every axis of the data. None: what the real points span and a quarter more on each side, so that
+            pictures of one run share their frame; fakes outside are counted in the legend.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Raises:
+        ValueError: points that have neither one nor two dimensions.
+    """
+    dimensions = real.shape[1] if real.dim() == 2 else 0
+    if dimensions not in (1, 2) or fake.dim() != 2 or fake.shape[1] != dimensions:
+        raise ValueError(f"real {tuple(real.shape)}, fake {tuple(fake.shape)}; both must be (N, 1) or both (N, 2)")
+    from gan_cli.analysis import plots
+
+    ranges = [limits or _span(axis) for axis in real.detach().cpu().double().T.numpy()]
+    cells = 120 if dimensions == 2 else 400
+    ticks = [np.linspace(low, high, cells) for low, high in ranges]
+    at = np.stack([axis.ravel() for axis in np.meshgrid(*ticks)], axis=1)
+    scores = None if score is None else _scores(score, at, real).reshape([cells] * dimensions)
+    draw = plots.maps if dimensions == 2 else plots.histograms
+    return draw(*(points.detach().cpu().double().numpy() for points in (real, fake)), ticks, scores)
+
+
+def curve_figure(rows: Sequence[Mapping[str, float]], tags: Sequence[str]) -> np.ndarray:
+    """Draw curves of metrics.jsonl over the step: thin as logged, thick through a median filter of 101 rows.
+
+    The filter is that of the WGAN paper's figures; curves of fewer rows are drawn as logged, and so are the first and
+    last 50 rows, where it has no full window. A NaN is a gap.
+
+    Args:
+        rows: of `metrics_log.read_rows`.
+        tags: one curve each.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Raises:
+        ValueError: a tag that no row has.
+    """
+    from gan_cli.analysis import plots
+
+    curves = {}
+    for tag in tags:
+        points = [(row["step"], row[tag]) for row in rows if tag in row]
+        if not points:
+            raise ValueError(f"no row has {tag}")
+        curves[tag] = np.array(points, dtype=np.float64).T
+    return plots.curves({tag: (steps, values, *_median(steps, values)) for tag, (steps, values) in curves.items()})
+
+
+def _median(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if len(values) < MEDIAN_WINDOW:
+        return steps[:0], values[:0]
+    half = MEDIAN_WINDOW // 2
+    return steps[half:-half], np.median(np.lib.stride_tricks.sliding_window_view(values, MEDIAN_WINDOW), axis=1)
+
+
+def _span(values: np.ndarray) -> tuple[float, float]:
+    values = values[np.isfinite(values)]
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+    margin = (high - low) / 4 or 1.0
+    return low - margin, high + margin
+
+
+@torch.no_grad()
+def _scores(score: Score, at: np.ndarray, like: Tensor) -> np.ndarray:
+    return score(torch.from_numpy(at).to(like)).detach().cpu().double().numpy()

@@ -1,0 +1,103 @@
+"""matplotlib's part of `figures`: imported when a figure is drawn, and without pyplot, which keeps global state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+REAL = "#111111"
+FAKE = "#e8590c"
+SCORE = "#1864ab"
+
+
+def maps(real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None) -> np.ndarray:
+    """Scatter real (N, 2) and fake (M, 2) over filled contours of scores (len(ticks[1]), len(ticks[0]))."""
+    figure = Figure(figsize=(7.4, 6.4), dpi=100, layout="compressed")
+    axes = figure.add_subplot()
+    if scores is not None and np.isfinite(scores).any():
+        levels = _levels(scores)
+        darkest = levels[-1] + 0.8 * (levels[-1] - levels[0])  # keep the map pale: the points are the subject
+        filled = axes.contourf(
+            *ticks, np.ma.masked_invalid(scores), levels=levels, cmap="Blues", vmin=levels[0], vmax=darkest
+        )
+        figure.colorbar(filled, ax=axes, label="critic's score", ticks=MaxNLocator(8))
+    size = 14 if len(fake) <= 1000 else 6
+    axes.scatter(*real.T, s=size, c=REAL, alpha=0.6, linewidths=0)
+    axes.scatter(*fake.T, s=size, c=FAKE, alpha=0.6, linewidths=0)
+    axes.set(xlim=(ticks[0][0], ticks[0][-1]), ylim=(ticks[1][0], ticks[1][-1]), xlabel="$x_1$", ylabel="$x_2$")
+    axes.set_aspect("equal")
+    _legend(axes, real, fake, ticks, scores)
+    return _render(figure)
+
+
+def histograms(
+    real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
+) -> np.ndarray:
+    """Histogram real (N, 1) and fake (M, 1) as densities; scores (len(ticks[0]),) on an axis of their own."""
+    figure = Figure(figsize=(7.2, 4.5), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    low, high = ticks[0][0], ticks[0][-1]
+    bins = np.linspace(low, high, 81)
+    for points, colour in ((real, REAL), (fake, FAKE)):
+        weights = np.full(len(points), 1 / (len(points) * (bins[1] - bins[0])))
+        axes.hist(points[:, 0], bins=bins, weights=weights, color=colour, alpha=0.55)
+    axes.set(xlim=(low, high), xlabel="$x$", ylabel="density")
+    if scores is not None:
+        score_axes = axes.twinx()
+        score_axes.plot(ticks[0], np.ma.masked_invalid(scores), color=SCORE, linewidth=2)
+        score_axes.set_ylabel("critic's score", color=SCORE)
+        score_axes.tick_params(axis="y", colors=SCORE)
+    _legend(axes, real, fake, ticks, scores)
+    return _render(figure)
+
+
+def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Plot tag -> (steps, values, steps of the filtered values, filtered values); no filtered values: values alone."""
+    figure = Figure(figsize=(8.0, 4.5), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    for i, (tag, (steps, values, filtered_steps, filtered)) in enumerate(series.items()):
+        colour = f"C{i}"
+        if len(filtered):
+            axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.4)
+            axes.plot(filtered_steps, filtered, color=colour, linewidth=2.2, label=f"{tag}, median of 101")
+        else:
+            axes.plot(steps, values, color=colour, linewidth=1.2, label=tag)
+    axes.set(xlabel="step")
+    axes.margins(x=0.01)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return _render(figure)
+
+
+def _legend(
+    axes: Axes, real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
+) -> None:
+    inside = np.logical_and.reduce([(axis[0] <= x) & (x <= axis[-1]) for axis, x in zip(ticks, fake.T, strict=True)])
+    outside = len(fake) - int(inside.sum())
+    handles = [
+        axes.scatter([], [], s=40, c=REAL, label=f"real ({len(real)})"),
+        axes.scatter([], [], s=40, c=FAKE, label=f"fake ({len(fake)}" + (f", {outside} outside)" if outside else ")")),
+    ]
+    broken = 0 if scores is None else int((~np.isfinite(scores)).sum())
+    title = f"score not finite at {broken} of {scores.size} points" if broken else None
+    axes.legend(handles=handles, title=title, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+
+
+def _levels(scores: np.ndarray) -> np.ndarray:
+    finite = scores[np.isfinite(scores)]
+    low, high = finite.min(), finite.max()
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):  # a constant score still needs two levels
+        margin = max(abs(low), 1.0) * 1e-3
+        low, high = low - margin, high + margin
+    return np.linspace(low, high, 21)
+
+
+def _render(figure: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,83 @@
+"""Files that stay whole whatever happens to the process or the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class AppendFile:
+    """A file that grows by whole pieces and reaches the kernel with each: a killed process loses nothing it appended.
+
+    Args:
+        path: created where it does not exist.
+        new: refuse a file that exists.
+
+    Raises:
+        FileExistsError: `new` and the file exists.
+    """
+
+    def __init__(self, path: Path, new: bool = False) -> None:
+        exclusive = os.O_EXCL if new else 0
+        self.path = path
+        self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | exclusive, 0o666)
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece, or nothing: after an error the file is as it was, and the call may be tried again.
+
+        Raises:
+            OSError: a full disk, for one.
+        """
+        descriptor = self._open()
+        size = os.fstat(descriptor).st_size
+        rest = memoryview(piece)
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except BaseException:
+            os.ftruncate(descriptor, size)
+            raise
+
+    def sync(self) -> None:
+        """Return once everything appended is on the disk."""
+        os.fsync(self._open())
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            raise ValueError(f"{self.path} is closed")
+        return self._descriptor
+
+
+def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file so that at any instant the path holds the old content or all of the new.
+
+    Raises:
+        OSError: the disk is full or read-only; the old content is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Return once the names in a directory are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

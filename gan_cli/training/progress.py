@@ -1,0 +1,128 @@
+"""Where a run stands, on stderr: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from tqdm import tqdm
+
+FIRST_PAUSE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 600.0
+PAUSE_GROWTH = 1.3
+FALLBACK = "critic/loss"
+
+
+class Progress:
+    """Step, steps per second, time left and one curve's current value.
+
+    Speeds leave out the first step of the session: it pays for compilation and the allocator.
+
+    Args:
+        total_steps: where the run ends.
+        start_step: where this session begins.
+        headline: the tag to show; `critic/loss` where a row has no such tag.
+        stream: a terminal gets a bar, anything else lines: the first step, the last, and between them one every
+            10 seconds at first and ever fewer later.
+    """
+
+    def __init__(self, total_steps: int, start_step: int, headline: str, stream: TextIO | None = None) -> None:
+        self._headline = headline
+        self._stream = sys.stderr if stream is None else stream
+        view = _Bar if self._stream.isatty() else _Lines
+        self._view = view(total_steps, start_step, self._stream)
+
+    def update(self, step: int) -> None:
+        """Tell that a step is done; cheap enough for every step."""
+        self._view.update(step)
+
+    def show(self, row: Mapping[str, float]) -> None:
+        """Take the headline's value from a row of metrics; a row with neither tag changes nothing."""
+        for tag in (self._headline, FALLBACK):
+            if tag in row:
+                self._view.value = f"{tag} {row[tag]:.4g}"
+                return
+
+    def note(self, text: str) -> None:
+        """Print a line of its own, above the bar."""
+        tqdm.write(text, file=self._stream)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the last state on the screen; a second call does nothing."""
+        self._view.close()
+
+
+class _Bar:
+    def __init__(self, total_steps: int, start_step: int, stream: TextIO) -> None:
+        self.value = ""
+        self._total_steps = total_steps
+        self._stream = stream
+        self._bar = self._draw(start_step)
+        self._started = False
+
+    def update(self, step: int) -> None:
+        if not self._started:
+            self._started = True
+            self._bar.leave = False
+            self._bar.close()
+            self._bar = self._draw(step)
+            return
+        self._bar.set_postfix_str(self.value, refresh=False)
+        self._bar.update(step - self._bar.n)
+
+    def close(self) -> None:
+        self._bar.set_postfix_str(self.value, refresh=not self._bar.disable)
+        self._bar.close()
+
+    def _draw(self, step: int) -> tqdm:
+        return tqdm(total=self._total_steps, initial=step, file=self._stream, unit=" steps", dynamic_ncols=True)
+
+
+class _Lines:
+    def __init__(self, total_steps: int, start_step: int, stream: TextIO) -> None:
+        self.value = ""
+        self._total_steps = total_steps
+        self._stream = stream
+        self._step = self._printed = start_step
+        self._first: tuple[int, float] | None = None
+        self._pause = FIRST_PAUSE_SECONDS
+        self._next = 0.0
+
+    def update(self, step: int) -> None:
+        self._step = step
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (step, now)
+            self._next = now + self._pause
+        elif step >= self._total_steps:
+            pass
+        elif now >= self._next:
+            self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
+            self._next = now + self._pause
+        else:
+            return
+        self._print(now)
+
+    def close(self) -> None:
+        if self._step != self._printed:
+            self._print(time.monotonic())
+
+    def _print(self, now: float) -> None:
+        self._printed = self._step
+        parts = [f"step {self._step}/{self._total_steps}", *self._speed(now)]
+        if self.value:
+            parts.append(self.value)
+        print(", ".join(parts), file=self._stream, flush=True)
+
+    def _speed(self, now: float) -> list[str]:
+        if self._first is None:
+            return []
+        first_step, first_time = self._first
+        if self._step == first_step or now <= first_time:
+            return []
+        rate = (self._step - first_step) / (now - first_time)
+        left = (self._total_steps - self._step) / rate
+        return [f"{rate:.3g} steps/s", f"{tqdm.format_interval(left)} left"]
