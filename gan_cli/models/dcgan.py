@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
@@ -12,7 +14,9 @@ MAX_DOUBLINGS = 3  # channels grow from width to 8 width at the most
 
 def _channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
     if len(sample_shape) != 3:
-        raise ValueError(f"a convolutional network needs images, the data are {sample_shape[0]}-D points; model=toy_mlp")
+        raise ValueError(
+            f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp"
+        )
     return sample_shape[0], sample_shape[1]
 
 
@@ -32,7 +36,7 @@ class _Upsampling(nn.Module):
                 normalisation(norm, after),
                 nn.ReLU(inplace=True),
             )
-            for before, after in zip(filters[:-1], filters[1:], strict=True)
+            for before, after in pairwise(filters)
         )
         self.last = nn.ConvTranspose2d(filters[-1], channels, 4, stride=2, padding=1)
         init_normal_(self)

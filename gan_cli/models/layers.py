@@ -30,7 +30,7 @@ def init_normal_(module: nn.Module) -> None:
 
 
 def image_sizes(size: int) -> list[int]:
-    """Return the side lengths from the smallest feature map (4 to 7, or `size` if smaller) to `size`, about doubling."""
+    """Return the side lengths from the smallest feature map (4 to 7) to `size`, about doubling."""
     sizes = [size]
     while sizes[0] >= 8:
         sizes.insert(0, (sizes[0] + 1) // 2)

@@ -8,7 +8,7 @@ from gan_cli.updates.base import Phase, Updates
 
 
 class Alternating(Updates):
-    """n_critic critic updates, then one generator update (Goodfellow et al. 2014 and Arjovsky et al. 2017, Algorithm 1).
+    """n_critic critic updates, then one of the generator (Goodfellow et al. 2014, Arjovsky et al. 2017, Algorithm 1).
 
     The WGAN paper's loop is printed as t = 0, ..., n_critic; n_critic updates are meant, and are made here.
 

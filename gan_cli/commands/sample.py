@@ -1,0 +1,98 @@
+"""`gan sample`: draw from a trained generator."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli import build, config, hardware
+from gan_cli.analysis import figures
+from gan_cli.errors import UserError
+from gan_cli.files import replace_file
+from gan_cli.rng import Draws
+from gan_cli.training import checkpoint, rundir
+from gan_cli.training.sampling import sample as draw
+from gan_cli.training.state import TrainState
+
+
+def sample(settings: dict[str, Any]) -> None:
+    """Write a grid, single PNGs or one NPZ of samples; prints where.
+
+    Raises:
+        UserError: there is no run, no good checkpoint, or what is asked cannot be drawn from it.
+    """
+    path = Path(settings["run"])
+    state, step = load_generator(path, settings)
+    network = _network(state, settings["weights"])
+    device = next(state.game.parameters()).device
+    draws = Draws(device, settings["seed"], "sample")
+    batches = draw(state.game, network, settings["count"], draws, settings["batch_size"])
+    out = _target(path, settings, step)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _WRITERS[settings["format"]](out, batches, settings["count"])
+    except OSError as error:
+        raise UserError(f"out={out} cannot be written ({error.strerror})") from error
+    print(out)
+
+
+def load_generator(path: Path, settings: dict[str, Any]) -> tuple[TrainState, int]:
+    """Rebuild a run's networks from its directory alone; returns them and the checkpoint's step."""
+    saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
+    saved["runtime"] |= {"device": settings["device"], "precision": "fp32"}
+    plan = build.check(saved)
+    hardware.apply(plan.settings["runtime"])
+    step = None if settings["checkpoint"] == "latest" else settings["checkpoint"]
+    found = checkpoint.load(path / rundir.CHECKPOINTS, lambda text: print(text, file=sys.stderr), step)
+    try:
+        state = build.state(plan.settings, tuple(found.meta["sample_shape"]), plan.device)
+        state.load(found.tensors)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{found.path} does not fit the config beside it: {str(error).splitlines()[0]}") from error
+    return state, found.meta["step"]
+
+
+def _network(state: TrainState, weights: str) -> torch.nn.Module:
+    if weights == "ema" and not state.ema:
+        raise UserError("weights=ema: this run kept no moving average (train.ema_halflife_images); weights=raw")
+    return state.game.generator if weights == "raw" else state.best_generator()
+
+
+def _target(run: Path, settings: dict[str, Any], step: int) -> Path:
+    if settings["out"]:
+        return Path(settings["out"])
+    suffix = {"grid": ".png", "png": "", "npz": ".npz"}[settings["format"]]
+    return run / rundir.SAMPLES / f"step_{step:010d}_seed_{settings['seed']}_count_{settings['count']}{suffix}"
+
+
+def _write_grid(out: Path, batches: Iterator[Tensor], count: int) -> None:
+    x = torch.cat(list(batches))
+    picture = figures.image_grid(x) if x.dim() == 4 else figures.points_figure(None, x, None)
+    figures.save_png(out, picture)
+
+
+def _write_pngs(out: Path, batches: Iterator[Tensor], count: int) -> None:
+    out.mkdir(exist_ok=True)
+    for i, image in enumerate(image for batch in batches for image in batch):
+        if image.dim() != 3:
+            raise UserError("format=png: the samples are points, not images; format=npz")
+        figures.save_png(out / f"{i:0{len(str(count - 1))}d}.png", figures.to_uint8(image[None])[0])
+
+
+def _write_npz(out: Path, batches: Iterator[Tensor], count: int) -> None:
+    """One array `samples`: images uint8 (N, H, W, C), or points float32 (N, D)."""
+    import io
+
+    arrays = [figures.to_uint8(x) if x.dim() == 4 else x.cpu().numpy() for x in batches]
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, samples=np.concatenate(arrays))
+    replace_file(out, [buffer.getvalue()])
+
+
+_WRITERS = {"grid": _write_grid, "png": _write_pngs, "npz": _write_npz}

@@ -1,0 +1,40 @@
+"""`gan train`: one run from a config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gan_cli import build
+from gan_cli.training import rundir
+from gan_cli.training.session import Session
+
+_IN_NAME = ("loss", "model", "dataset")
+_NOT_IN_NAME = ("run_dir", "allow_targets", "train.", "log.", "checkpoint.", "runtime")
+
+
+def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str]) -> None:
+    """Train a new run.
+
+    Args:
+        settings: the validated config.
+        overrides: the command line's, for the directory's name.
+        choices: each group's chosen option.
+
+    Raises:
+        GanError: the config cannot be run, or the run stopped early.
+    """
+    plan = build.check(settings)
+    data = plan.dataset.open(settings["train"]["batch_size"], settings["seed"], plan.device)
+    run = rundir.create(settings["run_dir"], _name(overrides, choices))
+    run.write_config({**plan.settings, "run_dir": str(run.path)})
+    Session(plan, run, data, resume=False).train()
+
+
+def _name(overrides: list[str], choices: dict[str, str]) -> str:
+    """Name a run by its loss, model and dataset, and by what else the command line chose of the experiment."""
+    parts = [choices[group] for group in _IN_NAME if choices.get(group)]
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key not in _IN_NAME and not key.startswith(_NOT_IN_NAME):
+            parts.append(f"{key.rpartition('.')[2]}-{value}")
+    return rundir.slug("_".join(parts))[:120]

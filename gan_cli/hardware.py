@@ -1,0 +1,79 @@
+"""The machine at hand: what `auto` means on it."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_cli.errors import UserError
+
+NATIVE_BF16 = {"avx512_bf16", "amx_bf16"}  # flags of x86 processors that compute in bf16 rather than emulate it
+
+
+def resolve(runtime: dict[str, Any]) -> dict[str, Any]:
+    """Return the runtime settings with every `auto` replaced, by rule and never by timing.
+
+    Raises:
+        UserError: CUDA or a precision that this machine does not have.
+    """
+    device = runtime["device"]
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    _require(device)
+    cuda = device.startswith("cuda")
+    precision = runtime["precision"]
+    if precision == "auto":
+        precision = "bf16" if (_cuda_has_bf16(device) if cuda else cpu_has_bf16()) else "fp32"
+    if precision == "tf32" and not cuda:
+        raise UserError(
+            "runtime.precision=tf32: a mode of NVIDIA GPUs, this run is on the CPU: runtime.precision=fp32"
+        )
+    threads = available_threads() if runtime["threads"] == "auto" else runtime["threads"]
+    engine = "eager" if runtime["engine"] == "auto" else runtime["engine"]
+    return {"device": device, "precision": precision, "engine": engine, "threads": threads}
+
+
+def apply(runtime: dict[str, Any]) -> None:
+    """Set torch's threads and matrix precision as resolved settings say."""
+    torch.set_num_threads(runtime["threads"])
+    tf32 = runtime["precision"] == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+
+
+def available_threads() -> int:
+    """Return the physical cores that this process may use: torch's count, the affinity and the cgroup's quota."""
+    counts = [torch.get_num_threads(), os.cpu_count() or 1]
+    if hasattr(os, "sched_getaffinity"):
+        counts.append(len(os.sched_getaffinity(0)))
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, period = quota.read_text().split()
+        if limit != "max":
+            counts.append(math.ceil(int(limit) / int(period)))
+    return max(1, min(counts))
+
+
+def cpu_has_bf16() -> bool:
+    """Return whether the processor computes in bf16 natively."""
+    info = Path("/proc/cpuinfo")
+    return platform.machine() == "x86_64" and info.is_file() and bool(NATIVE_BF16 & set(info.read_text().split()))
+
+
+def _cuda_has_bf16(device: str) -> bool:
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _require(device: str) -> None:
+    if not device.startswith("cuda"):
+        return
+    if not torch.cuda.is_available():
+        raise UserError(f"runtime.device={device}: no CUDA GPU is usable here; runtime.device=cpu (or auto)")
+    index = torch.device(device).index or 0
+    if index >= torch.cuda.device_count():
+        raise UserError(f"runtime.device={device}: this machine has {torch.cuda.device_count()} GPU(s), counted from 0")

@@ -1,0 +1,212 @@
+"""What watches a run: finite numbers, curves, pictures, checkpoints, signals."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType, TracebackType
+
+import numpy as np
+import torch
+
+from gan_cli.errors import Interrupted, NonFiniteError
+from gan_cli.training.averages import Averages
+from gan_cli.training.metrics_log import MetricsLog
+from gan_cli.training.phases import Logs
+from gan_cli.training.probes import Row
+from gan_cli.training.progress import Progress
+from gan_cli.training.state import TrainState
+from gan_cli.training.tensorboard import Board
+
+
+class StopOnNonFinite:
+    """Stops the run at the step where a loss, gradient norm or weight norm became NaN or infinite.
+
+    Args:
+        every_steps: how often the device is asked; 1 where asking costs nothing. The step that is named, and the
+            promise that nothing is saved after it, do not depend on it.
+    """
+
+    def __init__(self, every_steps: int) -> None:
+        self.every_steps = every_steps
+        self._pending: list[tuple[int, Logs]] = []
+
+    def __call__(self, state: TrainState, logs: list[Logs]) -> None:
+        """Keep the step's values, and look at what was kept when it is time."""
+        self._pending += [(state.step, log) for log in logs]
+        if state.step % self.every_steps == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Look at every value not looked at yet.
+
+        Raises:
+            NonFiniteError: one is NaN or infinite.
+        """
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        values = torch.stack([value.float() for _, log in pending for value in log.values()])
+        if bool(values.isfinite().all()):
+            return
+        names = [(step, tag) for step, log in pending for tag in log]
+        for (step, tag), value in zip(names, values.tolist(), strict=True):
+            if not np.isfinite(value):
+                raise NonFiniteError(
+                    f"{tag} became {value} at step {step}: a smaller optimizer.lr, or runtime.precision=fp32 where it "
+                    f"was bf16, is the likely mend"
+                )
+
+
+class Curves:
+    """Writes one row a log interval: means over every update since the last row, and the probes.
+
+    A last interval cut short by the end of the run gets a row too; the checkpoint keeps its open window, so a run that
+    is continued later writes the row it would have written anyway.
+
+    Args:
+        every_steps: steps a row.
+        images_per_phase: real images that a critic update reads, for the speed.
+        metrics: the rows as text.
+        board: the rows in TensorBoard.
+        progress: shows the newest row.
+        probes: each adds to the row.
+    """
+
+    def __init__(
+        self,
+        every_steps: int,
+        images_per_phase: int,
+        metrics: MetricsLog,
+        board: Board,
+        progress: Progress,
+        probes: Sequence[Callable[[TrainState, Row], Row]],
+    ) -> None:
+        self.every_steps = every_steps
+        self.images_per_phase = images_per_phase
+        self.metrics = metrics
+        self.board = board
+        self.progress = progress
+        self.probes = list(probes)
+        self.averages = Averages()
+        self.last: Row = {}
+        self._began = self._window_began = time.perf_counter()
+        self._window_steps = self._window_images = 0
+
+    def __call__(self, state: TrainState, logs: list[Logs]) -> None:
+        """Add a step; write a row when it is time."""
+        if not logs:
+            return
+        for log in logs:
+            self.averages.add(log)
+        self._window_steps += 1
+        self._window_images += self.images_per_phase * sum("critic/loss" in log for log in logs)
+        if state.step % self.every_steps == 0:
+            self._write(state)
+            self.averages.clear()
+        elif state.step == state.total_steps:
+            self._write(state)
+        self.progress.update(state.step)
+
+    def _write(self, state: TrainState) -> None:
+        row = self.averages.read()
+        for probe in self.probes:
+            row |= probe(state, row)
+        self.metrics.scalars(state.step, row)
+        self.board.scalars(state.step, row | self._timing(state.step))
+        self.progress.show(row)
+        self.last = row
+
+    def _timing(self, step: int) -> Row:
+        now = time.perf_counter()
+        seconds = now - self._window_began
+        speeds = {
+            "steps_per_second": self._window_steps / seconds,
+            "images_per_second": self._window_images / seconds,
+        }
+        self.metrics.timing(step, {"wall_seconds": now - self._began, **speeds})
+        self._window_began, self._window_steps, self._window_images = now, 0, 0
+        return {f"speed/{name}": value for name, value in speeds.items()}
+
+
+class Checkpoints:
+    """Saves the run every so many steps or seconds, and at its end.
+
+    Args:
+        save: writes a checkpoint of the state.
+        every_steps: None: not by steps.
+        every_seconds: None: not by time.
+    """
+
+    def __init__(
+        self, save: Callable[[TrainState], None], every_steps: int | None, every_seconds: float | None
+    ) -> None:
+        self._save = save
+        self.every_steps = every_steps
+        self.every_seconds = every_seconds
+        self.saved_step: int | None = None
+        self._saved_at = time.monotonic()
+
+    def __call__(self, state: TrainState, logs: list[Logs]) -> None:
+        """Save when it is time."""
+        if not logs:
+            self.saved_step = state.step or None  # a resumed run begins at a checkpoint
+            return
+        by_steps = self.every_steps and state.step % self.every_steps == 0
+        by_time = self.every_seconds and time.monotonic() - self._saved_at >= self.every_seconds
+        if by_steps or by_time or state.step == state.total_steps:
+            self.save(state)
+
+    def save(self, state: TrainState) -> None:
+        """Save now, unless this step is saved already."""
+        if self.saved_step != state.step:
+            self._save(state)
+            self.saved_step, self._saved_at = state.step, time.monotonic()
+
+
+class StopOnSignal:
+    """On SIGINT, SIGTERM or SIGUSR1, lets the step finish, saves, and ends the run; a second signal ends it at once.
+
+    A context manager: the handlers are in place inside it.
+
+    Args:
+        save: writes a checkpoint of the state, if this step has none.
+        run: the run's directory, for the message.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+    def __init__(self, save: Callable[[TrainState], None], run: str) -> None:
+        self.save = save
+        self.run = run
+        self.received: int | None = None
+
+    def __enter__(self) -> StopOnSignal:
+        """Install the handlers."""
+        self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Put the former handlers back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        for other in self.SIGNALS:
+            signal.signal(other, signal.SIG_DFL)
+
+    def __call__(self, state: TrainState, logs: list[Logs]) -> None:
+        """Stop if a signal came.
+
+        Raises:
+            Interrupted: after saving.
+        """
+        if self.received is None or state.step == state.total_steps:
+            return
+        if logs:
+            self.save(state)
+        name = signal.Signals(self.received).name
+        mend = f"`gan resume {self.run}` continues it" if state.step else "nothing was trained yet"
+        raise Interrupted(f"{name}: stopped after step {state.step}; {mend}", self.received)

@@ -1,0 +1,79 @@
+"""What is measured of the critic beside its own objective, without moving anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from gan_cli.constraints.gradient_penalty import gradient_norms
+from gan_cli.data.source import Source
+from gan_cli.rng import Draws
+from gan_cli.training.state import TrainState
+
+Row = dict[str, float]
+
+
+@contextmanager
+def buffers_kept(module: nn.Module) -> Iterator[None]:
+    """Restore every buffer on exit: a forward in train mode moves batch-norm statistics even without gradients."""
+    kept = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, value in kept:
+            buffer.copy_(value)
+
+
+class CriticProbe:
+    """The critic on one held-out batch, and how steep it is; the networks stay in train mode, as they are trained.
+
+    Args:
+        heldout: real samples that the critic never learns from.
+        batch_size: samples a batch.
+        seed: the run's seed.
+        device: where the state lives.
+    """
+
+    def __init__(self, heldout: Source, batch_size: int, seed: int, device: torch.device) -> None:
+        self.heldout = heldout
+        self.batch_size = batch_size
+        self.seed = seed
+        self.device = device
+
+    def __call__(self, state: TrainState, row: Row) -> Row:
+        """Return further curves for a row of means.
+
+        `critic/<name>_heldout` is the loss's estimate on held-out real samples. `critic/lipschitz` is the largest
+        gradient norm among one random point on each of batch_size real-fake segments, a lower bound of the critic's
+        Lipschitz constant K; with batch norm it is the gradient of the batch's summed score. For losses whose
+        estimate is K times a distance, `critic/<name>_normalised` is their ratio.
+        """
+        game = state.game
+        draws = Draws(self.device, self.seed, state.step, "probe")
+        curves = {}
+        with buffers_kept(game):
+            with torch.no_grad():
+                real = self.heldout.batch(*self.heldout.draw(state.step))
+                real = real if game.condition.needs_labels else real._replace(y=None)
+                fake = game.fake(len(real.x), real.y, draws)
+                heldout = game.loss.estimates(game.ask(*real), game.ask(*fake))
+                curves |= {f"critic/{_renamed(name, 'heldout')}": value for name, value in heldout.items()}
+                between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))
+                points = torch.lerp(fake.x, real.x, between)
+            norms = gradient_norms(lambda x: game.ask(x, real.y).score, points.requires_grad_())
+            curves["critic/lipschitz"] = norms.max()
+        with torch.no_grad():
+            params = state.params["critic"]
+            curves |= {f"critic/{name}": value for name, value in game.constraint.curves(params).items()}
+        values = dict(zip(curves, torch.stack(list(curves.values())).tolist(), strict=True))
+        if game.loss.integral_probability_metric and values["critic/lipschitz"] > 0:
+            for tag in [tag for tag in row if tag.startswith("critic/") and tag.endswith("_estimate")]:
+                values[_renamed(tag, "normalised")] = row[tag] / values["critic/lipschitz"]
+        return values
+
+
+def _renamed(name: str, kind: str) -> str:
+    return f"{name.removesuffix('_estimate')}_{kind}"
