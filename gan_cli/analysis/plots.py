@@ -44,7 +44,7 @@ def histograms(
     low, high = ticks[0][0], ticks[0][-1]
     bins = np.linspace(low, high, 81)
     for points, colour in ((real, REAL), (fake, FAKE)):
-        weights = np.full(len(points), 1 / (len(points) * (bins[1] - bins[0])))
+        weights = np.full(len(points), 1 / (max(len(points), 1) * (bins[1] - bins[0])))
         axes.hist(points[:, 0], bins=bins, weights=weights, color=colour, alpha=0.55)
     axes.set(xlim=(low, high), xlabel="$x$", ylabel="density")
     if scores is not None:

@@ -78,7 +78,9 @@ class _Bar:
         self._bar.close()
 
     def _draw(self, step: int) -> tqdm:
-        return tqdm(total=self._total_steps, initial=step, file=self._stream, unit=" steps", dynamic_ncols=True)
+        layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+        form = {"unit": " steps", "bar_format": layout, "dynamic_ncols": True}
+        return tqdm(total=self._total_steps, initial=step, file=self._stream, **form)
 
 
 class _Lines:
