@@ -1,0 +1,111 @@
+"""`gan`: picks the command, leaves the rest of the arguments to it, and tells every end in one line."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from gan_cli.confdir import positional_key, primary_config
+from gan_cli.errors import GanError, UserError
+from gan_cli.wording import did_you_mean, one_line
+
+COMMANDS = Path(__file__).parent / "commands"
+EXAMPLES = """\
+Examples
+  gan train loss=wgan model=dcgan            train; the curve and the pictures go to runs/
+  gan train -m loss=wgan,wgan_gp seed=0,1,2  a sweep: six runs
+  gan list loss                              the losses, each with its paper
+  gan board                                  TensorBoard on runs/
+  gan sample runs/NAME                       a grid of images from a run
+
+`gan COMMAND --help` tells the rest; `eval "$(gan -sc install=bash)"` completes commands, options and keys."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command line and return its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C, or the error's own.
+
+    Args:
+        argv: arguments without the program's name; None: the process's own.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises then, where it would print and exit
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last: a user's own module is found, and hides nobody else's
+    try:
+        code = dispatch(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except GanError as error:
+        tell(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `gan list | head`: what reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def tell(error: GanError, where: str = "") -> None:
+    """Print an error as one line on standard error."""
+    print(f"gan: {where}{one_line(error)}", file=sys.stderr, flush=True)
+
+
+def dispatch(argv: list[str]) -> int:
+    """Run the command that the first argument names.
+
+    Raises:
+        GanError: any end that is told in one line.
+    """
+    if not {"-sc", "--shell-completion"}.isdisjoint(argv):
+        from gan_cli.completion import complete
+
+        return complete(argv, commands())
+    if not argv or argv[0] in ("-h", "--help"):
+        print(overview())
+        return 0
+    if "--version" in argv:
+        print(f"gan {_version()}")
+        return 0
+    name, *rest = argv
+    known = commands()
+    if name not in known:
+        hint = did_you_mean(name, known) or ";"
+        kind = "flag" if name.startswith("-") else "command"
+        raise UserError(f"{name}: no such {kind}{hint} commands: {', '.join(known)}")
+    if primary_config(name) is not None:
+        from gan_cli.launch import launch
+
+        return launch(name, rest)
+    module = importlib.import_module(f"gan_cli.commands.{name}")
+    return module.main(rest)
+
+
+def commands() -> dict[str, str]:
+    """Return every command's name and one-line meaning: a file each in commands/, its docstring's first line."""
+    files = sorted(path for path in COMMANDS.glob("*.py") if not path.stem.startswith("_"))
+    order = {name: i for i, name in enumerate(("train", "resume", "sample", "list", "board"))}
+    files.sort(key=lambda path: order.get(path.stem, len(order)))
+    docs = {path.stem: ast.get_docstring(ast.parse(path.read_bytes())) or "" for path in files}
+    return {name: doc.partition("\n")[0] for name, doc in docs.items()}
+
+
+def overview() -> str:
+    """Return what `gan --help` prints."""
+    rows = []
+    for name, text in commands().items():
+        config = primary_config(name)
+        key = positional_key(config) if config is not None else None
+        rows.append(f"  {f'{name} {key.upper()}' if key else name:12}  {text}")
+    head = "gan COMMAND [arguments]: config-driven experiments with generative adversarial networks."
+    return "\n".join([head, "", "Commands", *rows, "", EXAMPLES])
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("gan_cli")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,72 @@
+"""Show the runs' curves and pictures in TensorBoard."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from gan_cli.errors import UserError
+from gan_cli.parser import Parser
+
+ALL_PICTURES = ("--samples_per_plugin", "images=100")  # TensorBoard's own default drops most grids of a long run
+
+
+def main(argv: list[str]) -> int:
+    """Serve a directory of runs until Ctrl-C.
+
+    Raises:
+        UserError: no such directory, a flag that TensorBoard does not know, or a port that is taken.
+    """
+    parser = Parser(
+        prog="gan board",
+        usage="gan board [DIR] [--port PORT] [--host HOST] [TensorBoard's own flags]",
+        description=__doc__,
+        epilog="DIR is a run, or a directory of runs. Flags are TensorBoard's: --port 7007, --bind_all.",
+    )
+    parser.add_argument("directory", nargs="?", default="runs", metavar="DIR", help="what to show (default: runs)")
+    has_directory = bool(argv) and (not argv[0].startswith("-") or argv[0] in ("-h", "--help"))
+    directory = Path(parser.parse_args(argv[:1] if has_directory else []).directory)
+    flags = argv[1:] if has_directory else argv
+    if {"-h", "--help"} & set(flags):
+        parser.parse_args(["--help"])
+    if not directory.is_dir():
+        raise UserError(f"{directory}: no such directory; `gan train` writes runs/, or name one: gan board DIR")
+    address = serve(directory, flags)
+    print(f"{directory}: {address} (Ctrl-C ends it)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    return 0
+
+
+def serve(directory: Path, flags: list[str]) -> str:
+    """Start TensorBoard in a thread of this process and return its address.
+
+    Raises:
+        UserError: what TensorBoard refuses.
+    """
+    try:
+        from tensorboard import default, program
+    except ImportError as error:
+        raise UserError(f"TensorBoard cannot be imported ({error}); pip install tensorboard") from error
+    board = program.TensorBoard(plugins=default.get_plugins())
+    with _one_line_errors():
+        board.configure(argv=["tensorboard", "--logdir", str(directory), *ALL_PICTURES, *flags])
+    try:
+        return board.launch()
+    except program.TensorBoardServerException as error:
+        raise UserError(f"TensorBoard did not start: {error.msg.strip()}; try another port: --port 7007") from error
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """TensorBoard's parser prints its usage and exits; the last line says what is wrong."""
+    noise = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(noise):
+            yield
+    except (SystemExit, ValueError) as error:
+        lines = noise.getvalue().strip().splitlines() or [str(error)]
+        raise UserError(lines[-1].partition("error: ")[2] or lines[-1]) from error

@@ -1,0 +1,184 @@
+"""Composes configs as Hydra will, and tells what is wrong with them in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hydra.version
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import setup_globals
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from gan_cli.errors import UserError
+from gan_cli.wording import did_you_mean, one_line
+
+VERSION_BASE = "1.3"
+_HYDRA_CODE = ("hydra.", "hydra_plugins.", "logging.", "colorlog.", "ext://sys.std")
+_NAMES_CODE = ("_target_", "class", "()", "factory")
+
+
+class Composer(NamedTuple):
+    """A command's config tree: the package's, and the user's before it.
+
+    Attributes:
+        command: whose settings are composed.
+        loader: Hydra's.
+        config_name: the primary config.
+    """
+
+    command: str
+    loader: ConfigLoaderImpl
+    config_name: str
+
+    @classmethod
+    def create(cls, command: str, conf: Path, config_name: str, user_dir: str | None) -> Composer:
+        """Open the tree.
+
+        Raises:
+            UserError: `--config-dir` names no directory.
+        """
+        hydra.version.setbase(VERSION_BASE)
+        setup_globals()
+        search_path = create_config_search_path(str(conf))
+        if user_dir is not None:
+            path = Path(user_dir).absolute()
+            if not path.is_dir():
+                raise UserError(f"--config-dir {user_dir}: no such directory")
+            search_path.prepend("command-line", f"file://{path}", anchor=SearchPathQuery(provider="schema"))
+        return cls(command, ConfigLoaderImpl(search_path), config_name)
+
+    def compose(self, overrides: Sequence[str], sweep: bool = False) -> DictConfig:
+        """Return the composed config, `hydra` block included, unchecked but for that block.
+
+        Args:
+            overrides: as on the command line.
+            sweep: values may be sweeps; those of a sweep are composed without them.
+
+        Raises:
+            UserError: what cannot be composed, in one line.
+        """
+        try:
+            cfg = self._load(overrides, sweep)
+        except Exception as error:  # Hydra working on the user's input: whatever it raises is about that
+            raise self._explain(error, overrides) from error
+        _check_hydra_block(cfg)
+        return cfg
+
+    def _load(self, overrides: Sequence[str], sweep: bool = False) -> DictConfig:
+        mode = RunMode.MULTIRUN if sweep else RunMode.RUN
+        return self.loader.load_configuration(self.config_name, list(overrides), mode, validate_sweep_overrides=True)
+
+    def options(self, group: str) -> list[str]:
+        """Return a group's options; [] for what is not a group."""
+        return self.loader.get_group_options(group)
+
+    def _explain(self, error: Exception, overrides: Sequence[str]) -> UserError:
+        if isinstance(error, OverrideParseException):
+            return _unreadable(error.override)
+        if isinstance(error, MissingConfigException):
+            return self._no_option(error, overrides)
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+            mark = error.problem_mark
+            return UserError(f"{mark.name}, line {mark.line + 1}: not valid YAML: {one_line(error.problem)}")
+        text = str(error)
+        culprit = _quoted(text)
+        override = next((o for o in overrides if _key(o) == culprit or o == culprit), None)
+        if isinstance(error, ConfigCompositionException) and override is not None:
+            if "Could not override" in text and "@" in override:
+                return UserError(f"{override}: there is no {culprit} in the defaults list")
+            if "Could not override" in text:
+                return self._unknown_key(override, overrides)
+            if "Ambiguous value" in text or "requires --multirun" in text:
+                return UserError(
+                    f"{override}: several values are a sweep; add -m, or write a list as {_key(override)}=[...]"
+                )
+            if "Could not append" in text:
+                return UserError(f"{override}: {culprit} is there already; write {override.lstrip('+')}")
+        if "Config group override must be" in text:
+            return self._not_an_option(overrides) or UserError(f"the config cannot be composed: {_reason(error)}")
+        return UserError(f"the config cannot be composed: {_reason(error)}")
+
+    def _not_an_option(self, overrides: Sequence[str]) -> UserError | None:
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            options = self.options(override.key_or_group)
+            if options and not isinstance(override.value(), (str, list)):
+                return UserError(f"{override.input_line}: must be one of {', '.join(options)}")
+        return None
+
+    def _no_option(self, error: MissingConfigException, overrides: Sequence[str]) -> UserError:
+        group, _, name = str(error.missing_cfg_file or "").rpartition("/")
+        if not group and name == self.config_name:
+            known = self.loader.get_group_options("")
+            return UserError(f"--config-name {name}: no such config{did_you_mean(name, known)}")
+        options = list(error.options or [])
+        hint = did_you_mean(name, options, f"{group}=") or ";"
+        given = any(o.lstrip("+") == f"{group}={name}" for o in overrides)
+        where = "" if given else f"in {_quoted(str(error))}.yaml, "
+        return UserError(
+            f"{where}{group}={name}: no such option{hint} options of {group}: {', '.join(options) or 'none'}"
+        )
+
+    def _unknown_key(self, override: str, overrides: Sequence[str]) -> UserError:
+        from gan_cli.config import validate
+
+        forced = [o if o != override else f"++{o}" for o in overrides]
+        try:
+            validate(self._load(forced), forced, self.command)
+        except UserError as error:
+            return error
+        except Exception as error:  # Hydra again, about another override
+            return self._explain(error, forced)
+        return UserError(f"{override}: this option does not set {_key(override)}; add it with +{override}")
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def _quoted(text: str) -> str:
+    """The first text between quotes in a message of Hydra's."""
+    return text.partition("'")[2].partition("'")[0]
+
+
+def _unreadable(override: str) -> UserError:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return UserError(f"{override}: not key=value; write {key}=VALUE")
+    return UserError(
+        f"{override}: the value cannot be read; quote one with special characters, as in \"{key}='{value}'\""
+    )
+
+
+def _reason(error: BaseException) -> str:
+    told = [str(error), *([str(error.__cause__)] if error.__cause__ is not None else [])]
+    text = one_line(" ".join(t for t in told if t).partition("Config search path")[0])
+    return text or type(error).__name__
+
+
+def _check_hydra_block(cfg: DictConfig) -> None:
+    """Refuse code named in the `hydra` block that is not Hydra's: callbacks and log handlers run in this process."""
+    block = OmegaConf.to_container(cfg.hydra, resolve=False)
+    if not isinstance(block, dict):
+        return
+    for name in ("callbacks", "job_logging", "hydra_logging", "launcher", "sweeper"):
+        for key, value in _code_names(block.get(name), f"hydra.{name}"):
+            if not value.startswith(_HYDRA_CODE):
+                raise UserError(f"{key}={one_line(value)}: only Hydra's own code may be named here; remove it")
+
+
+def _code_names(value: Any, key: str) -> list[tuple[str, str]]:
+    found = []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        if isinstance(inner, str) and (name in _NAMES_CODE or inner.startswith("ext://")):
+            found.append((f"{key}.{name}", inner))
+        found += _code_names(inner, f"{key}.{name}")
+    return found

@@ -1,0 +1,180 @@
+"""Checks a command's config, all of it, before torch is imported: keys, types, ranges, and the classes it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from gan_cli.blocks import check_block, missing, unknown_key, wrong_value
+from gan_cli.errors import UserError
+from gan_cli.schema import SCHEMAS, TARGET_BLOCKS, Model, Optimizer, Runtime, Strict
+from gan_cli.targets import check_prefixes
+from gan_cli.wording import one_line, show
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_RESOLVER = re.compile(r"\$\{\s*[\w.]+\s*:")  # ${oc.env:HOME}; a plain reference has no colon
+_ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")  # \${ is text
+
+
+def validate(cfg: DictConfig, overrides: Sequence[str], command: str = "train") -> dict[str, Any]:
+    """Return the settings that a composed config means: plain values, every interpolation resolved.
+
+    Args:
+        cfg: as Hydra composed it; its `hydra` block is left out.
+        overrides: the command line's, the only place that `allow_targets` is read from.
+        command: one of `schema.SCHEMAS`.
+
+    Raises:
+        UserError: the first thing that is wrong, in one line.
+    """
+    prefixes = _command_line_prefixes(overrides)
+    try:
+        config = _plain(cfg, command)
+        found = config.get("allow_targets", [])
+        if found != prefixes:
+            raise UserError(
+                f"allow_targets={show(found)}: taken from the command line alone, since a config must not choose what "
+                f"code runs; if you trust it, add allow_targets={show(found)} there"
+            )
+        return check_settings(command, config, prefixes)
+    except RecursionError as error:
+        raise UserError("the config is nested too deeply, or refers to itself") from error
+
+
+def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a command's plain config with every key, type and range checked.
+
+    Args:
+        command: one of SCHEMAS.
+        config: plain values, no interpolations.
+        allow_targets: module prefixes of classes that the command line opted in to.
+
+    Raises:
+        UserError: the first thing that is wrong, in one line.
+    """
+    schema = SCHEMAS[command]
+    try:
+        settings = schema.model_validate_json(json.dumps(config, default=str)).model_dump(mode="json")
+    except ValidationError as error:
+        raise _first_error(error, schema, config) from error
+    if command == "train":
+        for key, supplied in TARGET_BLOCKS.items():
+            parent, _, name = key.rpartition(".")
+            holder = settings[parent] if parent else settings
+            holder[name] = check_block(key, holder[name], allow_targets, supplied)
+    return settings
+
+
+def validate_saved(config: Any, allow_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the settings that a run directory's config.yaml holds, checked as if they were typed anew.
+
+    Args:
+        config: the file, read by `yaml.safe_load`.
+        allow_targets: module prefixes that *this* command line opted in to; those in the file are ignored.
+
+    Raises:
+        UserError: not such a config, an interpolation, or anything that `gan train` would refuse.
+    """
+    if not isinstance(config, dict):
+        raise UserError(f"config.yaml holds {show(config)}, not the settings of a run")
+    try:
+        _refuse_interpolations(config)
+        return check_settings("train", {**config, "allow_targets": check_prefixes(list(allow_targets))}, allow_targets)
+    except RecursionError as error:
+        raise UserError("config.yaml is nested too deeply to be the settings of a run") from error
+
+
+def _command_line_prefixes(overrides: Sequence[str]) -> list[str]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = [o for o in overrides if o.lstrip("+").partition("=")[0] == "allow_targets"]
+    parsed = OverridesParser.create().parse_overrides(given)
+    return check_prefixes(parsed[-1].value()) if parsed else []
+
+
+def _plain(cfg: DictConfig, command: str) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    raw = OmegaConf.to_container(cfg, resolve=False, enum_to_str=True)
+    if not isinstance(raw, dict):
+        raise UserError(f"the config is {show(raw)}; it must be a mapping of keys to values")
+    raw.pop("hydra", None)
+    interpolated = False
+    for key, text in _texts(raw):
+        if text == "???":
+            raise _not_given(key, command)
+        if _RESOLVER.search(_ESCAPED.sub("", text)):
+            raise UserError(
+                f"{key}={show(text)}: a config may refer to its own keys alone, as in ${{train.steps}}; give a value"
+            )
+        interpolated = interpolated or "${" in text
+    if not interpolated:
+        return raw
+    try:
+        return OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
+    except OmegaConfBaseException as error:
+        key = error.full_key or "config"
+        text = next((t for k, t in _texts(raw) if k == key), "")
+        reason = one_line(str(error.msg or error).splitlines()[0])
+        raise UserError(f"{key}={show(text)}: {reason}; give a value or a key that exists") from error
+
+
+def _not_given(key: str, command: str) -> UserError:
+    if key == "run":
+        return UserError(f"no run is named; write gan {command} RUN, such as gan {command} runs/NAME")
+    return UserError(f"{key}: no value is given; add {key}=VALUE")
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield key, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        yield from _texts(inner, f"{key}.{name}" if key else str(name))
+
+
+def _refuse_interpolations(config: dict[str, Any]) -> None:
+    for key, text in _texts(config):
+        if "${" in key or "${" in text:
+            raise UserError(f"{key}={show(text)}: a saved config holds values, not interpolations")
+
+
+def _first_error(error: ValidationError, schema: type[Strict], config: dict[str, Any]) -> UserError:
+    found = error.errors(include_url=False)
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    return _explain(first["type"], first["loc"], schema, config)
+
+
+def _explain(kind: str, loc: tuple[Any, ...], schema: type[Strict], config: dict[str, Any]) -> UserError:
+    """Walk down the models as far as `loc` leads; what lies below (a union's member, a list's index) is one value."""
+    value: Any = config
+    for depth, name in enumerate(loc):
+        key = ".".join(str(part) for part in loc[: depth + 1])
+        field = schema.model_fields.get(str(name))
+        inner = field.annotation if field is not None and isinstance(field.annotation, type) else object
+        given = isinstance(value, dict) and name in value
+        value = value.get(name) if isinstance(value, dict) else value
+        if field is None:
+            return unknown_key(key, value, schema.model_fields)
+        if issubclass(inner, Strict) and given and depth + 1 < len(loc):
+            schema = inner
+        elif (key in TARGET_BLOCKS and "." not in key and not given) or inner in (Model, Optimizer, Runtime):
+            return UserError(f"no {key} is chosen; add {key}=OPTION (`gan list {key}` shows them)")
+        elif issubclass(inner, Strict):
+            return UserError(f"{key}={show(value)}: holds the keys {', '.join(inner.model_fields)}; set those it needs")
+        elif kind == "missing":
+            return missing(key, _property(schema, str(name)))
+        else:
+            return wrong_value(key, value, _property(schema, str(name)))
+    return UserError(f"the config is {show(config)}; it must be a mapping of keys to values")
+
+
+def _property(schema: type[Strict], name: str) -> dict[str, Any]:
+    return schema.model_json_schema()["properties"][name]

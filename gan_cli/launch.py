@@ -1,0 +1,144 @@
+"""Runs a command that Hydra configures: checks its whole config first, then leaves the run or the sweep to Hydra."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from gan_cli.arguments import Arguments, parse, quoted_override, split_positional
+from gan_cli.cli import tell
+from gan_cli.compose import VERSION_BASE, Composer
+from gan_cli.confdir import conf_dir, positional_key, top_keys
+from gan_cli.config import validate
+from gan_cli.errors import GanError, Interrupted, UserError
+from gan_cli.sweep import cell_name, preflight
+from gan_cli.wording import one_line
+
+
+class _Stop(BaseException):
+    """Ends Hydra's loop over the jobs of a sweep, which goes on after an Exception."""
+
+
+def launch(command: str, argv: Sequence[str]) -> int:
+    """Run a command and return its exit code.
+
+    Args:
+        command: the name of a primary config and of a module in commands/.
+        argv: what follows it on the command line.
+
+    Raises:
+        GanError: anything wrong, before anything is written.
+    """
+    conf = conf_dir()
+    arguments = _with_positional(parse(argv), conf / f"{command}.yaml")
+    conf, name = _main_config(arguments, conf, command)
+    composer = Composer.create(command, conf, name, arguments.flags.get("--config-dir"))
+    overrides = arguments.overrides
+    sweeps = "--multirun" in arguments.flags or any(o.lower() == "hydra.mode=multirun" for o in overrides)
+    if arguments.shows:
+        return _show(arguments, conf, name, composer)
+    cfg = composer.compose(overrides, sweep=sweeps)
+    cells: list[list[str]] | None = None
+    if sweeps or cfg.hydra.mode == RunMode.MULTIRUN:
+        cells = preflight(composer, cfg)
+    else:
+        validate(cfg, overrides, command)
+    task = _Task(command, cells)
+    with contextlib.suppress(_Stop):
+        _hydra(arguments, conf, name, task)
+    return task.exit_code
+
+
+class _Task:
+    """What Hydra calls for each job: the command's function, with its errors told here and not by Hydra."""
+
+    def __init__(self, command: str, cells: list[list[str]] | None) -> None:
+        self.command = command
+        self.cells = cells
+        self.exit_code = 0
+
+    def __call__(self, cfg: DictConfig) -> None:
+        job = HydraConfig.get()
+        overrides = OmegaConf.to_container(job.overrides.task, resolve=False)
+        where = ""
+        if job.mode == RunMode.MULTIRUN:
+            where = cell_name(job.job.num, len(self.cells) if self.cells else None, overrides)
+            print(where, flush=True)
+        try:
+            settings = validate(cfg, overrides, self.command)
+            choices = {k: v for k, v in job.runtime.choices.items() if v is not None and not k.startswith("hydra/")}
+            _call(_function(self.command), settings=settings, overrides=overrides, choices=choices)
+        except GanError as error:
+            if not str(job.launcher.get("_target_", "")).endswith(".BasicLauncher"):
+                raise  # the job runs in another process, and its launcher brings the error back
+            tell(error, f"{where}: " if where else "")
+            self.exit_code = self.exit_code or error.exit_code
+            if isinstance(error, Interrupted):
+                self.exit_code = error.exit_code
+                raise _Stop from error
+
+
+def _function(command: str) -> Callable[..., None]:
+    return getattr(importlib.import_module(f"gan_cli.commands.{command}"), command)
+
+
+def _call(function: Callable[..., None], **available: Any) -> None:
+    """Call a command's function with those of `settings`, `overrides` and `choices` that it asks for."""
+    wanted = inspect.signature(function).parameters
+    function(**{name: value for name, value in available.items() if name in wanted})
+
+
+def _hydra(arguments: Arguments, conf: Path, name: str, task: Callable[[DictConfig], None]) -> None:
+    def job(cfg: DictConfig) -> None:
+        task(cfg)
+
+    saved = sys.argv
+    sys.argv = ["gan", *arguments.argv()]
+    try:
+        hydra.main(config_path=str(conf), config_name=name, version_base=VERSION_BASE)(job)()
+    finally:
+        sys.argv = saved
+
+
+def _show(arguments: Arguments, conf: Path, name: str, composer: Composer) -> int:
+    cfg = composer.compose(arguments.overrides)
+    package = arguments.flags.get("--package")
+    if package not in (None, "_global_") and OmegaConf.select(cfg, package) is None:
+        raise UserError(f"--package {package}: no such key in the config")
+    try:
+        _hydra(arguments, conf, name, lambda cfg: None)
+    except (SystemExit, KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:  # Hydra showing what the user's config holds: whatever it raises is about that
+        raise UserError(f"the config cannot be shown: {one_line(error)}") from error
+    return 0
+
+
+def _with_positional(arguments: Arguments, primary: Path) -> Arguments:
+    key = positional_key(primary)
+    if key is None:
+        return arguments
+    chosen, others = split_positional(arguments.overrides, list(top_keys(primary)))
+    return arguments if chosen is None else arguments._replace(overrides=[quoted_override(key, chosen), *others])
+
+
+def _main_config(arguments: Arguments, conf: Path, command: str) -> tuple[Path, str]:
+    """Return the directory and name of the primary config; a relative `--config-path` starts here, as others do."""
+    given = arguments.flags.get("--config-path")
+    if given is not None:
+        conf = Path(given).absolute()
+        if not conf.is_dir():
+            raise UserError(f"--config-path {given}: no such directory")
+        arguments.flags["--config-path"] = str(conf)
+    name = arguments.flags.get("--config-name") or command
+    return conf, name.removesuffix(".yaml")

@@ -1,0 +1,20 @@
+"""Argument parsing for the commands that Hydra does not configure."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from gan_cli.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse` parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{message} (`{self.prog} --help` tells what there is)")
