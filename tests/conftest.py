@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+TINY = ("model.width=4", "train.batch_size=8", "latent.size=6")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Small networks on a shared machine: more threads only wait for each other."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def settings_of() -> Callable[..., dict[str, Any]]:
+    """Compose `gan train OVERRIDES` without running it."""
+
+    def compose_settings(*overrides: str) -> dict[str, Any]:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("train", overrides=["runtime=cpu", "runtime.threads=1", *overrides])
+        return OmegaConf.to_container(config, resolve=True)
+
+    return compose_settings

@@ -1,0 +1,36 @@
+"""Small games that tests train."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gan_cli.data.source import Batch, RealData
+from gan_cli.losses.base import Answer
+from gan_cli.rng import generator
+
+
+def answer(*scores: float) -> Answer:
+    """An answer of these scores, which require a gradient."""
+    score = torch.tensor(scores, requires_grad=True)
+    return Answer(score, score[:, None], {}, None, None)
+
+
+class Noise:
+    """Real samples that are plain noise: batch k depends on (seed, name, k) alone."""
+
+    size = None
+
+    def __init__(self, shape: tuple[int, ...], batch_size: int, seed: int = 0, name: str = "train") -> None:
+        self.shape, self.batch_size, self.key = shape, batch_size, (seed, name)
+
+    def draw(self, k: int) -> tuple[Tensor, ...]:
+        return (torch.rand(self.batch_size, *self.shape, generator=generator("cpu", *self.key, k)),)
+
+    def batch(self, x: Tensor) -> Batch:
+        return Batch(x * 2 - 1, None)
+
+
+def noise_data(shape: tuple[int, ...], batch_size: int, seed: int = 0) -> RealData:
+    train, heldout = (Noise(shape, batch_size, seed, name) for name in ("train", "heldout"))
+    return RealData(shape, None, train, heldout, "noise", lambda n: Noise(shape, n).batch(*Noise(shape, n).draw(0)))

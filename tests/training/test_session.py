@@ -1,0 +1,200 @@
+"""A run's life: exact resume, stops, non-finite numbers, untouched training."""
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from gan_cli import build
+from gan_cli.errors import Interrupted, NonFiniteError, UserError
+from gan_cli.losses.base import Answer
+from gan_cli.rng import Draws
+from gan_cli.training import checkpoint, rundir
+from gan_cli.training.phases import UPDATES
+from gan_cli.training.probes import CriticProbe
+from gan_cli.training.session import Session
+from gan_cli.updates.base import Phase
+from tests.conftest import TINY
+from tests.helpers import Noise, noise_data
+
+SHAPE = (1, 16, 16)
+LOGGING = ("log.every_steps=2", "log.samples_every_steps=3", "log.sample_count=4")
+RECIPES = {
+    "wgan": ("loss=wgan",),
+    "wgan_gp": ("loss=wgan_gp",),
+    "gan": ("loss=gan", "updates.n_critic=2"),
+    "nonsaturating": ("loss=nonsaturating", "train.ema_halflife_images=100"),
+    "sgd": ("loss=wgan", "optimizer=sgd", "optimizer.critic.momentum=0.5"),
+    "bursts": ("loss=wgan", "updates.burst_n_critic=7", "updates.burst_every_steps=3"),
+}
+
+
+@pytest.fixture
+def begin(settings_of, tmp_path):
+    def session(name, *overrides, steps=6, resume=False, data=None):
+        chosen = settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *LOGGING, *overrides)
+        path = tmp_path / name
+        path.mkdir(exist_ok=True)
+        data = data or noise_data(SHAPE, 8)
+        return Session(build.check(chosen), rundir.RunDirectory(path), data, resume)
+
+    return session
+
+
+def tensors(path):
+    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail).tensors
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_parts_equal_the_whole_bit_for_bit(begin, tmp_path, recipe):
+    begin("whole", *RECIPES[recipe], steps=7).train()
+    begin("parts", *RECIPES[recipe], steps=3).train()  # ends inside a log interval
+    begin("parts", *RECIPES[recipe], steps=7, resume=True).train()
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert_close(tensors(parts), tensors(whole), rtol=0, atol=0)
+    assert (parts / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    for picture in sorted((whole / "samples").iterdir()):
+        assert (parts / "samples" / picture.name).read_bytes() == picture.read_bytes()
+
+
+def test_seeds_differ_and_repeat(begin, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        begin(name, f"seed={seed}", steps=2).train()
+    a, b, c = (tensors(tmp_path / name) for name in "abc")
+    assert_close(a, b, rtol=0, atol=0)
+    assert not torch.equal(a["game/critic.score.weight"], c["game/critic.score.weight"])
+
+
+def test_logging_never_shifts_training(begin, tmp_path):
+    begin("often", steps=4).train()
+    begin("seldom", "log.every_steps=100", "log.samples_every_steps=100", steps=4).train()
+    often, seldom = (
+        {n: t for n, t in tensors(tmp_path / name).items() if not n.startswith("averages/")}
+        for name in ("often", "seldom")
+    )
+    assert_close(often, seldom, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_saves_and_tells_how_to_continue(begin, tmp_path, number):
+    class Kicks(Noise):
+        def draw(self, k):
+            if k == 12:  # in the third step
+                os.kill(os.getpid(), number)
+            return super().draw(k)
+
+    before = signal.getsignal(number)
+    data = noise_data(SHAPE, 8)
+    kicked = type(data)(data.shape, None, Kicks(SHAPE, 8), data.heldout, "noise", data.fixed)
+    with pytest.raises(Interrupted, match=f"after step 3; `gan resume {tmp_path}/run` continues it") as caught:
+        begin("run", data=kicked).train()
+    assert caught.value.exit_code == 128 + number
+    assert signal.getsignal(number) == before
+    assert checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS) == [3]
+    assert rundir.read_status(tmp_path / "run")["status"] == "interrupted"
+    begin("run", resume=True).train()
+    begin("whole").train()
+    assert_close(tensors(tmp_path / "run"), tensors(tmp_path / "whole"), rtol=0, atol=0)
+    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+
+
+@pytest.mark.parametrize("where", ["data", "weights"])
+def test_a_nan_stops_the_run_and_nothing_is_saved_after_it(begin, tmp_path, where):
+    session = begin("run", "checkpoint.every_steps=1")
+
+    class Bad(Noise):
+        def draw(self, k):
+            (x,) = super().draw(k)
+            if k == 17 and where == "data":
+                x[0, 0, 0, 0] = float("nan")
+            elif k == 17:
+                session.state.params["generator"][0].data[0] = float("nan")
+            return (x,)
+
+    session.data = type(session.data)(SHAPE, None, Bad(SHAPE, 8), session.data.heldout, "x", session.data.fixed)
+    with pytest.raises(NonFiniteError, match=r"(critic|generator)/\w+ became nan at step 4: a smaller optimizer.lr"):
+        session.train()
+    assert checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS) == [3, 2]
+    assert NonFiniteError.exit_code == 70
+    assert "became nan at step 4" in rundir.read_status(tmp_path / "run")["reason"]
+
+
+def test_a_full_disk_is_told_and_the_older_checkpoint_serves(begin, tmp_path, monkeypatch):
+    session = begin("run", "checkpoint.every_steps=1", steps=3)
+    save = checkpoint.save
+
+    def full_at_2(folder, step, *rest):
+        if step == 2:
+            raise OSError(28, "No space left on device", str(folder))
+        return save(folder, step, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", full_at_2)
+    with pytest.raises(Exception, match=r"checkpoints: No space left on device.*gan resume") as caught:
+        session.train()
+    assert caught.value.exit_code == 1
+    monkeypatch.undo()
+    begin("run", steps=3, resume=True).train()
+    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+
+
+def test_two_processes_on_one_run(tmp_path):
+    first = rundir.RunDirectory(tmp_path)
+    with pytest.raises(UserError, match="in use by another process"):
+        rundir.RunDirectory(tmp_path)
+    first.close()
+    rundir.RunDirectory(tmp_path).close()
+
+
+def test_a_checkpoint_of_another_config(begin):
+    begin("run", steps=2).train()
+    with pytest.raises(UserError, match="does not fit the config"):
+        begin("run", "model=mlp", "model.width=4", steps=4, resume=True)
+
+
+def test_the_estimate_is_the_mean_over_all_critic_updates(begin, tmp_path):
+    begin("run", "log.every_steps=4", steps=4).train()
+    (row,) = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+    assert row["critic/wasserstein_estimate"] == -row["critic/loss"]  # no penalty in wgan
+    assert row["critic/wasserstein_normalised"] == row["critic/wasserstein_estimate"] / row["critic/lipschitz"]
+    assert 0 < row["critic/clip_saturation"] <= 1
+
+
+def test_the_estimate_is_free_of_the_penalty(begin, tmp_path):
+    begin("run", "loss=wgan_gp", steps=2).train()
+    (row,) = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+    assert_close(row["critic/loss"], row["critic/penalty"] - row["critic/wasserstein_estimate"], rtol=1e-5, atol=1e-5)
+    assert row["critic/penalty"] > 0.1
+
+
+def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
+    session = begin("run", "constraint=none")
+    weight = torch.randn(SHAPE)
+
+    class Linear(torch.nn.Module):
+        def forward(self, x, y=None, c=None):
+            score = (x * weight).flatten(1).sum(1)
+            return Answer(score, score[:, None], {}, None, None)
+
+    session.state.game.critic = Linear()
+    probe = CriticProbe(session.data.heldout, 8, 0, torch.device("cpu"))
+    row = probe(session.state, {"critic/wasserstein_estimate": 3.0})
+    assert_close(row["critic/lipschitz"], weight.norm().item(), rtol=1e-5, atol=0)
+    assert_close(row["critic/wasserstein_normalised"], 3.0 / weight.norm().item(), rtol=1e-5, atol=0)
+
+
+def test_each_phase_moves_its_own_player_alone(begin):
+    state = begin("run").state
+    source = Noise(SHAPE, 8)
+    for player, other in (("critic", "generator"), ("generator", "critic")):
+        before = {name: [p.clone() for p in params] for name, params in state.params.items()}
+        real = source.batch(*source.draw(0))
+        UPDATES[player](state, Phase(player, True), 8, real, Draws("cpu", 0, 0))
+        moved = {
+            name: any(not torch.equal(a, b) for a, b in zip(before[name], state.params[name], strict=True))
+            for name in before
+        }
+        assert moved == {player: True, other: False}
+    assert all(p.grad is None for params in state.params.values() for p in params)
