@@ -37,22 +37,39 @@ def image_grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.n
     Raises:
         ValueError: another shape, or no image.
     """
-    if images.dim() != 4 or images.shape[1] not in (1, 3) or not len(images):
-        raise ValueError(f"images of shape {tuple(images.shape)}; a grid takes (N, 1 or 3, H, W), N at least 1")
-    pixels = images.detach().to("cpu", torch.float32).permute(0, 2, 3, 1)
-    broken = pixels.isnan().any(dim=3)
-    pixels = ((pixels.nan_to_num(nan=0.0).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).repeat(1, 1, 1, 3)[..., :3]
-    pixels[broken] = _MAGENTA
+    if not len(images):
+        raise ValueError("a grid takes at least one image")
+    pixels = to_uint8(images)
     count, height, width, _ = pixels.shape
     columns = min(count, columns or math.ceil(math.sqrt(count)))
     rows = math.ceil(count / columns)
     grid = np.full((gap + rows * (height + gap), gap + columns * (width + gap), 3), 255, np.uint8)
-    for i, image in enumerate(pixels.numpy()):
+    for i, image in enumerate(pixels):
         top, left = (
             gap + place * (size + gap) for place, size in zip(divmod(i, columns), (height, width), strict=True)
         )
         grid[top : top + height, left : left + width] = image
     return grid
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Return images as pixels.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1], C 1 or 3; values beyond are clamped, pixels that are NaN become magenta.
+
+    Returns:
+        (N, H, W, 3) uint8; of grey images the three channels are equal.
+
+    Raises:
+        ValueError: another shape.
+    """
+    if images.dim() != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"images of shape {tuple(images.shape)}; pixels are made of (N, 1 or 3, H, W)")
+    x = images.detach().to("cpu", torch.float32).permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
+    pixels = ((x.nan_to_num(nan=0.0).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    pixels[x.isnan().any(dim=3)] = _MAGENTA
+    return pixels.numpy()
 
 
 def save_png(path: Path, array: np.ndarray) -> None:
@@ -67,16 +84,16 @@ def save_png(path: Path, array: np.ndarray) -> None:
 
 
 def points_figure(
-    real: Tensor, fake: Tensor, score: Score | None, limits: tuple[float, float] | None = None
+    real: Tensor | None, fake: Tensor, score: Score | None, limits: tuple[float, float] | None = None
 ) -> np.ndarray:
     """Draw real and fake points over the critic's score: a map of it in two dimensions, a curve in one.
 
     Args:
-        real: (N, D), D 1 or 2.
+        real: (N, D), D 1 or 2. None: fakes alone.
         fake: (M, D).
-        score: (K, D) on the device of `real` -> (K,); called once, without gradients. None: points alone.
-        limits: of every axis of the data. None: what the real points span and a quarter more on each side, so that
-            pictures of one run share their frame; fakes outside are counted in the legend.
+        score: (K, D) on the device of `fake` -> (K,); called once, without gradients. None: points alone.
+        limits: of every axis of the data. None: what the real points (or else the fakes) span and a quarter more on
+            each side, so that pictures of one run share their frame; fakes outside are counted in the legend.
 
     Returns:
         (height, width, 3) uint8.
@@ -84,18 +101,19 @@ def points_figure(
     Raises:
         ValueError: points that have neither one nor two dimensions.
     """
-    dimensions = real.shape[1] if real.dim() == 2 else 0
-    if dimensions not in (1, 2) or fake.dim() != 2 or fake.shape[1] != dimensions:
-        raise ValueError(f"real {tuple(real.shape)}, fake {tuple(fake.shape)}; both must be (N, 1) or both (N, 2)")
+    dimensions = fake.shape[1] if fake.dim() == 2 else 0
+    if dimensions not in (1, 2) or (real is not None and (real.dim() != 2 or real.shape[1] != dimensions)):
+        shapes = [None if points is None else tuple(points.shape) for points in (real, fake)]
+        raise ValueError(f"real {shapes[0]}, fake {shapes[1]}; both must be (N, 1) or both (N, 2)")
     from gan_cli.analysis import plots
 
-    ranges = [limits or _span(axis) for axis in real.detach().cpu().double().T.numpy()]
+    ranges = [limits or _span(axis) for axis in _numpy(fake if real is None else real).T]
     cells = 120 if dimensions == 2 else 400
     ticks = [np.linspace(low, high, cells) for low, high in ranges]
     at = np.stack([axis.ravel() for axis in np.meshgrid(*ticks)], axis=1)
-    scores = None if score is None else _scores(score, at, real).reshape([cells] * dimensions)
+    scores = None if score is None else _scores(score, at, fake).reshape([cells] * dimensions)
     draw = plots.maps if dimensions == 2 else plots.histograms
-    return draw(*(points.detach().cpu().double().numpy() for points in (real, fake)), ticks, scores)
+    return draw(None if real is None else _numpy(real), _numpy(fake), ticks, scores)
 
 
 def curve_figure(rows: Sequence[Mapping[str, float]], tags: Sequence[str]) -> np.ndarray:
@@ -141,4 +159,8 @@ def _span(values: np.ndarray) -> tuple[float, float]:
 
 @torch.no_grad()
 def _scores(score: Score, at: np.ndarray, like: Tensor) -> np.ndarray:
-    return score(torch.from_numpy(at).to(like)).detach().cpu().double().numpy()
+    return _numpy(score(torch.from_numpy(at).to(like)))
+
+
+def _numpy(points: Tensor) -> np.ndarray:
+    return points.detach().cpu().double().numpy()

@@ -15,7 +15,9 @@ FAKE = "#e8590c"
 SCORE = "#1864ab"
 
 
-def maps(real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None) -> np.ndarray:
+def maps(
+    real: np.ndarray | None, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
+) -> np.ndarray:
     """Scatter real (N, 2) and fake (M, 2) over filled contours of scores (len(ticks[1]), len(ticks[0]))."""
     figure = Figure(figsize=(7.4, 6.4), dpi=100, layout="compressed")
     axes = figure.add_subplot()
@@ -27,8 +29,9 @@ def maps(real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores
         )
         figure.colorbar(filled, ax=axes, label="critic's score", ticks=MaxNLocator(8))
     size = 14 if len(fake) <= 1000 else 6
-    axes.scatter(*real.T, s=size, c=REAL, alpha=0.6, linewidths=0)
-    axes.scatter(*fake.T, s=size, c=FAKE, alpha=0.6, linewidths=0)
+    for points, colour in ((real, REAL), (fake, FAKE)):
+        if points is not None:
+            axes.scatter(*points.T, s=size, c=colour, alpha=0.6, linewidths=0)
     axes.set(xlim=(ticks[0][0], ticks[0][-1]), ylim=(ticks[1][0], ticks[1][-1]), xlabel="$x_1$", ylabel="$x_2$")
     axes.set_aspect("equal")
     _legend(axes, real, fake, ticks, scores)
@@ -36,7 +39,7 @@ def maps(real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores
 
 
 def histograms(
-    real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
+    real: np.ndarray | None, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
 ) -> np.ndarray:
     """Histogram real (N, 1) and fake (M, 1) as densities; scores (len(ticks[0]),) on an axis of their own."""
     figure = Figure(figsize=(7.2, 4.5), dpi=100, layout="constrained")
@@ -44,6 +47,8 @@ def histograms(
     low, high = ticks[0][0], ticks[0][-1]
     bins = np.linspace(low, high, 81)
     for points, colour in ((real, REAL), (fake, FAKE)):
+        if points is None:
+            continue
         weights = np.full(len(points), 1 / (max(len(points), 1) * (bins[1] - bins[0])))
         axes.hist(points[:, 0], bins=bins, weights=weights, color=colour, alpha=0.55)
     axes.set(xlim=(low, high), xlabel="$x$", ylabel="density")
@@ -75,14 +80,14 @@ def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
 
 
 def _legend(
-    axes: Axes, real: np.ndarray, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
+    axes: Axes, real: np.ndarray | None, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
 ) -> None:
     inside = np.logical_and.reduce([(axis[0] <= x) & (x <= axis[-1]) for axis, x in zip(ticks, fake.T, strict=True)])
     outside = len(fake) - int(inside.sum())
-    handles = [
-        axes.scatter([], [], s=40, c=REAL, label=f"real ({len(real)})"),
-        axes.scatter([], [], s=40, c=FAKE, label=f"fake ({len(fake)}" + (f", {outside} outside)" if outside else ")")),
-    ]
+    labels = [(FAKE, f"fake ({len(fake)}" + (f", {outside} outside)" if outside else ")"))]
+    if real is not None:
+        labels.insert(0, (REAL, f"real ({len(real)})"))
+    handles = [axes.scatter([], [], s=40, c=colour, label=label) for colour, label in labels]
     broken = 0 if scores is None else int((~np.isfinite(scores)).sum())
     title = f"score not finite at {broken} of {scores.size} points" if broken else None
     axes.legend(handles=handles, title=title, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)

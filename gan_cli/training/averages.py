@@ -36,13 +36,14 @@ class Averages:
         if values.dim() != 1:
             raise ValueError(f"values of shape {tuple(values.shape[1:])}; averages are kept of 0-d tensors")
         self._make_room(logs, values.device)
-        if list(logs) == list(self._position):
-            self._sum += values
+        places = [self._position[tag] for tag in logs]
+        if places == list(range(places[0], places[0] + len(places))):  # tags that appear together: one addition
+            self._sum[places[0] : places[-1] + 1] += values
         else:
-            for tag, value in logs.items():
-                self._sum[self._position[tag]] += value
-        for tag in logs:
-            self._count[self._position[tag]] += 1
+            for place, value in zip(places, values.unbind(), strict=True):
+                self._sum[place] += value
+        for place in places:
+            self._count[place] += 1
 
     def read(self) -> dict[str, float]:
         """Means since the last `clear`, tags in the order of their first appearance; one transfer to the host."""

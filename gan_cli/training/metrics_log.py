@@ -10,9 +10,6 @@ from typing import NoReturn
 
 from gan_cli.errors import UserError
 from gan_cli.files import AppendFile, replace_file
-from gan_cli.training.averages import Averages
-
-__all__ = ["Averages", "MetricsLog", "read_rows"]
 
 METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"

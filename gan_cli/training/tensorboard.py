@@ -18,7 +18,8 @@ from torch.utils.tensorboard import summary as summaries
 
 from gan_cli.training.event_file import EventFile
 
-# Category, chart, tags (regular expressions). Readers show categories and charts in this order.
+# Category, chart, tags (regular expressions), in the order of the page. The same for every run: TensorBoard merges the
+# layouts of all runs, and would lose charts that only some of them have.
 _LAYOUT = {
     "Wasserstein distance": {
         "estimate, held-out": ["^critic/wasserstein_(estimate|heldout)$"],
@@ -30,17 +31,20 @@ _LAYOUT = {
         "generator": ["^generator/loss$"],
         "penalty": ["^critic/penalty$"],
     },
-    "Other estimates": {
-        "Jensen-Shannon": ["^critic/js_estimate$"],
-        "f-divergence bound": ["^critic/f_divergence_bound$"],
-        "energy gap": ["^critic/energy_gap$"],
-        "maximum mean discrepancy": ["^critic/mmd$"],
+    "Other distances": {
+        "Jensen-Shannon, f-divergence bound, energy gap, MMD": [
+            "^critic/(js_estimate|f_divergence_bound|energy_gap|mmd)$"
+        ],
         "reference distances": ["^distance/"],
-        "quality": ["^quality/"],
     },
     "Health": {
         "gradient norms": ["^(critic|generator)/grad_norm$"],
         "clip saturation": ["^critic/clip_saturation$"],
+    },
+    "Modes": {
+        "captured": ["^quality/modes$"],
+        "high-quality share": ["^quality/high_quality_share$"],
+        "KL to uniform": ["^quality/kl_to_uniform$"],
     },
     "Speed": {
         "steps per second": ["^speed/steps_per_second$"],

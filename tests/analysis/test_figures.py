@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan_cli import files
 from gan_cli.analysis import plots
-from gan_cli.analysis.figures import curve_figure, image_grid, points_figure, save_png
+from gan_cli.analysis.figures import curve_figure, image_grid, points_figure, save_png, to_uint8
 
 
 def test_a_grid_by_hand():
@@ -52,9 +52,17 @@ def test_a_grid_takes_half_precision_and_gradients():
     assert image_grid(torch.ones(1, 1, 1, 1, dtype=torch.bfloat16, requires_grad=True), gap=0).tolist() == [[[255] * 3]]
 
 
+def test_pixels_are_what_grids_are_made_of():
+    images = torch.rand(5, 3, 4, 6, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images[2, 1, 0, 0] = float("nan")
+    pixels = to_uint8(images)
+    assert (pixels.shape, pixels.dtype) == ((5, 4, 6, 3), np.uint8)
+    np.testing.assert_array_equal(image_grid(images, columns=1, gap=0), pixels.reshape(20, 6, 3))
+
+
 @pytest.mark.parametrize("shape", [(0, 1, 4, 4), (4, 2, 4, 4), (4, 4), (3, 4, 4)])
 def test_what_is_not_a_batch_of_images_is_refused(shape):
-    with pytest.raises(ValueError, match="a grid takes"):
+    with pytest.raises(ValueError, match=r"a grid takes|pixels are made of"):
         image_grid(torch.zeros(shape))
 
 
@@ -152,6 +160,20 @@ def test_the_critic_is_asked_without_gradients():
         return x @ weight
 
     points_figure(points(0), points(1), score)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_fakes_alone_fill_their_own_frame(monkeypatch, dimensions):
+    fake = 50 + points(1, dimensions)
+    assert orange_share(points_figure(None, fake, None)) > 0.004
+    seen = []
+    monkeypatch.setattr(plots, "maps" if dimensions == 2 else "histograms", lambda *args: seen.extend(args))
+    points_figure(None, fake, None)
+    real, _, ticks, scores = seen
+    assert real is scores is None
+    for axis, x in zip(ticks, fake.T, strict=True):
+        margin = (x.max() - x.min()) / 4
+        np.testing.assert_allclose(axis[[0, -1]], [x.min() - margin, x.max() + margin])
 
 
 @pytest.mark.parametrize(("real", "fake"), [((5, 3), (5, 3)), ((5,), (5,)), ((5, 2), (5, 1)), ((5, 1, 4, 4), (5, 2))])
