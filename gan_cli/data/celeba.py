@@ -1,0 +1,66 @@
+"""CelebA's aligned faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gan_cli.data.digest import Digest
+from gan_cli.data.file_collection import FileCollection
+from gan_cli.data.image_set import ImageSet
+from gan_cli.data.listing import list_pictures
+from gan_cli.data.places import download, downloads, given, require
+from gan_cli.errors import UserError
+
+_FACES = "img_align_celeba"
+_EXPECTED = f"the directory {_FACES} (202,599 .jpg files, unpacked from {_FACES}.zip)"
+
+
+class CelebA(ImageSet):
+    """CelebA's 202,599 aligned and cropped faces, 178 x 218 in colour (Liu et al. 2015).
+
+    All three of its partitions, as the GAN literature takes them: what is held out is `holdout`'s. Each face is
+    resized to cover a square and cropped at its centre. Its 40 attributes are no classes, so there are no labels.
+    """
+
+    name = "celeba"
+    channels = 3
+
+    def collect(self) -> FileCollection:
+        """Find the pictures, or download them with torchvision.
+
+        Raises:
+            UserError: there are none and no download either, or no gdown to download with.
+        """
+        root = self._root()
+        listing = list_pictures(root)
+        paths = [str(root / picture.name) for picture in listing.pictures]
+        shape = (3, self.image_size, self.image_size)
+        key = Digest()
+        key.texts(f"{p.name}\n{p.size}\n{p.changed_ns}" for p in listing.pictures)
+        return FileCollection(paths, lambda position: open(paths[position], "rb"), shape, key=key.text())
+
+    def _root(self) -> Path:
+        if self.path is not None:
+            found = _below(given(self.path, _EXPECTED))
+            if found is None:
+                raise UserError(f"dataset.path={self.path} lacks what is expected there: {_EXPECTED}")
+            return found
+        found = _below(downloads(self.name))
+        if found is None:
+            require("gdown", self.name, "downloads it")
+            found = _below(download(self.name, _EXPECTED, _download))
+        if found is None:
+            raise UserError(f"{downloads(self.name)} lacks {_EXPECTED}; remove it and try again")
+        return found
+
+
+def _download(root: str) -> None:
+    from torchvision.datasets import CelebA as Known  # takes seconds to import
+
+    Known(root, split="all", download=True)
+
+
+def _below(root: Path) -> Path | None:
+    """Return the directory of faces at or below a directory, also as torchvision lays it."""
+    places = (root / "celeba" / _FACES, root / _FACES, root)
+    return next((p for p in places if p.is_dir() and (p.name == _FACES or (p / "000001.jpg").is_file())), None)

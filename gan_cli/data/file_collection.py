@@ -1,0 +1,140 @@
+"""Picture files, decoded by several threads."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO
+
+import numpy as np
+from tqdm import tqdm
+
+from gan_cli.data.collection import Chunk, images_a_chunk
+from gan_cli.data.pictures import BadPicture, read_picture
+from gan_cli.errors import UserError
+
+MAX_THREADS = 16
+_CHUNKS_AHEAD = 2
+_TELL_SECONDS = 30.0
+
+
+class FileCollection:
+    """Pictures that are decoded when they are prepared; the result is worth keeping on the disk.
+
+    Args:
+        names: of the pictures, for errors.
+        read: opens the picture at a position; called from several threads.
+        shape: (C, S, S) wanted.
+        labels: (N,) int64 or None.
+        class_names: of the labels, or None.
+        key: identifies the content and how it is prepared.
+        background: RGB behind what is transparent.
+        only_grey: refuse pictures with colours.
+        skip_bad: leave out pictures that cannot be read.
+        mend: ends the error for a bad picture.
+    """
+
+    costly = True
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        read: Callable[[int], BinaryIO],
+        shape: tuple[int, int, int],
+        *,
+        key: str,
+        labels: np.ndarray | None = None,
+        class_names: tuple[str, ...] | None = None,
+        background: tuple[int, int, int] = (255, 255, 255),
+        only_grey: bool = False,
+        skip_bad: bool = False,
+        mend: str = "fetch it again",
+    ) -> None:
+        self.names, self.shape, self.labels, self.class_names = names, shape, labels, class_names
+        self._skip_bad = skip_bad
+        self._read, self._key, self._background, self._only_grey = read, key, background, only_grey
+        self._mend = mend
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def key(self) -> str:
+        """Return what identifies the pictures and how they are prepared."""
+        return self._key
+
+    def chunks(self, positions: np.ndarray) -> Iterator[Chunk]:
+        """Decode pictures, in order, a few chunks ahead of the one asked for.
+
+        Raises:
+            UserError: a picture that cannot be read and is not skipped, or has colours and should not.
+        """
+        count = images_a_chunk(self.shape)
+        parts = (positions[start : start + count] for start in range(0, len(positions), count))
+        pending: deque[tuple[np.ndarray, list[Future[np.ndarray]]]] = deque()
+        pool = ThreadPoolExecutor(_threads(), thread_name_prefix="decode")
+        with warnings.catch_warnings(), _Progress(len(positions)) as progress:
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # bombs and damage become errors that name the file
+            try:
+                for part in parts:
+                    pending.append((part, [pool.submit(self._decode, int(position)) for position in part]))
+                    if len(pending) > _CHUNKS_AHEAD:
+                        yield self._gathered(*pending.popleft(), progress)
+                while pending:
+                    yield self._gathered(*pending.popleft(), progress)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _decode(self, position: int) -> np.ndarray:
+        try:
+            with self._read(position) as file:
+                return read_picture(file, self.shape, self._background, self._only_grey)
+        except OSError as error:
+            raise BadPicture(f"cannot be read ({error.strerror or error})") from error
+
+    def _gathered(self, positions: np.ndarray, results: list[Future[np.ndarray]], progress: _Progress) -> Chunk:
+        images, kept, bad = np.empty((len(positions), *self.shape), dtype=np.uint8), [], []
+        for position, result in zip(positions.tolist(), results, strict=True):
+            name = self.names[position]
+            try:
+                images[len(kept)] = result.result()
+                kept.append(position)
+            except BadPicture as error:
+                if not self._skip_bad:
+                    raise UserError(f"{name}: {error}; {self._mend}") from error
+                bad.append((name, str(error)))
+            except UserError as error:
+                raise UserError(f"{name} {error}") from error
+            progress.advance()
+        return Chunk(images[: len(kept)], np.array(kept, dtype=np.int64), bad)
+
+
+class _Progress:
+    """A bar on a terminal; elsewhere a line now and then."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._told = total, 0, time.monotonic()
+        self._bar = tqdm(total=total, desc="preparing", unit=" pictures", file=sys.stderr, disable=None, leave=False)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def advance(self) -> None:
+        """Count one picture."""
+        self._done += 1
+        self._bar.update()
+        if self._bar.disable and time.monotonic() - self._told > _TELL_SECONDS:
+            self._told = time.monotonic()
+            print(f"preparing: {self._done:,} of {self._total:,} pictures", file=sys.stderr, flush=True)
+
+
+def _threads() -> int:
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MAX_THREADS, count)

@@ -1,0 +1,160 @@
+"""Batches of images, resident on the training device or memory-mapped and read ahead: the same ones, bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli.data.prefetch import Prefetcher
+from gan_cli.data.source import Batch
+from gan_cli.errors import UserError
+from gan_cli.rng import generator
+
+BATCHES_AHEAD = 4
+_COPY_ROWS = 4096  # images copied to a device at a time
+
+
+class Order:
+    """Which images make up batch k: epoch after epoch, each a permutation that depends on (seed, stream, epoch) alone.
+
+    Permutations are drawn on the CPU, so the order is the same on every device. What does not fill the last batch of
+    an epoch is left out of that epoch.
+
+    Args:
+        n: images, at least batch_size.
+        batch_size: images a batch.
+        seed: the run's seed.
+        stream: names the use; two streams are independent.
+        device: of the indices.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int, stream: str, device: torch.device) -> None:
+        self.n, self.batch_size = n, batch_size
+        self.batches_per_epoch = n // batch_size
+        self._seed, self._stream, self._device = seed, stream, device
+        self._epoch = -1
+        self._permutation = torch.empty(0, dtype=torch.int64)
+
+    def indices(self, k: int) -> Tensor:
+        """Return batch k's (batch_size,) int64 indices in [0, n)."""
+        epoch, batch = divmod(k, self.batches_per_epoch)
+        if epoch != self._epoch:
+            rng = generator("cpu", self._seed, "order", self._stream, epoch)
+            self._permutation = torch.randperm(self.n, generator=rng).to(self._device)
+            self._epoch = epoch
+        return self._permutation[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+
+class Resident:
+    """Images on the training device; a batch is an index gather.
+
+    Args:
+        images: (N, C, H, W) uint8.
+        rows: (n,) of `images`, those that make up this source.
+        labels: (n,) int64 of these rows, or None.
+        order: of batches, on `device`.
+        device: where training happens.
+
+    Raises:
+        UserError: the images do not fit.
+    """
+
+    def __init__(
+        self, images: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, order: Order, device: torch.device
+    ) -> None:
+        self.size: int | None = len(rows)
+        self._order, self._device = order, device
+        self._labels = None if labels is None else torch.from_numpy(labels).to(device)
+        shape = (len(rows), *images.shape[1:])
+        try:
+            self._images = torch.empty(shape, dtype=torch.uint8, device=device)
+        except (RuntimeError, MemoryError) as error:
+            raise UserError(
+                f"dataset.resident=true: {int(np.prod(shape)) / 1e9:.2f} GB of images do not fit into the memory of "
+                f"{device}; dataset.resident=auto (or false) reads them from the disk"
+            ) from error
+        for start in range(0, len(rows), _COPY_ROWS):
+            part = torch.from_numpy(images[rows[start : start + _COPY_ROWS]])
+            self._images[start : start + len(part)].copy_(part)
+
+    def draw(self, k: int) -> tuple[Tensor, ...]:
+        """Return batch k's indices."""
+        return (self._order.indices(k),)
+
+    def batch(self, *drawn: Tensor) -> Batch:
+        """Gather the images and labels of drawn indices."""
+        (index,) = drawn
+        return Batch(to_float(self._images[index]), None if self._labels is None else self._labels[index])
+
+    def at(self, index: Tensor) -> Batch:
+        """Return the images and labels of any (n,) indices on the CPU."""
+        return self.batch(index.to(self._device))
+
+
+class Mapped:
+    """Images in a file that is larger than memory; a thread reads the next batches ahead of their use.
+
+    Args:
+        images: (N, C, H, W) uint8, memory-mapped.
+        rows: (n,) of `images`, those that make up this source.
+        labels: (n,) int64 of these rows, or None.
+        order: of batches, on the CPU.
+        device: where training happens.
+        ahead: batches read ahead; 0: each is read when it is drawn.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        rows: np.ndarray,
+        labels: np.ndarray | None,
+        order: Order,
+        device: torch.device,
+        ahead: int = BATCHES_AHEAD,
+    ) -> None:
+        self.size: int | None = len(rows)
+        self._device = device
+        self._read = _Reader(images, rows, labels, order, pinned=device.type == "cuda")
+        self._next = Prefetcher(self._read, ahead) if ahead else self._read
+
+    def draw(self, k: int) -> tuple[Tensor, ...]:
+        """Return batch k's uint8 images, and its labels where there are any, on the device."""
+        return self._moved(self._next(k))
+
+    def batch(self, *drawn: Tensor) -> Batch:
+        """Convert drawn images."""
+        return Batch(to_float(drawn[0]), drawn[1] if len(drawn) > 1 else None)
+
+    def at(self, index: Tensor) -> Batch:
+        """Return the images and labels of any (n,) indices on the CPU."""
+        return self.batch(*self._moved(self._read.at(index)))
+
+    def _moved(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(t.to(self._device, non_blocking=True) for t in tensors)
+
+
+class _Reader:
+    def __init__(
+        self, images: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, order: Order, pinned: bool
+    ) -> None:
+        self._images, self._rows, self._order, self._pinned = images, rows, order, pinned
+        self._labels = None if labels is None else torch.from_numpy(labels)
+
+    def __call__(self, k: int) -> tuple[Tensor, ...]:
+        return self.at(self._order.indices(k))
+
+    def at(self, index: Tensor) -> tuple[Tensor, ...]:
+        shape = (len(index), *self._images.shape[1:])
+        x = torch.empty(shape, dtype=torch.uint8, pin_memory=self._pinned)
+        # take releases the interpreter's lock while it waits for the disk; clip, unlike raise, writes to `out` directly
+        np.take(self._images, self._rows[index.numpy()], axis=0, out=x.numpy(), mode="clip")
+        if self._labels is None:
+            return (x,)
+        y = self._labels[index]
+        return (x, y.pin_memory() if self._pinned else y)
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Return uint8 images as float32 in [-1, 1], x / 127.5 - 1."""
+    return images.to(torch.float32).div_(127.5).sub_(1.0)

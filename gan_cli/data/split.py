@@ -1,0 +1,134 @@
+"""Which images are learned from and which are held out: fixed by the data and the config, never by the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from gan_cli.errors import UserError
+from gan_cli.rng import generator
+
+AUTO_SHARE, AUTO_CAP = 0.05, 5000
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions in a collection.
+
+    Attributes:
+        train: (n,) int64, ascending.
+        heldout: (m,) int64, ascending, none of them in `train`.
+        labels: (N,) int64, of every image of the collection, in [0, n_classes) for those chosen; or None.
+        class_names: of the labels, or None.
+    """
+
+    train: np.ndarray
+    heldout: np.ndarray
+    labels: np.ndarray | None
+    class_names: tuple[str, ...] | None
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Every position in use, ascending."""
+        return np.sort(np.concatenate([self.train, self.heldout]))
+
+    def only(self, kept: np.ndarray) -> Split:
+        """Return the split without the positions that are not in `kept`."""
+        return Split(_within(self.train, kept), _within(self.heldout, kept), self.labels, self.class_names)
+
+
+def split(
+    n: int,
+    labels: np.ndarray | None,
+    class_names: tuple[str, ...] | None,
+    *,
+    classes: Sequence[int | str] | None,
+    holdout: Literal["auto"] | int | float,
+    limit: int | None,
+) -> Split:
+    """Choose classes, then hold out a part, then limit what is learned from.
+
+    The held-out images are the same under any seed and any `limit`, and a smaller limit is a subset of a larger one.
+
+    Args:
+        n: images in the collection.
+        labels: (n,) or None.
+        class_names: of the labels, or None.
+        classes: to keep, by name or number; they are numbered anew in this order. None: all.
+        holdout: images held out: a count, a share below 1, or 5 % capped at 5,000.
+        limit: images to learn from, at most; the held-out ones come on top.
+
+    Raises:
+        UserError: classes that are not there, or nothing left.
+    """
+    chosen = np.arange(n)
+    if classes is not None:
+        labels, class_names = _choose(labels, class_names, classes)
+        chosen = np.flatnonzero(labels >= 0)
+    held = _count(len(chosen), holdout)
+    order = chosen[torch.randperm(len(chosen), generator=generator("cpu", 0, "holdout")).numpy()]
+    train = order[held:] if limit is None else order[held : held + limit]
+    return Split(np.sort(train), np.sort(order[:held]), labels, class_names)
+
+
+def check_batch(name: str, found: Split, batch_size: int) -> None:
+    """Refuse data of which no batch can be made.
+
+    Raises:
+        UserError: fewer images to learn from than a batch, or none held out; the numbers are told.
+    """
+    train, heldout = len(found.train), len(found.heldout)
+    if heldout == 0:
+        raise UserError(f"{name}: none of its {train + heldout} image(s) can be held out; at least two are needed")
+    if train < batch_size:
+        mend = f"train.batch_size={train} or less, or more images" if train else "at least two images are needed"
+        raise UserError(
+            f"{name}: {train} image(s) to train on ({heldout} more held out) are fewer than "
+            f"train.batch_size={batch_size}: {mend}"
+        )
+
+
+def _count(n: int, holdout: Literal["auto"] | int | float) -> int:
+    if holdout == "auto":
+        return min(AUTO_CAP, max(1, round(AUTO_SHARE * n)))
+    if isinstance(holdout, int):
+        if holdout >= n:
+            raise UserError(f"dataset.holdout={holdout} leaves nothing to train on: there are {n} image(s)")
+        return holdout
+    return max(1, round(holdout * n))
+
+
+def _choose(
+    labels: np.ndarray | None, class_names: tuple[str, ...] | None, classes: Sequence[int | str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    shown = f"dataset.classes=[{','.join(map(str, classes))}]"
+    if labels is None or class_names is None:
+        raise UserError(f"{shown}: these images have no class labels; dataset.classes=null")
+    numbers = [_number(c, class_names, shown) for c in classes]
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise UserError(f"{shown}: name at least one class, and each once")
+    renumber = np.full(len(class_names), -1, dtype=np.int64)
+    renumber[numbers] = np.arange(len(numbers))
+    return renumber[labels], tuple(class_names[i] for i in numbers)
+
+
+def _number(wanted: int | str, class_names: tuple[str, ...], shown: str) -> int:
+    if isinstance(wanted, str):
+        folded = [name.casefold() for name in class_names]
+        if wanted in class_names:
+            return class_names.index(wanted)
+        if folded.count(wanted.casefold()) == 1:
+            return folded.index(wanted.casefold())
+    elif 0 <= wanted < len(class_names):
+        return wanted
+    known = ", ".join(f"{i} {name}" for i, name in enumerate(class_names[:20]))
+    more = f", and {len(class_names) - 20} more" if len(class_names) > 20 else ""
+    raise UserError(f"{shown}: there is no class {wanted}; there are {known}{more}")
+
+
+def _within(positions: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    return positions[np.isin(positions, kept, assume_unique=True)]
