@@ -73,7 +73,7 @@ class ArrayCollection:
         image_size: S.
     """
 
-    costly = False  # 60,000 images of 28 x 28 are resized in the time that a cached file of them takes to check
+    costly = False  # 60,000 images of 28 x 28 are resized in half a second: not worth a file
 
     def __init__(
         self, images: np.ndarray, labels: np.ndarray | None, class_names: tuple[str, ...] | None, image_size: int

@@ -90,7 +90,7 @@ def _load(directory: Path, shape: tuple[int, int, int]) -> Prepared | None:
         full = (len(positions), *shape)
         if (directory / _IMAGES).stat().st_size != np.prod(full, dtype=np.int64):
             return None
-        images = np.memmap(directory / _IMAGES, np.uint8, mode="c", shape=full)
+        images = np.memmap(directory / _IMAGES, np.uint8, mode="r", shape=full)
         return Prepared(images, positions, about["digest"], [(name, reason) for name, reason in about["bad"]])
     except (OSError, ValueError, KeyError, TypeError):
         return None

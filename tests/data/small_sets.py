@@ -1,0 +1,50 @@
+"""Small sets of images, written by the tests themselves."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from gan_cli.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+def idx_bytes(array, kind=0x08):
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def write_idx(directory, n=200, side=28, prefix="train", packed=True, seed=0):
+    """Write an MNIST-like pair of files; image i holds i in its first pixel, label i is i mod 10."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n, side, side), dtype=np.uint8)
+    images[:, 0, 0] = np.arange(n) % 256
+    labels = np.arange(n, dtype=np.uint8) % 10
+    directory.mkdir(parents=True, exist_ok=True)
+    pack, ending = (gzip.compress, ".gz") if packed else (bytes, "")
+    (directory / f"{prefix}-images-idx3-ubyte{ending}").write_bytes(pack(idx_bytes(images)))
+    (directory / f"{prefix}-labels-idx1-ubyte{ending}").write_bytes(pack(idx_bytes(labels)))
+    return images, labels
+
+
+def take(source, k):
+    return source.batch(*source.draw(k))
+
+
+def in_order(data, which="train"):
+    """Every image of a part of the data, as bytes."""
+    source = getattr(data, which)
+    size = source._order.batch_size
+    batches = [take(source, k).x for k in range(source.size // size)]
+    return [((x + 1) * 127.5).round().to(torch.uint8).numpy().tobytes() for batch in batches for x in batch]
+
+
+def error_of(call):
+    """Return the one line that a mistake is told in."""
+    with pytest.raises(UserError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
