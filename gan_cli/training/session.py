@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from contextlib import ExitStack
+from types import TracebackType
 from typing import Any
 
 import torch
 import yaml
-from tqdm import tqdm
 
 from gan_cli import build, hardware
 from gan_cli.data.source import RealData
@@ -47,7 +46,8 @@ class Session:
         settings = plan.settings
         hardware.apply(settings["runtime"])
         self.state = build.state(settings, data.shape, plan.device)
-        found = checkpoint.load(run.checkpoints, self._tell) if resume else None
+        passed_over: list[str] = []
+        found = checkpoint.load(run.checkpoints, passed_over.append) if resume else None
         if found:
             self._restore(found)
         step, every = self.state.step, settings["log"]["every_steps"]
@@ -56,6 +56,8 @@ class Session:
         self.metrics = MetricsLog(run.path, last_whole if found else None)
         self.board = Board(run.path, last_whole + 1 if found else None)
         self.progress = Progress(self.state.total_steps, step, "critic/wasserstein_estimate")
+        for warning in passed_over:
+            self._tell(f"warning: {warning}")
         self._callbacks(found, redraw=not found or last_whole < step)
 
     def _callbacks(self, found: checkpoint.Checkpoint | None, redraw: bool) -> None:
@@ -97,7 +99,7 @@ class Session:
         for warning in self.plan.warnings:
             self._tell(f"warning: {warning}")
         with ExitStack() as stack:
-            stack.callback(self._close)
+            stack.push(self._close)
             stack.enter_context(self.stop)
             self.board.text("config", f"```yaml\n{yaml.safe_dump(settings, sort_keys=False)}```")
             self.board.layout()
@@ -177,12 +179,12 @@ class Session:
 
     def _tell(self, text: str) -> None:
         self.run.note(text)
-        tqdm.write(text, file=sys.stderr)
+        self.progress.note(text)
 
-    def _close(self) -> None:
+    def _close(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.progress.close()
         self.metrics.close()
-        self.board.close()
+        self.board.close(success=error is None)
         self.run.close()
 
 
