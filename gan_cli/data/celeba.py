@@ -8,7 +8,7 @@ from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection
 from gan_cli.data.image_set import ImageSet
 from gan_cli.data.listing import list_pictures
-from gan_cli.data.places import download, downloads, given, require
+from gan_cli.data.places import download, downloads, given, placing, require
 from gan_cli.errors import UserError
 
 _FACES = "img_align_celeba"
@@ -47,7 +47,7 @@ class CelebA(ImageSet):
             return found
         found = _below(downloads(self.name))
         if found is None:
-            require("gdown", self.name, "downloads it")
+            require("gdown", "celeba", self.name, "downloads it", placing(self.name, _EXPECTED))
             found = _below(download(self.name, _EXPECTED, _download))
         if found is None:
             raise UserError(f"{downloads(self.name)} lacks {_EXPECTED}; remove it and try again")

@@ -91,7 +91,10 @@ class FashionMNIST(MNIST):
 
 
 class FashionMNIST10k(FashionMNIST):
-    """Fashion-MNIST's 10,000 test images, 28 x 28, which this package carries (Xiao et al. 2017)."""
+    """Fashion-MNIST's 10,000 test images, 28 x 28, which this package carries (Xiao et al. 2017).
+
+    The package's own files are checked against their SHA-256; files at `path` are taken as they are.
+    """
 
     name = "fashion_mnist_10k"
     idx_files = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

@@ -13,7 +13,7 @@ from gan_cli.data.digest import digest
 from gan_cli.data.file_collection import FileCollection
 from gan_cli.data.image_set import ImageSet
 from gan_cli.data.pictures import BadPicture
-from gan_cli.data.places import downloads, given, require
+from gan_cli.data.places import downloads, given, placing, require
 from gan_cli.errors import UserError
 
 _DATABASE = "bedroom_train_lmdb"
@@ -36,7 +36,7 @@ class LSUNBedroom(ImageSet):
         Raises:
             UserError: no lmdb, or no database.
         """
-        require("lmdb", "lsun", "reads its database")
+        require("lmdb", "lsun", self.name, "reads its database")
         database = self._database()
         environment = _open(database)
         with environment.begin() as transaction:
@@ -64,8 +64,7 @@ class LSUNBedroom(ImageSet):
         if self.path is not None:
             raise UserError(f"dataset.path={self.path} lacks what is expected there: {_EXPECTED}")
         raise UserError(
-            f"dataset=lsun_bedroom is not on this machine and has no download: put {_EXPECTED} into {root}, "
-            f"or name its parent with dataset.path=DIRECTORY"
+            f"dataset=lsun_bedroom is not on this machine and has no download: {placing(self.name, _EXPECTED)}"
         )
 
 

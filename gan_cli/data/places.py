@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
 import socket
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from gan_cli.errors import UserError
@@ -26,19 +28,22 @@ def downloads(name: str) -> Path:
     return user_directory() / "data" / name
 
 
-def require(library: str, name: str, role: str) -> None:
+def require(library: str, extra: str, name: str, role: str, otherwise: str = "") -> None:
     """Refuse a dataset whose library is not installed.
 
     Args:
         library: the module's name.
-        name: of the dataset and of the extra that installs the library.
+        extra: of this package, that installs the library.
+        name: of the dataset.
         role: what the library does for it, "reads its file".
+        otherwise: what would serve without the library.
 
     Raises:
         UserError: names the extra.
     """
     if importlib.util.find_spec(library) is None:
-        raise UserError(f"dataset={name}: {library} {role} and is not installed: pip install 'gan_cli[{name}]'")
+        mend = f"pip install 'gan_cli[{extra}]'" + (f", or {otherwise}" if otherwise else "")
+        raise UserError(f"dataset={name}: {library} {role} and is not installed: {mend}")
 
 
 def given(path: str, expected: str) -> Path:
@@ -77,17 +82,32 @@ def download(name: str, expected: str, fetch: Callable[[str], object]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent)
         fetch(temporary)
-        os.replace(temporary, target)
+        with suppress(FileExistsError):  # another process was faster; the caller looks at what is there
+            _rename(temporary, target)
     except Exception as error:  # whatever a network, a mirror or a disk can do
         raise UserError(
             f"dataset={name} is not on this machine and cannot be downloaded ({_last_line(error)}): "
-            f"put {expected} into {target}, or name their directory with dataset.path=DIRECTORY"
+            f"{placing(name, expected)}"
         ) from error
     finally:
         socket.setdefaulttimeout(timeout)
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
     return target
+
+
+def placing(name: str, expected: str) -> str:
+    """Return how a user supplies a dataset's files."""
+    return f"put {expected} into {downloads(name)}, or name its directory with dataset.path=DIRECTORY"
+
+
+def _rename(directory: str, target: Path) -> None:
+    try:
+        os.replace(directory, target)
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            raise FileExistsError from error
+        raise
 
 
 def _last_line(error: BaseException) -> str:

@@ -44,10 +44,11 @@ class RealData:
         shape: of one sample: (C, H, W) or (D,).
         class_names: of the labels, or None where there are none.
         train: what the critic learns from.
-        heldout: the fixed split the critic never learns from.
+        heldout: the fixed split the critic never learns from; its batches are smaller where it has fewer samples.
         fingerprint: identifies the content and the preparation; kept with the run.
         modes: centres (M, D) of the mixture's components and their standard deviation, where that is what the data are.
-        fixed: n samples of the training split in a fixed order, for pictures: `fixed(n) -> Batch`.
+        fixed: n samples of the training split in a fixed order, for pictures: `fixed(n) -> Batch`; from the start again
+            where there are fewer.
     """
 
     shape: tuple[int, ...]

@@ -86,7 +86,7 @@ class SVHN(_TorchvisionSet):
         Raises:
             UserError: no scipy; no file and no download either, or it is not the published one.
         """
-        require("scipy", self.name, "reads its file")
+        require("scipy", "svhn", self.name, "reads its file")
         return super().collect()
 
     def _torchvision(self, root: str, download: bool) -> Any:

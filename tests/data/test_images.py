@@ -1,6 +1,7 @@
 """The public sets: where files are found, what is read, how it is split, and each error's line."""
 
 import gzip
+import pickle
 import subprocess
 import sys
 
@@ -130,6 +131,16 @@ def test_failed_download_says_what_would_serve_and_leaves_nothing(user_directory
     assert list((user_directory / "data").iterdir()) == []
 
 
+def test_download_that_another_process_finished_first_is_used(user_directory, monkeypatch):
+    def download(self, root):
+        write_idx(places.Path(root) / "MNIST" / "raw")
+        write_idx(user_directory / "data" / "mnist")
+
+    monkeypatch.setattr(MNIST, "_download", download)
+    assert MNIST(image_size=28).open(8, 0, CPU).train.size == 190
+    assert [p.name for p in (user_directory / "data").iterdir()] == ["mnist"]
+
+
 def test_fashion_mnist_of_the_system_comes_before_a_download(tmp_path, monkeypatch):
     write_idx(tmp_path / "system")
     monkeypatch.setattr(FashionMNIST, "usual_places", (tmp_path / "system",))
@@ -166,6 +177,7 @@ def test_missing_library_names_the_extra(monkeypatch, dataset, extra, library):
     text = error_of(lambda: dataset(image_size=32).open(8, 0, CPU))
     assert library in text
     assert f"pip install 'gan_cli[{extra}]'" in text
+    assert dataset is not CelebA or "img_align_celeba" in text  # a local copy needs no gdown
 
 
 def test_lsun_without_a_database_says_where_it_goes(user_directory, monkeypatch):
@@ -227,6 +239,23 @@ def test_svhn_reads_its_file(tmp_path, monkeypatch):
     np.testing.assert_array_equal(collection.images[7], pixels[:, :, :, 7].transpose(2, 0, 1))
     assert collection.labels[8:11].tolist() == [9, 0, 1]
     assert SVHN(image_size=32, path=str(tmp_path), holdout=8).open(8, 0, CPU).shape == (3, 32, 32)
+
+
+def test_cifar10_reads_its_files(tmp_path, monkeypatch):
+    """Rows of 3,072 bytes: red, green, blue planes; torchvision checks MD5s, so small files are let through here."""
+    cifar = pytest.importorskip("torchvision.datasets.cifar")
+    monkeypatch.setattr(cifar, "check_integrity", lambda path, md5: True)
+    directory = tmp_path / "cifar-10-batches-py"
+    directory.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 3072), dtype=np.uint8)
+    for i in range(5):
+        (directory / f"data_batch_{i + 1}").write_bytes(pickle.dumps({"data": pixels[i], "labels": [i] * 8}))
+    (directory / "batches.meta").write_bytes(pickle.dumps({"label_names": ["plane", "car", "bird", "cat", "deer"]}))
+    collection = CIFAR10(image_size=32, path=str(directory)).collect()
+    np.testing.assert_array_equal(collection.images[13], pixels[1, 5].reshape(3, 32, 32))
+    assert (collection.labels[13], collection.class_names[3]) == (1, "cat")
+    data = CIFAR10(image_size=32, path=str(tmp_path), classes=["cat", "car"], holdout=4).open(4, 0, CPU)
+    assert (data.shape, data.train.size, data.class_names) == ((3, 32, 32), 12, ("cat", "car"))
 
 
 def test_cifar10_that_is_not_the_published_one_is_refused(tmp_path):
