@@ -49,7 +49,7 @@ def check_block(
     known = {name: p for name, p in signature.parameters.items() if name not in supplied}
     for name, value in arguments.items():
         if name in supplied:
-            raise UserError(f"{key}.{name}={show(value)}: gan gives {name} itself; remove it with ~{key}.{name}")
+            raise UserError(f"{key}.{name}={show(value)}: gan gives {name} itself; leave it out")
         if name not in known and (not signature.open or name.startswith("_")):
             raise unknown_key(f"{key}.{name}", value, known)
     for name, parameter in known.items():
@@ -95,13 +95,20 @@ def wrong_value(key: str, value: Any, schema: dict[str, Any], default: Any = Non
     return UserError(f"{key}={show(value)}: must be {describe(schema)}, such as {key}={show(good)}")
 
 
-def unknown_key(key: str, value: Any, known: Iterable[str]) -> UserError:
-    """Return the error for a key that does not exist, with the closest one that does."""
+def unknown_key(key: str, value: Any, known: Iterable[str], below: str = "") -> UserError:
+    """Return the error for a key that does not exist, with the closest one that does.
+
+    Args:
+        key: as far as its parents exist.
+        value: what it was to be.
+        known: the keys beside it.
+        below: what followed it, '.name' or ''.
+    """
     parent, _, name = key.rpartition(".")
-    hint = did_you_mean(name, known, f"{parent}." if parent else "", f"={show(value)}")
+    hint = did_you_mean(name, known, f"{parent}." if parent else "", f"{below}={show(value)}")
     listing = ", ".join(known) or "none"
     where = f" of {parent}" if parent else ""
-    return UserError(f"{key}={show(value)}: no such key{hint or ';'} keys{where}: {listing}")
+    return UserError(f"{key}{below}={show(value)}: no such key{hint or ';'} keys{where}: {listing}")
 
 
 def missing(key: str, schema: dict[str, Any]) -> UserError:

@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         argv: arguments without the program's name; None: the process's own.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises then, where it would print and exit
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # pydantic would look through every installed package for them
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last: a user's own module is found, and hides nobody else's
     try:
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # `gan list | head`: what reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 128 + 13
     return code
 
 

@@ -44,27 +44,25 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
     if not words:
         return [name for name in commands if name.startswith(word)]
     name, *before = words
-    config = primary_config(name)
     if name == "list":
         return [group for group in groups(conf_dir()) if group.startswith(word)]
-    if config is None or name not in commands:
+    config = primary_config(name) if name in commands else None
+    if config is None:
         return []
     try:
         arguments = parse(before)
     except GanError:
         return []  # a flag that waits for its value: a file, which the shell itself completes
-    rest = arguments.overrides
-    if positional_key(config) is not None:
-        keys = list(top_keys(config))
+    rest, flags = arguments.overrides, arguments.flags
+    positional, keys = positional_key(config), list(top_keys(config))
+    if positional is not None:
         chosen, rest = split_positional(rest, keys)
-        is_override = any(word.startswith(f"{key}=") for key in keys)
-        if chosen is None and not is_override and not any(w.startswith("run=") for w in rest):
+        if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:
             return _directories(word) if shell == "fish" else []
-    options = [
-        f"{flag}={arguments.flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in arguments.flags
-    ]
+    options = [f"{flag}={flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in flags]
     os.environ["COMP_LINE"] = " ".join(["gan", *rest, word])
-    return _hydra_completion(name, [f"query={shell}", *options]).split()
+    found = _hydra_completion(name, [f"query={shell}", *options]).split()
+    return found if positional is None else [f for f in found if f.startswith(tuple(keys))]
 
 
 def _directories(word: str) -> list[str]:
@@ -88,6 +86,8 @@ def _hydra_completion(command: str, arguments: list[str]) -> str:
                 stack.enter_context(contextlib.redirect_stdout(answer))
                 stack.enter_context(contextlib.redirect_stderr(noise))
             hydra.main(config_path=str(conf_dir()), config_name=command, version_base="1.3")(task)()
+    except BrokenPipeError:
+        raise
     except (Exception, SystemExit) as error:
         if not querying:
             raise UserError(f"-sc {' '.join(arguments)}: {one_line(error)}") from error

@@ -13,7 +13,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import setup_globals
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -76,6 +76,27 @@ class Composer(NamedTuple):
         mode = RunMode.MULTIRUN if sweep else RunMode.RUN
         return self.loader.load_configuration(self.config_name, list(overrides), mode, validate_sweep_overrides=True)
 
+    def check(self, overrides: Sequence[str]) -> None:
+        """Check those overrides that need no composition: quick, and so are the answers to most mistakes.
+
+        Raises:
+            UserError: a key that no option could set, or a value of a wrong type or range.
+        """
+        values = [
+            o
+            for o in overrides
+            if not o.startswith("~") and _key(o).split(".")[0] != "hydra" and not self.options(_key(o))
+        ]
+        for text in values:
+            from gan_cli.config import check_override  # where there is something to check: pydantic takes its time
+
+            try:
+                override = OverridesParser.create().parse_override(text)
+            except HydraException:
+                continue  # told when all of them are composed
+            if override.package is None and "/" not in override.key_or_group and not override.is_sweep_override():
+                check_override(self.command, override.key_or_group, override.value())
+
     def options(self, group: str) -> list[str]:
         """Return a group's options; [] for what is not a group."""
         return self.loader.get_group_options(group)
@@ -121,7 +142,9 @@ class Composer(NamedTuple):
         options = list(error.options or [])
         hint = did_you_mean(name, options, f"{group}=") or ";"
         given = any(o.lstrip("+") == f"{group}={name}" for o in overrides)
-        where = "" if given else f"in {_quoted(str(error))}.yaml, "
+        if not group:
+            return UserError(f"in {_quoted(str(error))}.yaml: the default {name} is not there")
+        where = "" if given else "chosen by a config, "
         return UserError(
             f"{where}{group}={name}: no such option{hint} options of {group}: {', '.join(options) or 'none'}"
         )
@@ -131,12 +154,14 @@ class Composer(NamedTuple):
 
         forced = [o if o != override else f"++{o}" for o in overrides]
         try:
+            self.check(overrides)
             validate(self._load(forced), forced, self.command)
         except UserError as error:
             return error
         except Exception as error:  # Hydra again, about another override
             return self._explain(error, forced)
-        return UserError(f"{override}: this option does not set {_key(override)}; add it with +{override}")
+        owner = "Hydra" if _key(override).startswith("hydra") else "this option"
+        return UserError(f"{override}: {owner} does not set {_key(override)}; add it with +{override}")
 
 
 def _key(override: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gan_cli.blocks import check_block, missing, unknown_key, wrong_value
 from gan_cli.errors import UserError
-from gan_cli.schema import SCHEMAS, TARGET_BLOCKS, Model, Optimizer, Runtime, Strict
+from gan_cli.schema import SCHEMAS, TARGET_BLOCKS, Block, Model, Optimizer, Runtime, Strict
 from gan_cli.targets import check_prefixes
 from gan_cli.wording import one_line, show
 
@@ -174,6 +174,40 @@ def _explain(kind: str, loc: tuple[Any, ...], schema: type[Strict], config: dict
         else:
             return wrong_value(key, value, _property(schema, str(name)))
     return UserError(f"the config is {show(config)}; it must be a mapping of keys to values")
+
+
+def check_override(command: str, key: str, value: Any) -> None:
+    """Check a key and its new value as far as that can be done without the rest of the config.
+
+    Args:
+        command: one of `schema.SCHEMAS`.
+        key: dotted.
+        value: plain; text with an interpolation, and what a class's block holds, are left for later.
+
+    Raises:
+        UserError: a key that no option could set, or a value of a wrong type or range.
+    """
+    schema = SCHEMAS[command]
+    path = key.split(".")
+    for depth, name in enumerate(path):
+        if name not in schema.model_fields:
+            below = "".join(f".{part}" for part in path[depth + 1 :])
+            raise unknown_key(".".join(path[: depth + 1]), value, schema.model_fields, below)
+        inner = schema.model_fields[name].annotation
+        if isinstance(inner, type) and issubclass(inner, Strict):
+            schema = inner
+        elif inner is not Block and depth + 1 == len(path) and "${" not in str(value) and value != "???":
+            _check_field(schema, key, name, value)
+        else:
+            return
+
+
+def _check_field(schema: type[Strict], key: str, name: str, value: Any) -> None:
+    try:
+        schema.model_validate_json(json.dumps({name: value}, default=str))
+    except ValidationError as error:
+        if any(e["loc"][0] == name for e in error.errors(include_url=False)):
+            raise wrong_value(key, value, _property(schema, name)) from error
 
 
 def _property(schema: type[Strict], name: str) -> dict[str, Any]:

@@ -36,3 +36,6 @@ class Interrupted(GanError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+    def __reduce__(self) -> tuple[type[Interrupted], tuple[str, int]]:  # a launcher's process sends it back to Hydra
+        return type(self), (str(self), self.exit_code - 128)

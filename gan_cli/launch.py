@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import string
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,10 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.arguments import Arguments, parse, quoted_override, split_positional
 from gan_cli.cli import tell
 from gan_cli.compose import VERSION_BASE, Composer
-from gan_cli.confdir import conf_dir, positional_key, top_keys
-from gan_cli.config import validate
+from gan_cli.confdir import conf_dir, groups, positional_key, top_keys
 from gan_cli.errors import GanError, Interrupted, UserError
-from gan_cli.sweep import cell_name, preflight
 from gan_cli.wording import one_line
 
 
@@ -47,11 +46,16 @@ def launch(command: str, argv: Sequence[str]) -> int:
     sweeps = "--multirun" in arguments.flags or any(o.lower() == "hydra.mode=multirun" for o in overrides)
     if arguments.shows:
         return _show(arguments, conf, name, composer)
+    composer.check(overrides)
     cfg = composer.compose(overrides, sweep=sweeps)
     cells: list[list[str]] | None = None
     if sweeps or cfg.hydra.mode == RunMode.MULTIRUN:
+        from gan_cli.sweep import preflight
+
         cells = preflight(composer, cfg)
     else:
+        from gan_cli.config import validate  # after the composition, which tells most mistakes, without pydantic
+
         validate(cfg, overrides, command)
     task = _Task(command, cells)
     with contextlib.suppress(_Stop):
@@ -68,6 +72,9 @@ class _Task:
         self.exit_code = 0
 
     def __call__(self, cfg: DictConfig) -> None:
+        from gan_cli.config import validate
+        from gan_cli.sweep import cell_name
+
         job = HydraConfig.get()
         overrides = OmegaConf.to_container(job.overrides.task, resolve=False)
         where = ""
@@ -111,17 +118,36 @@ def _hydra(arguments: Arguments, conf: Path, name: str, task: Callable[[DictConf
 
 
 def _show(arguments: Arguments, conf: Path, name: str, composer: Composer) -> int:
-    cfg = composer.compose(arguments.overrides)
-    package = arguments.flags.get("--package")
-    if package not in (None, "_global_") and OmegaConf.select(cfg, package) is None:
+    package = arguments.flags.get("--package") or "_global_"
+    if package != "_global_" and OmegaConf.select(composer.compose(arguments.overrides), package) is None:
         raise UserError(f"--package {package}: no such key in the config")
     try:
-        _hydra(arguments, conf, name, lambda cfg: None)
-    except (SystemExit, KeyboardInterrupt, BrokenPipeError):
+        if "--help" in arguments.flags:
+            print(_help(composer.compose(arguments.overrides), arguments, conf))
+        else:
+            _hydra(arguments, conf, name, lambda cfg: None)
+    except (GanError, BrokenPipeError):
         raise
     except Exception as error:  # Hydra showing what the user's config holds: whatever it raises is about that
+        composer.compose(arguments.overrides)
         raise UserError(f"the config cannot be shown: {one_line(error)}") from error
     return 0
+
+
+def _help(cfg: DictConfig, arguments: Arguments, conf: Path) -> str:
+    """Fill the help template here: Hydra's own way of listing the groups takes a second."""
+    directories = [Path(d) for d in [arguments.flags.get("--config-dir")] if d is not None]
+    chosen = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
+    found = groups(*directories, conf) if chosen else {}
+    listing = [f"{group}: {', '.join(options)}" for group, options in found.items()]
+    heading = ["Options, as group=option (`gan list` says what each one is)"] if listing else []
+    shown = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    return string.Template(cfg.hydra.help.template).safe_substitute(
+        HEADER=cfg.hydra.help.header,
+        FOOTER=cfg.hydra.help.footer,
+        OPTIONS="".join(f"{line}\n" for line in heading + listing),
+        CONFIG=OmegaConf.to_yaml(shown, resolve="--resolve" in arguments.flags),
+    )
 
 
 def _with_positional(arguments: Arguments, primary: Path) -> Arguments:

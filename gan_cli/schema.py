@@ -12,6 +12,7 @@ Device = Annotated[
 ]
 Run = Annotated[str, Field(min_length=1, examples=["runs/NAME"], description="a run directory")]
 Text = Annotated[str, Field(min_length=1, examples=["PATH"], description="a path")]
+Prefixes = Annotated[list[str], Field(examples=[["my_losses"]], description="a list of module names")]
 Steps = Annotated[PositiveInt, Field(examples=[2000])]
 Block = dict[str, Any]
 
@@ -19,7 +20,7 @@ Block = dict[str, Any]
 class Strict(BaseModel):
     """Neither unknown keys, nor values of other types, nor infinities."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Train(Strict):
@@ -76,7 +77,7 @@ class Settings(Strict):
 
     seed: Seed
     run_dir: Text | None
-    allow_targets: list[str]
+    allow_targets: Prefixes
     train: Train
     log: Log
     checkpoint: Checkpoint
@@ -97,7 +98,7 @@ class ResumeSettings(Strict):
     run: Run
     steps: Steps | None
     device: Device | None
-    allow_targets: list[str]
+    allow_targets: Prefixes
 
 
 class SampleSettings(Strict):
@@ -112,7 +113,7 @@ class SampleSettings(Strict):
     checkpoint: Literal["latest"] | NonNegativeInt
     batch_size: Annotated[PositiveInt, Field(examples=[250])]
     device: Device
-    allow_targets: list[str]
+    allow_targets: Prefixes
 
 
 SCHEMAS: dict[str, type[Strict]] = {"train": Settings, "resume": ResumeSettings, "sample": SampleSettings}

@@ -44,6 +44,8 @@ def check_target(key: str, target: Any, allow_targets: Sequence[str] = ()) -> st
         raise UserError(f"{key}._target_={show(target)}: must be a class's dotted name, such as my_losses.MyLoss")
     if not is_allowed(target, allow_targets):
         module = target.rpartition(".")[0] or target
+        if target.startswith("gan_cli."):
+            raise UserError(f"{key}._target_={target}: must be a class below one of {', '.join(ALLOWED_PREFIXES)}")
         prefixes = ",".join([*allow_targets, module])
         raise UserError(
             f"{key}._target_={target}: code outside gan_cli, torch.nn and torch.optim runs only where the command line "
