@@ -73,7 +73,7 @@ def _require(device: str) -> None:
     if not device.startswith("cuda"):
         return
     if not torch.cuda.is_available():
-        raise UserError(f"runtime.device={device}: no CUDA GPU is usable here; runtime.device=cpu (or auto)")
+        raise UserError(f"runtime.device={device}: no CUDA GPU is usable here; cpu (or auto) runs without one")
     index = torch.device(device).index or 0
     if index >= torch.cuda.device_count():
         raise UserError(f"runtime.device={device}: this machine has {torch.cuda.device_count()} GPU(s), counted from 0")

@@ -25,7 +25,7 @@ def resume(settings: dict[str, Any]) -> None:
     if settings["steps"]:
         saved["train"]["steps"] = settings["steps"]
     if settings["device"]:
-        saved["runtime"] |= {"device": settings["device"], "precision": saved["runtime"]["precision"]}
+        saved["runtime"]["device"] = settings["device"]
     plan = build.check(saved)
     data = plan.dataset.open(saved["train"]["batch_size"], saved["seed"], plan.device)
     run = rundir.RunDirectory(path)

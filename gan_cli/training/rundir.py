@@ -160,6 +160,17 @@ def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
     }
 
 
+def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Say what of two provenances keeps a continued run from being bit-identical; empty where nothing does."""
+    if "versions" not in before:
+        return ""
+    pairs = {
+        "torch": (before["versions"]["torch"], now["versions"]["torch"]),
+        **{key: (before.get(key), now[key]) for key in ("device", "threads", "data")},
+    }
+    return ", ".join(f"{key} {old} then, {new} now" for key, (old, new) in pairs.items() if old != new)
+
+
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():

@@ -94,8 +94,12 @@ class Session:
             settings["seed"],
             self.plan.device,
         )
-        self.run.write_status("running", **rundir.provenance(self.plan.device, self.data.fingerprint), step=state.step)
+        now = rundir.provenance(self.plan.device, self.data.fingerprint)
+        changes = rundir.changes(rundir.read_status(self.run.path), now)
+        self.run.write_status("running", **now, step=state.step)
         self._tell(f"{self.run.path}: {self._summary()}")
+        if changes:
+            self._tell(f"warning: not the machine of the first part ({changes}): the run goes on, but not bit for bit")
         for warning in self.plan.warnings:
             self._tell(f"warning: {warning}")
         with ExitStack() as stack:

@@ -198,3 +198,15 @@ def test_each_phase_moves_its_own_player_alone(begin):
         }
         assert moved == {player: True, other: False}
     assert all(p.grad is None for params in state.params.values() for p in params)
+
+
+def test_another_machine_is_told_on_resume(begin, tmp_path, capsys):
+    begin("run", steps=2).train()
+    path = tmp_path / "run" / rundir.STATUS
+    status = json.loads(path.read_text())
+    path.write_text(json.dumps({**status, "threads": 64}))
+    capsys.readouterr()
+    begin("run", steps=3, resume=True).train()
+    assert "threads 64 then, 1 now" in capsys.readouterr().err
+    begin("run", steps=4, resume=True).train()
+    assert "bit for bit" not in capsys.readouterr().err
