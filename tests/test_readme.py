@@ -1,0 +1,76 @@
+"""Every command of the README is run, on few and small steps; `make train` and `make test` are what CI itself runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gan_cli.cli import main
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
+SHORT = ["train.steps=2", "log.every_steps=1", "model.width=4", "train.batch_size=16", "runtime.threads=1"]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A directory with the README's own files, and one run to sample and resume."""
+    place = tmp_path_factory.mktemp("readme")
+    (place / "my_conf" / "loss").mkdir(parents=True)
+    blocks = dict(BLOCKS)
+    (place / "my_losses.py").write_text(blocks["python"])
+    (place / "my_conf" / "loss" / "my_loss.yaml").write_text(blocks["yaml"])
+    return place
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("gan ") and c != "gan board"])
+def test_a_gan_command(command, workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    _, name, *arguments = shlex.split(command)
+    if name == "train":
+        shutil.rmtree("runs", ignore_errors=True)
+        arguments = [a for a in arguments if not a.startswith("train.steps")] + SHORT
+    elif name in ("sample", "resume"):
+        if not Path("runs").exists():
+            assert main(["train", *SHORT]) == 0
+        (run,) = (path for path in Path("runs").iterdir() if not path.name.startswith("."))
+        arguments = [str(run) if a == "runs/NAME" else a for a in arguments]
+        arguments = ["steps=3" if a.startswith("steps=") else a for a in arguments]
+    assert main([name, *arguments]) == 0, capsys.readouterr().err
+    if name == "train":
+        runs = [path for path in Path("runs").iterdir() if not path.name.startswith(".")]
+        assert len(runs) == (6 if "-m" in arguments else 1)
+        assert all((run / "metrics.jsonl").stat().st_size for run in runs)
+
+
+def test_gan_board(workplace):
+    (workplace / "runs").mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "gan_cli", "board", "--port", "0"]
+    with subprocess.Popen(command, cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as board:
+        try:
+            assert any("http://" in line for line in board.stdout)
+        finally:
+            board.send_signal(signal.SIGINT)
+
+
+def test_nothing_else_is_promised():
+    others = {c for c in COMMANDS if not c.startswith("gan ")}
+    assert others == {"pip install ."}  # test_wheel.py installs the built package
+    makes = set(re.findall(r"^make \w+$", README, re.MULTILINE))
+    ci = (Path(__file__).resolve().parents[1] / ".ci" / "run").read_text()
+    assert makes == {"make train", "make test"}
+    assert all(command in ci for command in makes)
+
+
+def test_the_pictures_are_there():
+    root = Path(__file__).resolve().parents[1]
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (root / name).is_file(), name

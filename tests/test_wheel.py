@@ -1,0 +1,50 @@
+"""What travels in the wheel, and that it works from any directory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, stderr=subprocess.PIPE)
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def test_every_yaml_and_the_images_are_in_it(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    configs = {f"gan_cli/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
+    files = ROOT / "gan_cli" / "data" / "files"
+    data = {str(path.relative_to(ROOT)) for path in files.rglob("*") if path.is_file()}
+    assert len(configs) > 30
+    assert any(name.endswith("t10k-images-idx3-ubyte.gz") for name in data)
+    assert any(name.endswith("LICENSE") for name in data)
+    assert configs | data <= names
+    assert not {name for name in names if name.startswith(("tests", "scripts", "docs"))}
+
+
+def test_it_trains_from_another_directory(wheel, tmp_path):
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+    where = [sys.executable, "-c", "import gan_cli; print(gan_cli.__file__)"]
+    gan = [sys.executable, "-m", "gan_cli"]
+    train = [*gan, "train", "train.steps=1", "model.width=4", "run_dir=here"]
+    found = subprocess.run(where, cwd=elsewhere, env=environment, check=True, capture_output=True, text=True)
+    assert found.stdout.startswith(str(site))
+    subprocess.run(train, cwd=elsewhere, env=environment, check=True, capture_output=True)
+    sampled = subprocess.run([*gan, "sample", "here"], cwd=elsewhere, env=environment, check=True, capture_output=True)
+    assert (elsewhere / sampled.stdout.decode().strip()).stat().st_size > 0
