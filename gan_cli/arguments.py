@@ -129,7 +129,9 @@ def split_positional(words: Sequence[str], keys: Sequence[str]) -> tuple[str | N
 
 def _is_override(word: str, keys: Sequence[str]) -> bool:
     found = _KEY.match(word)
-    return found is not None and found.group(1) in (*keys, "hydra")
+    if found is None:
+        return word.startswith("~") and word[1:] in keys
+    return found.group(1) in (*keys, "hydra")
 
 
 def quoted_override(key: str, text: str) -> str:

@@ -128,6 +128,8 @@ def _show(arguments: Arguments, conf: Path, name: str, composer: Composer) -> in
             _hydra(arguments, conf, name, lambda cfg: None)
     except (GanError, BrokenPipeError):
         raise
+    except SystemExit as end:  # after --hydra-help
+        return int(end.code or 0)
     except Exception as error:  # Hydra showing what the user's config holds: whatever it raises is about that
         composer.compose(arguments.overrides)
         raise UserError(f"the config cannot be shown: {one_line(error)}") from error

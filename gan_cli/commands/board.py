@@ -52,21 +52,22 @@ def serve(directory: Path, flags: list[str]) -> str:
     except ImportError as error:
         raise UserError(f"TensorBoard cannot be imported ({error}); pip install tensorboard") from error
     board = program.TensorBoard(plugins=default.get_plugins())
-    with _one_line_errors():
-        board.configure(argv=["tensorboard", "--logdir", str(directory), *ALL_PICTURES, *flags])
     try:
-        return board.launch()
+        with _quiet() as noise:
+            board.configure(argv=["tensorboard", "--logdir", str(directory), *ALL_PICTURES, *flags])
+            return board.launch()
+    except (SystemExit, ValueError) as error:
+        told = noise.getvalue().strip().rpartition("error: ")[2] or str(error)
+        if "{serve}" in told:  # a word that it took for its sub-command
+            told = "TensorBoard does not take these"
+        raise UserError(f"{' '.join(flags)}: {told}") from error
     except program.TensorBoardServerException as error:
         raise UserError(f"TensorBoard did not start: {error.msg.strip()}; try another port: --port 7007") from error
 
 
 @contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """TensorBoard's parser prints its usage and exits; the last line says what is wrong."""
+def _quiet() -> Iterator[io.StringIO]:
+    """Keep TensorBoard's usage and notes from standard error."""
     noise = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(noise):
-            yield
-    except (SystemExit, ValueError) as error:
-        lines = noise.getvalue().strip().splitlines() or [str(error)]
-        raise UserError(lines[-1].partition("error: ")[2] or lines[-1]) from error
+    with contextlib.redirect_stderr(noise):
+        yield noise

@@ -1,0 +1,250 @@
+"""`gan` itself: commands, flags, the bare argument, and how a job's end is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from gan_cli import cli
+from gan_cli.arguments import parse, quoted_override, split_positional
+from gan_cli.errors import Interrupted, NonFiniteError, UserError
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Put a function in a command's place; returns what it was called with."""
+
+    def install(name, end=None):
+        calls = []
+
+        def body(settings, overrides, choices):
+            calls.append((settings, overrides, choices))
+            error = end(len(calls)) if end else None
+            if error is not None:
+                raise error
+
+        monkeypatch.setitem(sys.modules, f"gan_cli.commands.{name}", types.SimpleNamespace(**{name: body}))
+        return calls
+
+    return install
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
+def test_help_lists_every_command_with_its_meaning(gan, argv):
+    ended = gan(*argv)
+    assert ended.code == 0
+    for name, meaning in cli.commands().items():
+        assert meaning
+        assert f"  {name}" in ended.out
+        assert meaning in ended.out
+
+
+def test_every_file_of_commands_is_a_command():
+    files = {p.stem for p in (Path(cli.__file__).parent / "commands").glob("*.py")} - {"__init__"}
+    assert set(cli.commands()) == files >= {"train", "resume", "sample", "list", "board"}
+
+
+def test_version(gan):
+    assert gan("--version").out.split()[0] == "gan"
+    assert gan("train", "--version").out == gan("--version").out
+
+
+def test_unknown_command_names_the_closest(refused):
+    assert "did you mean train?" in refused("tran")
+    assert "no such flag" in refused("--fast")
+
+
+def test_task_gets_validated_settings_overrides_and_choices(gan, command):
+    calls = command("train")
+    ended = gan("train", "loss=wgan_gp", "--run", "train.steps=7", "hydra.verbose=false")
+    assert ended == (0, "", "")
+    (settings, overrides, choices) = calls[0]
+    assert settings["train"]["steps"] == 7
+    assert settings["optimizer"]["critic"] == {
+        "_target_": "torch.optim.Adam",
+        "lr": 1e-4,
+        "betas": [0.5, 0.9],
+        "eps": 1e-8,
+    }
+    assert "hydra" not in settings
+    assert overrides == ["loss=wgan_gp", "train.steps=7"]
+    assert choices["loss"] == "wgan_gp"
+    assert choices["optimizer"] == "adam_wgan_gp"
+    assert "experiment" not in choices
+
+
+def test_hydra_writes_nothing(gan, command, tmp_path):
+    command("train")
+    gan("train")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_own_errors_give_one_line_and_their_exit_code(gan, command):
+    command("train", lambda n: NonFiniteError("loss is nan\nat step 3"))
+    assert gan("train") == (70, "", "gan: loss is nan at step 3\n")
+
+
+def test_a_bug_keeps_its_traceback(gan, command):
+    command("train", lambda n: ZeroDivisionError("oops"))
+    with pytest.raises(ZeroDivisionError):
+        gan("train")
+
+
+def test_interrupt_is_quiet(gan, command):
+    command("train", lambda n: KeyboardInterrupt())
+    assert gan("train")[0::2] == (130, "")
+
+
+def test_sweep_goes_on_after_a_failed_cell_and_returns_its_code(gan, command, tmp_path):
+    calls = command("train", lambda n: NonFiniteError("nan") if n == 2 else None)
+    ended = gan("train", "seed=0,1,2", "-m", "train.steps=1")
+    assert ended.code == 70
+    assert [settings["seed"] for settings, _, _ in calls] == [0, 1, 2]
+    assert ended.err == "gan: cell 2 of 3 (seed=1 train.steps=1): nan\n"
+    assert {p.name for p in tmp_path.rglob("*")} >= {"multirun.yaml"}
+    assert {p.relative_to(tmp_path).parts[:2] for p in tmp_path.rglob("*.yaml")} == {("runs", ".sweeps")}
+
+
+def test_interrupted_cell_ends_the_sweep(gan, command):
+    calls = command("train", lambda n: Interrupted("saved at step 3", 2))
+    assert gan("train", "-m", "seed=0,1,2").code == 130
+    assert len(calls) == 1
+
+
+def test_sweep_is_checked_before_its_first_cell(refused, command):
+    calls = command("train")
+    line = refused("train", "-m", "constraint.c=0.01,0", "seed=0,1")
+    assert line.startswith("cell 3 of 4 (constraint.c=0 seed=0): constraint.c=0: must be a number above 0")
+    assert calls == []
+
+
+def test_sweep_names_the_cell_that_cannot_be_built(refused):
+    line = refused("train", "-m", "loss=wgan,wgan_gp", "model.critic.norm=batch")
+    assert line.startswith("cell 2 of 2 (loss=wgan_gp model.critic.norm=batch): ")
+
+
+def test_sweep_refuses_one_run_directory_for_two_cells(refused):
+    assert "2 cells" in refused("train", "-m", "seed=0,1", "run_dir=x")
+
+
+def test_sweep_parameters_of_a_config_are_checked_too(refused, tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "many.yaml").write_text(
+        "defaults: [train, _self_]\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '0,-1'}}}\n"
+    )
+    assert refused("train", "--config-dir", "conf", "--config-name", "many").startswith("cell 2 of 2 (seed=-1)")
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["a=1", "-m", "b=2"], ["a=1", "b=2", "--multirun"]),
+        (["-c", "job", "a=1"], ["a=1", "--cfg", "job"]),
+        (["--info", "a=1"], ["a=1", "--info", "all"]),
+        (["--info", "plugins", "a=1"], ["a=1", "--info", "plugins"]),
+        (["--config-dir=x", "a=1"], ["a=1", "--config-dir", "x"]),
+        (["--multi", "--config-d", "x"], ["--multirun", "--config-dir", "x"]),
+        (["-cd", "x", "-cn", "y", "~a"], ["~a", "--config-dir", "x", "--config-name", "y"]),
+        (["a=1", "--", "-m"], ["a=1", "-m"]),
+    ],
+)
+def test_flags_stand_anywhere(argv, expected):
+    assert parse(argv).argv() == expected
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--fast"],
+        ["--cfg"],
+        ["--cfg", "x"],
+        ["-m", "--cfg", "job"],
+        ["--resolve"],
+        ["--multirun=3"],
+        ["--experimental-rerun", "x"],
+    ],
+)
+def test_wrong_flags_are_refused(argv):
+    with pytest.raises(UserError):
+        parse(argv)
+
+
+@pytest.mark.parametrize(
+    ("words", "run"),
+    [
+        (["runs/x"], "runs/x"),
+        (["count=3", "runs/x"], "runs/x"),
+        (["runs/lr=0.1", "count=3"], "runs/lr=0.1"),
+        (["a b", "count=3"], "a b"),
+        (["count=3"], None),
+        (["run", "count=3"], "run"),
+        (["run=x"], None),
+        (["cuont=3"], None),
+        (["cuont=3", "runs/x"], "runs/x"),
+        (["+count=3", "~seed"], None),
+    ],
+)
+def test_bare_argument(words, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen, others = split_positional(words, ["run", "count", "seed"])
+    assert chosen == run
+    assert others == [w for w in words if w != run]
+
+
+def test_an_existing_path_is_the_bare_argument_even_if_it_looks_like_an_override(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=1").mkdir()
+    assert split_positional(["lr=1", "count=2"], ["run", "count"]) == ("lr=1", ["count=2"])
+
+
+@pytest.mark.parametrize(
+    "path", ["a b", "a=b,c", "it's", 'say "x"', "${oc.env:HOME}", "tail\\", "\\${x}", "[x", "é", "#1", "~u"]
+)
+def test_any_path_reaches_the_command(path, gan, command, tmp_path):
+    calls = command("sample")
+    (tmp_path / path).mkdir()
+    assert gan("sample", path).code == 0
+    assert calls[0][0]["run"] == path
+
+
+def test_the_quoted_override_is_one_word_of_hydra():
+    assert quoted_override("run", "it's") == r"run='it\'s'"
+
+
+def test_resume_and_sample_need_a_run(refused):
+    for name in ("resume", "sample"):
+        assert refused(name) == f"no run is named; write gan {name} RUN, such as gan {name} runs/NAME"
+
+
+@pytest.mark.parametrize("name", ["train", "resume", "sample"])
+def test_help_of_a_command_tells_its_keys(gan, name):
+    ended = gan(name, "--help")
+    assert ended.code == 0
+    assert ended.out.startswith(f"gan {name} ")
+    assert "allow_targets: []" in ended.out
+    assert ("loss: gan, nonsaturating, wgan" in ended.out) == (name == "train")
+
+
+def test_hydras_own_views_work(gan):
+    assert "steps: 9" in gan("train", "--cfg", "job", "train.steps=9").out
+    assert gan("train", "--cfg", "job", "--package", "latent", "--resolve").out.splitlines()[0] == "# @package latent"
+    assert "steps: 9" in gan("train", "--info", "config", "train.steps=9").out
+    assert "Hydra" in gan("train", "--hydra-help").out
+    assert gan("train", "loss=nope", "--cfg", "job").code == 2
+    assert gan("train", "train.stpes=1", "--help").code == 2
+
+
+def test_python_m_gan_cli_and_a_reader_that_leaves():
+    shell = f"{sys.executable} -m gan_cli list | head -n 1"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "condition\n"
+    assert done.stderr == ""
+
+
+def test_board_refuses_a_directory_that_is_not_there(refused):
+    assert refused("board").startswith("runs: no such directory")
+    assert refused("board", "nowhere", "--port", "7007").startswith("nowhere: no such directory")

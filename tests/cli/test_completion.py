@@ -1,0 +1,117 @@
+"""Shell completion, in a real bash with Hydra's own script, and by queries as each shell sends them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from gan_cli.cli import main
+
+TRY = r"""
+COMP_LINE="$1"; COMP_POINT=${#1}; COMP_WORDS=($1)
+COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); [[ "$1" == *" " ]] && COMP_CWORD=${#COMP_WORDS[@]}
+"$(complete -p gan | sed 's/.*-F \([^ ]*\) .*/\1/')"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.fixture
+def bin_dir(tmp_path):
+    """A directory with a `gan` of this interpreter, as a console script would be."""
+    script = tmp_path / "bin" / "gan"
+    script.parent.mkdir()
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom gan_cli.cli import main\nsys.exit(main())\n")
+    script.chmod(0o755)
+    return script.parent
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("gan tr", {"train"}),
+        ("gan train loss=w", {"loss=wgan", "loss=wgan_gp"}),
+        ("gan train -m train.s", {"train.steps="}),
+    ],
+)
+def test_in_bash(bin_dir, tmp_path, line, expected):
+    env = {**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ['PATH']}"}
+    script = f'eval "$(gan -sc install=bash)"\nset -- "{line}"\n{TRY}'
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env=env, cwd=tmp_path, timeout=120, check=True
+    )
+    assert set(done.stdout.split()) == expected
+    assert done.stderr == ""
+
+
+@pytest.fixture
+def query(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def ask(line, shell="bash"):
+        monkeypatch.setenv("COMP_LINE", line)
+        monkeypatch.setenv("COMP_POINT", str(len(line)))
+        assert main(["-sc", f"query={shell}"]) == 0
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        return captured.out.split()
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("gan s", ["sample"]),
+        ("gan list l", ["latent", "loss"]),
+        ("gan train loss=wgan model.wid", ["model.width="]),
+        ("gan train constraint=none const", ["constraint.", "constraint="]),
+        ("gan train optimizer=adam optimizer.critic.be", ["optimizer.critic.betas."]),
+        ("gan train train.stpes=3 lo", ["loss="]),
+        ("gan train --cfg job loss=no", ["loss=nonsaturating"]),
+        ("gan resume runs/x st", ["steps="]),
+        ("gan sample runs/x", []),
+        ("gan sample runs/x form", ["format="]),
+        ("gan sample run=x co", ["count="]),
+        ("gan resume ", []),
+        ("gan board ", []),
+        ("gan nothing x", []),
+        ("gan train --config-dir ", []),
+        ("gan train [[ lo", []),
+        ("gan train --fast lo", []),
+        ("", ["train", "resume", "sample", "list", "board"]),
+    ],
+)
+def test_queries(query, line, expected):
+    found = query(line)
+    assert found == expected if line else set(found) >= set(expected)
+
+
+def test_a_line_completes_the_options_of_its_own_config_dir(query, tmp_path):
+    (tmp_path / "conf" / "loss").mkdir(parents=True)
+    (tmp_path / "conf" / "loss" / "mine.yaml").write_text("# Mine\n")
+    assert query("gan train --config-dir conf loss=m") == ["loss=mine"]
+
+
+def test_fish_gets_directories_for_a_run(query, tmp_path):
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    assert query("gan resume ru", "fish") == ["runs/"]
+    assert query("gan train loss=w", "fish") == ["loss=wgan", "loss=wgan_gp"]
+    assert query("gan train loss=w", "zsh") == ["loss=wgan", "loss=wgan_gp"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_install_and_uninstall(capsys, shell):
+    assert main(["--shell-completion", f"install={shell}"]) == 0
+    assert "query" in capsys.readouterr().out
+    assert main(["train", "-sc", f"uninstall={shell}"]) == 0
+    assert "hydra" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [["-sc"], ["-sc", "install=csh"], ["-sc", "remove=bash"], ["-sc", "a", "b"]])
+def test_what_is_not_completion(refused, argv):
+    assert refused(*argv).startswith("-sc ")

@@ -1,0 +1,338 @@
+"""Every mistake in a config is told in one line, exit code 2, with nothing written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gan_cli.compose import Composer
+from gan_cli.confdir import conf_dir, groups
+from gan_cli.config import check_override, validate, validate_saved
+from gan_cli.errors import UserError
+from gan_cli.schema import SCHEMAS, TARGET_BLOCKS
+from gan_cli.wording import describe, example, one_line, show
+
+OPTIONS = [f"{g}={o}" for g, options in groups(conf_dir()).items() for o in options]
+
+
+@pytest.fixture(scope="module")
+def composed():
+    composer = Composer.create("train", conf_dir(), "train", None)
+
+    def compose(*overrides):
+        return validate(composer.compose(overrides), overrides)
+
+    return compose
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_is_valid(composed, option):
+    group = option.partition("=")[0]
+    checked = composed(option)
+    assert group == "experiment" or group in checked
+    assert json.loads(json.dumps(checked)) == checked
+
+
+@pytest.mark.parametrize("command", [c for c in SCHEMAS if c != "train"])
+def test_every_primary_config_has_a_schema(command):
+    composer = Composer.create(command, conf_dir(), command, None)
+    checked = validate(composer.compose(["run=x"]), ["run=x"], command)
+    assert checked["run"] == "x"
+
+
+def test_primary_configs_and_schemas_are_the_same_commands():
+    assert {p.stem for p in conf_dir().glob("*.yaml")} == set(SCHEMAS)
+
+
+def test_values_come_in_their_types(composed):
+    checked = composed("optimizer.lr=1", "train.ema_halflife_images=1000", "+optimizer.critic.weight_decay=1")
+    assert repr(checked["optimizer"]["lr"]) == "1.0"
+    assert repr(checked["optimizer"]["critic"]["lr"]) == "1.0"
+    assert repr(checked["optimizer"]["critic"]["weight_decay"]) == "1.0"
+    assert repr(checked["train"]["ema_halflife_images"]) == "1000.0"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("loss=wgann", "loss=wgann: no such option; did you mean loss=wgan? options of loss: gan,"),
+        ("modle=dcgan", "modle=dcgan: no such key; did you mean model=dcgan? keys: seed,"),
+        ("train.stpes=3", "train.stpes=3: no such key; did you mean train.steps=3? keys of train: steps,"),
+        ("+train.stpes=3", "train.stpes=3: no such key; did you mean train.steps=3?"),
+        ("+foo=1", "foo=1: no such key; keys: seed,"),
+        ("foo.bar=1", "foo.bar=1: no such key; keys: seed,"),
+        ("+model.widht=3", "model.widht=3: no such key; did you mean model.width=3?"),
+        ("model.critic.widht=3", "model.critic.widht=3: no such key; did you mean model.critic.width=3?"),
+        ("+constraint.d=1", "constraint.d=1: no such key; keys of constraint: c"),
+        ("optimizer.lr=fast", "optimizer.lr=fast: must be a number above 0, such as optimizer.lr=5e-05"),
+        ("train.steps=ten", "train.steps=ten: must be a whole number of at least 1, such as train.steps=2000"),
+        ("train.steps=1e3", "train.steps=1000.0: must be a whole number of at least 1, such as train.steps=1000"),
+        ("train.steps=true", "train.steps=true: must be a whole number"),
+        ("train.batch_size=0", "train.batch_size=0: must be a whole number of at least 1"),
+        ("optimizer.lr=-1", "optimizer.lr=-1: must be a number above 0"),
+        ("optimizer.lr=inf", "optimizer.lr=inf: must be a number above 0"),
+        ("optimizer.lr=nan", "optimizer.lr=nan: must be a number above 0"),
+        ("optimizer.critic.lr=0", "optimizer.critic.lr=0: must be a number above 0"),
+        ("constraint.c=0", "constraint.c=0: must be a number above 0, such as constraint.c=0.01"),
+        ("updates.n_critic=0", "updates.n_critic=0: must be a whole number of at least 1, such as updates.n_critic=1"),
+        ("seed=-1", "seed=-1: must be a whole number of at least 0"),
+        ("checkpoint.keep=1", "checkpoint.keep=1: must be a whole number of at least 2"),
+        ("runtime.device=gpu", "runtime.device=gpu: must be auto, cpu, cuda or cuda:N"),
+        ("runtime.precision=fp8", "runtime.precision=fp8: must be auto, fp32, tf32 or bf16"),
+        ("runtime.threads=0", "runtime.threads=0: must be auto or a whole number of at least 1"),
+        ("model.critic.norm=bach", "model.critic.norm=bach: must be auto, batch,"),
+        ("train=3", "train=3: holds the keys steps,"),
+        ("~train", "train=null: holds the keys steps,"),
+        ("~loss", "no loss is chosen; add loss=OPTION"),
+        ("~optimizer", "no optimizer is chosen; add optimizer=OPTION"),
+        ("loss=null", "loss=null: must be one of gan,"),
+        ("~seed", "seed: no value is given; add +seed=0"),
+        ("train.steps=???", "train.steps: no value is given; add train.steps=VALUE"),
+        ("train.steps", "train.steps: not key=value; write train.steps=VALUE"),
+        ("train.steps==", "train.steps==: the value cannot be read"),
+        ("train.steps=[1", "train.steps=[1: the value cannot be read"),
+        ("optimizer.lr=${foo}", "optimizer.lr=${foo}: Interpolation key 'foo' not found"),
+        ("optimizer.lr=${optimizer.lr}", "optimizer.lr=${optimizer.lr}: Recursive interpolation"),
+        ("optimizer.lr=${oc.env:HOME}", "optimizer.lr=${oc.env:HOME}: a config may refer to its own keys alone"),
+        ("run_dir=${hydra.runtime.cwd}", "run_dir=${hydra.runtime.cwd}: "),
+        ("+seed=1", "+seed=1: seed is there already; write seed=1"),
+        ("loss=wgan,gan", "loss=wgan,gan: several values are a sweep; add -m"),
+        ("loss@x=wgan", "loss@x=wgan: there is no loss@x"),
+        ("loss._target_=os.system", "loss._target_=os.system: code outside gan_cli, torch.nn and torch.optim"),
+        ("loss._target_=gan_cli.build.torch.load", "loss._target_=gan_cli.build.torch.load: must be a class below"),
+        ("loss._target_=gan_cli.losses.base.nn.Module", "loss._target_=gan_cli.losses.base.nn.Module: "),
+        ("loss._target_=gan_cli.losses.minimax.Minimaks", "loss._target_=gan_cli.losses.minimax.Minimaks: "),
+        ("+model.generator.latent_size=3", "model.generator.latent_size=3: gan gives latent_size itself; leave it out"),
+        ("+optimizer.critic.params=[]", "optimizer.critic.params=[]: gan gives params itself; leave it out"),
+        ("optimizer.critic.eps=-1", "optimizer.critic.eps=-1: must be a number above 0"),
+        ("optimizer.critic.momentum=1", "optimizer.critic.momentum=1: must be a number of at least 0 and below 1"),
+        ("allow_targets=my", "allow_targets=my: must be a list of module names"),
+        ("allow_targets=[1]", "allow_targets=[1]: must be a list of module names"),
+        ("+hydra.callbacks.x={_target_:os.system}", "hydra.callbacks.x._target_=os.system: only Hydra's own code"),
+        ("hydra.nothing=1", "hydra.nothing=1: Hydra does not set hydra.nothing; add it with +hydra.nothing=1"),
+    ],
+)
+def test_one_line(refused, override, told):
+    assert refused("train", override).startswith(told)
+
+
+def test_an_argument_that_an_option_leaves_out_is_added_with_a_plus(refused, composed):
+    line = refused("train", "updates=alternating", "updates.burst_n_critic=3")
+    assert line.endswith("add it with +updates.burst_n_critic=3")
+    assert composed("updates=alternating", "+updates.burst_n_critic=3")["updates"]["burst_n_critic"] == 3
+
+
+def test_betas(refused):
+    line = refused("train", "loss=wgan_gp", "optimizer.critic.betas=[0.5,1.5]")
+    assert line.startswith(
+        "optimizer.critic.betas=[0.5, 1.5]: must be a list of 2, each a number of at least 0 and below 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["resume", "x", "steps=0"], "steps=0: must be a whole number of at least 1 or null"),
+        (["resume", "x", "device=gpu"], "device=gpu: must be auto, cpu, cuda or cuda:N"),
+        (["resume", "x", "stpes=3"], "stpes=3: no such key; did you mean steps=3?"),
+        (["sample", "x", "count=0"], "count=0: must be a whole number of at least 1"),
+        (["sample", "x", "format=jpg"], "format=jpg: must be grid, png or npz"),
+        (["sample", "x", "weights=best"], "weights=best: must be auto, ema or raw"),
+        (["sample", "x", "checkpoint=newest"], "checkpoint=newest: must be latest or a whole number of at least 0"),
+        (["sample", "x", "seed=1.5"], "seed=1.5: must be a whole number"),
+        (["sample", "run="], "run=: must be a run directory"),
+    ],
+)
+def test_one_line_of_the_other_commands(refused, argv, told):
+    assert refused(*argv).startswith(told)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A user's config directory, and a loss of the user's own beside it."""
+    conf = tmp_path / "conf"
+    for group, name, text in (
+        ("loss", "mine", "# My loss (me, 2026)\nloss: {_target_: my_losses.Mine, weight: 2}\n"),
+        ("experiment", "sneak", "allow_targets: [my_losses]\n"),
+        ("experiment", "refers", "defaults: [override /loss: nope]\n"),
+        ("experiment", "callback", "hydra: {callbacks: {x: {_target_: os.system}}}\n"),
+        ("experiment", "handler", "hydra: {job_logging: {handlers: {x: {class: os.system}}}}\n"),
+        ("experiment", "external", "hydra: {job_logging: {handlers: {x: {stream: 'ext://os.system'}}}}\n"),
+        ("experiment", "environment", "run_dir: x/${oc.env:HOME}\n"),
+        ("experiment", "broken", "train: {a:\n - b\n"),
+        ("experiment", "list", "- 1\n"),
+    ):
+        (conf / group).mkdir(parents=True, exist_ok=True)
+        (conf / group / f"{name}.yaml").write_text(f"# @package _global_\n{text}")
+    (tmp_path / "my_losses.py").write_text(
+        "raise RuntimeError('a check imports nothing')\n"
+        "from pydantic import PositiveFloat\n"
+        "class Mine:\n    def __init__(self, weight: PositiveFloat) -> None: ...\n"
+    )
+    return conf
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["loss=mine"], "loss._target_=my_losses.Mine: code outside gan_cli"),
+        (["loss=mine", "allow_targets=[my_loss]"], "loss._target_=my_losses.Mine: code outside gan_cli"),
+        (["loss=mine", "allow_targets=[my_losses]", "loss.weight=0"], "loss.weight=0: must be a number above 0"),
+        (
+            ["loss=mine", "allow_targets=[my_losses]", "~loss.weight"],
+            "loss.weight: no value is given; add +loss.weight=",
+        ),
+        (
+            ["loss=mine", "allow_targets=[my_losses]", "+loss.wieght=3"],
+            "loss.wieght=3: no such key; did you mean loss.weight=3?",
+        ),
+        (["loss=mien"], "loss=mien: no such option; did you mean loss=mine?"),
+        (["experiment=sneak"], "allow_targets=[my_losses]: taken from the command line alone"),
+        (["experiment=sneak", "allow_targets=[]", "loss=mine"], "loss._target_=my_losses.Mine: code outside gan_cli"),
+        (["experiment=refers"], "chosen by a config, loss=nope: no such option"),
+        (["experiment=callback"], "hydra.callbacks.x._target_=os.system: only Hydra's own code"),
+        (["experiment=handler"], "hydra.job_logging.handlers.x.class=os.system: only Hydra's own code"),
+        (["experiment=external"], "hydra.job_logging.handlers.x.stream=ext://os.system: only Hydra's own code"),
+        (["experiment=callback", "--help"], "hydra.callbacks.x._target_=os.system: only Hydra's own code"),
+        (["experiment=environment"], "run_dir=x/${oc.env:HOME}: a config may refer to its own keys alone"),
+        (["experiment=list"], "the config cannot be composed"),
+        (["--config-name", "mine"], "--config-name mine: no such config"),
+    ],
+)
+def test_one_line_about_the_users_own_configs(refused, own, overrides, told):
+    assert refused("train", "--config-dir", str(own), *overrides).startswith(told)
+
+
+def test_broken_yaml_is_told_with_its_file_and_line(refused, own):
+    line = refused("train", "--config-dir", str(own), "experiment=broken")
+    assert line.startswith(f"{own}/experiment/broken.yaml, line 3: not valid YAML")
+
+
+def test_missing_config_directories(refused):
+    assert refused("train", "--config-dir", "nowhere") == "--config-dir nowhere: no such directory"
+    assert refused("train", "--config-path", "nowhere") == "--config-path nowhere: no such directory"
+
+
+def test_opting_in_by_the_hint_works(gan, own, monkeypatch):
+    hint = gan("train", "--config-dir", str(own), "loss=mine").err.rpartition("add ")[2].strip()
+    assert hint == "allow_targets=[my_losses]"
+    composer = Composer.create("train", conf_dir(), "train", str(own))
+    overrides = ["loss=mine", hint]
+    assert validate(composer.compose(overrides), overrides)["loss"] == {"_target_": "my_losses.Mine", "weight": 2.0}
+
+
+@pytest.fixture
+def saved(composed):
+    return yaml.safe_load(yaml.safe_dump(composed()))
+
+
+def test_a_saved_config_is_valid_again(composed, saved):
+    assert validate_saved(saved) == composed()
+
+
+def test_a_saved_config_cannot_opt_in(saved):
+    saved["allow_targets"] = ["os"]
+    saved["loss"] = {"_target_": "os.system", "command": "touch canary"}
+    with pytest.raises(UserError, match="code outside gan_cli"):
+        validate_saved(saved)
+    assert validate_saved({**saved, "loss": {"_target_": "gan_cli.losses.minimax.Minimax"}})["allow_targets"] == []
+
+
+@pytest.mark.parametrize("path", [("train", "steps"), ("run_dir",), ("dataset", "path"), ("loss", "_target_")])
+def test_a_saved_config_holds_no_interpolation(saved, path):
+    block = saved
+    for name in path[:-1]:
+        block = block[name]
+    block[path[-1]] = "${oc.env:HOME}"
+    with pytest.raises(UserError, match="a saved config holds values, not interpolations"):
+        validate_saved(saved)
+
+
+@pytest.mark.parametrize("config", [None, [], "text", 3, {}, {"train": 3}, {1: 2}, {"loss": []}])
+def test_what_is_no_config_is_refused(config):
+    with pytest.raises(UserError):
+        validate_saved(config)
+
+
+def test_a_config_nested_without_end_is_refused(saved):
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(UserError):
+        validate_saved({**saved, "dataset": {**saved["dataset"], "path": deep}})
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["???", "${x}"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.just("_target_"), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def refusal(check):
+    """Why a check refuses, or None; any other exception is a fault of the check."""
+    try:
+        check()
+    except UserError as error:
+        return one_line(error)
+    return None
+
+
+KEYS = ["seed", "run_dir", "train", "train.steps", "runtime.threads", "model.width", "optimizer.critic", *TARGET_BLOCKS]
+
+
+@settings(max_examples=200, deadline=None)
+@given(key=st.sampled_from(KEYS), value=VALUES)
+def test_any_value_is_taken_or_refused_in_one_line(composed, key, value):
+    config = composed()
+    *parents, name = key.split(".")
+    block = config
+    for parent in parents:
+        block = block[parent]
+    block[name] = value
+    for check in (lambda: validate_saved(config), lambda: check_override("train", key, value)):
+        assert refusal(check) != ""
+
+
+@settings(max_examples=50, deadline=None)
+@given(text=st.text(st.sampled_from("abc.=,[]{}'\"\\$:~+@/ -0159?trainseploss"), max_size=20))
+def test_any_override_is_read_or_refused_in_one_line(text):
+    composer = Composer.create("train", conf_dir(), "train", None)
+    assert refusal(lambda: composer.check([text])) != ""
+    assert refusal(lambda: validate(composer.compose([text]), [text])) != ""
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"type": "integer", "exclusiveMinimum": 0}, "a whole number of at least 1"),
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, "a number of at least 0 and below 1"),
+        ({"anyOf": [{"const": "auto"}, {"type": "null"}]}, "auto or null"),
+        ({"enum": ["a", "b", "c"]}, "a, b or c"),
+        ({"type": "array", "items": {"type": "boolean"}, "minItems": 2}, "a list, at least 2 and each true or false"),
+        ({}, "another type of value"),
+    ],
+)
+def test_schemas_in_english(schema, text):
+    assert describe(schema) == text
+    example(schema)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        ([0.5, "a"], "[0.5, a]"),
+        ("a\n\x1b[31mb", "a [31mb"),
+        ("x" * 99, "x" * 77 + "..."),
+    ],
+)
+def test_values_are_shown_as_typed(value, text):
+    assert show(value) == text
