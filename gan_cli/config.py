@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import ValidationError
 
@@ -158,16 +158,16 @@ def _explain(kind: str, loc: tuple[Any, ...], schema: type[Strict], config: dict
     for depth, name in enumerate(loc):
         key = ".".join(str(part) for part in loc[: depth + 1])
         field = schema.model_fields.get(str(name))
-        inner = field.annotation if field is not None and isinstance(field.annotation, type) else object
+        inner = _model(field.annotation) if field is not None else None
         given = isinstance(value, dict) and name in value
         value = value.get(name) if isinstance(value, dict) else value
         if field is None:
             return unknown_key(key, value, schema.model_fields)
-        if issubclass(inner, Strict) and given and depth + 1 < len(loc):
+        if inner is not None and given and depth + 1 < len(loc):
             schema = inner
         elif (key in TARGET_BLOCKS and "." not in key and not given) or inner in (Model, Optimizer, Runtime):
             return UserError(f"no {key} is chosen; add {key}=OPTION (`gan list {key}` shows them)")
-        elif issubclass(inner, Strict):
+        elif inner is not None:
             return UserError(f"{key}={show(value)}: holds the keys {', '.join(inner.model_fields)}; set those it needs")
         elif kind == "missing":
             return missing(key, _property(schema, str(name)))
@@ -193,13 +193,21 @@ def check_override(command: str, key: str, value: Any) -> None:
         if name not in schema.model_fields:
             below = "".join(f".{part}" for part in path[depth + 1 :])
             raise unknown_key(".".join(path[: depth + 1]), value, schema.model_fields, below)
-        inner = schema.model_fields[name].annotation
-        if isinstance(inner, type) and issubclass(inner, Strict):
+        annotation = schema.model_fields[name].annotation
+        inner = _model(annotation)
+        if inner is not None:
             schema = inner
-        elif inner is not Block and depth + 1 == len(path) and "${" not in str(value) and value != "???":
+        elif annotation != Block and depth + 1 == len(path) and "${" not in str(value) and value != "???":
             _check_field(schema, key, name, value)
         else:
             return
+
+
+def _model(annotation: Any) -> type[Strict] | None:
+    """The annotation where it is one of our models; Python 3.10 takes dict[str, Any] for a class."""
+    if get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, Strict):
+        return annotation
+    return None
 
 
 def _check_field(schema: type[Strict], key: str, name: str, value: Any) -> None:
