@@ -62,8 +62,10 @@ def check(settings: Settings) -> Plan:
     dataset = _make(settings, "dataset", object)
     if not callable(getattr(dataset, "open", None)):
         raise UserError(f"dataset={settings['dataset']['_target_']}: not a dataset; `gan list dataset` names some")
+    sample_shape = tuple(dataset.expected_shape())
+    settings["constraint"] |= constraint.resolve(sample_shape)
     with torch.device("meta"):
-        game = _game(settings, tuple(dataset.expected_shape()))
+        game = _game(settings, sample_shape)
     _optimizers(settings, game)
     _make(settings, "updates", Updates)
     if constraint.needs_per_image_gradients and (name := _batch_norm(game.critic)):

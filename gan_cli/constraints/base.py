@@ -22,6 +22,10 @@ class Constraint:
     penalises: ClassVar[bool] = False
     needs_per_image_gradients: ClassVar[bool] = False
 
+    def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return the settings that were `auto`, for samples (C, H, W) or (D,)."""
+        return {}
+
     def parametrize(self, critic: nn.Module) -> None:
         """Change the critic's weights' parametrisation, once, when it is built."""
 

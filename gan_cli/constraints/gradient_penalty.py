@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from pydantic import PositiveFloat
@@ -15,15 +16,22 @@ from gan_cli.rng import Draws
 class GradientPenalty(Constraint):
     """lambda E (||grad f(x_hat)||_2 - 1)^2, x_hat uniform between real and fake (Gulrajani et al. 2017, equation 3).
 
+    A weight far above the distances between samples freezes the critic: turning its slope round passes through slope 0
+    and costs the whole lambda, so the paper's toy sets have a smaller one.
+
     Args:
-        weight: the paper's lambda.
+        weight: the paper's lambda; `auto` is the paper's own, 10 for images and 0.1 for points.
     """
 
     penalises = True
     needs_per_image_gradients = True
 
-    def __init__(self, weight: PositiveFloat = 10.0) -> None:
+    def __init__(self, weight: PositiveFloat | Literal["auto"] = 10.0) -> None:
         self.weight = weight
+
+    def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return the weight for samples of this shape."""
+        return {"weight": (10.0 if len(sample_shape) == 3 else 0.1) if self.weight == "auto" else self.weight}
 
     def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """Return the penalty, one interpolation point a pair."""

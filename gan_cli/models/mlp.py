@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 
 def _relu_layers(sizes: Sequence[int]) -> list[nn.Module]:
-    return [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU(inplace=True))]
+    """Return linear layers with their ReLUs, drawn so that the signal keeps its size (He et al. 2015, equation 10)."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        linear = nn.Linear(before, after)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU(inplace=True)]
+    return layers
 
 
 class Generator(nn.Module):
