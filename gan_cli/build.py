@@ -64,6 +64,7 @@ def check(settings: Settings) -> Plan:
         raise UserError(f"dataset={settings['dataset']['_target_']}: not a dataset; `gan list dataset` names some")
     sample_shape = tuple(dataset.expected_shape())
     settings["constraint"] |= constraint.resolve(sample_shape)
+    settings["latent"] |= _make(settings, "latent", Latent).resolve(sample_shape)
     with torch.device("meta"):
         game = _game(settings, sample_shape)
     _optimizers(settings, game)

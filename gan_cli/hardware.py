@@ -30,9 +30,7 @@ def resolve(runtime: dict[str, Any]) -> dict[str, Any]:
     if precision == "auto":
         precision = "bf16" if (_cuda_has_bf16(device) if cuda else cpu_has_bf16()) else "fp32"
     if precision == "tf32" and not cuda:
-        raise UserError(
-            "runtime.precision=tf32: a mode of NVIDIA GPUs, this run is on the CPU: runtime.precision=fp32"
-        )
+        raise UserError("runtime.precision=tf32: a mode of NVIDIA GPUs, this run is on the CPU: runtime.precision=fp32")
     threads = available_threads() if runtime["threads"] == "auto" else runtime["threads"]
     engine = "eager" if runtime["engine"] == "auto" else runtime["engine"]
     return {"device": device, "precision": precision, "engine": engine, "threads": threads}

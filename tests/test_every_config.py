@@ -42,7 +42,7 @@ def test_a_loss_chooses_options_and_writes_no_other_groups_keys(loss):
 
 
 def test_the_defaults_are_the_papers(settings_of):
-    settings = settings_of()
+    settings = build.check(settings_of()).settings
     assert settings["optimizer"]["critic"] == {
         "_target_": "torch.optim.RMSprop",
         "lr": 5e-5,
@@ -66,6 +66,13 @@ def test_precedence_is_command_line_then_experiment_then_loss(settings_of):
     experiment = settings_of("experiment=quickstart")["optimizer"]["lr"]
     assert experiment != from_loss
     assert settings_of("experiment=quickstart", "optimizer.lr=3e-3")["optimizer"]["critic"]["lr"] == 3e-3
+
+
+def test_what_suits_the_samples_follows_the_dataset(settings_of):
+    images = build.check(settings_of("loss=wgan_gp")).settings
+    points = build.check(settings_of("loss=wgan_gp", "model=toy_mlp", "dataset=ring")).settings
+    assert (images["constraint"]["weight"], points["constraint"]["weight"]) == (10.0, 0.1)
+    assert (images["latent"]["size"], points["latent"]["size"]) == (100, 2)
 
 
 def test_auto_norm_follows_the_constraint(settings_of):

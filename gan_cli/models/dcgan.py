@@ -14,9 +14,7 @@ MAX_DOUBLINGS = 3  # channels grow from width to 8 width at the most
 
 def _channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
     if len(sample_shape) != 3:
-        raise ValueError(
-            f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp"
-        )
+        raise ValueError(f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp")
     return sample_shape[0], sample_shape[1]
 
 

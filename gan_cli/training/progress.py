@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -30,7 +31,7 @@ class Progress:
 
     def __init__(self, total_steps: int, start_step: int, headline: str, stream: TextIO | None = None) -> None:
         self._headline = headline
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = _Tolerant(sys.stderr if stream is None else stream)
         view = _Bar if self._stream.isatty() else _Lines
         self._view = view(total_steps, start_step, self._stream)
 
@@ -53,6 +54,24 @@ class Progress:
     def close(self) -> None:
         """Leave the last state on the screen; a second call does nothing."""
         self._view.close()
+
+
+class _Tolerant:
+    """A stream whose reader may go away (`gan train 2>&1 | head`) without ending the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._inner = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._inner.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._inner.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 class _Bar:

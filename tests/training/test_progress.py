@@ -120,3 +120,18 @@ def test_notes_are_plain_lines_elsewhere():
     stream = io.StringIO()
     Progress(10, 0, TAG, stream).note("the critic has collapsed")
     assert stream.getvalue() == "the critic has collapsed\n"
+
+
+def test_a_reader_that_went_away_does_not_end_the_run():
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            raise BrokenPipeError
+
+    progress = Progress(3, 0, "critic/loss", Gone())
+    progress.note("hello")
+    for step in (1, 2, 3):
+        progress.update(step)
+    progress.close()
