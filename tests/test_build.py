@@ -1,0 +1,125 @@
+"""What is refused before data are read, and what the machine's `auto` means."""
+
+import pytest
+import torch
+
+from gan_cli import build, hardware
+from gan_cli.errors import UserError
+from gan_cli.training.game import Game
+
+RUNTIME = {"device": "cpu", "precision": "fp32", "engine": "eager", "threads": 1}
+
+
+def test_a_penalty_on_batch_norm_is_refused_and_layer_norm_is_not(settings_of):
+    with pytest.raises(UserError, match=r"mixes the images of a batch: model.critic.norm=none"):
+        build.check(settings_of("loss=wgan_gp", "model.critic.norm=batch"))
+    assert build.check(settings_of("loss=wgan_gp", "model.critic.norm=layer"))
+
+
+def test_momentum_under_clipping_is_a_warning_with_the_paper(settings_of):
+    (warning,) = build.check(settings_of("loss=wgan", "optimizer=adam")).warnings
+    assert "WGAN paper" in warning
+    assert build.check(settings_of("loss=wgan")).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("key", "target"),
+    [
+        ("loss", "gan_cli.constraints.base.Constraint"),
+        ("optimizer.critic", "torch.optim.lr_scheduler.StepLR"),
+        ("dataset", "gan_cli.latents.prior.Normal"),
+        ("model.critic", "torch.nn.Identity"),
+    ],
+)
+def test_a_class_of_another_role_is_refused(settings_of, key, target):
+    settings = settings_of()
+    block = settings
+    for part in key.split("."):
+        block = block[part]
+    block.clear()
+    block["_target_"] = target
+    with pytest.raises(UserError) as refused:
+        build.check(settings)
+    assert target in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_weights_depend_on_the_seed_alone(settings_of):
+    def weights(seed):
+        torch.manual_seed(seed + 100)  # the global generator must not matter
+        before = torch.get_rng_state()
+        settings = build.check(settings_of(f"seed={seed}", "model.width=4")).settings
+        game = build.state(settings, (1, 32, 32), torch.device("cpu")).game
+        assert torch.equal(torch.get_rng_state(), before)
+        return torch.cat([p.flatten() for p in game.parameters()])
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_one_players_width_does_not_shift_the_others_weights(settings_of):
+    def critic(*overrides):
+        settings = build.check(settings_of("model.width=4", *overrides)).settings
+        return build.state(settings, (1, 32, 32), torch.device("cpu")).game.critic.state_dict()
+
+    torch.testing.assert_close(critic(), critic("model.generator.width=8"), rtol=0, atol=0)
+
+
+def test_cuda_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert hardware.resolve({**RUNTIME, "device": "auto"})["device"] == "cpu"
+    with pytest.raises(UserError, match=r"runtime\.device=cuda: no CUDA GPU is usable here"):
+        hardware.resolve({**RUNTIME, "device": "cuda"})
+
+
+def test_tf32_on_the_cpu_is_refused():
+    with pytest.raises(UserError, match=r"runtime\.precision=fp32"):
+        hardware.resolve({**RUNTIME, "precision": "tf32"})
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_precision_follows_the_processor(monkeypatch, native):
+    monkeypatch.setattr(hardware, "cpu_has_bf16", lambda: native)
+    assert hardware.resolve({**RUNTIME, "precision": "auto"})["precision"] == ("bf16" if native else "fp32")
+
+
+def test_threads_stay_within_the_processors_at_hand(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
+    assert hardware.resolve({**RUNTIME, "threads": "auto"})["threads"] == 1
+    assert hardware.resolve({**RUNTIME, "threads": 3})["threads"] == 3
+
+
+def test_under_bf16_scores_and_losses_stay_float32(settings_of):
+    settings = build.check(settings_of("runtime.precision=bf16", "model.width=4", "model.critic.norm=none")).settings
+    game: Game = build.state(settings, (1, 16, 16), torch.device("cpu")).game
+    x = torch.randn(4, 1, 16, 16)
+    seen = []
+    game.critic.trunk.layers[0].register_forward_hook(lambda m, i, out: seen.append(out.dtype))
+    answer = game.ask(x)
+    assert seen == [torch.bfloat16]
+    assert answer.score.dtype == answer.features.dtype == torch.float32
+    assert game.generate(torch.randn(4, 100)).dtype == torch.float32
+    assert {p.dtype for p in game.parameters()} == {torch.float32}
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+def test_a_step_on_cuda_waits_for_nothing(settings_of):
+    from gan_cli.training.engine import Eager
+    from tests.helpers import Noise
+
+    settings = build.check(settings_of("runtime.device=cuda", "model.width=4")).settings
+    device = torch.device("cuda")
+    state = build.state(settings, (1, 16, 16), device)
+
+    class OnDevice(Noise):
+        def draw(self, k):
+            return tuple(x.to(device) for x in super().draw(k))
+
+    run = Eager(build.updates(settings), OnDevice((1, 16, 16), 8), 8, 0, device)
+    run(state)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        run(state)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
