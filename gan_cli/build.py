@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from torch import nn
 
 from gan_cli import hardware
 from gan_cli.constraints.base import Constraint
-from gan_cli.data.source import Dataset
+from gan_cli.data.source import Dataset, RealData
 from gan_cli.errors import UserError
 from gan_cli.latents.prior import Latent
 from gan_cli.losses.base import Loss
@@ -47,9 +48,29 @@ class Plan:
     device: torch.device
     warnings: list[str]
 
+    def open(self) -> RealData:
+        """Read the data, and freeze what only they could tell.
 
-def check(settings: Settings) -> Plan:
+        Raises:
+            UserError: data that are missing, corrupt, or fewer than a batch.
+        """
+        data = self.dataset.open(self.settings["train"]["batch_size"], self.settings["seed"], self.device)
+        if self.settings["dataset"].get("channels") == "auto":
+            self.settings["dataset"]["channels"] = data.shape[0]
+        return data
+
+    def state(self, data: RealData) -> TrainState:
+        """Build what is trained; see `state`."""
+        hardware.apply(self.settings["runtime"])
+        return state(self.settings, data.shape, self.device)
+
+
+def check(settings: Settings, sample_shape: tuple[int, ...] | None = None) -> Plan:
     """Resolve every `auto` and refuse what cannot be built or cannot mean anything, before data are read.
+
+    Args:
+        settings: validated.
+        sample_shape: (C, H, W) or (D,) where it is known; None: the dataset is asked.
 
     Raises:
         UserError: an impossible combination, or hardware that is not there.
@@ -62,7 +83,9 @@ def check(settings: Settings) -> Plan:
     dataset = _make(settings, "dataset", object)
     if not callable(getattr(dataset, "open", None)):
         raise UserError(f"dataset={settings['dataset']['_target_']}: not a dataset; `gan list dataset` names some")
-    sample_shape = tuple(dataset.expected_shape())
+    if settings["dataset"].get("path"):
+        settings["dataset"]["path"] = os.path.abspath(settings["dataset"]["path"])
+    sample_shape = tuple(sample_shape or dataset.expected_shape())
     settings["constraint"] |= constraint.resolve(sample_shape)
     settings["latent"] |= _make(settings, "latent", Latent).resolve(sample_shape)
     with torch.device("meta"):
@@ -84,7 +107,17 @@ def state(settings: Settings, sample_shape: tuple[int, ...], device: torch.devic
         settings: as `check` resolved them.
         sample_shape: (C, H, W) or (D,) of the data.
         device: where everything lives; weights are drawn on the CPU, so they are the same on every device.
+
+    Raises:
+        GanError: too little memory.
     """
+    try:
+        return _state(settings, sample_shape, device)
+    except RuntimeError as error:
+        raise hardware.out_of_memory(error, settings) or error from error
+
+
+def _state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device) -> TrainState:
     game = _game(settings, sample_shape).to(device)
     if len(sample_shape) == 3:
         game = game.to(memory_format=torch.channels_last)

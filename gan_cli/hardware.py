@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from gan_cli.errors import UserError
+from gan_cli.errors import GanError, UserError
 
+TORCH_THREADS = torch.get_num_threads()  # before any run of this process sets them
 NATIVE_BF16 = {"avx512_bf16", "amx_bf16"}  # flags of x86 processors that compute in bf16 rather than emulate it
 
 
@@ -39,6 +40,8 @@ def resolve(runtime: dict[str, Any]) -> dict[str, Any]:
 def apply(runtime: dict[str, Any]) -> None:
     """Set torch's threads and matrix precision as resolved settings say."""
     torch.set_num_threads(runtime["threads"])
+    torch.backends.cudnn.deterministic = True  # a resumed run must equal an unbroken one
+    torch.backends.cudnn.benchmark = False
     tf32 = runtime["precision"] == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32
@@ -46,7 +49,7 @@ def apply(runtime: dict[str, Any]) -> None:
 
 def available_threads() -> int:
     """Return the physical cores that this process may use: torch's count, the affinity and the cgroup's quota."""
-    counts = [torch.get_num_threads(), os.cpu_count() or 1]
+    counts = [TORCH_THREADS, os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):
         counts.append(len(os.sched_getaffinity(0)))
     quota = Path("/sys/fs/cgroup/cpu.max")
@@ -61,6 +64,15 @@ def cpu_has_bf16() -> bool:
     """Return whether the processor computes in bf16 natively."""
     info = Path("/proc/cpuinfo")
     return platform.machine() == "x86_64" and info.is_file() and bool(NATIVE_BF16 & set(info.read_text().split()))
+
+
+def out_of_memory(error: Exception, settings: dict[str, Any]) -> GanError | None:
+    """Return a failed allocation as an error that names the mend; None for any other error."""
+    first_line = str(error).partition("\n")[0]
+    if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in first_line:
+        return None
+    batch_size, width = settings["train"]["batch_size"], settings["model"]["width"]
+    return GanError(f"out of memory at train.batch_size={batch_size}, model.width={width}: halve either ({first_line})")
 
 
 def _cuda_has_bf16(device: str) -> bool:

@@ -10,6 +10,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, examples=[0], description="a whole n
 Device = Annotated[
     str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto"], description="auto, cpu, cuda or cuda:N")
 ]
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
+Threads = Literal["auto"] | PositiveInt
 Run = Annotated[str, Field(min_length=1, examples=["runs/NAME"], description="a run directory")]
 Text = Annotated[str, Field(min_length=1, examples=["PATH"], description="a path")]
 Prefixes = Annotated[list[str], Field(examples=[["my_losses"]], description="a list of module names")]
@@ -51,9 +53,9 @@ class Runtime(Strict):
     """The machine."""
 
     device: Device
-    precision: Literal["auto", "fp32", "tf32", "bf16"]
+    precision: Precision
     engine: Literal["auto", "eager"]
-    threads: Literal["auto"] | PositiveInt
+    threads: Threads
 
 
 class Model(Strict):
@@ -98,6 +100,8 @@ class ResumeSettings(Strict):
     run: Run
     steps: Steps | None
     device: Device | None
+    precision: Precision | None
+    threads: Threads | None
     allow_targets: Prefixes
 
 

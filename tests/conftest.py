@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
+LOSSES = sorted(path.stem for path in (CONF / "loss").glob("*.yaml"))
 TINY = ("model.width=4", "train.batch_size=8", "latent.size=6")
 
 

@@ -10,16 +10,21 @@ from PIL import Image
 from gan_cli import build, config
 from gan_cli.training import rundir
 from gan_cli.training.session import Session
-from tests.conftest import CONF, TINY
+from tests.conftest import CONF, LOSSES, TINY
 from tests.helpers import noise_data
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-LOSSES, CONSTRAINTS, MODELS, OPTIMIZERS, LATENTS, UPDATES = (
+CONSTRAINTS, MODELS, OPTIMIZERS, LATENTS, UPDATES = (
     [option for group, option in OPTIONS if group == name]
-    for name in ("loss", "constraint", "model", "optimizer", "latent", "updates")
+    for name in ("constraint", "model", "optimizer", "latent", "updates")
 )
 IMAGE = (1, 16, 16)
+
+
+def train(settings: dict, path: Path, shape: tuple[int, ...]) -> None:
+    plan, data = build.check(settings), noise_data(shape, 8)
+    Session(plan, rundir.RunDirectory(path), data, plan.state(data)).train()
 
 
 def first_comment(path: Path) -> str:
@@ -106,8 +111,7 @@ def test_every_pair_trains_two_steps_or_is_refused_in_one_line(
             build.check(settings)
         assert "\n" not in str(refused.value)
         return
-    session = Session(build.check(settings), rundir.RunDirectory(tmp_path), noise_data(shape, 8), resume=False)
-    session.train()
+    train(settings, tmp_path, shape)
     assert rundir.read_status(tmp_path)["status"] == "finished"
 
 
@@ -116,7 +120,7 @@ def test_every_prior_and_update_rule(settings_of, tmp_path, latent, updates):
     settings = settings_of(
         "model=toy_mlp", "dataset=ring", f"latent={latent}", f"updates={updates}", *TINY, "train.steps=2"
     )
-    Session(build.check(settings), rundir.RunDirectory(tmp_path), noise_data((2,), 8), resume=False).train()
+    train(settings, tmp_path, (2,))
     assert rundir.read_status(tmp_path)["step"] == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,12 +29,12 @@ def sample(settings: dict[str, Any]) -> None:
         UserError: there is no run, no good checkpoint, or what is asked cannot be drawn from it.
     """
     path = Path(settings["run"])
-    state, step = load_generator(path, settings)
+    state = load_generator(path, settings)
     network = _network(state, settings["weights"])
     device = next(state.game.parameters()).device
     draws = Draws(device, settings["seed"], "sample")
     batches = draw(state.game, network, settings["count"], draws, settings["batch_size"])
-    out = _target(path, settings, step)
+    out = _target(path, settings, state.step)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _WRITERS[settings["format"]](out, batches, settings["count"])
@@ -42,20 +43,22 @@ def sample(settings: dict[str, Any]) -> None:
     print(out)
 
 
-def load_generator(path: Path, settings: dict[str, Any]) -> tuple[TrainState, int]:
-    """Rebuild a run's networks from its directory alone; returns them and the checkpoint's step."""
+def load_generator(path: Path, settings: dict[str, Any]) -> TrainState:
+    """Rebuild a run's networks from its directory alone; no dataset is needed."""
     saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
     saved["runtime"] |= {"device": settings["device"], "precision": "fp32"}
-    plan = build.check(saved)
-    hardware.apply(plan.settings["runtime"])
     step = None if settings["checkpoint"] == "latest" else settings["checkpoint"]
     found = checkpoint.load(path / rundir.CHECKPOINTS, lambda text: print(text, file=sys.stderr), step)
-    try:
-        state = build.state(plan.settings, tuple(found.meta["sample_shape"]), plan.device)
-        state.load(found.tensors)
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{found.path} does not fit the config beside it: {str(error).splitlines()[0]}") from error
-    return state, found.meta["step"]
+    shape = tuple(found.meta.get("sample_shape", ()))
+    if len(shape) not in (1, 3):
+        raise UserError(f"{found.path}: its sample_shape is {shape}")
+    if len(shape) == 1 and settings["format"] == "png":
+        raise UserError("format=png: the samples are points, not images; format=npz")
+    plan = build.check(saved, shape)
+    hardware.apply(plan.settings["runtime"])
+    state = build.state(plan.settings, shape, plan.device)
+    state.restore(found)
+    return state
 
 
 def _network(state: TrainState, weights: str) -> torch.nn.Module:
@@ -80,15 +83,11 @@ def _write_grid(out: Path, batches: Iterator[Tensor], count: int) -> None:
 def _write_pngs(out: Path, batches: Iterator[Tensor], count: int) -> None:
     out.mkdir(exist_ok=True)
     for i, image in enumerate(image for batch in batches for image in batch):
-        if image.dim() != 3:
-            raise UserError("format=png: the samples are points, not images; format=npz")
         figures.save_png(out / f"{i:0{len(str(count - 1))}d}.png", figures.to_uint8(image[None])[0])
 
 
 def _write_npz(out: Path, batches: Iterator[Tensor], count: int) -> None:
-    """One array `samples`: images uint8 (N, H, W, C), or points float32 (N, D)."""
-    import io
-
+    """One array `samples`: images uint8 (N, H, W, 3), or points float32 (N, D)."""
     arrays = [figures.to_uint8(x) if x.dim() == 4 else x.cpu().numpy() for x in batches]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, samples=np.concatenate(arrays))

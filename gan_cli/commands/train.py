@@ -23,11 +23,12 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     Raises:
         GanError: the config cannot be run, or the run stopped early.
     """
+    rundir.refuse_used(settings["run_dir"])
     plan = build.check(settings)
-    data = plan.dataset.open(settings["train"]["batch_size"], settings["seed"], plan.device)
+    data = plan.open()
+    state = plan.state(data)
     run = rundir.create(settings["run_dir"], _name(overrides, choices))
-    run.write_config({**plan.settings, "run_dir": str(run.path)})
-    Session(plan, run, data, resume=False).train()
+    Session(plan, run, data, state).train()
 
 
 def _name(overrides: list[str], choices: dict[str, str]) -> str:

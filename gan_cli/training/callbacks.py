@@ -19,6 +19,8 @@ from gan_cli.training.progress import Progress
 from gan_cli.training.state import TrainState
 from gan_cli.training.tensorboard import Board
 
+LOOK_STEPS = 50  # between two looks at the numbers where looking makes the device wait
+
 
 class StopOnNonFinite:
     """Stops the run at the step where a loss, gradient norm or weight norm became NaN or infinite.
@@ -35,7 +37,7 @@ class StopOnNonFinite:
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
         """Keep the step's values, and look at what was kept when it is time."""
         self._pending += [(state.step, log) for log in logs]
-        if state.step % self.every_steps == 0:
+        if state.step % self.every_steps == 0 or state.step == state.total_steps:
             self.look()
 
     def look(self) -> None:
@@ -204,9 +206,19 @@ class StopOnSignal:
             Interrupted: after saving.
         """
         if self.received is None or state.step == state.total_steps:
-            return
+            return  # the run is finished; `check` tells the signal afterwards
         if logs:
             self.save(state)
         name = signal.Signals(self.received).name
-        mend = f"`gan resume {self.run}` continues it" if state.step else "nothing was trained yet"
-        raise Interrupted(f"{name}: stopped after step {state.step}; {mend}", self.received)
+        raise Interrupted(
+            f"{name}: stopped after step {state.step}; `gan resume {self.run}` continues it", self.received
+        )
+
+    def check(self) -> None:
+        """Pass on a signal that came in the last step, so that a sweep ends as it asks.
+
+        Raises:
+            Interrupted: the run itself is finished.
+        """
+        if self.received is not None:
+            raise Interrupted(f"{signal.Signals(self.received).name}: {self.run} had finished", self.received)

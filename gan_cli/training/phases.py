@@ -30,6 +30,7 @@ def critic_update(state: TrainState, phase: Phase, n: int, real: Batch, draws: D
         logs |= {"critic/score_real": terms.real.score.mean(), "critic/score_fake": terms.fake.score.mean()}
     logs |= _move(state, "critic", terms.objective)
     game.constraint.project_(state.params["critic"])
+    logs["critic/weight_norm"] = _norm(state.params["critic"])
     if phase.last:
         with torch.no_grad():
             game.loss.update_(terms.real, terms.fake)
@@ -42,6 +43,7 @@ def generator_update(state: TrainState, phase: Phase, n: int, real: Batch | None
     fake = game.fake(n, None if real is None else real.y, draws)
     objective = game.generator_objective(game.ask, fake, real if game.loss.generator_reads_real else None)
     logs = {"generator/loss": objective.detach()} | _move(state, "generator", objective)
+    logs["generator/weight_norm"] = _norm(state.params["generator"])
     if state.ema:
         state.ema.update(game.generator)
     return logs
@@ -60,7 +62,7 @@ def _move(state: TrainState, player: str, objective: Tensor) -> Logs:
     logs = {f"{player}/grad_norm": _norm([g for g in gradients if g is not None])}
     for p in params:
         p.grad = None
-    return logs | {f"{player}/weight_norm": _norm(params)}
+    return logs
 
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:

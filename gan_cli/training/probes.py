@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from gan_cli.constraints.gradient_penalty import gradient_norms
-from gan_cli.data.source import Source
+from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws
 from gan_cli.training.state import TrainState
 
@@ -32,23 +32,26 @@ class CriticProbe:
 
     Args:
         heldout: real samples that the critic never learns from.
-        batch_size: samples a batch.
+        next_real: the training batch that the critic reads next.
         seed: the run's seed.
         device: where the state lives.
     """
 
-    def __init__(self, heldout: Source, batch_size: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, heldout: Source, next_real: Callable[[TrainState], Batch], seed: int, device: torch.device
+    ) -> None:
         self.heldout = heldout
-        self.batch_size = batch_size
+        self.next_real = next_real
         self.seed = seed
         self.device = device
 
     def __call__(self, state: TrainState, row: Row) -> Row:
         """Return further curves for a row of means.
 
-        `critic/<name>_heldout` is the loss's estimate on held-out real samples. `critic/lipschitz` is the largest
-        gradient norm among one random point on each of batch_size real-fake segments, a lower bound of the critic's
-        Lipschitz constant K; with batch norm it is the gradient of the batch's summed score. For losses whose
+        `critic/<name>_heldout` is the row's estimate less the critic's over-fitting: what the same critic, on the same
+        fakes, estimates for a training batch above what it estimates for a held-out one. `critic/lipschitz` is the
+        largest gradient norm among one random point on each of batch_size real-fake segments, a lower bound of the
+        critic's Lipschitz constant K; with batch norm it is the gradient of the batch's summed score. For losses whose
         estimate is K times a distance, `critic/<name>_normalised` is their ratio.
         """
         game = state.game
@@ -59,8 +62,11 @@ class CriticProbe:
                 real = self.heldout.batch(*self.heldout.draw(state.step))
                 real = real if game.condition.needs_labels else real._replace(y=None)
                 fake = game.fake(len(real.x), real.y, draws)
-                heldout = game.loss.estimates(game.ask(*real), game.ask(*fake))
-                curves |= {f"critic/{_renamed(name, 'heldout')}": value for name, value in heldout.items()}
+                on_fake = game.ask(*fake)
+                trained, heldout = (
+                    game.loss.estimates(game.ask(*batch), on_fake) for batch in (self.next_real(state), real)
+                )
+                curves |= {_renamed(f"critic/{name}", "heldout"): trained[name] - heldout[name] for name in heldout}
                 between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))
                 points = torch.lerp(fake.x, real.x, between)
             norms = gradient_norms(lambda x: game.ask(x, real.y).score, points.requires_grad_())
@@ -69,8 +75,9 @@ class CriticProbe:
             params = state.params["critic"]
             curves |= {f"critic/{name}": value for name, value in game.constraint.curves(params).items()}
         values = dict(zip(curves, torch.stack(list(curves.values())).tolist(), strict=True))
-        if game.loss.integral_probability_metric and values["critic/lipschitz"] > 0:
-            for tag in [tag for tag in row if tag.startswith("critic/") and tag.endswith("_estimate")]:
+        for tag in (f"critic/{name}" for name in heldout):
+            values[_renamed(tag, "heldout")] = row[tag] - values[_renamed(tag, "heldout")]
+            if game.loss.integral_probability_metric and values["critic/lipschitz"] > 0:
                 values[_renamed(tag, "normalised")] = row[tag] / values["critic/lipschitz"]
         return values
 

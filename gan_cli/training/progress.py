@@ -24,13 +24,11 @@ class Progress:
     Args:
         total_steps: where the run ends.
         start_step: where this session begins.
-        headline: the tag to show; `critic/loss` where a row has no such tag.
         stream: a terminal gets a bar, anything else lines: the first step, the last, and between them one every
             10 seconds at first and ever fewer later.
     """
 
-    def __init__(self, total_steps: int, start_step: int, headline: str, stream: TextIO | None = None) -> None:
-        self._headline = headline
+    def __init__(self, total_steps: int, start_step: int, stream: TextIO | None = None) -> None:
         self._stream = _Tolerant(sys.stderr if stream is None else stream)
         view = _Bar if self._stream.isatty() else _Lines
         self._view = view(total_steps, start_step, self._stream)
@@ -40,11 +38,10 @@ class Progress:
         self._view.update(step)
 
     def show(self, row: Mapping[str, float]) -> None:
-        """Take the headline's value from a row of metrics; a row with neither tag changes nothing."""
-        for tag in (self._headline, FALLBACK):
-            if tag in row:
-                self._view.value = f"{tag} {row[tag]:.4g}"
-                return
+        """Take the critic's estimate from a row of metrics, its loss where there is none."""
+        tag = next((tag for tag in row if tag.startswith("critic/") and tag.endswith("_estimate")), FALLBACK)
+        if tag in row:
+            self._view.value = f"{tag} {row[tag]:.4g}"
 
     def note(self, text: str) -> None:
         """Print a line of its own, above the bar."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import importlib.metadata
 import json
@@ -24,6 +25,7 @@ from gan_cli.files import AppendFile, replace_file
 
 CONFIG, STATUS, LOG, CHECKPOINTS, SAMPLES = "config.yaml", "run.json", "train.log", "checkpoints", "samples"
 ROOT = Path("runs")
+_PACKAGES = ("gan_cli", "torch", "torchvision", "hydra-core", "numpy")
 
 
 class RunDirectory:
@@ -67,7 +69,7 @@ class RunDirectory:
         """Merge facts into run.json: how far the run is and how it ended."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         content = {**read_status(self.path), "status": status, "updated": now, **facts}
-        replace_file(self.path / STATUS, [json.dumps(content, indent=1).encode() + b"\n"])
+        replace_file(self.path / STATUS, [json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"])
 
     def close(self) -> None:
         """Let others have it."""
@@ -75,31 +77,49 @@ class RunDirectory:
         self._lock.close()
 
 
+def refuse_used(run_dir: str | None) -> None:
+    """Refuse a run_dir that holds something, before any work is done for it.
+
+    Raises:
+        UserError: it does, or it is not a directory.
+    """
+    path = Path(run_dir) if run_dir else ROOT
+    if run_dir and path.is_dir() and any(entry.name != ".lock" for entry in path.iterdir()):
+        raise UserError(f"run_dir={path} is not empty: `gan resume {path}` continues a run, or choose another run_dir")
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UserError(f"run_dir={path}: {existing} is no directory that can be written in; choose another run_dir")
+
+
 def create(run_dir: str | None, name: str) -> RunDirectory:
     """Make a run's directory.
 
     Args:
-        run_dir: its path; it may exist if it is empty. None: under runs/, by the time and the name.
+        run_dir: its path; it may exist if it is empty. None: a new one under runs/, by the time and the name.
         name: what the run is called, such as wgan_dcgan_ring.
 
     Raises:
         UserError: it holds something, or cannot be made.
     """
-    path = Path(run_dir) if run_dir else _unused(ROOT / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}")
+    refuse_used(run_dir)
     try:
+        path = Path(run_dir) if run_dir else _made(ROOT / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}")
         path.mkdir(parents=True, exist_ok=True)
-        if any(entry.name != ".lock" for entry in path.iterdir()):
-            raise UserError(
-                f"run_dir={path} is not empty: `gan resume {path}` continues a run, or choose another run_dir"
-            )
     except OSError as error:
-        raise UserError(f"run_dir={path} cannot be made ({error.strerror}): choose another run_dir") from error
+        raise UserError(f"run_dir={error.filename} cannot be made ({error.strerror}): choose another") from error
     return RunDirectory(path)
 
 
-def _unused(path: Path) -> Path:
-    candidates = (path if i == 1 else path.with_name(f"{path.name}_{i}") for i in range(1, 10_000))
-    return next(candidate for candidate in candidates if not candidate.exists())
+def _made(path: Path) -> Path:
+    """Make a directory of this name, or with a number behind it where other runs took the name at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for candidate in (path, *(path.with_name(f"{path.name}_{i}") for i in range(2, 10_000))):
+        try:
+            candidate.mkdir()
+        except FileExistsError:
+            continue
+        return candidate
+    raise FileExistsError(errno.EEXIST, "every name is taken", str(path))
 
 
 def slug(text: str) -> str:
@@ -145,11 +165,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
     """Return what the numbers of a run depend on besides its config."""
-    packages = ("gan_cli", "torch", "torchvision", "hydra-core", "numpy")
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": sys.argv,
-        "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in packages},
+        "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
         "host": socket.gethostname(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
@@ -160,15 +179,23 @@ def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
     }
 
 
-def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Say what of two provenances keeps a continued run from being bit-identical; empty where nothing does."""
-    if "versions" not in before:
+def changes(sessions: list[dict[str, Any]], now: dict[str, Any]) -> str:
+    """Say what differs from the last session and keeps the run from being bit-identical; empty where nothing does."""
+    if not sessions:
         return ""
+    before = sessions[-1]
     pairs = {
         "torch": (before["versions"]["torch"], now["versions"]["torch"]),
-        **{key: (before.get(key), now[key]) for key in ("device", "threads", "data")},
+        **{key: (before[key], now[key]) for key in ("device", "threads", "data")},
     }
     return ", ".join(f"{key} {old} then, {new} now" for key, (old, new) in pairs.items() if old != new)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # a checkout that runs without being installed
 
 
 def _processor() -> str:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
-from types import TracebackType
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any
 
-import torch
 import yaml
 
 from gan_cli import build, hardware
 from gan_cli.data.source import RealData
-from gan_cli.errors import GanError, Interrupted, UserError
+from gan_cli.errors import GanError, Interrupted
 from gan_cli.training import checkpoint, rundir
-from gan_cli.training.callbacks import Checkpoints, Curves, StopOnNonFinite, StopOnSignal
+from gan_cli.training.callbacks import LOOK_STEPS, Checkpoints, Curves, StopOnNonFinite, StopOnSignal
+from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.engine import Eager
 from gan_cli.training.metrics_log import MetricsLog
 from gan_cli.training.pictures import ModeCoverage, Pictures
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.progress import Progress
 from gan_cli.training.rundir import RunDirectory
-from gan_cli.training.state import TrainState
+from gan_cli.training.state import TrainState, below
 from gan_cli.training.tensorboard import Board
 from gan_cli.training.trainer import fit
 
@@ -29,54 +29,55 @@ _AVERAGES = "averages/"
 
 
 class Session:
-    """Trains one run in this process.
+    """Trains one run in this process; from here on the run's directory is written.
 
     Args:
         plan: the checked config.
-        run: its directory, held by this process.
+        run: the run's directory, held by this process.
         data: the opened dataset.
-        resume: continue from the newest good checkpoint of the directory.
-
-    Raises:
-        UserError: no checkpoint verifies, or it belongs to another config.
+        state: built from the plan, and restored from `found` where there is one.
+        found: the checkpoint that the session continues from.
+        resumed: the directory holds an earlier session's files.
+        warnings: to be told as the session begins.
     """
 
-    def __init__(self, plan: build.Plan, run: RunDirectory, data: RealData, resume: bool) -> None:
-        self.plan, self.run, self.data = plan, run, data
-        settings = plan.settings
-        hardware.apply(settings["runtime"])
-        self.state = build.state(settings, data.shape, plan.device)
-        passed_over: list[str] = []
-        found = checkpoint.load(run.checkpoints, passed_over.append) if resume else None
-        if found:
-            self._restore(found)
-        step, every = self.state.step, settings["log"]["every_steps"]
+    def __init__(
+        self,
+        plan: build.Plan,
+        run: RunDirectory,
+        data: RealData,
+        state: TrainState,
+        found: Checkpoint | None = None,
+        resumed: bool = False,
+        warnings: Sequence[str] = (),
+    ) -> None:
+        self.plan, self.run, self.data, self.state = plan, run, data, state
+        self.warnings = [*warnings, *plan.warnings]
+        run.write_config({**plan.settings, "run_dir": str(run.path)})
+        step, every = state.step, plan.settings["log"]["every_steps"]
         # The last row before a resume may be of a window that goes on: it is written again when the window closes.
-        last_whole = step - 1 if step % every else step
-        self.metrics = MetricsLog(run.path, last_whole if found else None)
-        self.board = Board(run.path, last_whole + 1 if found else None)
-        self.progress = Progress(self.state.total_steps, step, "critic/wasserstein_estimate")
-        for warning in passed_over:
-            self._tell(f"warning: {warning}")
-        self._callbacks(found, redraw=not found or last_whole < step)
+        kept = step - 1 if step % every else step
+        first = 0 if step == 0 else kept + 1
+        self.metrics = MetricsLog(run.path, kept if resumed else None)
+        self.board = Board(run.path, first if resumed else None)
+        self.progress = Progress(state.total_steps, step)
+        self._callbacks(found, redraw=first <= step)
 
-    def _callbacks(self, found: checkpoint.Checkpoint | None, redraw: bool) -> None:
-        settings, device = self.plan.settings, self.plan.device
-        log, seed, batch_size = settings["log"], settings["seed"], settings["train"]["batch_size"]
-        every = log["every_steps"]
-        self.watch = StopOnNonFinite(every if device.type == "cuda" else 1)
-        probes: list[Any] = [CriticProbe(self.data.heldout, batch_size, seed, device)]
-        if self.data.modes:
-            probes.append(ModeCoverage(self.data, every, log["samples_every_steps"], seed, device))
+    def _callbacks(self, found: Checkpoint | None, redraw: bool) -> None:
+        settings, data, device = self.plan.settings, self.data, self.plan.device
+        log, saving = settings["log"], settings["checkpoint"]
+        seed, batch_size = settings["seed"], settings["train"]["batch_size"]
+        every, picture_every = log["every_steps"], log["samples_every_steps"]
+        self.engine = Eager(build.updates(settings), data.train, batch_size, seed, device)
+        self.watch = StopOnNonFinite(min(every, LOOK_STEPS) if device.type == "cuda" else 1)
+        probes: list[Any] = [CriticProbe(data.heldout, self.engine.next_real, seed, device)]
+        if data.modes:
+            probes.append(ModeCoverage(data, every, picture_every, seed, device))
         self.curves = Curves(every, batch_size, self.metrics, self.board, self.progress, probes)
         if found:
-            prefix = _AVERAGES
-            saved = {n.removeprefix(prefix): t for n, t in found.tensors.items() if n.startswith(prefix)}
-            self.curves.averages.load(saved)
-        samples = self.run.path / rundir.SAMPLES
-        picture_steps, count = log["samples_every_steps"], log["sample_count"]
-        self.pictures = Pictures(picture_steps, count, samples, self.data, self.board, seed, device, redraw)
-        saving = settings["checkpoint"]
+            self.curves.averages.load(below(found.tensors, _AVERAGES))
+        folder = self.run.path / rundir.SAMPLES
+        self.pictures = Pictures(picture_every, log["sample_count"], folder, data, self.board, seed, device, redraw)
         self.checkpoints = Checkpoints(self._save, saving["every_steps"], saving["every_seconds"])
         self.stop = StopOnSignal(self.checkpoints.save, str(self.run.path))
 
@@ -86,42 +87,35 @@ class Session:
         Raises:
             GanError: the run stopped early; its message says why.
         """
-        state, settings = self.state, self.plan.settings
-        engine = Eager(
-            build.updates(settings),
-            self.data.train,
-            settings["train"]["batch_size"],
-            settings["seed"],
-            self.plan.device,
-        )
-        now = rundir.provenance(self.plan.device, self.data.fingerprint)
-        changes = rundir.changes(rundir.read_status(self.run.path), now)
-        self.run.write_status("running", **now, step=state.step)
-        self._tell(f"{self.run.path}: {self._summary()}")
-        if changes:
-            self._tell(f"warning: not the machine of the first part ({changes}): the run goes on, but not bit for bit")
-        for warning in self.plan.warnings:
-            self._tell(f"warning: {warning}")
         with ExitStack() as stack:
-            stack.push(self._close)
+            for close in (self.run.close, self._close_board, self.metrics.close, self.progress.close):
+                stack.callback(close)
             stack.enter_context(self.stop)
-            self.board.text("config", f"```yaml\n{yaml.safe_dump(settings, sort_keys=False)}```")
-            self.board.layout()
-            self.board.hparams(flat(settings))
-            callbacks = [self.watch, self.curves, self.pictures, self.checkpoints, self.stop]
             try:
-                fit(state, engine, callbacks)
-            except Interrupted as error:
-                raise self._ended("interrupted", error) from None
-            except GanError as error:
-                raise self._ended("failed", error) from None
-            except (torch.OutOfMemoryError, RuntimeError, OSError) as error:
-                raise self._ended("failed", self._explained(error)) from error
+                self._describe()
+                fit(self.state, self.engine, [self.watch, self.curves, self.pictures, self.checkpoints, self.stop])
+                self.run.write_status("finished", step=self.state.step, final=encoded(self.curves.last))
             except BaseException as error:
-                self._ended("failed", error)
-                raise
-            self.run.write_status("finished", step=state.step, final=self.curves.last, reason="")
-            self._tell(f"finished {state.step} steps; `gan sample {self.run.path}` draws from the generator")
+                self._ended(error)
+                explained = self._explained(error)
+                raise explained from (None if explained is error else error)
+            self._tell(f"finished {self.state.step} steps; `gan sample {self.run.path}` draws from the generator")
+        self.stop.check()
+
+    def _describe(self) -> None:
+        """Say in run.json, train.log, TensorBoard and on the screen what begins here."""
+        settings = self.plan.settings
+        now = rundir.provenance(self.plan.device, self.data.fingerprint)
+        sessions = rundir.read_status(self.run.path).get("sessions", [])
+        if changes := rundir.changes(sessions, now):
+            self.warnings.append(f"not as in the session before ({changes}): the run goes on, but not bit for bit")
+        self.run.write_status("running", reason="", step=self.state.step, sessions=[*sessions, now])
+        self._tell(f"{self.run.path}: {self._summary()}")
+        for warning in self.warnings:
+            self._tell(f"warning: {warning}")
+        self.board.text("config", f"```yaml\n{yaml.safe_dump(settings, sort_keys=False)}```")
+        self.board.layout()
+        self.board.hparams(flat(settings))
 
     def _summary(self) -> str:
         runtime = self.plan.settings["runtime"]
@@ -140,23 +134,23 @@ class Session:
             return f"unlimited samples of {shape}"
         return f"{sizes[0]:,} samples of {shape}, {sizes[1] or 0:,} held out"
 
-    def _ended(self, status: str, error: BaseException) -> BaseException:
+    def _ended(self, error: BaseException) -> None:
+        """Leave the reason behind; a disk too full for that must not hide it from the user."""
+        status = "interrupted" if isinstance(error, Interrupted) else "failed"
         reason = str(error) or type(error).__name__
-        self.run.write_status(status, step=self.state.step, reason=reason)
-        self.run.note(f"{status}: {reason}")
-        return error
+        with suppress(OSError):
+            self.run.write_status(status, step=self.state.step, reason=reason)
+            self.run.note(f"{status}: {reason}")
 
-    def _explained(self, error: Exception) -> Exception:
+    def _explained(self, error: BaseException) -> BaseException:
         """Return an error of the machine's as one that names the mend; any other error as it is."""
         if isinstance(error, OSError):
             return GanError(
-                f"{error.filename or self.run.path}: {error.strerror or error}; its checkpoints are intact, and "
+                f"{error.filename or self.run.path}: {error.strerror or error}; the checkpoints are intact, and "
                 f"`gan resume {self.run.path}` continues from the newest once that is mended"
             )
-        first_line = str(error).splitlines()[0] if str(error) else ""
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in first_line:
-            batch_size = self.plan.settings["train"]["batch_size"]
-            return GanError(f"out of memory at train.batch_size={batch_size}: halve it, or model.width ({first_line})")
+        if isinstance(error, RuntimeError):
+            return hardware.out_of_memory(error, self.plan.settings) or error
         return error
 
     def _save(self, state: TrainState) -> None:
@@ -170,26 +164,19 @@ class Session:
         self.run.note(f"saved {path.name}")
         self.run.write_status("running", step=state.step)
 
-    def _restore(self, found: checkpoint.Checkpoint) -> None:
-        if found.meta["sample_shape"] != list(self.data.shape):
-            raise UserError(
-                f"{found.path} was trained on samples of {found.meta['sample_shape']}, not {self.data.shape}"
-            )
-        try:
-            self.state.load(found.tensors)
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise UserError(f"{found.path} does not fit the config beside it: {str(error).splitlines()[0]}") from error
-        self.state.step, self.state.real_batches = found.meta["step"], found.meta["real_batches"]
-
     def _tell(self, text: str) -> None:
         self.run.note(text)
         self.progress.note(text)
 
-    def _close(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.progress.close()
-        self.metrics.close()
-        self.board.close(success=error is None)
-        self.run.close()
+    def _close_board(self) -> None:
+        finished = self.state.step >= self.state.total_steps
+        with suppress(OSError):  # told already: by the row, picture or checkpoint that did not fit
+            self.board.close(success=finished)
+
+
+def encoded(row: Mapping[str, float]) -> dict[str, float | str]:
+    """Return values as strict JSON has them: a NaN or infinity as text."""
+    return {tag: value if math.isfinite(value) else str(value) for tag, value in row.items()}
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, str | float | int | bool]:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_cli.errors import UserError
+from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 
@@ -63,16 +65,39 @@ class TrainState:
         Raises:
             RuntimeError: names or shapes of another game.
         """
-        self.game.load_state_dict(_below(tensors, _GAME))
+        self.game.load_state_dict(below(tensors, _GAME))
         if self.ema:
-            self.ema.network.load_state_dict(_below(tensors, _EMA))
+            self.ema.network.load_state_dict(below(tensors, _EMA))
         for player, optimizer in self.optimizers.items():
             slots: dict[int, dict[str, Any]] = {}
-            for name, tensor in _below(tensors, f"{_OPTIMIZER}{player}/").items():
+            for name, tensor in below(tensors, f"{_OPTIMIZER}{player}/").items():
                 index, slot = name.split("/")
                 slots.setdefault(int(index), {})[slot] = tensor
             optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+            for param, loaded in optimizer.state.items():
+                loaded |= {slot: _laid_out_as(param, value) for slot, value in loaded.items()}
+
+    def restore(self, found: Checkpoint) -> None:
+        """Take up a checkpoint: its tensors, its step and its place in the data.
+
+        Raises:
+            UserError: it belongs to another config.
+        """
+        try:
+            self.load(found.tensors)
+            self.step, self.real_batches = int(found.meta["step"]), int(found.meta["real_batches"])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(f"{found.path} does not fit the config beside it: {reason}") from error
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _laid_out_as(param: Tensor, value: Any) -> Any:
+    """Return a slot in its parameter's memory format, which files do not keep and fast updates want alike."""
+    if not isinstance(value, Tensor) or value.shape != param.shape:
+        return value
+    return torch.empty_like(param, dtype=value.dtype).copy_(value)
+
+
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names start with a prefix, without it."""
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -28,7 +28,7 @@ def clock(monkeypatch):
 
 def run(clock, stream, seconds, total, start=0):
     """The first step takes 100 seconds, each other `seconds`."""
-    bar = Progress(total, start, TAG, stream)
+    bar = Progress(total, start, stream)
     clock.now += 100
     for step in range(start + 1, total + 1):
         bar.show({TAG: step / 1000, "critic/loss": -1.0})
@@ -58,7 +58,7 @@ def test_speed_leaves_out_the_first_step_of_the_session(clock):
 
 def test_a_run_that_stops_early_shows_where(clock):
     stream = io.StringIO()
-    bar = Progress(100, 0, TAG, stream)
+    bar = Progress(100, 0, stream)
     for step in (1, 2, 3):
         bar.update(step)
         clock.now += 1.0
@@ -74,7 +74,7 @@ def test_the_last_line_is_printed_once(clock):
 
 def test_a_session_without_a_step_says_nothing(clock):
     stream = io.StringIO()
-    Progress(10, 10, TAG, stream).close()
+    Progress(10, 10, stream).close()
     assert stream.getvalue() == ""
 
 
@@ -84,7 +84,7 @@ def test_a_session_without_a_step_says_nothing(clock):
 )
 def test_the_headline_or_else_the_loss_is_shown(clock, row, shown):
     stream = io.StringIO()
-    bar = Progress(10, 0, TAG, stream)
+    bar = Progress(10, 0, stream)
     bar.show(row)
     bar.update(1)
     assert stream.getvalue() == f"step 1/10{shown}\n"
@@ -92,7 +92,7 @@ def test_the_headline_or_else_the_loss_is_shown(clock, row, shown):
 
 def test_a_terminal_gets_a_bar_with_step_speed_and_value():
     stream = Terminal()
-    bar = Progress(10, 0, TAG, stream)
+    bar = Progress(10, 0, stream)
     for step in range(1, 11):
         bar.show({TAG: 0.5})
         bar.update(step)
@@ -109,7 +109,7 @@ def test_a_terminal_gets_a_bar_with_step_speed_and_value():
 
 def test_a_bar_stopped_early_stays_at_its_step():
     stream = Terminal()
-    bar = Progress(1000, 400, TAG, stream)
+    bar = Progress(1000, 400, stream)
     for step in range(401, 431):
         bar.update(step)
     bar.close()
@@ -118,7 +118,7 @@ def test_a_bar_stopped_early_stays_at_its_step():
 
 def test_notes_are_plain_lines_elsewhere():
     stream = io.StringIO()
-    Progress(10, 0, TAG, stream).note("the critic has collapsed")
+    Progress(10, 0, stream).note("the critic has collapsed")
     assert stream.getvalue() == "the critic has collapsed\n"
 
 
@@ -130,7 +130,7 @@ def test_a_reader_that_went_away_does_not_end_the_run():
         def flush(self):
             raise BrokenPipeError
 
-    progress = Progress(3, 0, "critic/loss", Gone())
+    progress = Progress(3, 0, Gone())
     progress.note("hello")
     for step in (1, 2, 3):
         progress.update(step)

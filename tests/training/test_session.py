@@ -17,16 +17,14 @@ from gan_cli.training.phases import UPDATES
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.session import Session
 from gan_cli.updates.base import Phase
-from tests.conftest import TINY
+from tests.conftest import LOSSES, TINY
 from tests.helpers import Noise, noise_data
 
 SHAPE = (1, 16, 16)
 LOGGING = ("log.every_steps=2", "log.samples_every_steps=3", "log.sample_count=4")
 RECIPES = {
-    "wgan": ("loss=wgan",),
-    "wgan_gp": ("loss=wgan_gp",),
-    "gan": ("loss=gan", "updates.n_critic=2"),
-    "nonsaturating": ("loss=nonsaturating", "train.ema_halflife_images=100"),
+    **{loss: (f"loss={loss}",) for loss in LOSSES},
+    "ema": ("loss=nonsaturating", "train.ema_halflife_images=100", "updates.n_critic=2"),
     "sgd": ("loss=wgan", "optimizer=sgd", "optimizer.critic.momentum=0.5"),
     "bursts": ("loss=wgan", "updates.burst_n_critic=7", "updates.burst_every_steps=3"),
 }
@@ -35,11 +33,15 @@ RECIPES = {
 @pytest.fixture
 def begin(settings_of, tmp_path):
     def session(name, *overrides, steps=6, resume=False, data=None):
-        chosen = settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *LOGGING, *overrides)
-        path = tmp_path / name
-        path.mkdir(exist_ok=True)
+        plan = build.check(settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *LOGGING, *overrides))
+        (tmp_path / name).mkdir(exist_ok=True)
+        run = rundir.RunDirectory(tmp_path / name)
         data = data or noise_data(SHAPE, 8)
-        return Session(build.check(chosen), rundir.RunDirectory(path), data, resume)
+        state = plan.state(data)
+        found = checkpoint.load(run.checkpoints, pytest.fail) if resume and checkpoint.steps(run.checkpoints) else None
+        if found:
+            state.restore(found)
+        return Session(plan, run, data, state, found, resumed=resume)
 
     return session
 
@@ -114,7 +116,7 @@ def test_a_nan_stops_the_run_and_nothing_is_saved_after_it(begin, tmp_path, wher
                 session.state.params["generator"][0].data[0] = float("nan")
             return (x,)
 
-    session.data = type(session.data)(SHAPE, None, Bad(SHAPE, 8), session.data.heldout, "x", session.data.fixed)
+    session.engine.source = Bad(SHAPE, 8)
     with pytest.raises(NonFiniteError, match=r"(critic|generator)/\w+ became nan at step 4: a smaller optimizer.lr"):
         session.train()
     assert checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS) == [3, 2]
@@ -128,8 +130,12 @@ def test_a_full_disk_is_told_and_the_older_checkpoint_serves(begin, tmp_path, mo
 
     def full_at_2(folder, step, *rest):
         if step == 2:
-            raise OSError(28, "No space left on device", str(folder))
+            monkeypatch.setattr(rundir, "replace_file", full)  # run.json does not fit either
+            full(folder, [])
         return save(folder, step, *rest)
+
+    def full(path, pieces):
+        raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(checkpoint, "save", full_at_2)
     with pytest.raises(Exception, match=r"checkpoints: No space left on device.*gan resume") as caught:
@@ -154,9 +160,73 @@ def test_a_checkpoint_of_another_config(begin):
         begin("run", "model=mlp", "model.width=4", steps=4, resume=True)
 
 
-def test_the_estimate_is_the_mean_over_all_critic_updates(begin, tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_begins_again(begin, tmp_path):
+    class Killed(Exception):
+        pass
+
+    session = begin("run", "checkpoint.every_steps=null", steps=5)
+
+    def kill(state, logs):
+        if state.step == 4:
+            raise Killed
+
+    session.pictures = kill
+    with pytest.raises(Killed):
+        session.train()
+    assert not checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS)
+    begin("run", steps=5, resume=True).train()
+    begin("whole", steps=5).train()
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    assert_close(tensors(run), tensors(whole), rtol=0, atol=0)
+    assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+
+
+def test_ctrl_c_in_the_last_step_finishes_the_run_and_is_passed_on(begin, tmp_path):
+    session = begin("run", steps=2)
+    session.pictures = lambda state, logs: state.step == 2 and os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Interrupted, match="had finished"):
+        session.train()
+    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+
+
+def test_optimizer_slots_keep_the_layout_of_their_parameters(begin):
+    session = begin("run", steps=2)
+    session.train()
+    again = begin("run", steps=4, resume=True).state
+    for player, params in again.params.items():
+        for p in params:
+            assert again.optimizers[player].state[p]["square_avg"].stride() == p.stride()
+
+
+def test_no_overfitting_shows_where_there_can_be_none(settings_of, tmp_path):
+    # Unlimited data: a held-out batch is like any other, so the two curves agree on average
+    plan = build.check(
+        settings_of(
+            "model=toy_mlp", "dataset=ring", "model.width=16", "train.steps=400", "log.every_steps=1", "loss=wgan_gp"
+        )
+    )
+    data = plan.open()
+    Session(plan, rundir.RunDirectory(tmp_path), data, plan.state(data)).train()
+    rows = list(map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()))
+    gaps = torch.tensor([row["critic/wasserstein_estimate"] - row["critic/wasserstein_heldout"] for row in rows])
+    assert gaps.std() > 0
+    assert abs(gaps.mean()) < 4 * gaps.std() / len(gaps) ** 0.5
+
+
+def test_the_estimate_is_the_mean_over_all_critic_updates(begin, tmp_path, monkeypatch):
+    seen = []
+
+    def watching(*args):
+        seen.append(critic_update(*args))
+        return seen[-1]
+
+    critic_update = UPDATES["critic"]
+    monkeypatch.setitem(UPDATES, "critic", watching)
     begin("run", "log.every_steps=4", steps=4).train()
+    assert len(seen) == 4 * 5
+    means = {tag: torch.stack([log[tag] for log in seen]).double().mean().item() for tag in seen[0]}
     (row,) = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+    assert_close({tag: row[tag] for tag in means}, means, rtol=1e-12, atol=0)
     assert row["critic/wasserstein_estimate"] == -row["critic/loss"]  # no penalty in wgan
     assert row["critic/wasserstein_normalised"] == row["critic/wasserstein_estimate"] / row["critic/lipschitz"]
     assert 0 < row["critic/clip_saturation"] <= 1
@@ -179,14 +249,29 @@ def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
             return Answer(score, score[:, None], {}, None, None)
 
     session.state.game.critic = Linear()
-    probe = CriticProbe(session.data.heldout, 8, 0, torch.device("cpu"))
+    probe = CriticProbe(session.data.heldout, session.engine.next_real, 0, torch.device("cpu"))
     row = probe(session.state, {"critic/wasserstein_estimate": 3.0})
     assert_close(row["critic/lipschitz"], weight.norm().item(), rtol=1e-5, atol=0)
     assert_close(row["critic/wasserstein_normalised"], 3.0 / weight.norm().item(), rtol=1e-5, atol=0)
 
 
-def test_each_phase_moves_its_own_player_alone(begin):
-    state = begin("run").state
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_step_waits_for_nothing(begin, monkeypatch, loss):
+    session = begin("run", f"loss={loss}")
+    for optimizer in session.state.optimizers.values():  # torch's own read their step counters, which are on the host
+        monkeypatch.setattr(optimizer, "step", lambda: None)
+
+    def waits(*args):
+        raise AssertionError("the host waited for a tensor's value")
+
+    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "numpy"):
+        monkeypatch.setattr(torch.Tensor, name, waits)
+    session.engine(session.state)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_each_phase_moves_its_own_player_alone(begin, loss):
+    state = begin("run", f"loss={loss}").state
     source = Noise(SHAPE, 8)
     for player, other in (("critic", "generator"), ("generator", "critic")):
         before = {name: [p.clone() for p in params] for name, params in state.params.items()}
@@ -204,9 +289,11 @@ def test_another_machine_is_told_on_resume(begin, tmp_path, capsys):
     begin("run", steps=2).train()
     path = tmp_path / "run" / rundir.STATUS
     status = json.loads(path.read_text())
-    path.write_text(json.dumps({**status, "threads": 64}))
+    status["sessions"][-1]["threads"] = 64
+    path.write_text(json.dumps(status))
     capsys.readouterr()
     begin("run", steps=3, resume=True).train()
     assert "threads 64 then, 1 now" in capsys.readouterr().err
     begin("run", steps=4, resume=True).train()
     assert "bit for bit" not in capsys.readouterr().err
+    assert len(rundir.read_status(tmp_path / "run")["sessions"]) == 3
