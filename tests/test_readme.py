@@ -51,6 +51,17 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         assert all((run / "metrics.jsonl").stat().st_size for run in runs)
 
 
+MISTAKES = [pair for kind, block in BLOCKS if kind == "console" for pair in re.findall(r"^\$ (.*)\n(.*)$", block, re.M)]
+
+
+@pytest.mark.parametrize(("command", "line"), MISTAKES)
+def test_a_mistake(command, line, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(command)[1:]) == 2
+    assert capsys.readouterr().err == f"{line}\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_gan_board(workplace):
     (workplace / "runs").mkdir(exist_ok=True)
     command = [sys.executable, "-m", "gan_cli", "board", "--port", "0"]
@@ -72,5 +83,6 @@ def test_nothing_else_is_promised():
 
 def test_the_pictures_are_there():
     root = Path(__file__).resolve().parents[1]
-    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (root / name).is_file(), name
+    names = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert names
+    assert [name for name in names if not (root / name).is_file()] == []

@@ -33,7 +33,7 @@ _LAYOUT = {
     },
     "Other distances": {
         "Jensen-Shannon, f-divergence bound, energy gap, MMD": [
-            "^critic/(js_estimate|f_divergence_bound|energy_gap|mmd)$"
+            "^critic/(js_(estimate|heldout)|f_divergence_bound|energy_gap|mmd)$"
         ],
         "reference distances": ["^distance/"],
     },
