@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -13,7 +14,7 @@ from gan_cli.data.samplers import GaussianMixture, Line, Sampler, Spiral, Stream
 from gan_cli.data.source import RealData
 
 
-class SyntheticSet:
+class SyntheticSet(ABC):
     """A dataset of points; a subclass says how they are drawn.
 
     Every batch k depends on (seed, stream, k) and the kind of device alone. Held-out points are a stream of their own.
@@ -21,9 +22,9 @@ class SyntheticSet:
 
     dimensions: ClassVar[int] = 2
 
+    @abstractmethod
     def sampler(self, device: torch.device) -> Sampler:
         """Return what draws the points on a device."""
-        raise NotImplementedError
 
     def expected_shape(self) -> tuple[int, ...]:
         """Return (D,)."""

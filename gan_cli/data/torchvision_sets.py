@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from gan_cli.data.places import download, downloads, given, require
 from gan_cli.errors import UserError
 
 
-class _TorchvisionSet(ImageSet):
+class _TorchvisionSet(ImageSet, ABC):
     """A set that one class of torchvision downloads, checks and reads.
 
     Attributes:
@@ -50,11 +51,13 @@ class _TorchvisionSet(ImageSet):
             return directory.parent
         raise UserError(f"dataset.path={self.path} lacks what is expected there: {self.expected}")
 
+    @abstractmethod
     def _torchvision(self, root: str, download: bool) -> Any:
-        raise NotImplementedError
+        """Return torchvision's own dataset."""
 
+    @abstractmethod
     def _collection(self, found: Any) -> ArrayCollection:
-        raise NotImplementedError
+        """Return its images and labels."""
 
 
 class CIFAR10(_TorchvisionSet):
