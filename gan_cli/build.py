@@ -205,6 +205,9 @@ def _make(settings: Settings, key: str, role: type[T], **supplied: Any) -> T:
     cls = _class_of(spec["_target_"], key)
     if not issubclass(cls, role):
         raise UserError(f"{key}._target_={spec['_target_']}: not a {role.__name__}")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise UserError(f"{key}._target_={spec['_target_']}: the class lacks the methods it must have: {missing}")
     arguments = {name: value for name, value in spec.items() if name != "_target_"}
     try:
         return cls(**arguments, **supplied)

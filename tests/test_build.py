@@ -25,6 +25,7 @@ def test_momentum_under_clipping_is_a_warning_with_the_paper(settings_of):
 @pytest.mark.parametrize(
     ("key", "target"),
     [
+        ("loss", "gan_cli.losses.base.Loss"),
         ("loss", "gan_cli.constraints.base.Constraint"),
         ("optimizer.critic", "torch.optim.lr_scheduler.StepLR"),
         ("dataset", "gan_cli.latents.prior.Normal"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from gan_cli.data.split import Split, check_batch, split
 from gan_cli.rng import generator
 
 
-class ImageSet:
+class ImageSet(ABC):
     """A dataset of images; a subclass says where they are.
 
     Args:
@@ -57,13 +58,13 @@ class ImageSet:
         """Return (C, S, S)."""
         return (self.channels, self.image_size, self.image_size)
 
+    @abstractmethod
     def collect(self) -> Collection:
         """Find the files.
 
         Raises:
             UserError: they are not there, or damaged; the text says what would serve.
         """
-        raise NotImplementedError
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
         """Read, prepare and split.

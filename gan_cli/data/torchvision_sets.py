@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from gan_cli.data.places import download, downloads, given, require
 from gan_cli.errors import UserError
 
 
-class _TorchvisionSet(ImageSet, ABC):
+class _TorchvisionSet(ImageSet):
     """A set that one class of torchvision downloads, checks and reads.
 
     Attributes:
