@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
+
+_BUFFER = 2**20  # bytes
 
 
 class AppendFile:
@@ -53,6 +57,35 @@ class AppendFile:
         if self._descriptor is None:
             raise ValueError(f"{self.path} is closed")
         return self._descriptor
+
+
+class Written(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        bytes: its size.
+        sha256: in hexadecimal.
+    """
+
+    bytes: int
+    sha256: str
+
+
+def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Written:
+    """Write a new file, piece after piece, and return once it is on the disk.
+
+    Raises:
+        OSError: the file is there already or the disk is full, for two.
+    """
+    digest, size = hashlib.sha256(), 0
+    with open(path, "xb", buffering=_BUFFER) as file:
+        for piece in pieces:
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return Written(size, digest.hexdigest())
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
