@@ -6,7 +6,7 @@ import copy
 import importlib
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,15 +18,17 @@ from gan_cli import hardware
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.errors import UserError
-from gan_cli.latents.prior import Latent
+from gan_cli.inputs.base import Input
+from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
 from gan_cli.models.condition import Unconditional
-from gan_cli.models.critic import Critic
+from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.rng import seed_of
+from gan_cli.training import lookahead
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
-from gan_cli.updates.base import Updates
+from gan_cli.updates.base import Phase, Updates
 
 Settings = dict[str, Any]
 T = TypeVar("T")
@@ -40,12 +42,14 @@ class Plan:
         settings: with every `auto` resolved; frozen into the run's config.yaml.
         dataset: not yet opened.
         device: where the run trains.
+        needs_labels: the networks are told the class of a sample.
         warnings: what the literature would warn of.
     """
 
     settings: Settings
     dataset: Dataset
     device: torch.device
+    needs_labels: bool
     warnings: list[str]
 
     def open(self) -> RealData:
@@ -55,6 +59,8 @@ class Plan:
             UserError: data that are missing, corrupt, or fewer than a batch.
         """
         data = self.dataset.open(self.settings["train"]["batch_size"], self.settings["seed"], self.device)
+        if self.needs_labels and not data.class_names:
+            raise _no_labels(self.settings)
         if self.settings["dataset"].get("channels") == "auto":
             self.settings["dataset"]["channels"] = data.shape[0]
         return data
@@ -62,15 +68,16 @@ class Plan:
     def state(self, data: RealData) -> TrainState:
         """Build what is trained; see `state`."""
         hardware.apply(self.settings["runtime"])
-        return state(self.settings, data.shape, self.device)
+        return state(self.settings, data.shape, self.device, len(data.class_names or ()))
 
 
-def check(settings: Settings, sample_shape: tuple[int, ...] | None = None) -> Plan:
+def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_classes: int | None = None) -> Plan:
     """Resolve every `auto` and refuse what cannot be built or cannot mean anything, before data are read.
 
     Args:
         settings: validated.
         sample_shape: (C, H, W) or (D,) where it is known; None: the dataset is asked.
+        n_classes: of the labels where it is known; None: the dataset is asked.
 
     Raises:
         UserError: an impossible combination, or hardware that is not there.
@@ -78,8 +85,10 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None) -> Pl
     settings = copy.deepcopy(settings)
     runtime = settings["runtime"] = hardware.resolve(settings["runtime"])
     constraint = _make(settings, "constraint", Constraint)
-    if settings["model"]["critic"].get("norm") == "auto":
-        settings["model"]["critic"]["norm"] = "none" if constraint.needs_per_image_gradients else "batch"
+    for network in ("critic", "generator"):
+        if settings["model"][network].get("norm") == "auto":
+            plain = network == "critic" and constraint.needs_per_image_gradients
+            settings["model"][network]["norm"] = "none" if plain else "batch"
     dataset = _make(settings, "dataset", object)
     if not callable(getattr(dataset, "open", None)):
         raise UserError(f"dataset={settings['dataset']['_target_']}: not a dataset; `gan list dataset` names some")
@@ -88,37 +97,106 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None) -> Pl
     sample_shape = tuple(sample_shape or dataset.expected_shape())
     settings["constraint"] |= constraint.resolve(sample_shape)
     settings["latent"] |= _make(settings, "latent", Latent).resolve(sample_shape)
+    condition = _make(settings, "condition", Unconditional, n_classes=0)
+    if n_classes is None:
+        n_classes = dataset.expected_classes() if hasattr(dataset, "expected_classes") else None
+    if condition.needs_labels and n_classes == 0:
+        raise _no_labels(settings)
     with torch.device("meta"):
-        game = _game(settings, sample_shape)
-    _optimizers(settings, game)
-    _make(settings, "updates", Updates)
+        game = _game(settings, sample_shape, n_classes or 2)  # 2: any number will do for the check
+    optimizers = _optimizers(settings, game)
+    refuse(settings, game, optimizers["critic"])
+    device = torch.device(runtime["device"])
+    return Plan(settings, dataset, device, condition.needs_labels, constraint.advice(settings["optimizer"]["critic"]))
+
+
+def refuse(settings: Settings, game: Game, critic_optimizer: torch.optim.Optimizer) -> None:
+    """Refuse parts that build but cannot mean anything together.
+
+    Raises:
+        UserError: the pair, and the override that mends it.
+    """
+    constraint, loss = game.constraint, game.loss
+    option = _option(settings["constraint"])
     if constraint.needs_per_image_gradients and (name := _batch_norm(game.critic)):
         raise UserError(
-            f"constraint={_option(settings['constraint'])} needs the critic's gradient at each image, but {name} of "
+            f"constraint={option} needs the critic's gradient at each image, but {name} of "
             f"model.critic mixes the images of a batch: model.critic.norm=none (or layer)"
         )
-    return Plan(settings, dataset, torch.device(runtime["device"]), constraint.advice(settings["optimizer"]["critic"]))
+    rule = updates(settings)
+    phases = rule.phases(1)
+    if any(phase.inner and phase.inner.optimizer == "auto" for phase in phases):
+        lookahead.own_rule(critic_optimizer)
+    if not loss.critic_plays:
+        _refuse_idle_critic(settings, game, phases)
+    if (parts := settings["train"]["accumulate"]) > 1:
+        _refuse_accumulation(settings, game, phases, parts)
 
 
-def state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device) -> TrainState:
+def _refuse_idle_critic(settings: Settings, game: Game, phases: Sequence[Phase]) -> None:
+    """A loss on the samples themselves leaves the critic nothing to learn."""
+    name = f"loss={_option(settings['loss'])} compares the samples themselves and trains no critic"
+    if game.constraint.penalises or type(game.constraint) is not Constraint:
+        raise UserError(f"{name}, so constraint={_option(settings['constraint'])} has no effect: constraint=none")
+    if any(phase.player == "both" or phase.inner for phase in phases):
+        raise UserError(f"{name}, so updates={_option(settings['updates'])} has no meaning: updates=alternating")
+    if game.condition.critic_heads or game.condition.projects:
+        raise UserError(f"{name}, so condition={_option(settings['condition'])} has no meaning: condition=none")
+
+
+def _refuse_accumulation(settings: Settings, game: Game, phases: Sequence[Phase], parts: int) -> None:
+    """Parts of a batch must add up to the gradient of the whole."""
+    given = f"train.accumulate={parts}"
+    batch_size = settings["train"]["batch_size"]
+    if batch_size % parts:
+        raise UserError(f"{given}: does not divide train.batch_size={batch_size}; choose a divisor")
+    if not game.loss.per_sample:
+        raise UserError(
+            f"{given}: loss={_option(settings['loss'])} compares the samples of a batch with each other, so "
+            "its parts do not add up to the whole; train.accumulate=1"
+        )
+    if any(phase.inner for phase in phases):
+        raise UserError(f"{given}: looking ahead is not a sum over samples; train.accumulate=1, or updates.k=0")
+    for name, network in (("generator", game.generator), ("critic", game.critic)):
+        if norm := _batch_norm(network):
+            raise UserError(
+                f"{given}: {norm} of model.{name} mixes the images of a batch, so its parts do not add up to "
+                f"the whole; model.{name}.norm=none (or layer), or train.accumulate=1"
+            )
+    if not game.constraint.per_sample:
+        raise UserError(
+            f"{given}: constraint={_option(settings['constraint'])} moves with every forward pass, so the "
+            "parts see another critic than the whole; train.accumulate=1"
+        )
+
+
+def _no_labels(settings: Settings) -> UserError:
+    condition, dataset = _option(settings["condition"]), _option(settings["dataset"])
+    return UserError(
+        f"condition={condition} needs labels, and dataset={dataset} has none: condition=none, or a labelled dataset"
+    )
+
+
+def state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device, n_classes: int = 0) -> TrainState:
     """Build the networks from the run's seed, their optimizers and their moving average, on the device.
 
     Args:
         settings: as `check` resolved them.
         sample_shape: (C, H, W) or (D,) of the data.
         device: where everything lives; weights are drawn on the CPU, so they are the same on every device.
+        n_classes: of the labels, 0 for none.
 
     Raises:
         GanError: too little memory.
     """
     try:
-        return _state(settings, sample_shape, device)
+        return _state(settings, sample_shape, device, n_classes)
     except RuntimeError as error:
         raise hardware.out_of_memory(error, settings) or error from error
 
 
-def _state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device) -> TrainState:
-    game = _game(settings, sample_shape).to(device)
+def _state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device, n_classes: int) -> TrainState:
+    game = _game(settings, sample_shape, n_classes).to(device)
     if len(sample_shape) == 3:
         game = game.to(memory_format=torch.channels_last)
     train = settings["train"]
@@ -132,35 +210,71 @@ def updates(settings: Settings) -> Updates:
     return _make(settings, "updates", Updates)
 
 
-def _game(settings: Settings, sample_shape: tuple[int, ...]) -> Game:
+def _game(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> Game:
     latent = _make(settings, "latent", Latent)
     loss = _make(settings, "loss", Loss)
     constraint = _make(settings, "constraint", Constraint)
+    condition = _make(settings, "condition", Unconditional, n_classes=n_classes)
     with _seeded(settings, "generator"):
-        generator = _make(settings, "model.generator", nn.Module, latent_size=latent.size, sample_shape=sample_shape)
-    with _seeded(settings, "critic"):
-        trunk = _make(settings, "model.critic", nn.Module, sample_shape=sample_shape)
-        for attribute in ("n_features", "normal_init"):
-            if not hasattr(trunk, attribute):
-                raise UserError(
-                    f"model.critic={settings['model']['critic']['_target_']}: has no {attribute}, not a trunk"
+        size = condition.latent_size(latent.total_size)
+        generator = _make(settings, "model.generator", nn.Module, latent_size=size, sample_shape=sample_shape)
+        way = _resolved(settings, "condition", lambda: condition.resolve(generator))
+        if way:
+            settings["condition"] |= way
+            condition = _make(settings, "condition", Unconditional, n_classes=n_classes)
+            if (resized := condition.latent_size(latent.total_size)) != size:
+                generator = _make(
+                    settings, "model.generator", nn.Module, latent_size=resized, sample_shape=sample_shape
                 )
-        critic = Critic(trunk, loss.heads())
-    constraint.parametrize(critic)
-    condition = _make(settings, "condition", Unconditional)
+        generator = condition.adapt(generator)
+    heads = _resolved(settings, "loss", lambda: loss.heads(latent)) | condition.critic_heads
+    with _seeded(settings, "critic"):
+        critic = _critic(settings, sample_shape, loss, condition, heads)
+        constraint.parametrize(critic)
+    shown = _make(settings, "input", Input)
     dtype = torch.bfloat16 if settings["runtime"]["precision"] == "bf16" else None
-    return Game(generator, critic, loss, constraint, latent, condition, dtype)
+    return Game(generator, critic, loss, constraint, latent, condition, shown, dtype)
+
+
+def _critic(
+    settings: Settings, sample_shape: tuple[int, ...], loss: Loss, condition: Unconditional, heads: Mapping[str, int]
+) -> nn.Module:
+    """Make the critic that the loss asks for from the model's trunk, and its decoder from the generator's family."""
+    trunk_shape = condition.critic_shape(sample_shape)
+    trunk = _make(settings, "model.critic", nn.Module, sample_shape=trunk_shape)
+    for attribute in ("n_features", "normal_init"):
+        if not hasattr(trunk, attribute):
+            raise UserError(f"model.critic={settings['model']['critic']['_target_']}: has no {attribute}, not a trunk")
+    if loss.energy is None:
+        return Critic(trunk, heads, condition.n_classes if condition.projects else 0)
+    if condition.projects:
+        raise UserError(
+            f"condition={_option(settings['condition'])} adds to a linear score, and the score of "
+            f"loss={_option(settings['loss'])} is an energy: condition=concat"
+        )
+    model = settings["model"]
+    norm = {"norm": model["critic"]["norm"]} if {"norm"} <= set(model["generator"]) & set(model["critic"]) else {}
+    code_size = model["code_size"]
+    decoder_settings = {"decoder": {**model["generator"], **norm}}
+    decoder = _make(decoder_settings, "decoder", nn.Module, latent_size=code_size, sample_shape=sample_shape)
+    return EnergyCritic(trunk, decoder, code_size, loss.energy, heads)
 
 
 def _optimizers(settings: Settings, game: Game) -> dict[str, torch.optim.Optimizer]:
-    networks = {"critic": game.critic, "generator": game.generator}
     return {
         player: _make(
-            settings, f"optimizer.{player}", torch.optim.Optimizer, params=list(network.parameters()), **_foreach(spec)
+            settings, f"optimizer.{player}", torch.optim.Optimizer, params=list(params.values()), **_foreach(spec)
         )
-        for player, network in networks.items()
+        for player, params in game.players().items()
         for spec in [settings["optimizer"][player]]
     }
+
+
+def _resolved(settings: Settings, key: str, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except ValueError as error:
+        raise UserError(f"{key} ({_option(settings[key])}): {error}") from error
 
 
 def _foreach(spec: Mapping[str, Any]) -> dict[str, bool]:

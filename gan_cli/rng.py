@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -34,8 +35,16 @@ class Draws:
 
     def __init__(self, device: torch.device | str, seed: int, step: int | str, phase: int = 0) -> None:
         self.device = torch.device(device)
+        self.step = step
         self._key = (seed, step, phase)
         self._streams: dict[str, torch.Generator] = {}
+        self._rows: tuple[int, int] | None = None
+
+    def rows(self, start: int, total: int) -> Draws:
+        """Return the same numbers as a batch of `total` samples draws, of its rows from `start` on alone."""
+        part = Draws(self.device, *self._key)
+        part._rows = (start, total)
+        return part
 
     def _stream(self, name: str) -> torch.Generator:
         if name not in self._streams:
@@ -45,8 +54,15 @@ class Draws:
 
     def normal(self, stream: str, *shape: int) -> Tensor:
         """Return standard normal numbers."""
-        return torch.randn(shape, generator=self._stream(stream), device=self.device)
+        return self._drawn(torch.randn, stream, shape)
 
     def uniform(self, stream: str, *shape: int) -> Tensor:
         """Return numbers uniform on [0, 1)."""
-        return torch.rand(shape, generator=self._stream(stream), device=self.device)
+        return self._drawn(torch.rand, stream, shape)
+
+    def _drawn(self, draw: Callable[..., Tensor], stream: str, shape: tuple[int, ...]) -> Tensor:
+        if self._rows is None:
+            return draw(shape, generator=self._stream(stream), device=self.device)
+        start, total = self._rows
+        whole = draw((total, *shape[1:]), generator=self._stream(stream), device=self.device)
+        return whole[start : start + shape[0]]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, create_model
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, examples=[0], description="a whole number of at least 0 and below 2**63")]
 Device = Annotated[
@@ -16,6 +16,7 @@ Run = Annotated[str, Field(min_length=1, examples=["runs/NAME"], description="a 
 Text = Annotated[str, Field(min_length=1, examples=["PATH"], description="a path")]
 Prefixes = Annotated[list[str], Field(examples=[["my_losses"]], description="a list of module names")]
 Steps = Annotated[PositiveInt, Field(examples=[2000])]
+Resident = Literal["auto"] | bool
 Block = dict[str, Any]
 
 
@@ -30,6 +31,7 @@ class Train(Strict):
 
     steps: Steps
     batch_size: Annotated[PositiveInt, Field(examples=[64])]
+    accumulate: Annotated[PositiveInt, Field(examples=[1])]
     ema_halflife_images: Annotated[PositiveFloat, Field(examples=[10_000])] | None
 
 
@@ -42,11 +44,15 @@ class Log(Strict):
 
 
 class Checkpoint(Strict):
-    """When to save, by steps and by seconds (null: not by that), and how many to keep."""
+    """When to save (null: not by that), what to keep, and whether the training waits for the disk."""
 
     every_steps: Annotated[PositiveInt, Field(examples=[1000])] | None
     every_seconds: Annotated[PositiveFloat, Field(examples=[300])] | None
     keep: Annotated[int, Field(ge=2)]
+    milestone_every_steps: Annotated[PositiveInt, Field(examples=[10_000])] | None
+    best: Annotated[str, Field(min_length=1, examples=["quality/modes"], description="a tag of metrics.jsonl")] | None
+    best_is: Literal["max", "min"]
+    background: bool
 
 
 class Runtime(Strict):
@@ -59,9 +65,10 @@ class Runtime(Strict):
 
 
 class Model(Strict):
-    """The two networks and the width that their blocks refer to."""
+    """The two networks, the width that their blocks refer to, and the code's size of an auto-encoder critic."""
 
     width: Annotated[PositiveInt, Field(examples=[64])] | None
+    code_size: Annotated[PositiveInt, Field(examples=[64])]
     generator: Block
     critic: Block
 
@@ -79,6 +86,8 @@ class Settings(Strict):
 
     seed: Seed
     run_dir: Text | None
+    resume: Literal["never", "auto"]
+    force: bool
     allow_targets: Prefixes
     train: Train
     log: Log
@@ -91,18 +100,37 @@ class Settings(Strict):
     updates: Block
     latent: Block
     condition: Block
+    input: Block
     dataset: Block
 
 
+def _or_null(name: str, doc: str, fields: dict[str, Any]) -> type[Strict]:
+    """Return a model in which every field may be null: as the run has it."""
+    return create_model(name, __base__=Strict, __doc__=doc, **{key: (kind | None, ...) for key, kind in fields.items()})
+
+
+def _fields(model: type[Strict]) -> dict[str, Any]:
+    return {key: get_type_hints(model, include_extras=True)[key] for key in model.model_fields}
+
+
+ResumeTrain = _or_null("ResumeTrain", "How long.", {"steps": Steps})
+ResumeLog = _or_null("ResumeLog", "As in `Log`.", _fields(Log))
+ResumeCheckpoint = _or_null("ResumeCheckpoint", "As in `Checkpoint`.", _fields(Checkpoint))
+ResumeRuntime = _or_null("ResumeRuntime", "As in `Runtime`.", _fields(Runtime))
+ResumeDataset = _or_null("ResumeDataset", "Where the same data lie.", {"path": Text, "resident": Resident})
+
+
 class ResumeSettings(Strict):
-    """What `gan resume` takes."""
+    """What `gan resume` takes: the keys of a run that may change when it is continued, null where they do not."""
 
     run: Run
-    steps: Steps | None
-    device: Device | None
-    precision: Precision | None
-    threads: Threads | None
+    force: bool
     allow_targets: Prefixes
+    train: ResumeTrain
+    log: ResumeLog
+    checkpoint: ResumeCheckpoint
+    runtime: ResumeRuntime
+    dataset: ResumeDataset
 
 
 class SampleSettings(Strict):
@@ -114,7 +142,7 @@ class SampleSettings(Strict):
     format: Literal["grid", "png", "npz"]
     seed: Seed
     weights: Literal["auto", "ema", "raw"]
-    checkpoint: Literal["latest"] | NonNegativeInt
+    checkpoint: Literal["latest", "best"] | NonNegativeInt
     batch_size: Annotated[PositiveInt, Field(examples=[250])]
     device: Device
     allow_targets: Prefixes
@@ -129,7 +157,8 @@ TARGET_BLOCKS: dict[str, frozenset[str]] = {
     "loss": frozenset(),
     "constraint": frozenset(),
     "updates": frozenset(),
-    "condition": frozenset(),
+    "condition": frozenset({"n_classes"}),
+    "input": frozenset(),
     "model.generator": frozenset({"latent_size", "sample_shape"}),
     "model.critic": frozenset({"sample_shape"}),
     "optimizer.generator": frozenset({"params"}),

@@ -13,6 +13,7 @@ ALLOWED_PREFIXES = (
     "gan_cli.losses",
     "gan_cli.constraints",
     "gan_cli.updates",
+    "gan_cli.inputs",
     "gan_cli.latents",
     "gan_cli.models",
     "gan_cli.data",

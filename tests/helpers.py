@@ -13,7 +13,7 @@ from gan_cli.rng import generator
 def answer(*scores: float) -> Answer:
     """An answer of these scores, which require a gradient."""
     score = torch.tensor(scores, requires_grad=True)
-    return Answer(score, score[:, None], {}, None, None)
+    return Answer(score, score[:, None], {}, score[:, None])
 
 
 class Noise:

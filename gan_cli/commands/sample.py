@@ -18,6 +18,8 @@ from gan_cli.errors import UserError
 from gan_cli.files import replace_file
 from gan_cli.rng import Draws
 from gan_cli.training import checkpoint, rundir
+from gan_cli.training.checkpoint import Checkpoint
+from gan_cli.training.pictures import columns
 from gan_cli.training.sampling import sample as draw
 from gan_cli.training.state import TrainState
 
@@ -37,7 +39,10 @@ def sample(settings: dict[str, Any]) -> None:
     out = _target(path, settings, state.step)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _WRITERS[settings["format"]](out, batches, settings["count"])
+        if settings["format"] == "grid":
+            _write_grid(out, batches, columns(state.game.condition, settings["count"]))
+        else:
+            _WRITERS[settings["format"]](out, batches, settings["count"])
     except OSError as error:
         raise UserError(f"out={out} cannot be written ({error.strerror})") from error
     print(out)
@@ -47,18 +52,27 @@ def load_generator(path: Path, settings: dict[str, Any]) -> TrainState:
     """Rebuild a run's networks from its directory alone; no dataset is needed."""
     saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
     saved["runtime"] |= {"device": settings["device"], "precision": "fp32"}
-    step = None if settings["checkpoint"] == "latest" else settings["checkpoint"]
-    found = checkpoint.load(path / rundir.CHECKPOINTS, lambda text: print(text, file=sys.stderr), step)
+    found = _checkpoint(path / rundir.CHECKPOINTS, settings["checkpoint"])
     shape = tuple(found.meta.get("sample_shape", ()))
     if len(shape) not in (1, 3):
         raise UserError(f"{found.path}: its sample_shape is {shape}")
     if len(shape) == 1 and settings["format"] == "png":
         raise UserError("format=png: the samples are points, not images; format=npz")
-    plan = build.check(saved, shape)
+    n_classes = found.meta.get("n_classes", 0)
+    plan = build.check(saved, shape, n_classes)
     hardware.apply(plan.settings["runtime"])
-    state = build.state(plan.settings, shape, plan.device)
+    state = build.state(plan.settings, shape, plan.device, n_classes)
     state.restore(found)
     return state
+
+
+def _checkpoint(folder: Path, which: str | int) -> Checkpoint:
+    def warn(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    if which == "best":
+        return checkpoint.load_best(folder, warn)
+    return checkpoint.load(folder, warn, which if isinstance(which, int) else None)
 
 
 def _network(state: TrainState, weights: str) -> torch.nn.Module:
@@ -74,9 +88,9 @@ def _target(run: Path, settings: dict[str, Any], step: int) -> Path:
     return run / rundir.SAMPLES / f"step_{step:010d}_seed_{settings['seed']}_count_{settings['count']}{suffix}"
 
 
-def _write_grid(out: Path, batches: Iterator[Tensor], count: int) -> None:
+def _write_grid(out: Path, batches: Iterator[Tensor], columns: int | None) -> None:
     x = torch.cat(list(batches))
-    picture = figures.image_grid(x) if x.dim() == 4 else figures.points_figure(None, x, None)
+    picture = figures.image_grid(x, columns) if x.dim() == 4 else figures.points_figure(None, x, None)
     figures.save_png(out, picture)
 
 
@@ -94,4 +108,4 @@ def _write_npz(out: Path, batches: Iterator[Tensor], count: int) -> None:
     replace_file(out, [buffer.getvalue()])
 
 
-_WRITERS = {"grid": _write_grid, "png": _write_pngs, "npz": _write_npz}
+_WRITERS = {"png": _write_pngs, "npz": _write_npz}

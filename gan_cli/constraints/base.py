@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gan_cli.rng import Draws
+
+Witness = Callable[[Tensor], Tensor]
 
 
 class Constraint:
@@ -15,30 +18,42 @@ class Constraint:
 
     Attributes:
         penalises: `penalty` adds a term to the critic's loss.
+        every: critic updates from one with the penalty to the next; the term is multiplied by as many.
         needs_per_image_gradients: the penalty is about the gradient at each image alone, which batch statistics in
             the critic would mix.
+        per_sample: the critic's weights do not depend on how many forward passes a batch is taken in.
     """
 
     penalises: ClassVar[bool] = False
+    every: PositiveInt = 1
     needs_per_image_gradients: ClassVar[bool] = False
+    per_sample: ClassVar[bool] = True
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
         """Return the settings that were `auto`, for samples (C, H, W) or (D,)."""
         return {}
 
     def parametrize(self, critic: nn.Module) -> None:
-        """Change the critic's weights' parametrisation, once, when it is built."""
+        """Change the critic's weights' parametrisation, once, when it is built.
 
-    def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+        Args:
+            critic: with the attributes `trunk`, `score` and `heads`; the heads are left alone.
+        """
+
+    def penalty(self, f: Witness, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """Return the term, 0-d, that is added to the critic's loss.
 
         Args:
             f: the witness function, samples -> (N,).
-            real: real samples (N, ...).
-            fake: generated samples of the same shape.
-            draws: the random numbers of this phase.
+            real: real samples (N, ...), without a graph.
+            fake: generated samples of the same shape, without a graph.
+            draws: the random numbers of this phase; the stream `penalty` is the constraint's own.
         """
         return real.new_zeros(())
+
+    def projects(self, module: nn.Module) -> bool:
+        """Return whether the parameters that lie directly in a module of the critic are subject to `project`."""
+        return True
 
     def project(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the parameters moved into the allowed set, differentiably."""
@@ -48,7 +63,7 @@ class Constraint:
         """Move the parameters into the allowed set in place, after each critic update."""
 
     def curves(self, params: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return curves of the constraint's health, 0-d each."""
+        """Return curves of the constraint's health, 0-d each, from the parameters subject to `project`."""
         return {}
 
     def advice(self, critic_optimizer: Mapping[str, Any]) -> list[str]:

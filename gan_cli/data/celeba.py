@@ -24,6 +24,7 @@ class CelebA(ImageSet):
 
     name = "celeba"
     channels = 3
+    n_classes = 0
 
     def collect(self) -> FileCollection:
         """Find the pictures, or download them with torchvision.

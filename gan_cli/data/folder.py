@@ -39,6 +39,7 @@ class Folder(ImageSet):
     """
 
     name = "folder"
+    n_classes = None
 
     def __init__(
         self,
@@ -66,6 +67,11 @@ class Folder(ImageSet):
         """
         colour_of(self.background)
         return (self._look()[2], self.image_size, self.image_size)
+
+    def expected_classes(self) -> int:
+        """Return how many sub-folders there are, 0 for a flat directory, after listing it."""
+        names = self._look()[1].class_names
+        return len(self.classes or names) if names else 0
 
     def collect(self) -> FileCollection:
         """List the pictures."""

@@ -37,6 +37,7 @@ class ImageSet(ABC):
 
     name: ClassVar[str]
     channels: ClassVar[int]
+    n_classes: ClassVar[int | None] = 10  # 0: there are no labels; None: the files tell
 
     def __init__(
         self,
@@ -57,6 +58,10 @@ class ImageSet(ABC):
     def expected_shape(self) -> tuple[int, ...]:
         """Return (C, S, S)."""
         return (self.channels, self.image_size, self.image_size)
+
+    def expected_classes(self) -> int | None:
+        """Return how many classes the labels have, 0 for no labels, None where only the files tell."""
+        return len(self.classes) if self.classes and self.n_classes != 0 else self.n_classes
 
     @abstractmethod
     def collect(self) -> Collection:

@@ -29,6 +29,7 @@ class LSUNBedroom(ImageSet):
 
     name = "lsun_bedroom"
     channels = 3
+    n_classes = 0
 
     def collect(self) -> FileCollection:
         """Open the database.

@@ -16,10 +16,12 @@ class Batch(NamedTuple):
     Attributes:
         x: images (N, C, H, W) float32 in [-1, 1], or points (N, D) float32.
         y: class labels (N,) int64 in [0, n_classes), or None.
+        c: latent codes (N, C) behind generated samples, or None.
     """
 
     x: Tensor
     y: Tensor | None
+    c: Tensor | None = None
 
 
 class Source(Protocol):
@@ -65,6 +67,10 @@ class Dataset(Protocol):
 
     def expected_shape(self) -> tuple[int, ...]:
         """The shape of one sample as far as it is known before the data are read; used to build and check networks."""
+        ...
+
+    def expected_classes(self) -> int | None:
+        """The number of classes as far as it is known before the data are read: 0 for none, None for unknown."""
         ...
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:

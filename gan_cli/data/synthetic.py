@@ -30,6 +30,10 @@ class SyntheticSet(ABC):
         """Return (D,)."""
         return (self.dimensions,)
 
+    def expected_classes(self) -> int:
+        """Return how many components the labels tell apart, 0 for no labels."""
+        return len(self.sampler(torch.device("cpu")).class_names or ())
+
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
         """Set up the streams; nothing is read."""
         sampler = self.sampler(device)

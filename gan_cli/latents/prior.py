@@ -1,33 +1,15 @@
-"""Priors that z is drawn from."""
+"""Priors without a structure."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, Literal
+import math
+from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
+from gan_cli.latents.base import Latent
 from gan_cli.rng import Draws
-
-
-class Latent(ABC):
-    """A prior.
-
-    Args:
-        size: dimensions of z; `auto` is 100 for images (Radford et al. 2016) and 2 for points (Gulrajani et al. 2017).
-    """
-
-    def __init__(self, size: PositiveInt | Literal["auto"] = 100) -> None:
-        self.size = size
-
-    def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return the settings that were `auto`, for samples (C, H, W) or (D,)."""
-        return {"size": (100 if len(sample_shape) == 3 else 2) if self.size == "auto" else self.size}
-
-    @abstractmethod
-    def sample(self, n: int, draws: Draws) -> Tensor:
-        """Return n samples z (n, size)."""
 
 
 class Normal(Latent):
@@ -44,3 +26,25 @@ class Uniform(Latent):
     def sample(self, n: int, draws: Draws) -> Tensor:
         """Return n samples z (n, size)."""
         return draws.uniform("z", n, self.size) * 2 - 1
+
+
+class Truncated(Latent):
+    """Standard normal given that every number is within +-psi (Brock et al. 2019, section 3.1).
+
+    The same distribution as drawing again whatever falls outside, by the inverse of the distribution function, so that
+    every sample costs the same.
+
+    Args:
+        size: dimensions of z.
+        psi: the bound.
+    """
+
+    def __init__(self, size: PositiveInt | Literal["auto"] = 100, psi: PositiveFloat = 2.0) -> None:
+        super().__init__(size)
+        self.psi = psi
+
+    def sample(self, n: int, draws: Draws) -> Tensor:
+        """Return n samples z (n, size) in [-psi, psi]."""
+        inside = math.erf(self.psi / math.sqrt(2))  # probability of [-psi, psi]
+        u = draws.uniform("z", n, self.size).mul_(2).sub_(1).mul_(inside)
+        return u.erfinv_().mul_(math.sqrt(2)).clamp_(-self.psi, self.psi)

@@ -1,8 +1,9 @@
-"""A critic: a trunk of any family, a score, and the heads a loss asks for."""
+"""A critic: a trunk of any family, a score, and the heads that a loss or a condition asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,21 +20,84 @@ class Critic(nn.Module):
     Args:
         trunk: samples (N, ...) -> features (N, trunk.n_features).
         heads: name -> size of the further linear heads.
+        n_embedded: classes whose embedding's inner product with the features is added to the score; 0: none.
     """
 
-    def __init__(self, trunk: nn.Module, heads: Mapping[str, int]) -> None:
+    def __init__(self, trunk: nn.Module, heads: Mapping[str, int], n_embedded: int = 0) -> None:
         super().__init__()
         self.trunk = trunk
         self.score = nn.Linear(trunk.n_features, 1)
         self.heads = nn.ModuleDict({name: nn.Linear(trunk.n_features, size) for name, size in heads.items()})
+        self.embedding = nn.Embedding(n_embedded, trunk.n_features) if n_embedded else None
+        if trunk.normal_init:
+            for module in (self.score, self.heads, self.embedding):
+                init_normal_(module) if module is not None else None
+
+    def forward(
+        self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
+    ) -> Answer:
+        """Return the answer to x (N, ...), its scores in float32 whatever the trunk computes in.
+
+        Args:
+            x: samples.
+            y: labels (N,).
+            c: latent codes (N, C).
+            trunk_input: what the trunk reads, such as the samples with their labels; None: the samples.
+        """
+        features = self.trunk(x if trunk_input is None else trunk_input)
+        with torch.autocast(x.device.type, enabled=False):
+            features = features.float()
+            heads = {name: head(features) for name, head in self.heads.items()}
+            score = self.score(features).squeeze(1)
+            if self.embedding is not None:
+                score = score + (self.embedding(y) * features).sum(dim=1)
+            return Answer(score, features, heads, x, y, c)
+
+
+class EnergyCritic(nn.Module):
+    """An auto-encoder whose error is the score (EBGAN, Zhao et al. 2017, section 2.3; BEGAN, Berthelot et al. 2017).
+
+    The trunk encodes, a linear layer makes the code, and a network of the generator's family decodes it. The error is
+    the mean over a sample's values, so that margins do not depend on the size of the images.
+
+    Args:
+        trunk: samples (N, ...) -> features (N, trunk.n_features).
+        decoder: code (N, code_size) -> samples.
+        code_size: of the code, which is the answer's `features`.
+        norm: `l1` or `l2`, the squared error.
+        heads: name -> size of linear heads on the code.
+    """
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        decoder: nn.Module,
+        code_size: int,
+        norm: Literal["l1", "l2"],
+        heads: Mapping[str, int],
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.score = nn.Linear(trunk.n_features, code_size)
+        self.decoder = decoder
+        self.norm = norm
+        self.heads = nn.ModuleDict({name: nn.Linear(code_size, size) for name, size in heads.items()})
         if trunk.normal_init:
             init_normal_(self.score)
             init_normal_(self.heads)
 
-    def forward(self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> Answer:
-        """Return the answer to x (N, ...), its scores in float32 whatever the trunk computes in."""
-        features = self.trunk(x)
+    def reconstruct(self, trunk_input: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the code (N, code_size) and the reconstruction (N, ...), float32."""
+        code = self.score(self.trunk(trunk_input))
+        return code.float(), self.decoder(code).float()
+
+    def forward(
+        self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
+    ) -> Answer:
+        """Return the answer to x; its score is the energy, at least 0. Arguments as for `Critic`."""
+        code, again = self.reconstruct(x if trunk_input is None else trunk_input)
         with torch.autocast(x.device.type, enabled=False):
-            features = features.float()
-            heads = {name: head(features) for name, head in self.heads.items()}
-            return Answer(self.score(features).squeeze(1), features, heads, y, c)
+            difference = (x - again).flatten(1)
+            energy = difference.abs().mean(dim=1) if self.norm == "l1" else difference.square().mean(dim=1)
+            heads = {name: head(code) for name, head in self.heads.items()}
+            return Answer(energy, code, heads, x, y, c)

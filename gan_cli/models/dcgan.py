@@ -54,12 +54,15 @@ class Generator(_Upsampling):
         latent_size: dimensions of z.
         sample_shape: (C, H, W) of the images.
         width: filters before the last layer; they double with every layer before it, up to 8 width.
+        norm: after every layer but the last; `auto` is batch.
     """
 
-    def __init__(self, latent_size: int, sample_shape: tuple[int, ...], width: PositiveInt = 64) -> None:
+    def __init__(
+        self, latent_size: int, sample_shape: tuple[int, ...], width: PositiveInt = 64, norm: Norm = "auto"
+    ) -> None:
         layers = len(image_sizes(_channels_and_size(sample_shape)[1])) - 1
         filters = [width * 2 ** min(i, MAX_DOUBLINGS) for i in reversed(range(layers))]
-        super().__init__(latent_size, sample_shape, filters, norm="batch")
+        super().__init__(latent_size, sample_shape, filters, norm)
 
 
 class PlainGenerator(_Upsampling):

@@ -12,10 +12,12 @@ import torch
 
 from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.training.averages import Averages
+from gan_cli.training.best import Best
 from gan_cli.training.metrics_log import MetricsLog
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row
 from gan_cli.training.progress import Progress
+from gan_cli.training.saver import Saver
 from gan_cli.training.state import TrainState
 from gan_cli.training.tensorboard import Board
 
@@ -69,7 +71,7 @@ class Curves:
 
     Args:
         every_steps: steps a row.
-        images_per_phase: real images that a critic update reads, for the speed.
+        images_per_phase: images of a real batch, for the speed.
         metrics: the rows as text.
         board: the rows in TensorBoard.
         progress: shows the newest row.
@@ -99,11 +101,13 @@ class Curves:
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
         """Add a step; write a row when it is time."""
         if not logs:
+            self._real_batches = state.real_batches
             return
         for log in logs:
             self.averages.add(log)
         self._window_steps += 1
-        self._window_images += self.images_per_phase * sum("critic/loss" in log for log in logs)
+        self._window_images += self.images_per_phase * (state.real_batches - self._real_batches)
+        self._real_batches = state.real_batches
         if state.step % self.every_steps == 0:
             self._write(state)
             self.averages.clear()
@@ -133,31 +137,53 @@ class Curves:
 
 
 class Checkpoints:
-    """Saves the run every so many steps or seconds, and at its end.
+    """Saves the run every so many steps or seconds, at milestones, where a curve is best, and at its end.
 
     Args:
-        save: writes a checkpoint of the state.
+        save: takes the state as it is; the checkpoint may be written behind the training.
+        saver: writes it.
         every_steps: None: not by steps.
         every_seconds: None: not by time.
+        milestone_every_steps: None: there are no milestones.
+        best: watches the curve; None: none is watched.
     """
 
     def __init__(
-        self, save: Callable[[TrainState], None], every_steps: int | None, every_seconds: float | None
+        self,
+        save: Callable[[TrainState], None],
+        saver: Saver,
+        every_steps: int | None,
+        every_seconds: float | None,
+        milestone_every_steps: int | None = None,
+        best: Best | None = None,
     ) -> None:
         self._save = save
+        self.saver = saver
         self.every_steps = every_steps
         self.every_seconds = every_seconds
+        self.milestone_every_steps = milestone_every_steps
+        self.best = best
         self.saved_step: int | None = None
         self._saved_at = time.monotonic()
 
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
-        """Save when it is time."""
+        """Save when it is time.
+
+        Raises:
+            OSError: a checkpoint could not be written; an earlier one that was written behind the training, too.
+        """
+        if self.best:
+            self.best(state, logs)
         if not logs:
             self.saved_step = state.step or None  # a resumed run begins at a checkpoint
             return
-        by_steps = self.every_steps and state.step % self.every_steps == 0
+        self.saver.collect()
+        by_steps = any(every and state.step % every == 0 for every in (self.every_steps, self.milestone_every_steps))
         by_time = self.every_seconds and time.monotonic() - self._saved_at >= self.every_seconds
-        if by_steps or by_time or state.step == state.total_steps:
+        by_value = self.best and self.best.step == state.step
+        if state.step == state.total_steps:
+            self.save_and_wait(state)
+        elif by_steps or by_time or by_value:
             self.save(state)
 
     def save(self, state: TrainState) -> None:
@@ -166,6 +192,11 @@ class Checkpoints:
             self._save(state)
             self.saved_step, self._saved_at = state.step, time.monotonic()
 
+    def save_and_wait(self, state: TrainState) -> None:
+        """Save as `save` does, and return once the checkpoint is on the disk."""
+        self.save(state)
+        self.saver.wait()
+
 
 class StopOnSignal:
     """On SIGINT, SIGTERM or SIGUSR1, lets the step finish, saves, and ends the run; a second signal ends it at once.
@@ -173,7 +204,7 @@ class StopOnSignal:
     A context manager: the handlers are in place inside it.
 
     Args:
-        save: writes a checkpoint of the state, if this step has none.
+        save: writes a checkpoint of the state, if this step has none, and returns once it is on the disk.
         run: the run's directory, for the message.
     """
 

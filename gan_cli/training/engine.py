@@ -7,9 +7,9 @@ from torch import Tensor
 
 from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws, seed_of
-from gan_cli.training.phases import UPDATES, Logs
+from gan_cli.training.phases import UPDATES, Logs, shares
 from gan_cli.training.state import TrainState
-from gan_cli.updates.base import Updates
+from gan_cli.updates.base import Phase, Updates
 
 
 class Eager:
@@ -21,35 +21,46 @@ class Eager:
         batch_size: samples a batch, of each kind.
         seed: the run's seed.
         device: where the state lives.
+        accumulate: equal parts that a batch is taken in, one after the other.
     """
 
-    def __init__(self, updates: Updates, source: Source, batch_size: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, updates: Updates, source: Source, batch_size: int, seed: int, device: torch.device, accumulate: int = 1
+    ) -> None:
         self.updates = updates
         self.source = source
         self.batch_size = batch_size
         self.seed = seed
         self.device = device
+        self.accumulate = accumulate
         self._ahead: tuple[int, tuple[Tensor, ...]] | None = None
 
     def next_real(self, state: TrainState) -> Batch:
         """Return the real batch that the next critic update will read, without taking it away."""
         if self._ahead is None or self._ahead[0] != state.real_batches:
             self._ahead = (state.real_batches, self.source.draw(state.real_batches))
-        return self._labelled(state, self.source.batch(*self._ahead[1]))
-
-    def _labelled(self, state: TrainState, batch: Batch) -> Batch:
+        batch = self.source.batch(*self._ahead[1])
         return batch if state.game.condition.needs_labels else batch._replace(y=None)
 
     def __call__(self, state: TrainState) -> list[Logs]:
         """Run one step; return each phase's logs, 0-d tensors on the device."""
         logs = []
-        game = state.game
         for index, phase in enumerate(self.updates.phases(state.step)):
+            if phase.player == "critic" and not state.game.loss.critic_plays:
+                continue
             draws = Draws(self.device, self.seed, state.step, index)
             torch.manual_seed(seed_of(self.seed, "global", state.step, index))  # a user's network may have dropout
             real = None
-            if phase.player == "critic" or game.loss.generator_reads_real or game.condition.needs_labels:
+            if _reads_real(state, phase):
                 real = self.next_real(state)
                 state.real_batches += 1
-            logs.append(UPDATES[phase.player](state, phase, self.batch_size, real, draws))
+            batch = shares(self.batch_size, real, draws, self.accumulate)
+            logs.append(UPDATES[phase.player](state, phase, batch))
         return logs
+
+
+def _reads_real(state: TrainState, phase: Phase) -> bool:
+    game = state.game
+    return phase.player != "generator" or bool(
+        phase.inner or game.loss.generator_reads_real or game.condition.needs_labels
+    )

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Batch
-from gan_cli.latents.prior import Latent
+from gan_cli.inputs.base import Input
+from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Answer, Loss
 from gan_cli.models.condition import Unconditional
-from gan_cli.models.critic import Critic
 from gan_cli.rng import Draws
 
-Ask = Callable[[Tensor, "Tensor | None"], Answer]
+Ask = Callable[..., Answer]  # (x, y=None, c=None)
 
 
 class CriticTerms(NamedTuple):
@@ -30,26 +30,28 @@ class CriticTerms(NamedTuple):
 
 
 class Game(nn.Module):
-    """Two networks, a loss, a constraint and a prior.
+    """Two networks, a loss, a constraint, a prior, and what stands between samples and the critic.
 
     Args:
-        generator: z (N, latent.size) -> samples (N, ...).
-        critic: samples (N, ...) -> `Answer`.
+        generator: what `condition.generator_input` returns -> samples (N, ...).
+        critic: (x, y, c, what its trunk reads) -> `Answer`.
         loss: both players' objectives.
         constraint: how the critic is kept smooth.
         latent: the prior of z.
         condition: how labels reach the networks.
+        input: what is done to samples before the critic sees them.
         autocast_dtype: what the networks compute in under autocast; None: in their weights' float32.
     """
 
     def __init__(
         self,
         generator: nn.Module,
-        critic: Critic,
+        critic: nn.Module,
         loss: Loss,
         constraint: Constraint,
         latent: Latent,
         condition: Unconditional,
+        input: Input | None = None,
         autocast_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
@@ -59,7 +61,28 @@ class Game(nn.Module):
         self.constraint = constraint
         self.latent = latent
         self.condition = condition
+        self.input = input or Input()
         self.autocast_dtype = autocast_dtype
+
+    def players(self) -> dict[str, dict[str, nn.Parameter]]:
+        """Return who trains what, by player and name: the loss's heads on the critic move with the generator."""
+        loss_heads = tuple(f"heads.{name}." for name in self.loss.heads(self.latent))
+        critic = {f"critic.{name}": p for name, p in self.critic.named_parameters()}
+        with_generator = {k: p for k, p in critic.items() if k.removeprefix("critic.").startswith(loss_heads or "\0")}
+        generator = {f"generator.{name}": p for name, p in self.generator.named_parameters()}
+        return {
+            "critic": {name: p for name, p in critic.items() if name not in with_generator},
+            "generator": generator | with_generator,
+        }
+
+    def projected(self) -> dict[str, nn.Parameter]:
+        """Return the critic's parameters that the constraint projects, by their names in the critic; never a head."""
+        return {
+            f"{prefix}.{name}" if prefix else name: p
+            for prefix, module in self.critic.named_modules()
+            if not prefix.startswith("heads") and self.constraint.projects(module)
+            for name, p in module.named_parameters(recurse=False)
+        }
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         return torch.autocast(device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None)
@@ -67,38 +90,62 @@ class Game(nn.Module):
     def generate(self, z: Tensor, y: Tensor | None = None, network: nn.Module | None = None) -> Tensor:
         """Return float32 samples (N, ...) for z, from the generator or from another network in its place."""
         with self._autocast(z.device):
-            return (network or self.generator)(self.condition.generator_input(z, y)).float()
+            return (network or self.generator)(*self.condition.generator_input(z, y)).float()
 
     def fake(self, n: int, y: Tensor | None, draws: Draws) -> Batch:
-        """Return n generated samples, with labels y where the game has them."""
-        return Batch(self.generate(self.latent.sample(n, draws), y), y)
+        """Return n generated samples, with labels y where the game has them and codes where the prior has them."""
+        z = self.latent.sample(n, draws)
+        return Batch(self.generate(z, y), y, self.latent.codes_of(z))
 
-    def ask(self, x: Tensor, y: Tensor | None = None) -> Answer:
+    def shown(self, batch: Batch, kind: str, draws: Draws) -> Batch:
+        """Return a batch as the critic sees it; `kind` is real or fake."""
+        return batch._replace(x=self.input(batch.x, f"input.{kind}", draws))
+
+    def ask(self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> Answer:
         """Return the critic's answer to samples x (N, ...)."""
         with self._autocast(x.device):
-            return self.critic(self.condition.critic_input(x, y), y)
+            return self.critic(x, y, c, self.condition.critic_input(x, y))
 
     def ask_with(self, weights: Mapping[str, Tensor]) -> Ask:
         """Return `ask` under other critic parameters and buffers, which alone are touched."""
 
-        def ask(x: Tensor, y: Tensor | None = None) -> Answer:
+        def ask(x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> Answer:
             with self._autocast(x.device):
-                x = self.condition.critic_input(x, y)
-                return torch.func.functional_call(self.critic, dict(weights), (x, y))
+                arguments = (x, y, c, self.condition.critic_input(x, y))
+                return torch.func.functional_call(self.critic, dict(weights), arguments)
 
         return ask
 
-    def critic_terms(self, ask: Ask, real: Batch, fake: Batch, draws: Draws) -> CriticTerms:
-        """Return what the critic minimises; real and fake pass it separately, each with its own batch statistics."""
+    def critic_terms(
+        self, ask: Ask, real: Batch, fake: Batch, draws: Draws, penalised: bool | None = None
+    ) -> CriticTerms:
+        """Return what the critic minimises; real and fake pass it separately, each with its own batch statistics.
+
+        Args:
+            ask: the critic, under any weights.
+            real: as shown to the critic.
+            fake: as shown to the critic.
+            draws: the random numbers of this phase.
+            penalised: the penalty is due in this update; None: where the constraint has one.
+        """
         on_real, on_fake = ask(*real), ask(*fake)
         objective = self.loss.critic(on_real, on_fake)
+        term = self.condition.critic_term(on_real, on_fake)
+        objective = objective if term is None else objective + term
         penalty = None
-        if self.constraint.penalises:
-            penalty = self.constraint.penalty(lambda x: self.loss.witness(ask(x, real.y)), real.x, fake.x, draws)
+        if self.constraint.penalises if penalised is None else penalised:
+            penalty = self.constraint.every * self.constraint.penalty(
+                lambda x: self.loss.witness(ask(x, real.y), on_real, on_fake), real.x, fake.x.detach(), draws
+            )
             objective = objective + penalty
         return CriticTerms(objective, penalty, on_real, on_fake)
 
-    def generator_objective(self, ask: Ask, fake: Batch, real: Batch | None) -> Tensor:
-        """Return what the generator minimises."""
-        on_real = None if real is None else ask(*real)
-        return self.loss.generator(ask(*fake), on_real)
+    def generator_objective(self, on_fake: Answer, on_real: Answer | None) -> Tensor:
+        """Return what the generator minimises, given the critic's answers."""
+        objective = self.loss.generator(on_fake, on_real)
+        term = self.condition.generator_term(on_fake)
+        return objective if term is None else objective + term
+
+    def estimates(self, on_real: Answer, on_fake: Answer) -> dict[str, Tensor]:
+        """Return the curves of the loss and of the condition, 0-d each."""
+        return self.loss.estimates(on_real, on_fake) | self.condition.estimates(on_real, on_fake)

@@ -1,61 +1,163 @@
-"""One update of one player: pure device work, no host synchronisation."""
+"""One update of one player, or of both: pure device work, no host synchronisation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from gan_cli.data.source import Batch
+from gan_cli.losses.base import Answer
 from gan_cli.rng import Draws
+from gan_cli.training import lookahead
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
 
 Logs = dict[str, Tensor]
+Gradients = Sequence[Tensor | None]
 
 
-def critic_update(state: TrainState, phase: Phase, n: int, real: Batch, draws: Draws) -> Logs:
-    """Move the critic one step on one batch of real and one of n fake samples."""
+class Share(NamedTuple):
+    """A part of a phase's batch; the whole one unless gradients are accumulated.
+
+    Attributes:
+        n: samples of each kind.
+        real: n real samples where the phase reads any.
+        draws: the random numbers of these samples.
+    """
+
+    n: int
+    real: Batch | None
+    draws: Draws
+
+
+def shares(n: int, real: Batch | None, draws: Draws, parts: int) -> list[Share]:
+    """Cut a batch of n into equal parts whose random numbers are those of the whole batch."""
+    size = n // parts
+    if parts == 1:
+        return [Share(n, real, draws)]
+    return [
+        Share(
+            size,
+            None if real is None else Batch(*(t if t is None else t[i * size : (i + 1) * size] for t in real)),
+            draws.rows(i * size, n),
+        )
+        for i in range(parts)
+    ]
+
+
+def critic_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Logs:
+    """Move the critic one step on one batch of real and one of fake samples."""
     game = state.game
-    with torch.no_grad():
-        fake = game.fake(n, real.y, draws)
-    terms = game.critic_terms(game.ask, real, fake, draws)
-    logs = {"critic/loss": terms.objective.detach()}
-    if terms.penalty is not None:
-        logs["critic/penalty"] = terms.penalty.detach()
-    with torch.no_grad():
-        logs |= {f"critic/{name}": value for name, value in game.loss.estimates(terms.real, terms.fake).items()}
-        logs |= {"critic/score_real": terms.real.score.mean(), "critic/score_fake": terms.fake.score.mean()}
-    logs |= _move(state, "critic", terms.objective)
-    game.constraint.project_(state.params["critic"])
-    logs["critic/weight_norm"] = _norm(state.params["critic"])
-    if phase.last:
+    penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
+    logs, gradients = [], []
+    for n, real, draws in batch:
         with torch.no_grad():
-            game.loss.update_(terms.real, terms.fake)
-    return logs
+            fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
+        terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised)
+        logs.append(_critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake))
+        gradients.append(_gradients(state, "critic", terms.objective))
+    result = _mean(logs) | _move(state, "critic", _sum(gradients))
+    return result | _after_critic(state, phase, terms.real, terms.fake)
 
 
-def generator_update(state: TrainState, phase: Phase, n: int, real: Batch | None, draws: Draws) -> Logs:
+def generator_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Logs:
     """Move the generator one step, and its moving average with it."""
     game = state.game
-    fake = game.fake(n, None if real is None else real.y, draws)
-    objective = game.generator_objective(game.ask, fake, real if game.loss.generator_reads_real else None)
-    logs = {"generator/loss": objective.detach()} | _move(state, "generator", objective)
-    logs["generator/weight_norm"] = _norm(state.params["generator"])
-    if state.ema:
-        state.ema.update(game.generator)
+    logs, gradients = [], []
+    for n, real, draws in batch:
+        fake = game.shown(game.fake(n, None if real is None else real.y, draws), "fake", draws)
+        seen = None if real is None else game.shown(real, "real", draws)
+        ask = lookahead.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
+        on_real = ask(*seen) if game.loss.generator_reads_real else None
+        on_fake = ask(*fake)
+        objective = game.generator_objective(on_fake, on_real)
+        logs.append({"generator/loss": objective.detach()})
+        if not game.loss.critic_plays:
+            logs[-1] |= _critic_logs(state, None, None, on_real, on_fake)
+        gradients.append(_gradients(state, "generator", objective))
+    return _mean(logs) | _move(state, "generator", _sum(gradients)) | _after_generator(state)
+
+
+def joint_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Logs:
+    """Move both players from the same point: one forward pass, every gradient taken before any weight moves."""
+    game = state.game
+    penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
+    logs, moves = [], {"critic": [], "generator": []}
+    for n, real, draws in batch:
+        fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
+        terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised)
+        objective = game.generator_objective(terms.fake, terms.real if game.loss.generator_reads_real else None)
+        logs.append(_critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake))
+        logs[-1]["generator/loss"] = objective.detach()
+        moves["critic"].append(_gradients(state, "critic", terms.objective, retain_graph=True))
+        moves["generator"].append(_gradients(state, "generator", objective))
+    result = _mean(logs)
+    for player, gradients in moves.items():
+        result |= _move(state, player, _sum(gradients))
+    return result | _after_critic(state, phase, terms.real, terms.fake) | _after_generator(state)
+
+
+UPDATES: dict[str, Callable[..., Logs]] = {
+    "critic": critic_update,
+    "generator": generator_update,
+    "both": joint_update,
+}
+
+
+@torch.no_grad()
+def _critic_logs(
+    state: TrainState, objective: Tensor | None, penalty: Tensor | None, real: Answer, fake: Answer
+) -> Logs:
+    logs = {} if objective is None else {"critic/loss": objective.detach()}
+    if penalty is not None:
+        logs["critic/penalty"] = penalty.detach()
+    logs |= {f"critic/{name}": value for name, value in state.game.estimates(real, fake).items()}
+    if state.game.loss.critic_plays:
+        logs |= {"critic/score_real": real.score.mean(), "critic/score_fake": fake.score.mean()}
+        logs["critic/score_std"] = torch.cat([real.score, fake.score]).std()
     return logs
 
 
-UPDATES: dict[str, Callable[..., Logs]] = {"critic": critic_update, "generator": generator_update}
+def _after_critic(state: TrainState, phase: Phase, real: Answer, fake: Answer) -> Logs:
+    state.game.constraint.project_(state.projected)
+    state.critic_updates += 1
+    if phase.last:
+        with torch.no_grad():
+            state.game.loss.update_(real, fake)
+    return {"critic/weight_norm": _norm(state.params["critic"])}
 
 
-def _move(state: TrainState, player: str, objective: Tensor) -> Logs:
-    """Take one optimizer step along the gradient for exactly this player's parameters."""
+def _after_generator(state: TrainState) -> Logs:
+    if state.ema:
+        state.ema.update(state.game.generator)
+    return {"generator/weight_norm": _norm(state.params["generator"])}
+
+
+def _gradients(state: TrainState, player: str, objective: Tensor, retain_graph: bool = False) -> Gradients:
+    """Return the gradient for exactly this player's parameters, None for one that is not used."""
+    return torch.autograd.grad(objective, state.params[player], retain_graph=retain_graph, allow_unused=True)
+
+
+def _sum(parts: Sequence[Gradients]) -> Gradients:
+    """Return the mean over equal parts of a batch."""
+    if len(parts) == 1:
+        return parts[0]
+    return [None if g[0] is None else torch.stack(g).mean(dim=0) for g in zip(*parts, strict=True)]
+
+
+def _mean(parts: Sequence[Logs]) -> Logs:
+    if len(parts) == 1:
+        return parts[0]
+    return {tag: torch.stack([part[tag] for part in parts]).mean() for tag in parts[0]}
+
+
+def _move(state: TrainState, player: str, gradients: Gradients) -> Logs:
+    """Take one optimizer step."""
     params = state.params[player]
-    gradients = torch.autograd.grad(objective, params, allow_unused=True)
     for p, gradient in zip(params, gradients, strict=True):
         p.grad = gradient
     state.optimizers[player].step()

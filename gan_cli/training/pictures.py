@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from gan_cli.analysis import figures
 from gan_cli.data.source import RealData
 from gan_cli.metrics.modes import mode_coverage
+from gan_cli.models.condition import Unconditional
 from gan_cli.rng import Draws
+from gan_cli.training.game import Game
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row, buffers_kept
 from gan_cli.training.sampling import sample
@@ -63,9 +66,9 @@ class Pictures:
         if len(self.data.shape) == 1:
             real = self.data.fixed(self.count).x
             with buffers_kept(state.game), torch.no_grad():
-                picture = figures.points_figure(real, fake, lambda x: state.game.ask(x).score)
+                picture = figures.points_figure(real, fake, lambda x: _score(state.game, x))
         else:
-            picture = figures.image_grid(fake)
+            picture = figures.image_grid(fake, columns(state.game.condition, self.count))
             if state.step == 0:
                 self._keep("real", "samples/real", 0, figures.image_grid(self.data.fixed(self.count).x))
         self._keep(f"step_{state.step:010d}", "samples/fixed", state.step, picture)
@@ -73,6 +76,19 @@ class Pictures:
     def _keep(self, name: str, tag: str, step: int, picture: object) -> None:
         figures.save_png(self.folder / f"{name}.png", picture)
         self.board.image(tag, step, picture)
+
+
+def columns(condition: Unconditional, count: int) -> int | None:
+    """Return how many columns a grid has: one a class where there are classes; None: as near a square as may be."""
+    return min(condition.n_classes, count) if condition.needs_labels else None
+
+
+def _score(game: Game, x: Tensor) -> Tensor:
+    """Return the critic's scores (N,) of points; of a conditional critic, their mean over the classes."""
+    if not game.condition.needs_labels:
+        return game.ask(x).score
+    labels = (torch.full((len(x),), y, device=x.device) for y in range(game.condition.n_classes))
+    return torch.stack([game.ask(x, y).score for y in labels]).mean(dim=0)
 
 
 class ModeCoverage:

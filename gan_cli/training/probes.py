@@ -60,20 +60,20 @@ class CriticProbe:
         with buffers_kept(game):
             with torch.no_grad():
                 real = self.heldout.batch(*self.heldout.draw(state.step))
-                real = real if game.condition.needs_labels else real._replace(y=None)
-                fake = game.fake(len(real.x), real.y, draws)
-                on_fake = game.ask(*fake)
-                trained, heldout = (
-                    game.loss.estimates(game.ask(*batch), on_fake) for batch in (self.next_real(state), real)
-                )
+                real = game.shown(real if game.condition.needs_labels else real._replace(y=None), "heldout", draws)
+                fake = game.shown(game.fake(len(real.x), real.y, draws), "fake", draws)
+                on_fake, on_real = game.ask(*fake), game.ask(*real)
+                on_trained = game.ask(*game.shown(self.next_real(state), "real", draws))
+                trained, heldout = (game.estimates(answer, on_fake) for answer in (on_trained, on_real))
+                heldout = {name: value for name, value in heldout.items() if name.endswith("_estimate")}
                 curves |= {_renamed(f"critic/{name}", "heldout"): trained[name] - heldout[name] for name in heldout}
                 between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))
                 points = torch.lerp(fake.x, real.x, between)
-            norms = gradient_norms(lambda x: game.ask(x, real.y).score, points.requires_grad_())
+            witness = lambda x: game.loss.witness(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
+            norms = gradient_norms(witness, points.requires_grad_())
             curves["critic/lipschitz"] = norms.max()
         with torch.no_grad():
-            params = state.params["critic"]
-            curves |= {f"critic/{name}": value for name, value in game.constraint.curves(params).items()}
+            curves |= {f"critic/{name}": value for name, value in game.constraint.curves(state.projected).items()}
         values = dict(zip(curves, torch.stack(list(curves.values())).tolist(), strict=True))
         for tag in (f"critic/{name}" for name in heldout):
             values[_renamed(tag, "heldout")] = row[tag] - values[_renamed(tag, "heldout")]

@@ -13,14 +13,17 @@ from gan_cli import build, hardware
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted
 from gan_cli.training import checkpoint, rundir
+from gan_cli.training.best import Best
 from gan_cli.training.callbacks import LOOK_STEPS, Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.engine import Eager
+from gan_cli.training.identity import Change, listed, unlike
 from gan_cli.training.metrics_log import MetricsLog
 from gan_cli.training.pictures import ModeCoverage, Pictures
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.progress import Progress
 from gan_cli.training.rundir import RunDirectory
+from gan_cli.training.saver import Saver
 from gan_cli.training.state import TrainState, below
 from gan_cli.training.tensorboard import Board
 from gan_cli.training.trainer import fit
@@ -39,6 +42,7 @@ class Session:
         found: the checkpoint that the session continues from.
         resumed: the directory holds an earlier session's files.
         warnings: to be told as the session begins.
+        forced: what the user made differ from the sessions before although it makes another run of it.
     """
 
     def __init__(
@@ -50,13 +54,16 @@ class Session:
         found: Checkpoint | None = None,
         resumed: bool = False,
         warnings: Sequence[str] = (),
+        forced: Mapping[str, Change] | None = None,
     ) -> None:
+        self.forced = dict(forced or {})
         self.plan, self.run, self.data, self.state = plan, run, data, state
         self.warnings = [*warnings, *plan.warnings]
         run.write_config({**plan.settings, "run_dir": str(run.path)})
-        step, every = state.step, plan.settings["log"]["every_steps"]
-        # The last row before a resume may be of a window that goes on: it is written again when the window closes.
-        kept = step - 1 if step % every else step
+        step = state.step
+        # A checkpoint with averages was saved inside a window of the log, which goes on to the next multiple of
+        # log.every_steps as it is now; the row that the end of the run cut short there goes.
+        kept = step - 1 if found and below(found.tensors, _AVERAGES) else step
         first = 0 if step == 0 else kept + 1
         self.metrics = MetricsLog(run.path, kept if resumed else None)
         self.board = Board(run.path, first if resumed else None)
@@ -68,7 +75,8 @@ class Session:
         log, saving = settings["log"], settings["checkpoint"]
         seed, batch_size = settings["seed"], settings["train"]["batch_size"]
         every, picture_every = log["every_steps"], log["samples_every_steps"]
-        self.engine = Eager(build.updates(settings), data.train, batch_size, seed, device)
+        accumulate = settings["train"]["accumulate"]
+        self.engine = Eager(build.updates(settings), data.train, batch_size, seed, device, accumulate)
         self.watch = StopOnNonFinite(min(every, LOOK_STEPS) if device.type == "cuda" else 1)
         probes: list[Any] = [CriticProbe(data.heldout, self.engine.next_real, seed, device)]
         if data.modes:
@@ -78,8 +86,23 @@ class Session:
             self.curves.averages.load(below(found.tensors, _AVERAGES))
         folder = self.run.path / rundir.SAMPLES
         self.pictures = Pictures(picture_every, log["sample_count"], folder, data, self.board, seed, device, redraw)
-        self.checkpoints = Checkpoints(self._save, saving["every_steps"], saving["every_seconds"])
-        self.stop = StopOnSignal(self.checkpoints.save, str(self.run.path))
+        self.best = self._best(found) if saving["best"] else None
+        keep, milestones, background = (saving[key] for key in ("keep", "milestone_every_steps", "background"))
+        self.saver = Saver(self.run.checkpoints, keep, milestones, background, self._sync, self._saved, self._warn)
+        self.checkpoints = Checkpoints(
+            self._save, self.saver, saving["every_steps"], saving["every_seconds"], milestones, self.best
+        )
+        self.stop = StopOnSignal(self.checkpoints.save_and_wait, str(self.run.path))
+
+    def _best(self, found: Checkpoint | None) -> Best:
+        saving, log = self.plan.settings["checkpoint"], self.plan.settings["log"]
+        every, picture_every = log["every_steps"], log["samples_every_steps"]
+        best = Best(saving["best"], saving["best_is"], every, picture_every, lambda: self.curves.last, self._warn)
+        if found:
+            best.load(found.meta)
+        if best.step is not None and best.step not in checkpoint.steps(self.run.checkpoints):
+            self.warnings.append(f"the best checkpoint, of step {best.step}, is not there; a better one will be kept")
+        return best
 
     def train(self) -> None:
         """Train to the end and leave the reason of any other end in run.json.
@@ -88,7 +111,13 @@ class Session:
             GanError: the run stopped early; its message says why.
         """
         with ExitStack() as stack:
-            for close in (self.run.close, self._close_board, self.metrics.close, self.progress.close):
+            for close in (
+                self.run.close,
+                self._close_board,
+                self.metrics.close,
+                self.progress.close,
+                self.saver.close,
+            ):
                 stack.callback(close)
             stack.enter_context(self.stop)
             try:
@@ -106,9 +135,13 @@ class Session:
         """Say in run.json, train.log, TensorBoard and on the screen what begins here."""
         settings = self.plan.settings
         now = rundir.provenance(self.plan.device, self.data.fingerprint)
+        now |= {key: settings["runtime"][key] for key in ("precision", "engine")}
         sessions = rundir.read_status(self.run.path).get("sessions", [])
-        if changes := rundir.changes(sessions, now):
-            self.warnings.append(f"not as in the session before ({changes}): the run goes on, but not bit for bit")
+        if sessions and (changes := unlike(sessions[-1], now)):
+            self.warnings.append(changes)
+        if self.forced:
+            now["forced"] = {key: {"old": pair.old, "new": pair.new} for key, pair in self.forced.items()}
+            self.warnings.append(f"force=true: this run goes on as another one, {listed(self.forced)}")
         self.run.write_status("running", reason="", step=self.state.step, sessions=[*sessions, now])
         self._tell(f"{self.run.path}: {self._summary()}")
         for warning in self.warnings:
@@ -136,6 +169,10 @@ class Session:
 
     def _ended(self, error: BaseException) -> None:
         """Leave the reason behind; a disk too full for that must not hide it from the user."""
+        try:
+            self.saver.wait()
+        except Exception as late:
+            self._warn(f"a checkpoint was still being written, and failed: {late}")
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
         reason = str(error) or type(error).__name__
         with suppress(OSError):
@@ -155,14 +192,30 @@ class Session:
 
     def _save(self, state: TrainState) -> None:
         self.watch.look()
+        tensors = state.tensors() | {_AVERAGES + tag: t for tag, t in self.curves.averages.state().items()}
+        meta = {
+            "step": state.step,
+            "real_batches": state.real_batches,
+            "critic_updates": state.critic_updates,
+            "sample_shape": list(self.data.shape),
+            "settings": self.plan.settings,
+            "data": self.data.fingerprint,
+            "n_classes": state.game.condition.n_classes,
+        }
+        self.saver.save(state.step, tensors, meta | (self.best.meta() if self.best else {}))
+
+    def _sync(self) -> None:
         self.metrics.sync()
         self.board.flush()
-        tensors = state.tensors() | {_AVERAGES + tag: t for tag, t in self.curves.averages.state().items()}
-        meta = {"step": state.step, "real_batches": state.real_batches, "sample_shape": list(self.data.shape)}
-        keep = self.plan.settings["checkpoint"]["keep"]
-        path = checkpoint.save(self.run.checkpoints, state.step, tensors, meta, keep)
-        self.run.note(f"saved {path.name}")
-        self.run.write_status("running", step=state.step)
+
+    def _saved(self, step: int) -> None:
+        self.run.note(f"saved step {step}")
+        self.run.write_status("running", step=step, saved_step=step)
+
+    def _warn(self, text: str) -> None:
+        with suppress(OSError):  # a warning that the disk is full is shown all the same
+            self.run.note(f"warning: {text}")
+        self.progress.note(f"warning: {text}")
 
     def _tell(self, text: str) -> None:
         self.run.note(text)

@@ -39,11 +39,10 @@ class TrainState:
         self.total_steps = total_steps
         self.step = 0
         self.real_batches = 0
-        self.params = {player: list(network.parameters()) for player, network in self.networks().items()}
-
-    def networks(self) -> dict[str, nn.Module]:
-        """Return the players' networks by name."""
-        return {"critic": self.game.critic, "generator": self.game.generator}
+        self.critic_updates = 0
+        self.params = {player: list(params.values()) for player, params in game.players().items()}
+        projected = game.projected()
+        self.projected, self.projected_names = list(projected.values()), frozenset(projected)
 
     def best_generator(self) -> nn.Module:
         """Return the generator that samples are drawn from: the moving average where one is kept."""
@@ -86,6 +85,7 @@ class TrainState:
         try:
             self.load(found.tensors)
             self.step, self.real_batches = int(found.meta["step"]), int(found.meta["real_batches"])
+            self.critic_updates = int(found.meta["critic_updates"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(f"{found.path} does not fit the config beside it: {reason}") from error

@@ -5,17 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Literal, NamedTuple
 
+from gan_cli.updates.inner import Inner
+
 
 class Phase(NamedTuple):
-    """One update of one player.
+    """One update of one player, or of both at once.
 
     Attributes:
         player: who moves.
         last: it is the step's last critic update; the loss's own buffers move with it.
+        inner: critic steps that the generator looks ahead, None for none.
     """
 
-    player: Literal["critic", "generator"]
+    player: Literal["critic", "generator", "both"]
     last: bool = False
+    inner: Inner | None = None
 
 
 class Updates(ABC):

@@ -1,0 +1,21 @@
+"""What is done to samples, real and generated alike, before the critic sees them."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gan_cli.rng import Draws
+
+
+class Input:
+    """Nothing; the base of all others."""
+
+    def __call__(self, x: Tensor, stream: str, draws: Draws) -> Tensor:
+        """Return what the critic is shown, of the same shape, differentiable in x.
+
+        Args:
+            x: samples (N, ...), images in [-1, 1].
+            stream: of the random numbers; real and generated samples have their own.
+            draws: the random numbers of this phase; `draws.step` tells how far the run is.
+        """
+        return x
