@@ -126,7 +126,7 @@ def test_a_best_that_does_not_verify_is_refused(tmp_path):
 
 EVERY_TYPE = {
     name: torch.arange(5).to(getattr(torch, name))
-    for name in "float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool".split()
+    for name in ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 }
 ODD = {
     "scalar": torch.tensor(1.5),
