@@ -13,7 +13,7 @@ from gan_cli.errors import Interrupted, NonFiniteError, UserError
 from gan_cli.losses.base import Answer
 from gan_cli.rng import Draws
 from gan_cli.training import checkpoint, rundir
-from gan_cli.training.phases import UPDATES
+from gan_cli.training.phases import UPDATES, Share
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.session import Session
 from gan_cli.updates.base import Phase
@@ -244,9 +244,9 @@ def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
     weight = torch.randn(SHAPE)
 
     class Linear(torch.nn.Module):
-        def forward(self, x, y=None, c=None):
+        def forward(self, x, y, c, trunk_input):
             score = (x * weight).flatten(1).sum(1)
-            return Answer(score, score[:, None], {}, None, None)
+            return Answer(score, score[:, None], {}, x)
 
     session.state.game.critic = Linear()
     probe = CriticProbe(session.data.heldout, session.engine.next_real, 0, torch.device("cpu"))
@@ -276,7 +276,7 @@ def test_each_phase_moves_its_own_player_alone(begin, loss):
     for player, other in (("critic", "generator"), ("generator", "critic")):
         before = {name: [p.clone() for p in params] for name, params in state.params.items()}
         real = source.batch(*source.draw(0))
-        UPDATES[player](state, Phase(player, True), 8, real, Draws("cpu", 0, 0))
+        UPDATES[player](state, Phase(player, True), [Share(8, real, Draws("cpu", 0, 0))])
         moved = {
             name: any(not torch.equal(a, b) for a, b in zip(before[name], state.params[name], strict=True))
             for name in before
