@@ -19,6 +19,12 @@ class UserError(GanError):
     exit_code = 2
 
 
+class FinishedWithFailures(GanError):
+    """The run is trained to its end, but something beside the training failed: a picture, a measurement."""
+
+    exit_code = 3
+
+
 class NonFiniteError(GanError):
     """A loss, gradient norm or parameter became NaN or infinite."""
 

@@ -24,6 +24,11 @@ GRID = 64  # a grid's images there
 COVERAGE_SAMPLES = 2_500  # as the literature evaluates mode coverage
 
 
+def picture_name(step: int) -> str:
+    """Return the file name of a step's picture."""
+    return f"step_{step:010d}.png"
+
+
 class Pictures:
     """A grid of images, or a plot of points over the critic's score, as PNG and in TensorBoard.
 
@@ -70,11 +75,11 @@ class Pictures:
         else:
             picture = figures.image_grid(fake, columns(state.game.condition, self.count))
             if state.step == 0:
-                self._keep("real", "samples/real", 0, figures.image_grid(self.data.fixed(self.count).x))
-        self._keep(f"step_{state.step:010d}", "samples/fixed", state.step, picture)
+                self._keep("real.png", "samples/real", 0, figures.image_grid(self.data.fixed(self.count).x))
+        self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
 
     def _keep(self, name: str, tag: str, step: int, picture: object) -> None:
-        figures.save_png(self.folder / f"{name}.png", picture)
+        figures.save_png(self.folder / name, picture)
         self.board.image(tag, step, picture)
 
 

@@ -13,13 +13,15 @@ from gan_cli import build, hardware
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted
 from gan_cli.training import checkpoint, rundir
+from gan_cli.training.beside import Incidents, beside
 from gan_cli.training.best import Best
 from gan_cli.training.callbacks import LOOK_STEPS, Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.engine import Eager
+from gan_cli.training.health import CriticWatch
 from gan_cli.training.identity import Change, listed, unlike
 from gan_cli.training.metrics_log import MetricsLog
-from gan_cli.training.pictures import ModeCoverage, Pictures
+from gan_cli.training.pictures import ModeCoverage, Pictures, picture_name
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.progress import Progress
 from gan_cli.training.rundir import RunDirectory
@@ -68,6 +70,7 @@ class Session:
         self.metrics = MetricsLog(run.path, kept if resumed else None)
         self.board = Board(run.path, first if resumed else None)
         self.progress = Progress(state.total_steps, step)
+        self.incidents = Incidents(run, self.progress.note, rundir.read_status(run.path) if resumed else {}, step)
         self._callbacks(found, redraw=first <= step)
 
     def _callbacks(self, found: Checkpoint | None, redraw: bool) -> None:
@@ -81,11 +84,14 @@ class Session:
         probes: list[Any] = [CriticProbe(data.heldout, self.engine.next_real, seed, device)]
         if data.modes:
             probes.append(ModeCoverage(data, every, picture_every, seed, device))
-        self.curves = Curves(every, batch_size, self.metrics, self.board, self.progress, probes)
+        guarded = [beside(p, lambda step, p=p: type(p).__name__, self.incidents, dict) for p in probes]
+        health = CriticWatch(self.incidents.warn, settings["constraint"])
+        self.curves = Curves(every, batch_size, self.metrics, self.board, self.progress, [*guarded, health])
         if found:
             self.curves.averages.load(below(found.tensors, _AVERAGES))
         folder = self.run.path / rundir.SAMPLES
-        self.pictures = Pictures(picture_every, log["sample_count"], folder, data, self.board, seed, device, redraw)
+        pictures = Pictures(picture_every, log["sample_count"], folder, data, self.board, seed, device, redraw)
+        self.pictures = beside(pictures, picture_path, self.incidents, _nothing)
         self.best = self._best(found) if saving["best"] else None
         keep, milestones, background = (saving[key] for key in ("keep", "milestone_every_steps", "background"))
         self.saver = Saver(self.run.checkpoints, keep, milestones, background, self._sync, self._saved, self._warn)
@@ -108,7 +114,7 @@ class Session:
         """Train to the end and leave the reason of any other end in run.json.
 
         Raises:
-            GanError: the run stopped early; its message says why.
+            GanError: the run stopped early, or something beside the training failed; its message says why.
         """
         with ExitStack() as stack:
             for close in (
@@ -123,13 +129,15 @@ class Session:
             try:
                 self._describe()
                 fit(self.state, self.engine, [self.watch, self.curves, self.pictures, self.checkpoints, self.stop])
-                self.run.write_status("finished", step=self.state.step, final=encoded(self.curves.last))
+                final = encoded(self.curves.last)
+                self.run.write_status("finished", step=self.state.step, final=final, **self.incidents.facts())
             except BaseException as error:
                 self._ended(error)
                 explained = self._explained(error)
                 raise explained from (None if explained is error else error)
             self._tell(f"finished {self.state.step} steps; `gan sample {self.run.path}` draws from the generator")
         self.stop.check()
+        self.incidents.check()
 
     def _describe(self) -> None:
         """Say in run.json, train.log, TensorBoard and on the screen what begins here."""
@@ -142,7 +150,9 @@ class Session:
         if self.forced:
             now["forced"] = {key: {"old": pair.old, "new": pair.new} for key, pair in self.forced.items()}
             self.warnings.append(f"force=true: this run goes on as another one, {listed(self.forced)}")
-        self.run.write_status("running", reason="", step=self.state.step, sessions=[*sessions, now])
+        step = self.state.step
+        here = {"step": step, "saved_step": step or None, "sessions": [*sessions, now]}
+        self.run.write_status("running", reason="", **here, **self.incidents.facts())
         self._tell(f"{self.run.path}: {self._summary()}")
         for warning in self.warnings:
             self._tell(f"warning: {warning}")
@@ -176,7 +186,7 @@ class Session:
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
         reason = str(error) or type(error).__name__
         with suppress(OSError):
-            self.run.write_status(status, step=self.state.step, reason=reason)
+            self.run.write_status(status, step=self.state.step, reason=reason, **self.incidents.facts())
             self.run.note(f"{status}: {reason}")
 
     def _explained(self, error: BaseException) -> BaseException:
@@ -225,6 +235,15 @@ class Session:
         finished = self.state.step >= self.state.total_steps
         with suppress(OSError):  # told already: by the row, picture or checkpoint that did not fit
             self.board.close(success=finished)
+
+
+def picture_path(step: int) -> str:
+    """Return a step's picture, from the run's directory on."""
+    return f"{rundir.SAMPLES}/{picture_name(step)}"
+
+
+def _nothing() -> None:
+    """What a picture that could not be drawn leaves."""
 
 
 def encoded(row: Mapping[str, float]) -> dict[str, float | str]:

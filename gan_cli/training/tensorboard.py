@@ -40,6 +40,7 @@ _LAYOUT = {
     "Health": {
         "gradient norms": ["^(critic|generator)/grad_norm$"],
         "clip saturation": ["^critic/clip_saturation$"],
+        "deviation of the critic's scores": ["^critic/score_std$"],
     },
     "Modes": {
         "captured": ["^quality/modes$"],
