@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,14 +11,16 @@ import hydra.version
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import setup_globals
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from gan_cli.confdir import conf_dir
 from gan_cli.errors import UserError
+from gan_cli.training.identity import is_free, not_free
 from gan_cli.wording import did_you_mean, one_line
 
 VERSION_BASE = "1.3"
@@ -32,11 +35,13 @@ class Composer(NamedTuple):
         command: whose settings are composed.
         loader: Hydra's.
         config_name: the primary config.
+        foreign: files outside the package take part.
     """
 
     command: str
     loader: ConfigLoaderImpl
     config_name: str
+    foreign: bool = False
 
     @classmethod
     def create(cls, command: str, conf: Path, config_name: str, user_dir: str | None) -> Composer:
@@ -48,12 +53,20 @@ class Composer(NamedTuple):
         hydra.version.setbase(VERSION_BASE)
         setup_globals()
         search_path = create_config_search_path(str(conf))
+        foreign = [] if conf == conf_dir() else [str(conf)]
         if user_dir is not None:
             path = Path(user_dir).absolute()
             if not path.is_dir():
                 raise UserError(f"--config-dir {user_dir}: no such directory")
             search_path.prepend("command-line", f"file://{path}", anchor=SearchPathQuery(provider="schema"))
-        return cls(command, ConfigLoaderImpl(search_path), config_name)
+            foreign.append(str(path))
+        loader = ConfigLoaderImpl(search_path)
+        if foreign:
+            from gan_cli.foreign import check_files, refuse_search_path
+
+            check_files(loader, foreign)
+            refuse_search_path(loader, config_name)
+        return cls(command, loader, config_name, bool(foreign))
 
     def compose(self, overrides: Sequence[str], sweep: bool = False) -> DictConfig:
         """Return the composed config, `hydra` block included, unchecked but for that block.
@@ -67,10 +80,32 @@ class Composer(NamedTuple):
         """
         try:
             cfg = self._load(overrides, sweep)
+        except UserError:
+            raise
         except Exception as error:  # Hydra working on the user's input: whatever it raises is about that
             raise self._explain(error, overrides) from error
         _check_hydra_block(cfg)
+        if self.foreign:
+            from gan_cli.foreign import check_hydra
+
+            check_hydra(cfg, lambda chosen: self._references(overrides, chosen, sweep))
         return cfg
+
+    def _references(self, overrides: Sequence[str], chosen: Sequence[str], sweep: bool) -> Iterator[DictConfig]:
+        """Compose the package alone, then Hydra alone, with what the command line and `chosen` say of Hydra."""
+        words = [o for o in overrides if re.match(r"[+~]*hydra[./]", o)]
+        words += [o for o in chosen if _key(o) not in map(_key, words)]
+        for search_path, name in ((create_config_search_path(str(conf_dir())), self.command), (_hydra_alone(), None)):
+            try:
+                yield ConfigLoaderImpl(search_path).load_configuration(
+                    name, words, RunMode.MULTIRUN if sweep else RunMode.RUN, validate_sweep_overrides=True
+                )
+            except MissingConfigException as error:
+                raise UserError(
+                    f"{' '.join(chosen)}: not installed plugins of Hydra; a config may choose those"
+                ) from error
+            except Exception:  # Hydra alone lacks what a word on the command line adds to
+                continue
 
     def _load(self, overrides: Sequence[str], sweep: bool = False) -> DictConfig:
         mode = RunMode.MULTIRUN if sweep else RunMode.RUN
@@ -82,6 +117,8 @@ class Composer(NamedTuple):
         Raises:
             UserError: a key that no option could set, or a value of a wrong type or range.
         """
+        if self.command == "resume":
+            self._refuse_identity(overrides)
         values = [
             o
             for o in overrides
@@ -92,10 +129,22 @@ class Composer(NamedTuple):
 
             try:
                 override = OverridesParser.create().parse_override(text)
-            except HydraException:
+            except (HydraException, ValueError, RecursionError):
                 continue  # told when all of them are composed
             if override.package is None and "/" not in override.key_or_group and not override.is_sweep_override():
                 check_override(self.command, override.key_or_group, override.value())
+
+    def _refuse_identity(self, overrides: Sequence[str]) -> None:
+        """Refuse what `gan train` takes and a run that is continued does not."""
+        from gan_cli.schema import Settings, Train
+
+        for text in overrides:
+            key = _key(text)
+            first, _, rest = key.partition(".")
+            known = rest in Train.model_fields if first == "train" else first in Settings.model_fields
+            whole = key in ("train", "dataset")  # several keys at once, as {path: x}; checked one by one later
+            if self.options(key) or (known and not is_free(key) and not whole):
+                raise not_free(text)
 
     def options(self, group: str) -> list[str]:
         """Return a group's options; [] for what is not a group."""
@@ -162,6 +211,10 @@ class Composer(NamedTuple):
             return self._explain(error, forced)
         owner = "Hydra" if _key(override).startswith("hydra") else "this option"
         return UserError(f"{override}: {owner} does not set {_key(override)}; add it with +{override}")
+
+
+def _hydra_alone() -> ConfigSearchPath:
+    return create_config_search_path(None)
 
 
 def _key(override: str) -> str:

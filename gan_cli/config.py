@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_origin
 
@@ -11,15 +10,17 @@ from pydantic import ValidationError
 
 from gan_cli.blocks import check_block, missing, unknown_key, wrong_value
 from gan_cli.errors import UserError
+from gan_cli.references import check_size, reason_against
 from gan_cli.schema import SCHEMAS, TARGET_BLOCKS, Block, Model, Optimizer, Runtime, Strict
 from gan_cli.targets import check_prefixes
+from gan_cli.training.identity import check_request
 from gan_cli.wording import one_line, show
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_RESOLVER = re.compile(r"\$\{\s*[\w.]+\s*:")  # ${oc.env:HOME}; a plain reference has no colon
-_ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")  # \${ is text
+_BITS = 64
+_PLACES = ("run_dir", "out")  # where files are written
 
 
 def validate(cfg: DictConfig, overrides: Sequence[str], command: str = "train") -> dict[str, Any]:
@@ -42,9 +43,13 @@ def validate(cfg: DictConfig, overrides: Sequence[str], command: str = "train") 
                 f"allow_targets={show(found)}: taken from the command line alone, since a config must not choose what "
                 f"code runs; if you trust it, add allow_targets={show(found)} there"
             )
-        return check_settings(command, config, prefixes)
+        _refuse_places(config, overrides)
+        settings = check_settings(command, config, prefixes)
     except RecursionError as error:
         raise UserError("the config is nested too deeply, or refers to itself") from error
+    if command == "train":
+        check_request(settings)
+    return settings
 
 
 def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence[str] = ()) -> dict[str, Any]:
@@ -59,6 +64,7 @@ def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence
         UserError: the first thing that is wrong, in one line.
     """
     schema = SCHEMAS[command]
+    _refuse_unprintable(config)
     try:
         settings = schema.model_validate_json(json.dumps(config, default=str)).model_dump(mode="json")
     except ValidationError as error:
@@ -90,6 +96,33 @@ def validate_saved(config: Any, allow_targets: Sequence[str] = ()) -> dict[str, 
         raise UserError("config.yaml is nested too deeply to be the settings of a run") from error
 
 
+def _refuse_places(config: dict[str, Any], overrides: Sequence[str]) -> None:
+    for key in _PLACES:
+        if config.get(key) is not None and not any(o.lstrip("+").partition("=")[0] == key for o in overrides):
+            raise UserError(
+                f"{key}={show(config[key])}: taken from the command line alone, since a config must not choose where "
+                f"files are written; if that is the place, add {key}={show(config[key])} there"
+            )
+
+
+def _refuse_unprintable(config: dict[str, Any]) -> None:
+    """Refuse what neither an error nor a file can show: schemas tell every other wrong value."""
+    rest: list[tuple[str, Any]] = [("", config)]
+    while rest:
+        key, value = rest.pop()
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        rest += [(f"{key}.{name}" if key else str(name), inner) for name, inner in items]
+        texts = [value, *value] if isinstance(value, dict) else [value]
+        if any(isinstance(text, str) and ("\0" in text or (not text.isascii() and _lone(text))) for text in texts):
+            raise UserError(f"{key}: holds a character that is not text")
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            raise UserError(f"{key}: a whole number of more than {_BITS} bits; must be a smaller one")
+
+
+def _lone(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _command_line_prefixes(overrides: Sequence[str]) -> list[str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -110,13 +143,15 @@ def _plain(cfg: DictConfig, command: str) -> dict[str, Any]:
     for key, text in _texts(raw):
         if text == "???":
             raise _not_given(key, command)
-        if _RESOLVER.search(_ESCAPED.sub("", text)):
-            raise UserError(
-                f"{key}={show(text)}: a config may refer to its own keys alone, as in ${{train.steps}}; give a value"
-            )
+        if reason := reason_against(text):
+            raise UserError(f"{key}={show(text)}: {reason}")
         interpolated = interpolated or "${" in text
     if not interpolated:
         return raw
+    try:
+        check_size(raw)
+    except ValueError as error:
+        raise UserError(f"the config cannot be resolved: {error}") from error
     try:
         return OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
     except OmegaConfBaseException as error:

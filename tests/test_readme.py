@@ -43,7 +43,7 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
             assert main(["train", *SHORT]) == 0
         (run,) = (path for path in Path("runs").iterdir() if not path.name.startswith("."))
         arguments = [str(run) if a == "runs/NAME" else a for a in arguments]
-        arguments = ["steps=3" if a.startswith("steps=") else a for a in arguments]
+        arguments = ["train.steps=3" if a.startswith("train.steps=") else a for a in arguments]
     assert main([name, *arguments]) == 0, capsys.readouterr().err
     if name == "train":
         runs = [path for path in Path("runs").iterdir() if not path.name.startswith(".")]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from gan_cli import build
 from gan_cli.training import rundir
+from gan_cli.training.resuming import holds_run, open_session
 from gan_cli.training.session import Session
 
 _IN_NAME = ("loss", "model", "dataset")
-_NOT_IN_NAME = ("run_dir", "allow_targets", "train.", "log.", "checkpoint.", "runtime")
+_NOT_IN_NAME = ("run_dir", "resume", "force", "allow_targets", "train.", "log.", "checkpoint.", "runtime")
 
 
 def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str]) -> None:
-    """Train a new run.
+    """Train a new run, or continue the one in `run_dir` where `resume` says so.
 
     Args:
         settings: the validated config.
@@ -23,12 +25,26 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     Raises:
         GanError: the config cannot be run, or the run stopped early.
     """
+    how, force = settings["resume"], settings["force"]
+    settings = {**settings, "resume": "never", "force": False}  # about this command; the run's config is without them
+    if how == "auto" and holds_run(Path(settings["run_dir"])):
+        _continue(Path(settings["run_dir"]), settings, force)
+        return
     rundir.refuse_used(settings["run_dir"])
     plan = build.check(settings)
     data = plan.open()
     state = plan.state(data)
     run = rundir.create(settings["run_dir"], _name(overrides, choices))
     Session(plan, run, data, state).train()
+
+
+def _continue(path: Path, settings: dict[str, Any], force: bool) -> None:
+    """Train on; a finished run is a success, so that a scheduler may rerun its command until there is no more to do."""
+    opened = open_session(path, settings, force)
+    if isinstance(opened, int):
+        print(f"{path} has finished its {opened} steps; train.steps={2 * opened} trains on", flush=True)
+    else:
+        opened.train()
 
 
 def _name(overrides: list[str], choices: dict[str, str]) -> str:

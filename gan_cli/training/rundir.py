@@ -20,11 +20,15 @@ from typing import Any
 import torch
 import yaml
 
+from gan_cli import plain
 from gan_cli.errors import UserError
 from gan_cli.files import AppendFile, replace_file
+from gan_cli.training.hygiene import check_tree
 
 CONFIG, STATUS, LOG, CHECKPOINTS, SAMPLES = "config.yaml", "run.json", "train.log", "checkpoints", "samples"
 ROOT = Path("runs")
+STATUS_BYTES = 2**24  # of run.json, which grows by a session each time the run is resumed
+_BEGUN = re.compile(rf"\.{re.escape(CONFIG)}\.\d+\.tmp")
 _PACKAGES = ("gan_cli", "torch", "torchvision", "hydra-core", "numpy")
 
 
@@ -35,13 +39,14 @@ class RunDirectory:
         path: an existing directory.
 
     Raises:
-        UserError: it cannot be written, or another process holds it.
+        UserError: it cannot be written, holds what is no plain file, or another process holds it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        check_tree(path, written=True)
         try:
-            self._lock = open(path / ".lock", "w")  # noqa: SIM115
+            self._lock = open(path / ".lock", "a")  # noqa: SIM115
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}): choose another run_dir") from error
         try:
@@ -61,9 +66,16 @@ class RunDirectory:
         self._log.write(f"{stamp} {text}\n".encode())
 
     def write_config(self, settings: dict[str, Any]) -> None:
-        """Freeze the fully resolved config."""
+        """Freeze the fully resolved config.
+
+        Raises:
+            UserError: it is larger than what is read back.
+        """
         text = "# The resolved config of this run; `gan resume` and `gan sample` read it\n"
-        replace_file(self.path / CONFIG, [(text + yaml.safe_dump(settings, sort_keys=False)).encode()])
+        content = (text + yaml.safe_dump(settings, sort_keys=False)).encode()
+        if len(content) > plain.CONFIG_BYTES:
+            raise UserError(f"the config is {len(content):,} bytes long; a run's has at most {plain.CONFIG_BYTES:,}")
+        replace_file(self.path / CONFIG, [content])
 
     def write_status(self, status: str, **facts: Any) -> None:
         """Merge facts into run.json: how far the run is and how it ended."""
@@ -77,6 +89,23 @@ class RunDirectory:
         self._lock.close()
 
 
+def used(path: Path) -> bool:
+    """Tell whether a directory holds more than what a process leaves that was killed before it wrote its config.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        entries = list(path.iterdir()) if path.is_dir() else []
+        return not all(e.name == ".lock" or _BEGUN.fullmatch(e.name) or _is_empty_log(e) for e in entries)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): choose another run_dir") from error
+
+
+def _is_empty_log(entry: Path) -> bool:
+    return entry.name == LOG and entry.is_file() and not entry.stat().st_size
+
+
 def refuse_used(run_dir: str | None) -> None:
     """Refuse a run_dir that holds something, before any work is done for it.
 
@@ -84,7 +113,7 @@ def refuse_used(run_dir: str | None) -> None:
         UserError: it does, or it is not a directory.
     """
     path = Path(run_dir) if run_dir else ROOT
-    if run_dir and path.is_dir() and any(entry.name != ".lock" for entry in path.iterdir()):
+    if run_dir and used(path):
         raise UserError(f"run_dir={path} is not empty: `gan resume {path}` continues a run, or choose another run_dir")
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
@@ -128,18 +157,21 @@ def slug(text: str) -> str:
 
 
 def read_status(path: Path) -> dict[str, Any]:
-    """Return run.json's content, {} where there is none.
+    """Return run.json's content, {} where there is none; its `sessions`, if any, are a list of mappings.
 
     Raises:
         UserError: it is not what a run writes.
     """
     try:
-        content = json.loads((path / STATUS).read_bytes())
+        content = plain.parse_json(plain.read(path / STATUS, STATUS_BYTES))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UserError(f"{path / STATUS} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise UserError(f"{path / STATUS} cannot be read: {error}") from error
-    if not isinstance(content, dict):
+    sessions = content.get("sessions", []) if isinstance(content, dict) else None
+    if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
         raise UserError(f"{path / STATUS} is not a run's status")
     return content
 
@@ -147,17 +179,22 @@ def read_status(path: Path) -> dict[str, Any]:
 def read_config(path: Path) -> dict[str, Any]:
     """Return the raw content of a run's config.yaml; the caller validates it.
 
+    Every command reads a run's config before anything else of the run, so what is no plain file is refused here.
+
     Raises:
-        UserError: there is no run here, or its config is not YAML.
+        UserError: there is no run here, its config is not YAML, or it holds links, pipes or devices.
     """
     if not path.is_dir():
         raise UserError(f"run={path}: no such directory; `ls {ROOT}` shows the runs here")
+    check_tree(path)
     try:
-        content = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+        content = plain.parse_yaml(plain.read(path / CONFIG, plain.CONFIG_BYTES))
     except FileNotFoundError as error:
         raise UserError(f"run={path}: not a run's directory, it has no {CONFIG}") from error
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{path / CONFIG} cannot be read: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise UserError(f"{path / CONFIG} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path / CONFIG} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path / CONFIG} is not a config")
     return content
@@ -170,25 +207,14 @@ def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
         "command": sys.argv,
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
         "host": socket.gethostname(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "git": _git_commit(),
         "data": fingerprint,
         "process": os.getpid(),
         "timezone": time.strftime("%Z"),
     }
-
-
-def changes(sessions: list[dict[str, Any]], now: dict[str, Any]) -> str:
-    """Say what differs from the last session and keeps the run from being bit-identical; empty where nothing does."""
-    if not sessions:
-        return ""
-    before = sessions[-1]
-    pairs = {
-        "torch": (before["versions"]["torch"], now["versions"]["torch"]),
-        **{key: (before[key], now[key]) for key in ("device", "threads", "data")},
-    }
-    return ", ".join(f"{key} {old} then, {new} now" for key, (old, new) in pairs.items() if old != new)
 
 
 def _version(package: str) -> str | None:
@@ -198,7 +224,8 @@ def _version(package: str) -> str | None:
         return None  # a checkout that runs without being installed
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the CPU's model."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         match = re.search(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE)

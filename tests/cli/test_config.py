@@ -136,9 +136,9 @@ def test_betas(refused):
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["resume", "x", "steps=0"], "steps=0: must be a whole number of at least 1 or null"),
+        (["resume", "x", "train.steps=0"], "train.steps=0: must be a whole number of at least 1 or null"),
         (["resume", "x", "device=gpu"], "device=gpu: must be auto, cpu, cuda or cuda:N"),
-        (["resume", "x", "stpes=3"], "stpes=3: no such key; did you mean steps=3?"),
+        (["resume", "x", "train.stpes=3"], "train.stpes=3: no such key; did you mean train.steps=3?"),
         (["sample", "x", "count=0"], "count=0: must be a whole number of at least 1"),
         (["sample", "x", "format=jpg"], "format=jpg: must be grid, png or npz"),
         (["sample", "x", "weights=best"], "weights=best: must be auto, ema or raw"),
