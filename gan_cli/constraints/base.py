@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -21,12 +21,14 @@ class Constraint:
         every: critic updates from one with the penalty to the next; the term is multiplied by as many.
         needs_per_image_gradients: the penalty is about the gradient at each image alone, which batch statistics in
             the critic would mix.
+        critic_norm: what `model.critic.norm=auto` is; none in any case where `needs_per_image_gradients`.
         per_sample: the critic's weights do not depend on how many forward passes a batch is taken in.
     """
 
     penalises: ClassVar[bool] = False
     every: PositiveInt = 1
     needs_per_image_gradients: ClassVar[bool] = False
+    critic_norm: ClassVar[Literal["batch", "none"]] = "batch"
     per_sample: ClassVar[bool] = True
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:

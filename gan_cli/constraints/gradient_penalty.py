@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveFloat
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from gan_cli.constraints.base import Constraint
@@ -21,13 +21,23 @@ class GradientPenalty(Constraint):
 
     Args:
         weight: the paper's lambda; `auto` is the paper's own, 10 for images and 0.1 for points.
+        sided: `two` as above; `one` leaves slopes below 1 alone, lambda E max(0, ||grad f(x_hat)||_2 - 1)^2
+            (WGAN-LP, Petzka et al. 2018), here with the same x_hat and weight.
+        every: critic updates from one with the penalty to the next; the term is multiplied by as many.
     """
 
     penalises = True
     needs_per_image_gradients = True
 
-    def __init__(self, weight: PositiveFloat | Literal["auto"] = 10.0) -> None:
+    def __init__(
+        self,
+        weight: PositiveFloat | Literal["auto"] = 10.0,
+        sided: Literal["two", "one"] = "two",
+        every: PositiveInt = 1,
+    ) -> None:
         self.weight = weight
+        self.sided = sided
+        self.every = every
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
         """Return the weight for samples of this shape."""
@@ -37,16 +47,22 @@ class GradientPenalty(Constraint):
         """Return the penalty, one interpolation point a pair."""
         epsilon = draws.uniform("penalty", len(real), *[1] * (real.dim() - 1))
         x_hat = torch.lerp(fake.detach(), real.detach(), epsilon).requires_grad_()
-        return self.weight * (gradient_norms(f, x_hat, create_graph=True) - 1).square().mean()
+        excess = gradient_norms(f, x_hat, create_graph=True) - 1
+        return self.weight * (excess.clamp_min(0) if self.sided == "one" else excess).square().mean()
 
 
-def gradient_norms(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = False) -> Tensor:
-    """Return the Euclidean norm (N,) of the gradient of the sum of f's values at each x.
+def gradients(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = False) -> Tensor:
+    """Return the gradient (N, D) of the sum of f's values at each x, flattened.
 
     Args:
         f: samples -> (N,).
         x: samples (N, ...) that require a gradient.
-        create_graph: the norms are to be differentiated themselves.
+        create_graph: the gradients are to be differentiated themselves.
     """
     (gradient,) = torch.autograd.grad(f(x).sum(), x, create_graph=create_graph)
-    return gradient.flatten(1).norm(dim=1)
+    return gradient.flatten(1)
+
+
+def gradient_norms(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = False) -> Tensor:
+    """Return the Euclidean norm (N,) of the gradient of the sum of f's values at each x; arguments as above."""
+    return gradients(f, x, create_graph).norm(dim=1)

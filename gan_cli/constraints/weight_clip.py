@@ -7,9 +7,12 @@ from typing import Any
 
 import torch
 from pydantic import PositiveFloat
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from gan_cli.constraints.base import Constraint
+
+_NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm)  # batch and instance norm are the first
 
 
 class WeightClip(Constraint):
@@ -19,10 +22,17 @@ class WeightClip(Constraint):
 
     Args:
         c: the bound.
+        normalisation: the scales and shifts of normalisation layers are clipped too, as in the authors' code; a scale
+            of c shrinks what passes it a hundredfold, which the layer after it must make up for.
     """
 
-    def __init__(self, c: PositiveFloat = 0.01) -> None:
+    def __init__(self, c: PositiveFloat = 0.01, normalisation: bool = True) -> None:
         self.c = c
+        self.normalisation = normalisation
+
+    def projects(self, module: nn.Module) -> bool:
+        """Return whether a module's own parameters are clipped."""
+        return self.normalisation or not isinstance(module, _NORMALISATIONS)
 
     def project(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the clipped parameters; the gradient passes where a parameter is inside."""
