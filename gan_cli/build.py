@@ -129,6 +129,16 @@ def refuse(settings: Settings, game: Game, critic_optimizer: torch.optim.Optimiz
         lookahead.own_rule(critic_optimizer)
     if not loss.critic_plays:
         _refuse_idle_critic(settings, game, phases)
+    if game.condition.projects and not loss.reads_score:
+        raise UserError(
+            f"condition={_option(settings['condition'])} adds to the critic's score, and "
+            f"loss={_option(settings['loss'])} compares its features: condition=concat"
+        )
+    if loss.compares_pairs and settings["train"]["batch_size"] < 2:
+        raise UserError(
+            f"train.batch_size=1: loss={_option(settings['loss'])} compares the samples of a batch with each other; "
+            "train.batch_size=2 or more"
+        )
     if (parts := settings["train"]["accumulate"]) > 1:
         _refuse_accumulation(settings, game, phases, parts)
 
@@ -140,7 +150,7 @@ def _refuse_idle_critic(settings: Settings, game: Game, phases: Sequence[Phase])
         raise UserError(f"{name}, so constraint={_option(settings['constraint'])} has no effect: constraint=none")
     if any(phase.player == "both" or phase.inner for phase in phases):
         raise UserError(f"{name}, so updates={_option(settings['updates'])} has no meaning: updates=alternating")
-    if game.condition.critic_heads or game.condition.projects:
+    if game.condition.needs_labels:
         raise UserError(f"{name}, so condition={_option(settings['condition'])} has no meaning: condition=none")
 
 

@@ -39,13 +39,17 @@ class Loss(nn.Module, ABC):
         integral_probability_metric: the critic's estimate is K times a distance, K the critic's Lipschitz constant.
         generator_reads_real: the generator's objective depends on the critic's answer to real samples too.
         per_sample: the objectives are means over samples, so that parts of a batch may be taken one after the other.
+        compares_pairs: the objectives compare different samples of one kind, so that a batch has at least two.
+        reads_score: the objectives are about the critic's score; False where they compare its features.
         critic_plays: the critic has weights to train; False where the objective looks at the samples themselves.
     """
 
     energy: ClassVar[Literal["l1", "l2"] | None] = None
     integral_probability_metric: ClassVar[bool] = False
     generator_reads_real: ClassVar[bool] = False
-    per_sample: ClassVar[bool] = True
+    per_sample: bool = True
+    compares_pairs: bool = False
+    reads_score: bool = True
     critic_plays: bool = True
 
     def heads(self, latent: Latent) -> dict[str, int]:

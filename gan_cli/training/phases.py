@@ -53,15 +53,16 @@ def critic_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Lo
     """Move the critic one step on one batch of real and one of fake samples."""
     game = state.game
     penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
-    logs, gradients = [], []
+    logs, gradients, answers = [], [], []
     for n, real, draws in batch:
         with torch.no_grad():
             fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
         terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised)
         logs.append(_critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake))
         gradients.append(_gradients(state, "critic", terms.objective))
+        answers.append((terms.real, terms.fake))
     result = _mean(logs) | _move(state, "critic", _sum(gradients))
-    return result | _after_critic(state, phase, terms.real, terms.fake)
+    return result | _after_critic(state, phase, answers)
 
 
 def generator_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Logs:
@@ -86,7 +87,7 @@ def joint_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Log
     """Move both players from the same point: one forward pass, every gradient taken before any weight moves."""
     game = state.game
     penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
-    logs, moves = [], {"critic": [], "generator": []}
+    logs, moves, answers = [], {"critic": [], "generator": []}, []
     for n, real, draws in batch:
         fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
         terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised)
@@ -95,10 +96,11 @@ def joint_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Log
         logs[-1]["generator/loss"] = objective.detach()
         moves["critic"].append(_gradients(state, "critic", terms.objective, retain_graph=True))
         moves["generator"].append(_gradients(state, "generator", objective))
+        answers.append((terms.real, terms.fake))
     result = _mean(logs)
     for player, gradients in moves.items():
         result |= _move(state, player, _sum(gradients))
-    return result | _after_critic(state, phase, terms.real, terms.fake) | _after_generator(state)
+    return result | _after_critic(state, phase, answers) | _after_generator(state)
 
 
 UPDATES: dict[str, Callable[..., Logs]] = {
@@ -116,18 +118,18 @@ def _critic_logs(
     if penalty is not None:
         logs["critic/penalty"] = penalty.detach()
     logs |= {f"critic/{name}": value for name, value in state.game.estimates(real, fake).items()}
-    if state.game.loss.critic_plays:
+    if state.game.loss.critic_plays and state.game.loss.reads_score:
         logs |= {"critic/score_real": real.score.mean(), "critic/score_fake": fake.score.mean()}
         logs["critic/score_std"] = torch.cat([real.score, fake.score]).std()
     return logs
 
 
-def _after_critic(state: TrainState, phase: Phase, real: Answer, fake: Answer) -> Logs:
+def _after_critic(state: TrainState, phase: Phase, answers: Sequence[tuple[Answer, Answer]]) -> Logs:
     state.game.constraint.project_(state.projected)
     state.critic_updates += 1
     if phase.last:
         with torch.no_grad():
-            state.game.loss.update_(real, fake)
+            state.game.loss.update_(*(_whole(parts) for parts in zip(*answers, strict=True)))
     return {"critic/weight_norm": _norm(state.params["critic"])}
 
 
@@ -140,6 +142,19 @@ def _after_generator(state: TrainState) -> Logs:
 def _gradients(state: TrainState, player: str, objective: Tensor, retain_graph: bool = False) -> Gradients:
     """Return the gradient for exactly this player's parameters, None for one that is not used."""
     return torch.autograd.grad(objective, state.params[player], retain_graph=retain_graph, allow_unused=True)
+
+
+def _whole(parts: Sequence[Answer]) -> Answer:
+    """Return the answer to a batch from the answers to its parts."""
+    if len(parts) == 1:
+        return parts[0]
+    heads = {name: torch.cat([part.heads[name] for part in parts]) for name in parts[0].heads}
+    others = {
+        name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
+        for name in Answer._fields
+        if name != "heads"
+    }
+    return Answer(heads=heads, **others)
 
 
 def _sum(parts: Sequence[Gradients]) -> Gradients:

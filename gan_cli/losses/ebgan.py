@@ -1,0 +1,56 @@
+"""The energy-based GAN."""
+
+from __future__ import annotations
+
+from pydantic import NonNegativeFloat, PositiveFloat
+from torch import Tensor
+from torch.nn.functional import normalize, relu
+
+from gan_cli.losses.base import Answer, Loss
+
+
+class EBGAN(Loss):
+    """Energy-based GAN (Zhao, Mathieu & LeCun 2017, equations 1 to 3 and the pulling-away term of section 2.4).
+
+    With the energy D(x) = ||Dec(Enc(x)) - x||^2 the critic minimises D(real) + [m - D(fake)]^+, and the generator
+    D(fake) + w f_PT, where f_PT = 1 / (N (N - 1)) sum_{i != j} cos(s_i, s_j)^2 over the codes s of the generated batch.
+
+    Differences from the paper: the energy is the mean over a sample's values, not the norm over all of them, so that
+    a margin does not depend on the size of the images; it is then of the order of the data's variance in [-1, 1],
+    and the paper's margins (10 for MNIST, 20 to 80 for larger images) do not carry over.
+
+    Args:
+        margin: m, the energy above which generated samples no longer concern the critic.
+        pull_away: w; 0.1 in the paper's EBGAN-PT, 0 for its plain EBGAN.
+    """
+
+    energy = "l2"
+
+    def __init__(self, margin: PositiveFloat = 1.0, pull_away: NonNegativeFloat = 0.0) -> None:
+        super().__init__()
+        self.margin = margin
+        self.pull_away = pull_away
+        self.per_sample = not pull_away
+        self.compares_pairs = bool(pull_away)
+
+    def critic(self, real: Answer, fake: Answer) -> Tensor:
+        """Return E D(real) + E [m - D(fake)]^+ (equation 1)."""
+        return real.score.mean() + relu(self.margin - fake.score).mean()
+
+    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+        """Return E D(fake) (equation 2), and the weighted pulling-away term where there is one."""
+        objective = fake.score.mean()
+        return objective + self.pull_away * pulling_away(fake.features) if self.pull_away else objective
+
+    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+        """Return `energy_gap`, E D(fake) - E D(real), and where it is in use the `pulling_away` term, in [0, 1]."""
+        curves = {"energy_gap": fake.score.mean() - real.score.mean()}
+        return curves | ({"pulling_away": pulling_away(fake.features)} if self.pull_away else {})
+
+
+def pulling_away(codes: Tensor) -> Tensor:
+    """Return the mean squared cosine between different codes (N, F), 0-d; N at least 2 (equation 4)."""
+    n = len(codes)
+    directions = normalize(codes, dim=1)
+    cosines = directions @ directions.T
+    return (cosines.square().sum() - cosines.diagonal().square().sum()) / (n * (n - 1))

@@ -1,0 +1,106 @@
+"""BEGAN's control of k_t against its recursion worked out by hand."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from gan_cli import build
+from gan_cli.losses.began import BEGAN
+from gan_cli.training.engine import Eager
+from tests.helpers import Noise, answer
+
+
+def test_objectives_by_hand():
+    loss = BEGAN(gamma=0.5)
+    loss.k_t.fill_(0.25)
+    real, fake = answer(1.0, 3.0), answer(0.5, 1.5)
+    assert_close(loss.critic(real, fake), torch.tensor(1.75))  # 2 - 0.25 x 1
+    assert_close(loss.generator(fake, None), torch.tensor(1.0))
+    gradients = torch.autograd.grad(loss.critic(real, fake), [real.score, fake.score])
+    assert_close(gradients, (torch.tensor([0.5, 0.5]), torch.tensor([-0.125, -0.125])))
+
+
+def test_curves_by_hand():
+    loss = BEGAN(gamma=0.7)
+    curves = loss.estimates(answer(2.0), answer(1.0))
+    expected = {"convergence": 2 + 0.4, "k_t": 0.0, "balance": 0.5, "energy_gap": -1.0}
+    assert_close(curves, {name: torch.tensor(value) for name, value in expected.items()})
+
+
+def test_k_t_follows_its_recursion_and_stays_in_its_bounds():
+    loss = BEGAN(gamma=0.5, lambda_k=0.1)
+    sequence = []
+    with torch.no_grad():
+        for real, fake in [(4.0, 1.0), (4.0, 3.0), (1.0, 5.0), (8.0, 1.0), (90.0, 1.0), (1.0, 1.5)]:
+            loss.update_(answer(real), answer(fake))
+            sequence.append(loss.k_t.item())
+    # 0.1 (2 - 1), + 0.1 (2 - 3), then below 0, + 0.1 (4 - 1), then above 1, 1 + 0.1 (0.5 - 1.5)
+    assert sequence == pytest.approx([0.1, 0.0, 0.0, 0.3, 1.0, 0.9])
+
+
+def test_a_curve_already_read_does_not_follow_the_buffer():
+    loss = BEGAN(lambda_k=0.1)
+    curve = loss.estimates(answer(4.0), answer(1.0))["k_t"]
+    with torch.no_grad():
+        loss.update_(answer(4.0), answer(1.0))
+    assert_close(curve, torch.tensor(0.0))
+
+
+@pytest.mark.parametrize("score", [0.0, 1e6])
+def test_finite_at_extreme_energies(score):
+    loss = BEGAN()
+    loss.update_(answer(score).__class__(torch.tensor([score]), None, {}, None), answer(1.0))
+    assert 0 <= loss.k_t <= 1
+    assert loss.critic(answer(score), answer(score)).isfinite()
+
+
+def points(settings_of, *overrides):
+    settings = settings_of(
+        "loss=began", "model=toy_mlp", "dataset=ring", "model.width=8", "train.batch_size=8", "loss.lambda_k=0.1",
+        *overrides,
+    )  # fmt: skip
+    settings = build.check(settings, (2,)).settings
+    state = build.state(settings, (2,), torch.device("cpu"))
+    run = Eager(build.updates(settings), Noise((2,), 8), 8, 0, torch.device("cpu"), settings["train"]["accumulate"])
+    return state, run
+
+
+def advance(state, run, steps):
+    for _ in range(steps):
+        run(state)
+        state.step += 1
+
+
+def test_k_t_survives_a_resume_bit_for_bit(settings_of):
+    straight, run = points(settings_of)
+    advance(straight, run, 3)
+    saved = {name: tensor.clone() for name, tensor in straight.tensors().items()}
+    kept = straight.step, straight.real_batches, straight.critic_updates
+    advance(straight, run, 3)
+    resumed, run = points(settings_of)
+    resumed.load(saved)
+    resumed.step, resumed.real_batches, resumed.critic_updates = kept
+    assert saved["game/loss.k_t"] > 0
+    advance(resumed, run, 3)
+    assert_close(resumed.tensors(), straight.tensors(), rtol=0, atol=0)
+    assert resumed.game.loss.k_t != saved["game/loss.k_t"]
+
+
+def test_k_t_moves_by_the_whole_batch_when_it_is_taken_in_parts(settings_of):
+    whole, run = points(settings_of)
+    advance(whole, run, 3)
+    parts, run = points(settings_of, "train.accumulate=4")
+    advance(parts, run, 3)
+    assert whole.game.loss.k_t > 0
+    assert_close(parts.game.loss.k_t, whole.game.loss.k_t)
+
+
+def test_k_t_moves_once_a_step(settings_of):
+    once, run = points(settings_of)
+    moved = []
+    once.game.loss.update_ = lambda real, fake: moved.append(once.critic_updates)
+    advance(once, run, 2)
+    thrice, run = points(settings_of, "updates.n_critic=3")
+    thrice.game.loss.update_ = lambda real, fake: moved.append(thrice.critic_updates)
+    advance(thrice, run, 2)
+    assert moved == [1, 2, 3, 6]
