@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import PositiveFloat
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
 from gan_cli.losses.base import Answer
 from gan_cli.models.class_norm import ClassNorm, has_batch_norm
@@ -94,11 +94,11 @@ class Concat(Unconditional):
 
     def generator_input(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
         """Return z with the one-hot label behind it."""
-        return (torch.cat([z, one_hot(y, self.n_classes).to(z.dtype)], dim=1),)
+        return (torch.cat([z, one_hot(y, self.n_classes)], dim=1),)
 
     def critic_input(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return x with the label's channels behind its own."""
-        label = one_hot(y, self.n_classes).to(x.dtype)
+        label = one_hot(y, self.n_classes)
         planes = label.reshape(*label.shape, *[1] * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])
         return torch.cat([x, planes], dim=1)
 
@@ -140,7 +140,7 @@ class ByClass(Unconditional):
         """Return z and y, or z with the one-hot label behind it."""
         if self.generator == "norm":
             return z, y
-        return (torch.cat([z, one_hot(y, self.n_classes).to(z.dtype)], dim=1),)
+        return (torch.cat([z, one_hot(y, self.n_classes)], dim=1),)
 
 
 class Projection(ByClass):
@@ -184,6 +184,11 @@ class AuxiliaryClassifier(ByClass):
             f"class_accuracy_{kind}": (answer.heads["class"].argmax(dim=1) == answer.y).float().mean()
             for kind, answer in (("real", real), ("fake", fake))
         }
+
+
+def one_hot(y: Tensor, n_classes: int) -> Tensor:
+    """Return float32 (N, n_classes) for labels y (N,); torch's own looks at the labels, so that the host waits."""
+    return (y[:, None] == torch.arange(n_classes, device=y.device)).float()
 
 
 def _class_loss(answer: Answer) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.losses.base import Answer
-from gan_cli.models.layers import init_normal_
 
 
 class Critic(nn.Module):
@@ -18,7 +17,7 @@ class Critic(nn.Module):
     The linear score on the flattened last feature map is DCGAN's final convolution, written as what it computes.
 
     Args:
-        trunk: samples (N, ...) -> features (N, trunk.n_features).
+        trunk: samples (N, ...) -> features (N, trunk.n_features); its `init_` draws the layers that follow.
         heads: name -> size of the further linear heads.
         n_embedded: classes whose embedding's inner product with the features is added to the score; 0: none.
     """
@@ -28,10 +27,8 @@ class Critic(nn.Module):
         self.trunk = trunk
         self.score = nn.Linear(trunk.n_features, 1)
         self.heads = nn.ModuleDict({name: nn.Linear(trunk.n_features, size) for name, size in heads.items()})
-        self.embedding = nn.Embedding(n_embedded, trunk.n_features) if n_embedded else None
-        if trunk.normal_init:
-            for module in (self.score, self.heads, self.embedding):
-                init_normal_(module) if module is not None else None
+        self.embedding = nn.Linear(trunk.n_features, n_embedded, bias=False) if n_embedded else None
+        trunk.init_(nn.ModuleList(m for m in (self.score, self.heads, self.embedding) if m is not None))
 
     def forward(
         self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
@@ -50,7 +47,7 @@ class Critic(nn.Module):
             heads = {name: head(features) for name, head in self.heads.items()}
             score = self.score(features).squeeze(1)
             if self.embedding is not None:
-                score = score + (self.embedding(y) * features).sum(dim=1)
+                score = score + self.embedding(features).gather(1, y[:, None]).squeeze(1)
             return Answer(score, features, heads, x, y, c)
 
 
@@ -82,9 +79,7 @@ class EnergyCritic(nn.Module):
         self.decoder = decoder
         self.norm = norm
         self.heads = nn.ModuleDict({name: nn.Linear(code_size, size) for name, size in heads.items()})
-        if trunk.normal_init:
-            init_normal_(self.score)
-            init_normal_(self.heads)
+        trunk.init_(nn.ModuleList([self.score, self.heads]))
 
     def reconstruct(self, trunk_input: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code (N, code_size) and the reconstruction (N, ...), float32."""

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from gan_cli.models.layers import Norm, image_sizes, init_normal_, normalisation
+from gan_cli.models.initial import Init, draw_
+from gan_cli.models.layers import Norm, attend, channels_and_size, check_attention, image_sizes, normalisation
 
 MAX_DOUBLINGS = 3  # channels grow from width to 8 width at the most
 
 
-def _channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
-    if len(sample_shape) != 3:
-        raise ValueError(f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp")
-    return sample_shape[0], sample_shape[1]
+def _own(init: Init) -> Init:
+    """DCGAN draws its weights from N(0, 0.02)."""
+    return "normal" if init == "auto" else init
 
 
 class _Upsampling(nn.Module):
     """A linear layer to the smallest feature map, then a transposed convolution for each doubling, then tanh."""
 
-    def __init__(self, latent_size: int, sample_shape: tuple[int, ...], filters: list[int], norm: Norm) -> None:
+    def __init__(
+        self,
+        latent_size: int,
+        sample_shape: tuple[int, ...],
+        filters: list[int],
+        norm: Norm,
+        attention: int | None,
+        init: Init,
+        gain: float,
+    ) -> None:
         super().__init__()
-        channels, size = _channels_and_size(sample_shape)
+        channels, size = channels_and_size(sample_shape)
         self.sizes = image_sizes(size)
+        check_attention(attention, self.sizes[:-1])
         bias = norm == "none"
         self.project = nn.Linear(latent_size, filters[0] * self.sizes[0] ** 2, bias=bias)
-        self.first = nn.Sequential(normalisation(norm, filters[0]), nn.ReLU(inplace=True))
+        self.first = nn.Sequential(
+            normalisation(norm, filters[0]), nn.ReLU(inplace=True), *attend(attention, self.sizes[0], filters[0])
+        )
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias),
@@ -36,14 +48,23 @@ class _Upsampling(nn.Module):
             )
             for before, after in pairwise(filters)
         )
+        self.attention = nn.ModuleDict(
+            {
+                str(size): a
+                for size, n in zip(self.sizes[1:-1], filters[1:], strict=True)
+                for a in attend(attention, size, n)
+            }
+        )
         self.last = nn.ConvTranspose2d(filters[-1], channels, 4, stride=2, padding=1)
-        init_normal_(self)
+        draw_(self, _own(init), gain)
 
     def forward(self, z: Tensor) -> Tensor:
         """Return images (N, C, H, W) in [-1, 1] for z (N, latent_size)."""
         x = self.first(self.project(z).unflatten(1, (-1, self.sizes[0], self.sizes[0])))
         for size, block in zip(self.sizes[1:], [*self.blocks, self.last], strict=True):
             x = block(x)[..., :size, :size]  # an odd size is its even neighbour less a row and a column
+            if str(size) in self.attention:
+                x = self.attention[str(size)](x)
         return x.tanh()
 
 
@@ -55,14 +76,24 @@ class Generator(_Upsampling):
         sample_shape: (C, H, W) of the images.
         width: filters before the last layer; they double with every layer before it, up to 8 width.
         norm: after every layer but the last; `auto` is batch.
+        attention: size of the feature map with self-attention, below that of the images; None: none has it.
+        init: see `initial.draw_`; `auto` is normal.
+        gain: the initial weights are multiplied by it.
     """
 
     def __init__(
-        self, latent_size: int, sample_shape: tuple[int, ...], width: PositiveInt = 64, norm: Norm = "auto"
+        self,
+        latent_size: int,
+        sample_shape: tuple[int, ...],
+        width: PositiveInt = 64,
+        norm: Norm = "auto",
+        attention: PositiveInt | None = None,
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
     ) -> None:
-        layers = len(image_sizes(_channels_and_size(sample_shape)[1])) - 1
+        layers = len(image_sizes(channels_and_size(sample_shape)[1])) - 1
         filters = [width * 2 ** min(i, MAX_DOUBLINGS) for i in reversed(range(layers))]
-        super().__init__(latent_size, sample_shape, filters, norm)
+        super().__init__(latent_size, sample_shape, filters, norm, attention, init, gain)
 
 
 class PlainGenerator(_Upsampling):
@@ -72,11 +103,20 @@ class PlainGenerator(_Upsampling):
         latent_size: dimensions of z.
         sample_shape: (C, H, W) of the images.
         width: filters of every layer; the paper does not print its number.
+        init: as for `Generator`.
+        gain: as for `Generator`.
     """
 
-    def __init__(self, latent_size: int, sample_shape: tuple[int, ...], width: PositiveInt = 64) -> None:
-        layers = len(image_sizes(_channels_and_size(sample_shape)[1])) - 1
-        super().__init__(latent_size, sample_shape, [width] * layers, norm="none")
+    def __init__(
+        self,
+        latent_size: int,
+        sample_shape: tuple[int, ...],
+        width: PositiveInt = 64,
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
+    ) -> None:
+        layers = len(image_sizes(channels_and_size(sample_shape)[1])) - 1
+        super().__init__(latent_size, sample_shape, [width] * layers, "none", None, init, gain)
 
 
 class Trunk(nn.Module):
@@ -87,24 +127,40 @@ class Trunk(nn.Module):
         width: filters of the first layer; they double with every layer, up to 8 width.
         norm: after each convolution but the first; `auto` is batch, or none under a constraint that needs the
             gradient at each image.
+        attention: size of the feature map with self-attention, of those between the layers; None: none has it.
+        init: see `initial.draw_`; `auto` is normal.
+        gain: the initial weights are multiplied by it.
     """
 
-    normal_init = True
-
-    def __init__(self, sample_shape: tuple[int, ...], width: PositiveInt = 64, norm: Norm = "auto") -> None:
+    def __init__(
+        self,
+        sample_shape: tuple[int, ...],
+        width: PositiveInt = 64,
+        norm: Norm = "auto",
+        attention: PositiveInt | None = None,
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
+    ) -> None:
         super().__init__()
-        before, size = _channels_and_size(sample_shape)
+        before, size = channels_and_size(sample_shape)
+        doublings = len(image_sizes(size)) - 1
+        check_attention(attention, [size // 2**i for i in range(1, doublings + 1)])
         layers: list[nn.Module] = []
-        for i in range(len(image_sizes(size)) - 1):
-            after = width * 2 ** min(i, MAX_DOUBLINGS)
+        for i in range(doublings):
+            after, size = width * 2 ** min(i, MAX_DOUBLINGS), size // 2
             plain = i == 0 or norm == "none"
             layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=plain))
             layers += [] if plain else [normalisation(norm, after)]
-            layers.append(nn.LeakyReLU(0.2, inplace=True))
-            before, size = after, size // 2
+            layers += [nn.LeakyReLU(0.2, inplace=True), *attend(attention, size, after)]
+            before = after
         self.layers = nn.Sequential(*layers)
         self.n_features = before * size**2
-        init_normal_(self)
+        self.init, self.gain = init, gain
+        self.init_(self)
+
+    def init_(self, module: nn.Module) -> None:
+        """Draw the weights of layers as this trunk's are drawn."""
+        draw_(module, _own(self.init), self.gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (N, n_features) of images x (N, C, H, W)."""

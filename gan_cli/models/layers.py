@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 Norm = Literal["auto", "batch", "layer", "instance", "none"]
+FlatNorm = Literal["batch", "layer", "none"]
 
 
 def normalisation(norm: Norm, channels: int) -> nn.Module:
@@ -18,15 +20,9 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
     return nn.Identity() if norm == "none" else nn.BatchNorm2d(channels)
 
 
-def init_normal_(module: nn.Module) -> None:
-    """Draw weights as DCGAN does (Radford et al. 2016, section 4): N(0, 0.02); batch-norm scales N(1, 0.02)."""
-    for layer in module.modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(layer.weight, 0.0, 0.02)
-        elif isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1.0, 0.02)
-        if getattr(layer, "bias", None) is not None:
-            nn.init.zeros_(layer.bias)
+def flat_normalisation(norm: FlatNorm, units: int) -> list[nn.Module]:
+    """Return the normalisation of (N, units), no layer at all for `none`."""
+    return [] if norm == "none" else [nn.LayerNorm(units) if norm == "layer" else nn.BatchNorm1d(units)]
 
 
 def image_sizes(size: int) -> list[int]:
@@ -35,3 +31,58 @@ def image_sizes(size: int) -> list[int]:
     while sizes[0] >= 8:
         sizes.insert(0, (sizes[0] + 1) // 2)
     return sizes
+
+
+def channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return C and H of images (C, H, W).
+
+    Raises:
+        ValueError: points.
+    """
+    if len(sample_shape) != 3:
+        raise ValueError(f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp")
+    return sample_shape[0], sample_shape[1]
+
+
+class SelfAttention(nn.Module):
+    """Self-attention of a feature map (Zhang et al. 2019, SAGAN, equations 1 to 3): x + gamma o, gamma from 0 on.
+
+    Keys and values are pooled to a quarter, as in the authors' code; the printed equations have no pooling.
+
+    Args:
+        channels: of the feature map; queries and keys have an eighth of them, values a half.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner, half = max(1, channels // 8), max(1, channels // 2)
+        self.query = nn.Conv2d(channels, inner, 1, bias=False)
+        self.key = nn.Conv2d(channels, inner, 1, bias=False)
+        self.value = nn.Conv2d(channels, half, 1, bias=False)
+        self.output = nn.Conv2d(half, channels, 1, bias=False)
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map of the shape of x (N, C, H, W)."""
+        pool = nn.functional.max_pool2d
+        query = self.query(x).flatten(2)
+        key, value = pool(self.key(x), 2).flatten(2), pool(self.value(x), 2).flatten(2)
+        weights = (query.transpose(1, 2) @ key).softmax(dim=2)  # written out: fused attention has no second derivative
+        attended = (value @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])
+        return x + self.gamma * self.output(attended)
+
+
+def attend(attention: int | None, size: int, channels: int) -> list[nn.Module]:
+    """Return the attention layer that follows a feature map of this size, none where another size was asked for."""
+    return [SelfAttention(channels)] if attention == size else []
+
+
+def check_attention(attention: int | None, sizes: list[int]) -> None:
+    """Refuse a feature map that there is not.
+
+    Raises:
+        ValueError: `attention` is none of the sizes.
+    """
+    if attention is not None and attention not in sizes:
+        known = ", ".join(map(str, sorted(set(sizes))))
+        raise ValueError(f"attention={attention}: no feature map has this size; choose one of {known}, or null")

@@ -7,23 +7,41 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from gan_cli.models.initial import Init, draw_
+from gan_cli.models.layers import FlatNorm, flat_normalisation
 
-def _relu_layers(sizes: Sequence[int]) -> list[nn.Module]:
-    """Return linear layers with their ReLUs, drawn so that the signal keeps its size (He et al. 2015, equation 10)."""
+Activation = Literal["relu", "leaky_relu", "tanh"]
+
+
+def _hidden_layers(
+    sizes: Sequence[int], activation: Activation, norm: FlatNorm, init: Init, gain: float
+) -> list[nn.Module]:
+    """Return linear layers, each with its normalisation and activation.
+
+    `auto` draws them so that the signal keeps its size (He et al. 2015, equation 10, with the activation's own gain).
+    """
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         linear = nn.Linear(before, after)
-        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-        nn.init.zeros_(linear.bias)
-        layers += [linear, nn.ReLU(inplace=True)]
+        if init == "auto":
+            nn.init.kaiming_normal_(linear.weight, 0.2, nonlinearity=activation)
+            nn.init.zeros_(linear.bias)
+        draw_(linear, init, gain)
+        layers += [linear, *flat_normalisation(norm, after), _activation(activation)]
     return layers
 
 
+def _activation(activation: Activation) -> nn.Module:
+    if activation == "tanh":
+        return nn.Tanh()
+    return nn.ReLU(inplace=True) if activation == "relu" else nn.LeakyReLU(0.2, inplace=True)
+
+
 class Generator(nn.Module):
-    """A ReLU perceptron.
+    """A perceptron.
 
     Args:
         latent_size: dimensions of z.
@@ -31,6 +49,10 @@ class Generator(nn.Module):
         hidden: units of each hidden layer.
         output: `tanh`; `sigmoid`, stretched from [0, 1] to [-1, 1]; `linear`; `auto` is tanh for images and linear
             for points.
+        activation: of the hidden layers; the slope of leaky_relu is 0.2.
+        norm: after each hidden layer's linear map.
+        init: see `initial.draw_`; `auto` is He's with the activation's gain in the hidden layers, torch's own last.
+        gain: the initial weights are multiplied by it.
 
     Raises:
         ValueError: points, which are unbounded, from a bounded output.
@@ -42,6 +64,10 @@ class Generator(nn.Module):
         sample_shape: tuple[int, ...],
         hidden: tuple[PositiveInt, ...] = (512, 512, 512, 512),
         output: Literal["auto", "tanh", "sigmoid", "linear"] = "auto",
+        activation: Activation = "relu",
+        norm: FlatNorm = "none",
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         points = len(sample_shape) == 1
@@ -50,7 +76,10 @@ class Generator(nn.Module):
         self.output = output if output != "auto" else "linear" if points else "tanh"
         self.sample_shape = tuple(sample_shape)
         sizes = [latent_size, *hidden]
-        self.layers = nn.Sequential(*_relu_layers(sizes), nn.Linear(sizes[-1], math.prod(sample_shape)))
+        self.layers = nn.Sequential(
+            *_hidden_layers(sizes, activation, norm, init, gain), nn.Linear(sizes[-1], math.prod(sample_shape))
+        )
+        draw_(self.layers[-1], init, gain)
 
     def forward(self, z: Tensor) -> Tensor:
         """Return samples (N, *sample_shape) for z (N, latent_size); images in [-1, 1] unless the output is linear."""
@@ -62,20 +91,40 @@ class Generator(nn.Module):
         return x.unflatten(1, self.sample_shape)
 
 
-class Trunk(nn.Module):
-    """A ReLU perceptron's hidden layers, without normalisation.
+class _Trunk(nn.Module):
+    def __init__(self, init: Init, gain: float) -> None:
+        super().__init__()
+        self.init, self.gain = init, gain
+
+    def init_(self, module: nn.Module) -> None:
+        """Draw the weights of the layers that follow the trunk."""
+        draw_(module, self.init, self.gain)
+
+
+class Trunk(_Trunk):
+    """A perceptron's hidden layers.
 
     Args:
         sample_shape: of one sample: (C, H, W) or (D,).
         hidden: units of each hidden layer.
+        activation: as for `Generator`.
+        norm: as for `Generator`.
+        init: as for `Generator`.
+        gain: as for `Generator`.
     """
 
-    normal_init = False
-
-    def __init__(self, sample_shape: tuple[int, ...], hidden: tuple[PositiveInt, ...] = (512, 512, 512)) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        sample_shape: tuple[int, ...],
+        hidden: tuple[PositiveInt, ...] = (512, 512, 512),
+        activation: Activation = "relu",
+        norm: FlatNorm = "none",
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__(init, gain)
         sizes = [math.prod(sample_shape), *hidden]
-        self.layers = nn.Sequential(*_relu_layers(sizes))
+        self.layers = nn.Sequential(*_hidden_layers(sizes, activation, norm, init, gain))
         self.n_features = sizes[-1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,26 +132,29 @@ class Trunk(nn.Module):
         return self.layers(x.flatten(1))
 
 
-class MaxoutTrunk(nn.Module):
+class MaxoutTrunk(_Trunk):
     """A maxout perceptron's hidden layers (Goodfellow et al. 2014, section 5, who trained it with dropout; none here).
 
     Args:
         sample_shape: of one sample: (C, H, W) or (D,).
         hidden: units of each hidden layer.
         pieces: linear pieces a unit takes the maximum of.
+        init: see `initial.draw_`; `auto` is torch's own.
+        gain: the initial weights are multiplied by it.
     """
-
-    normal_init = False
 
     def __init__(
         self,
         sample_shape: tuple[int, ...],
         hidden: tuple[PositiveInt, ...] = (240, 240),
         pieces: PositiveInt = 5,
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(init, gain)
         sizes = [math.prod(sample_shape), *hidden]
         self.layers = nn.ModuleList(nn.Linear(before, after * pieces) for before, after in pairwise(sizes))
+        self.init_(self.layers)
         self.pieces = pieces
         self.n_features = sizes[-1]
 

@@ -7,15 +7,16 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from gan_cli.models import dcgan, mlp
+from gan_cli.models import dcgan, mlp, resnet
 from gan_cli.models.critic import Critic
 from gan_cli.models.layers import image_sizes
 
-IMAGES = [(1, 8, 8), (3, 28, 28), (1, 32, 32), (3, 45, 45), (1, 64, 64)]
+IMAGES = [(1, 8, 8), (3, 9, 9), (3, 28, 28), (1, 32, 32), (3, 45, 45), (1, 64, 64)]
+NORMS = ["auto", "batch", "layer", "instance", "none"]
 
 
 @pytest.mark.parametrize("shape", IMAGES)
-@pytest.mark.parametrize("make", [dcgan.Generator, dcgan.PlainGenerator, mlp.Generator])
+@pytest.mark.parametrize("make", [dcgan.Generator, dcgan.PlainGenerator, resnet.Generator, mlp.Generator])
 def test_generators_make_images_of_any_size(make, shape):
     x = make(5, shape, **({"width": 2} if make is not mlp.Generator else {}))(torch.randn(3, 5))
     assert x.shape == (3, *shape)
@@ -23,9 +24,10 @@ def test_generators_make_images_of_any_size(make, shape):
 
 
 @pytest.mark.parametrize("shape", IMAGES)
-@pytest.mark.parametrize("norm", ["auto", "batch", "layer", "instance", "none"])
-def test_critic_scores_images_of_any_size(shape, norm):
-    answer = Critic(dcgan.Trunk(shape, 2, norm), {"q": 3})(torch.randn(4, *shape))
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("trunk", [dcgan.Trunk, resnet.Trunk])
+def test_critic_scores_images_of_any_size(trunk, shape, norm):
+    answer = Critic(trunk(shape, 2, norm=norm), {"q": 3})(torch.randn(4, *shape))
     assert answer.score.shape == (4,)
     assert answer.heads["q"].shape == (4, 3)
     assert answer.features.shape[0] == 4

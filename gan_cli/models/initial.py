@@ -1,0 +1,54 @@
+"""How weights begin."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from torch import nn
+
+Init = Literal["auto", "normal", "glorot", "he", "orthogonal"]
+
+_Weighted = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
+
+def draw_(module: nn.Module, init: Init, gain: float = 1.0) -> None:
+    """Draw the weights of every linear layer and convolution in a module, and set their biases to 0.
+
+    Args:
+        module: drawn in the order of its layers.
+        init: `normal`: N(0, 0.02), with batch-norm scales N(1, 0.02) (Radford et al. 2016, section 4); `glorot`:
+            uniform with variance 2 / (inputs + outputs) (Glorot & Bengio 2010, equation 16); `he`: N(0, 2 / inputs)
+            (He et al. 2015, equation 10); `orthogonal` (Saxe et al. 2014; Brock et al. 2019); `auto` leaves layers as
+            torch made them.
+        gain: the weights are multiplied by it.
+    """
+    for layer in module.modules():
+        if isinstance(layer, _Weighted):
+            if init != "auto":
+                _draw_weight_(layer, init)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+            if gain != 1:
+                layer.weight.data.mul_(gain)
+        elif init == "normal" and isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.affine:
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+
+
+def _draw_weight_(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, init: Init) -> None:
+    inputs, outputs = fans(layer)
+    if init == "orthogonal":
+        nn.init.orthogonal_(layer.weight)
+    elif init == "glorot":
+        bound = math.sqrt(6 / (inputs + outputs))
+        nn.init.uniform_(layer.weight, -bound, bound)
+    else:
+        nn.init.normal_(layer.weight, 0.0, 0.02 if init == "normal" else math.sqrt(2.0) / math.sqrt(inputs))
+
+
+def fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, float]:
+    """Return how many numbers one output of a layer reads, and how many outputs one input reaches."""
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.weight[:, 0].numel() / math.prod(layer.stride), layer.weight[0].numel()
+    stride = math.prod(layer.stride) if isinstance(layer, nn.Conv2d) else 1
+    return layer.weight[0].numel(), layer.weight[:, 0].numel() / stride

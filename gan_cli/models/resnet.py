@@ -1,0 +1,162 @@
+"""Residual networks of WGAN-GP and SNGAN."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from gan_cli.models.initial import Init, draw_
+from gan_cli.models.layers import Norm, attend, channels_and_size, check_attention, image_sizes, normalisation
+
+Resample = Literal["up", "down"] | None
+
+
+def _own(init: Init) -> Init:
+    """SNGAN's code draws weights uniformly as Glorot does."""
+    return "glorot" if init == "auto" else init
+
+
+def _filters(width: int, growth: int, doublings: int) -> list[int]:
+    """Return the filters from the full resolution downwards: doubled with each halving, up to growth times width."""
+    return [width * min(2**i, growth) for i in range(doublings + 1)]
+
+
+class Block(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut (Gulrajani et al. 2017, appendix; Miyato et al. 2018, figure 9).
+
+    Norm and ReLU come before each convolution. `up` doubles the map before the first one, `down` averages 2 x 2 after
+    the second. The shortcut is the identity where neither size nor channels change, else a 1 x 1 convolution.
+
+    Args:
+        before: channels in.
+        after: channels out.
+        resample: `up`, `down`, or None.
+        norm: before each ReLU.
+        first: the block reads an image: neither norm nor ReLU before its first convolution.
+    """
+
+    def __init__(self, before: int, after: int, resample: Resample, norm: Norm, first: bool = False) -> None:
+        super().__init__()
+        hidden = before if resample == "down" and not first else after
+        self.resample, self.first = resample, first
+        self.norm_1 = nn.Identity() if first else normalisation(norm, before)
+        self.conv_1 = nn.Conv2d(before, hidden, 3, padding=1)
+        self.norm_2 = normalisation(norm, hidden)
+        self.conv_2 = nn.Conv2d(hidden, after, 3, padding=1)
+        self.shortcut = nn.Conv2d(before, after, 1) if resample or before != after else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map (N, after, H', W') for x (N, before, H, W)."""
+        h = x if self.first else self.norm_1(x).relu()
+        if self.resample == "up":
+            h, x = (interpolate(t, scale_factor=2.0, mode="nearest") for t in (h, x))
+        h = self.conv_2(self.norm_2(self.conv_1(h)).relu())
+        if self.resample == "down":
+            h, x = avg_pool2d(h, 2), avg_pool2d(x, 2)
+        return h + self.shortcut(x)
+
+
+class Generator(nn.Module):
+    """A linear layer to the smallest feature map, a block for each doubling, norm, ReLU, a 3 x 3 convolution and tanh.
+
+    Args:
+        latent_size: dimensions of z.
+        sample_shape: (C, H, W) of the images.
+        width: filters at the images' size; they double with each halving.
+        growth: how many times width they reach at the most; 1 keeps them constant, as both papers do at 32 pixels.
+        norm: in every block and before the last convolution; `auto` is batch.
+        attention: size of the feature map with self-attention; None: none has it.
+        init: see `initial.draw_`; `auto` is glorot.
+        gain: the initial weights are multiplied by it.
+    """
+
+    def __init__(
+        self,
+        latent_size: int,
+        sample_shape: tuple[int, ...],
+        width: PositiveInt = 64,
+        growth: PositiveInt = 8,
+        norm: Norm = "auto",
+        attention: PositiveInt | None = None,
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        channels, size = channels_and_size(sample_shape)
+        self.sizes = image_sizes(size)
+        check_attention(attention, self.sizes)
+        filters = _filters(width, growth, len(self.sizes) - 1)[::-1]
+        self.project = nn.Linear(latent_size, filters[0] * self.sizes[0] ** 2)
+        self.blocks = nn.ModuleList(Block(before, after, "up", norm) for before, after in pairwise(filters))
+        self.attention = nn.ModuleDict(
+            {str(s): layer for s, n in zip(self.sizes, filters, strict=True) for layer in attend(attention, s, n)}
+        )
+        self.norm = normalisation(norm, filters[-1])
+        self.last = nn.Conv2d(filters[-1], channels, 3, padding=1)
+        draw_(self, _own(init), gain)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return images (N, C, H, W) in [-1, 1] for z (N, latent_size)."""
+        x = self._attend(self.project(z).unflatten(1, (-1, self.sizes[0], self.sizes[0])))
+        for size, block in zip(self.sizes[1:], self.blocks, strict=True):
+            x = self._attend(block(x)[..., :size, :size])  # an odd size is its even neighbour less a row and a column
+        return self.last(self.norm(x).relu()).tanh()
+
+    def _attend(self, x: Tensor) -> Tensor:
+        key = str(x.shape[-1])
+        return self.attention[key](x) if key in self.attention else x
+
+
+class Trunk(nn.Module):
+    """A block down for each halving, one more at the smallest map, ReLU, and the sum over the map (SNGAN, table 4).
+
+    WGAN-GP at 64 pixels has a convolution before the blocks and reads the last map as it is; at 32 pixels both papers
+    halve the map twice and not three times.
+
+    Args:
+        sample_shape: (C, H, W) of the images.
+        width: filters of the first block; they double with each halving.
+        growth: how many times width they reach at the most; 1 keeps them constant, as both papers do at 32 pixels.
+        norm: before each ReLU: none is SNGAN's, layer WGAN-GP's; `auto` is batch, or none under a constraint that
+            needs the gradient at each image.
+        attention: size of the feature map with self-attention; None: none has it.
+        init: see `initial.draw_`; `auto` is glorot.
+        gain: the initial weights are multiplied by it.
+    """
+
+    def __init__(
+        self,
+        sample_shape: tuple[int, ...],
+        width: PositiveInt = 64,
+        growth: PositiveInt = 8,
+        norm: Norm = "none",
+        attention: PositiveInt | None = None,
+        init: Init = "auto",
+        gain: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        before, size = channels_and_size(sample_shape)
+        doublings = len(image_sizes(size)) - 1
+        check_attention(attention, [size // 2**i for i in range(1, doublings + 1)])
+        layers: list[nn.Module] = []
+        for i, after in enumerate(_filters(width, growth, doublings)[:doublings]):
+            size //= 2
+            layers += [Block(before, after, "down", norm, first=i == 0), *attend(attention, size, after)]
+            before = after
+        self.n_features = width * min(2 ** (doublings - 1), growth)
+        layers += [Block(before, self.n_features, None, norm), normalisation(norm, self.n_features), nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+        self.init, self.gain = init, gain
+        self.init_(self)
+
+    def init_(self, module: nn.Module) -> None:
+        """Draw the weights of layers as this trunk's are drawn."""
+        draw_(module, _own(self.init), self.gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features (N, n_features) of images x (N, C, H, W)."""
+        return self.layers(x).sum(dim=(2, 3))
