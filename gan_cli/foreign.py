@@ -1,7 +1,7 @@
 """What a config directory may not do: choose code or places of Hydra, read the environment, fill the memory.
 
-A directory given with --config-dir or --config-path may come from a stranger. Its files are read through `CheckedFiles`,
-and the `hydra` block that they compose to is held against the one that the package alone composes to.
+A directory given with --config-dir or --config-path may come from a stranger. Its files are read through
+`CheckedFiles`, and the `hydra` block that they compose to is held against the one of the package alone.
 """
 
 from __future__ import annotations

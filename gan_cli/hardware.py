@@ -47,6 +47,14 @@ def apply(runtime: dict[str, Any]) -> None:
     torch.backends.cudnn.allow_tf32 = tf32
 
 
+def memory_bytes() -> int:
+    """Return the memory that this process may use: the machine's, or its cgroup's where that is less."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.is_file() else "max"
+    return total if text == "max" else min(total, int(text))
+
+
 def available_threads() -> int:
     """Return the physical cores that this process may use: torch's count, the affinity and the cgroup's quota."""
     counts = [TORCH_THREADS, os.cpu_count() or 1]

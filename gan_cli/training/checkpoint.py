@@ -18,8 +18,11 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from gan_cli import plain
 from gan_cli.errors import UserError
 from gan_cli.files import sync_directory, write_synced
+from gan_cli.hardware import memory_bytes
+from gan_cli.training.meta import check_meta
 from gan_cli.training.retention import GOOD, kept
 from gan_cli.training.tensor_file import pieces
 
@@ -27,6 +30,7 @@ _STATE, _META, _MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"
 _NAME = re.compile(r"step_(\d{10})")
 _TEMPORARY = ".tmp-"
 _BLOCK = 2**20  # bytes
+_META_BYTES, _MANIFEST_BYTES = 2**20, 2**12  # at the most
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -202,29 +206,34 @@ def verify(path: Path) -> dict[str, Any]:
                     size += len(block)
             if {"bytes": size, "sha256": digest.hexdigest()} != entry:
                 raise CorruptError(f"{name} is not what was written")
-        return dict(json.loads((path / _META).read_bytes()))
+        return _meta(path, plain.read(path / _META, _META_BYTES))
 
 
 def _read(path: Path) -> Checkpoint:
     """Read and verify; what is parsed is the very bytes that were hashed."""
     with _corrupt_if_unreadable(path):
         contents = {}
+        limits = {_STATE: memory_bytes() // 4, _META: _META_BYTES}  # the state is held twice as it is parsed
         for name, entry in _entries(path).items():
-            contents[name] = (path / name).read_bytes()
+            contents[name] = plain.read(path / name, limits[name])
             if _entry(contents[name]) != entry:
                 raise CorruptError(f"{name} is not what was written")
-        return Checkpoint(path, safetensors.torch.load(contents[_STATE]), json.loads(contents[_META]))
+        return Checkpoint(path, safetensors.torch.load(contents[_STATE]), _meta(path, contents[_META]))
 
 
 def _entries(path: Path) -> dict[str, Any]:
     """Read the manifest: each file's size and hash."""
-    content = (path / _MANIFEST).read_bytes()
-    files = json.loads(content)["files"]
+    content = plain.read(path / _MANIFEST, _MANIFEST_BYTES)
+    files = plain.parse_json(content)["files"]
     if _manifest(files) != content:
         raise CorruptError(f"{_MANIFEST} does not match its own hash")
     if set(files) != {_STATE, _META}:
         raise CorruptError(f"{_MANIFEST} lists other files")
     return files
+
+
+def _meta(path: Path, content: bytes) -> dict[str, Any]:
+    return check_meta(plain.parse_json(content), int(path.name.rpartition("_")[2]))
 
 
 @contextmanager
@@ -233,8 +242,9 @@ def _corrupt_if_unreadable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CorruptError(f"{Path(error.filename or path).name}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
-        raise CorruptError(f"not a checkpoint ({type(error).__name__})") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, RuntimeError, SafetensorError) as error:
+        reason = str(error) if type(error) is ValueError else type(error).__name__
+        raise CorruptError(f"not a checkpoint ({reason})") from error
 
 
 def _write(folder: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Path:

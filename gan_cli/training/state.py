@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from gan_cli.errors import UserError
 from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.ema import MovingAverage
+from gan_cli.training.fitting import check_averages, check_finite, check_slots, check_tensors
 from gan_cli.training.game import Game
 
-_GAME, _OPTIMIZER, _EMA = "game/", "optimizer/", "ema/"
+_GAME, _OPTIMIZER, _EMA, _AVERAGES = "game/", "optimizer/", "ema/", "averages/"
 
 
 class TrainState:
@@ -76,6 +77,17 @@ class TrainState:
             for param, loaded in optimizer.state.items():
                 loaded |= {slot: _laid_out_as(param, value) for slot, value in loaded.items()}
 
+    def _check(self, tensors: Mapping[str, Tensor]) -> None:
+        ours = {name: t for name, t in self.tensors().items() if not name.startswith(_OPTIMIZER)}
+        other = (_OPTIMIZER, _AVERAGES) if self.ema else (_OPTIMIZER, _AVERAGES, _EMA)
+        check_tensors({name: t for name, t in tensors.items() if not name.startswith(other)}, ours)
+        slots = below(tensors, _OPTIMIZER)
+        for player, optimizer in self.optimizers.items():
+            check_slots(below(slots, f"{player}/"), optimizer)
+        if unknown := [name for name in slots if name.partition("/")[0] not in self.optimizers]:
+            raise ValueError(f"there is no optimizer of {unknown[0][:80]}")
+        check_averages(below(tensors, _AVERAGES))
+
     def restore(self, found: Checkpoint) -> None:
         """Take up a checkpoint: its tensors, its step and its place in the data.
 
@@ -83,7 +95,9 @@ class TrainState:
             UserError: it belongs to another config.
         """
         try:
+            self._check(found.tensors)
             self.load(found.tensors)
+            check_finite(network for network in (self.game.critic, self.game.generator, self.best_generator()))
             self.step, self.real_batches = int(found.meta["step"]), int(found.meta["real_batches"])
             self.critic_updates = int(found.meta["critic_updates"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:

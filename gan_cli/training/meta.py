@@ -1,0 +1,55 @@
+"""What a checkpoint's meta.json may hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MOST = 2**53  # of anything that is counted
+MAX_VALUES = 2**28  # of one sample
+_COUNTS = ("real_batches", "critic_updates", "n_classes")
+_TYPES: dict[str, type] = {"settings": dict, "data": str, "best": dict}
+
+
+def check_meta(meta: Any, step: int) -> dict[str, Any]:
+    """Return a checkpoint's meta, with every key that is known of the type that is read.
+
+    Args:
+        meta: as parsed from JSON; it may hold other keys.
+        step: by the name of its directory.
+
+    Raises:
+        ValueError: the first thing that is wrong, in one line.
+    """
+    if not isinstance(meta, dict):
+        raise ValueError("its meta is not a mapping")
+    if type(meta.get("step")) is not int or meta["step"] != step:
+        raise ValueError("it says that it is of another step than its directory's name")
+    for key in _COUNTS:
+        if key in meta and not _is_count(meta[key]):
+            raise ValueError(f"its {key} is not a count")
+    for key, kind in _TYPES.items():
+        if not isinstance(meta.get(key), (kind, type(None))):
+            raise ValueError(f"its {key} is not a {kind.__name__}")
+    if "sample_shape" in meta:
+        sample_shape(meta)
+    return meta
+
+
+def sample_shape(meta: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape of the samples that a checkpoint's generator draws: (C, H, W) or (D,).
+
+    Raises:
+        ValueError: there is none, or one that no sample has.
+    """
+    shape = meta.get("sample_shape")
+    if not isinstance(shape, list) or len(shape) not in (1, 3) or not all(_is_count(n) and n for n in shape):
+        raise ValueError("its sample_shape is neither [C, H, W] nor [D]")
+    if math.prod(shape) > MAX_VALUES:
+        raise ValueError(f"its sample_shape has more than {MAX_VALUES:,} values")
+    return tuple(shape)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MOST
