@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from gan_cli import hardware
 from gan_cli.constraints.base import Constraint
@@ -102,7 +103,7 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
         n_classes = dataset.expected_classes() if hasattr(dataset, "expected_classes") else None
     if condition.needs_labels and n_classes == 0:
         raise _no_labels(settings)
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         game = _game(settings, sample_shape, n_classes or 2)  # 2: any number will do for the check
     optimizers = _optimizers(settings, game)
     refuse(settings, game, optimizers["critic"])
@@ -242,6 +243,7 @@ def _game(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> 
         critic = _critic(settings, sample_shape, loss, condition, heads)
         constraint.parametrize(critic)
     shown = _make(settings, "input", Input)
+    _resolved(settings, "input", lambda: shown.check(sample_shape))
     dtype = torch.bfloat16 if settings["runtime"]["precision"] == "bf16" else None
     return Game(generator, critic, loss, constraint, latent, condition, shown, dtype)
 
@@ -252,7 +254,7 @@ def _critic(
     """Make the critic that the loss asks for from the model's trunk, and its decoder from the generator's family."""
     trunk_shape = condition.critic_shape(sample_shape)
     trunk = _make(settings, "model.critic", nn.Module, sample_shape=trunk_shape)
-    for attribute in ("n_features", "normal_init"):
+    for attribute in ("n_features", "init_"):
         if not hasattr(trunk, attribute):
             raise UserError(f"model.critic={settings['model']['critic']['_target_']}: has no {attribute}, not a trunk")
     if loss.energy is None:
@@ -263,7 +265,8 @@ def _critic(
             f"loss={_option(settings['loss'])} is an energy: condition=concat"
         )
     model = settings["model"]
-    norm = {"norm": model["critic"]["norm"]} if {"norm"} <= set(model["generator"]) & set(model["critic"]) else {}
+    normalised = "norm" in model["critic"] and model["generator"].get("norm", "none") != "none"
+    norm = {"norm": model["critic"]["norm"]} if normalised else {}  # the decoder is part of the critic
     code_size = model["code_size"]
     decoder_settings = {"decoder": {**model["generator"], **norm}}
     decoder = _make(decoder_settings, "decoder", nn.Module, latent_size=code_size, sample_shape=sample_shape)
@@ -299,6 +302,17 @@ def _seeded(settings: Settings, player: str) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings["seed"], "weights", player))
         yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights undrawn: a check on the meta device needs their shapes alone, and drawing is most of its time."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Return what an initialiser was to fill; call anything else."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _batch_norm(critic: nn.Module) -> str | None:
