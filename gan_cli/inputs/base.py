@@ -10,6 +10,13 @@ from gan_cli.rng import Draws
 class Input:
     """Nothing; the base of all others."""
 
+    def check(self, sample_shape: tuple[int, ...]) -> None:
+        """Refuse samples (C, H, W) or (D,) that this cannot be done to.
+
+        Raises:
+            ValueError: what was wrong; the text names the option that mends it.
+        """
+
     def __call__(self, x: Tensor, stream: str, draws: Draws) -> Tensor:
         """Return what the critic is shown, of the same shape, differentiable in x.
 
