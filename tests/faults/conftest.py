@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import Bench, Tally
+
+_TALLY = pytest.StashKey[Tally]()
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TALLY] = Tally()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    tally = config.stash[_TALLY]
+    if tally.rows:
+        terminalreporter.section("faults")
+        for line in tally.lines():
+            terminalreporter.line(line)
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """The table that is printed at the end."""
+    return request.config.stash[_TALLY]
+
+
+@pytest.fixture(scope="session")
+def _server() -> None:
+    """Start the process that imports everything once and forks the children."""
+    from multiprocessing import forkserver
+
+    multiprocessing.set_forkserver_preload(["tests.faults.warm"])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture
+def bench(_server: None, tmp_path: Path) -> Bench:
+    """Starts runs in this test's folder."""
+    return Bench(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def whole(_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The undisturbed run."""
+    bench = Bench(tmp_path_factory.mktemp("undisturbed"))
+    ended = bench.train("whole")
+    assert ended.code == 0, ended.output
+    return bench.folder / "whole"

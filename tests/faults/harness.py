@@ -1,0 +1,194 @@
+"""Runs that are disturbed, and how they compare with one that was not."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan_cli.errors import UserError
+from gan_cli.training import checkpoint, rundir
+
+STEPS = 7  # of the recipe
+SECONDS = 60  # no child takes as long
+Fault = Callable[[], None]
+
+
+class Ended(NamedTuple):
+    """How a child ended.
+
+    Attributes:
+        code: its exit code; minus the signal where one ended it.
+        output: what it printed.
+        step: the last step it made.
+        events: the file-system events it counted.
+    """
+
+    code: int
+    output: str
+    step: int
+    events: int
+
+
+class Child:
+    """A process under a fault."""
+
+    def __init__(self, folder: Path, work: Callable[[], None], fault: Fault | None) -> None:
+        self._output, self._cell = folder / "output", folder / "cell"
+        self._cell.write_bytes(bytes(16))
+        server = multiprocessing.get_context("forkserver")
+        from tests.faults import start
+
+        self.process = server.Process(target=start.child, args=(work, fault, self._output, self._cell))
+        self.process.start()
+
+    @property
+    def step(self) -> int:
+        return int.from_bytes(self._cell.read_bytes()[:8], "little")
+
+    def wait_for_step(self, step: int) -> None:
+        limit = time.monotonic() + SECONDS
+        while self.step < step:
+            assert self.process.is_alive(), self.end()
+            assert time.monotonic() < limit, self.end()
+            time.sleep(0.002)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def end(self, seconds: float = SECONDS) -> Ended:
+        """Wait for its end; one that takes longer is killed."""
+        self.process.join(seconds)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        output = self._output.read_text() if self._output.exists() else ""
+        events = int.from_bytes(self._cell.read_bytes()[8:], "little")
+        return Ended(self.process.exitcode, output, self.step, events)
+
+
+class Bench:
+    """Starts runs below one folder.
+
+    Args:
+        folder: an empty directory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, name: str, *overrides: str, fault: Fault | None = None) -> Child:
+        return self._child("begin", fault, self.folder / name, overrides)
+
+    def train(self, name: str, *overrides: str, fault: Fault | None = None) -> Ended:
+        return self.start(name, *overrides, fault=fault).end()
+
+    def resume(self, name: str, fault: Fault | None = None) -> Ended:
+        return self._child("go_on", fault, self.folder / name).end()
+
+    def gan(self, *argv: str, fault: Fault | None = None) -> Ended:
+        return self._child("command", fault, argv).end()
+
+    def _child(self, work: str, fault: Fault | None, *args: Any) -> Child:
+        from tests.faults import start
+
+        return Child(self.folder, functools.partial(start.do, work, *args), fault)
+
+
+def good_step(run: Path) -> int:
+    """Return the step that a resume would continue from; 0 where there is no checkpoint yet."""
+    folder = run / rundir.CHECKPOINTS
+    return checkpoint.load(folder, lambda text: None).meta["step"] if checkpoint.steps(folder) else 0
+
+
+def differences(run: Path, whole: Path) -> list[str]:
+    """Name what differs between a run and the undisturbed one; times and speeds are not compared."""
+    found = []
+    status = rundir.read_status(run)
+    if (status.get("status"), status.get("step")) != ("finished", STEPS):
+        found.append(f"run.json says {status.get('status')} at step {status.get('step')}")
+    found += _unlike_tensors(*(_newest(path) for path in (run, whole)))
+    if (run / "metrics.jsonl").read_bytes() != (whole / "metrics.jsonl").read_bytes():
+        found.append("metrics.jsonl")
+    mine, theirs = (scalars(path) for path in (run, whole))
+    found += [f"TensorBoard's {tag}" for tag in sorted(mine.keys() | theirs.keys()) if mine.get(tag) != theirs.get(tag)]
+    pictures = [{p.name: p.read_bytes() for p in (path / "samples").iterdir()} for path in (run, whole)]
+    found += [f"samples/{name}" for name in pictures[1] if pictures[0].get(name) != pictures[1][name]]
+    return found
+
+
+def scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
+    """Read the scalars as TensorBoard does: (step, value) in order, tag by tag, but for the speeds."""
+    events = EventAccumulator(str(run), size_guidance={"scalars": 0})
+    events.Reload()
+    tags = [tag for tag in events.Tags()["scalars"] if not tag.startswith("speed/")]
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags}
+
+
+def _newest(run: Path) -> dict[str, torch.Tensor]:
+    folder = run / rundir.CHECKPOINTS
+    found = checkpoint.load(folder, lambda text: None)
+    return found.tensors | {"step": torch.tensor(found.meta["step"])}
+
+
+def _unlike_tensors(mine: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> list[str]:
+    def bits(tensor: torch.Tensor | None) -> tuple[Any, ...] | None:
+        return None if tensor is None else (tensor.dtype, tensor.shape, tensor.contiguous().numpy().tobytes())
+
+    return [name for name in sorted(mine.keys() | theirs.keys()) if bits(mine.get(name)) != bits(theirs.get(name))]
+
+
+class Trial:
+    """One try of a fault; it counts as survived if its block ends without an error."""
+
+    lost = 0
+
+
+class Tally:
+    """The table of faults."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[int]] = {}
+
+    @contextmanager
+    def __call__(self, fault: str) -> Iterator[Trial]:
+        row = self.rows.setdefault(fault, [0, 0, 0])
+        row[0] += 1
+        trial = Trial()
+        yield trial
+        row[1] += 1
+        row[2] = max(row[2], trial.lost)
+
+    def lines(self) -> list[str]:
+        rows = [("fault", "tried", "survived", "steps lost (max)"), *((name, *row) for name, row in self.rows.items())]
+        width = max(len(row[0]) for row in rows)
+        return [f"{name:{width}} | {tried:>6} | {ok:>8} | {lost:>16}" for name, tried, ok, lost in rows]
+
+
+def recovered(bench: Bench, name: str, whole: Path, ended: Ended, trial: Trial) -> None:
+    """Resume a disturbed run and require that nothing tells it from the undisturbed one."""
+    run = bench.folder / name
+    if not (run / rundir.CONFIG).exists():  # before its config, a directory is nothing: the same command begins anew
+        again = bench.train(name)
+    elif rundir.read_status(run).get("status") == "finished":
+        again = Ended(0, "", STEPS, 0)
+    else:
+        trial.lost = ended.step - good_step(run)
+        try:
+            again = bench.resume(name)
+        except UserError as error:
+            raise AssertionError(f"{ended}: {error}") from error
+    assert again.code == 0, (ended, again)
+    assert differences(run, whole) == [], (ended, again)
+
+
+KILLED = -signal.SIGKILL

@@ -1,0 +1,104 @@
+"""What every child process of these tests inherits, imported and opened once by the server that forks them."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import mmap
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from tqdm import tqdm
+
+from gan_cli import build
+from gan_cli.analysis import figures  # noqa: F401  (imported here rather than in each child)
+from gan_cli.cli import main, tell
+from gan_cli.commands import resume, train
+from gan_cli.errors import GanError
+from gan_cli.training import rundir, session
+from tests.conftest import CONF
+from tests.faults.harness import STEPS
+
+UNEXPECTED = 99  # the exit code of a traceback
+RECIPE = (
+    *("runtime=cpu", "runtime.threads=1", "runtime.precision=fp32"),
+    *("model=dcgan", "model.width=4", "latent.size=6", "updates.n_critic=1"),
+    *("dataset.image_size=16", "dataset.limit=160"),
+    *(f"train.steps={STEPS}", "train.batch_size=8", "train.ema_halflife_images=100"),
+    *("log.every_steps=3", "log.samples_every_steps=4", "log.sample_count=4"),
+    *("checkpoint.every_steps=2", "checkpoint.every_seconds=null"),
+)
+Fault = Callable[[], None]
+
+
+def settings(command: str, *overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose(command, overrides=list(overrides)), resolve=True)
+
+
+torch.set_num_threads(1)
+tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system's, which a killed process leaves behind
+rundir._git_commit = lambda: None  # three processes of git a child
+_TRAIN = settings("train", *RECIPE)
+_RESUME = settings("resume", "run=runs/none")
+_DATA = build.check(_TRAIN).open()
+
+
+def begin(run: Path, overrides: Sequence[str]) -> None:
+    """`gan train` of the recipe into a directory."""
+    chosen = copy.deepcopy(_TRAIN)
+    for override in (*overrides, f"run_dir={run}"):
+        path, _, value = override.partition("=")
+        *above, key = path.split(".")
+        block = functools.reduce(dict.__getitem__, above, chosen)
+        block[key] = type(block[key])(value) if isinstance(block[key], float) else yaml.safe_load(value)
+    train.train(chosen, list(overrides), {})
+
+
+def go_on(run: Path) -> None:
+    """`gan resume`."""
+    resume.resume({**_RESUME, "run": str(run)})
+
+
+def command(argv: Sequence[str]) -> None:
+    """`gan ARGV`, from the command line on."""
+    sys.exit(main(list(argv)))
+
+
+def child(work: Callable[[], None], fault: Fault | None, output: Path, cell: Path) -> None:
+    """Run in a new process: `work` under a fault, its output in a file, its last step in a shared cell."""
+    sys.stdout = sys.stderr = open(output, "w", buffering=1)  # noqa: SIM115
+    build.Plan.open = lambda plan: _DATA  # read once, by the server
+    _tick(cell)
+    try:
+        if fault:
+            fault()
+        work()
+    except GanError as error:
+        tell(error)
+        sys.exit(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(UNEXPECTED)
+
+
+def _tick(cell: Path) -> None:
+    with open(cell, "r+b") as file:
+        shared = mmap.mmap(file.fileno(), 16)
+    plain = session.fit
+
+    def fit(state: Any, run: Any, callbacks: Sequence[Any]) -> None:
+        def tick(state: Any, logs: Any) -> None:
+            shared[:8] = state.step.to_bytes(8, "little")
+
+        plain(state, run, [tick, *callbacks])
+
+    session.fit = fit
