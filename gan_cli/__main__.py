@@ -1,6 +1,10 @@
 """`python -m gan_cli` is `gan`."""
 
+import os
 import sys
+
+if sys.path[0] in ("", os.getcwd()):
+    del sys.path[0]  # what lies in the working directory must not hide a library
 
 from gan_cli.cli import main
 

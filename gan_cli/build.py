@@ -103,8 +103,13 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
         n_classes = dataset.expected_classes() if hasattr(dataset, "expected_classes") else None
     if condition.needs_labels and n_classes == 0:
         raise _no_labels(settings)
-    with torch.device("meta"), _Undrawn():
-        game = _game(settings, sample_shape, n_classes or 2)  # 2: any number will do for the check
+    try:
+        with torch.device("meta"), _Undrawn():
+            game = _game(settings, sample_shape, n_classes or 2)  # 2: any number will do for the check
+    except (RuntimeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"these networks cannot be built for samples of {list(sample_shape)}: {reason}") from error
+    hardware.require_memory(game, settings)
     optimizers = _optimizers(settings, game)
     refuse(settings, game, optimizers["critic"])
     device = torch.device(runtime["device"])
@@ -347,6 +352,10 @@ def _make(settings: Settings, key: str, role: type[T], **supplied: Any) -> T:
         missing = ", ".join(sorted(cls.__abstractmethods__))
         raise UserError(f"{key}._target_={spec['_target_']}: the class lacks the methods it must have: {missing}")
     arguments = {name: value for name, value in spec.items() if name != "_target_"}
+    try:
+        inspect.signature(cls).bind(**arguments, **supplied)
+    except TypeError as error:
+        raise UserError(f"{key} ({cls.__name__}): {error}") from error
     try:
         return cls(**arguments, **supplied)
     except ValueError as error:

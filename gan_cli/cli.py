@@ -32,10 +32,11 @@ def main(argv: list[str] | None = None) -> int:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises then, where it would print and exit
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # pydantic would look through every installed package for them
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last: a user's own module is found, and hides nobody else's
+    argv = sys.argv[1:] if argv is None else argv
+    if any("allow_targets" in word for word in argv) and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last: a module that the user opts in to is found, and hides nobody else's
     try:
-        code = dispatch(sys.argv[1:] if argv is None else argv)
+        code = dispatch(argv)
         sys.stdout.flush()
     except GanError as error:
         tell(error)

@@ -60,9 +60,22 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
         if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:
             return _directories(word) if shell == "fish" else []
     options = [f"{flag}={flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in flags]
+    if "--config-dir" in flags and not _may_be_read(name, flags):
+        return []
     os.environ["COMP_LINE"] = " ".join(["gan", *rest, word])
     found = _hydra_completion(name, [f"query={shell}", *options]).split()
     return found if positional is None else [f for f in found if f.startswith(tuple(keys))]
+
+
+def _may_be_read(command: str, flags: Mapping[str, str | None]) -> bool:
+    """Tell whether Hydra may look into the user's config directory, which may be a stranger's."""
+    from gan_cli.compose import Composer
+
+    try:
+        Composer.create(command, conf_dir(), flags.get("--config-name") or command, flags["--config-dir"])
+    except GanError:
+        return False
+    return True
 
 
 def _directories(word: str) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gan_cli.errors import GanError
 
 PACKAGE = Path(__file__).resolve().parent
+_HEAD = 4096  # characters of a YAML file in which its meaning stands
 
 
 def conf_dir() -> Path:
@@ -41,8 +42,8 @@ def positional_key(config: Path) -> str | None:
 
 def meaning(config: Path) -> str:
     """Return the first comment of a YAML file that is not a `@package` line; '' where there is none."""
-    with config.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
+    with config.open(encoding="utf-8", errors="replace") as file:
+        for line in file.read(_HEAD).splitlines():
             text = line.strip()
             if text.startswith("#"):
                 text = text.lstrip("#").strip()
@@ -63,6 +64,6 @@ def groups(*directories: Path) -> dict[str, dict[str, str]]:
     for directory in directories:
         for path in sorted(directory.rglob("*.y*ml")):
             group = path.parent.relative_to(directory).as_posix()
-            if path.suffix in (".yaml", ".yml") and group != "." and not group.startswith("hydra"):
+            if path.is_file() and path.suffix in (".yaml", ".yml") and group != "." and not group.startswith("hydra"):
                 found.setdefault(group, {}).setdefault(path.stem, meaning(path))
     return {group: dict(sorted(options.items())) for group, options in sorted(found.items())}

@@ -19,7 +19,8 @@ from gan_cli.wording import one_line, show
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_BITS = 64
+_BITS = 40  # of a whole number that is no seed: larger than any size, and no product of a few overflows unseen
+_SEED_BITS = 64
 _PLACES = ("run_dir", "out")  # where files are written
 
 
@@ -115,8 +116,8 @@ def _refuse_unprintable(config: dict[str, Any]) -> None:
         texts = [value, *value] if isinstance(value, dict) else [value]
         if any(isinstance(text, str) and ("\0" in text or (not text.isascii() and _lone(text))) for text in texts):
             raise UserError(f"{key}: holds a character that is not text")
-        if isinstance(value, int) and value.bit_length() > _BITS:
-            raise UserError(f"{key}: a whole number of more than {_BITS} bits; must be a smaller one")
+        if isinstance(value, int) and value.bit_length() > (_SEED_BITS if key.endswith("seed") else _BITS):
+            raise UserError(f"{key}: a whole number of {value.bit_length()} bits; must be a smaller one")
 
 
 def _lone(text: str) -> bool:

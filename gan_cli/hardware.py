@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from gan_cli.errors import GanError, UserError
 
@@ -53,6 +54,28 @@ def memory_bytes() -> int:
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.is_file() else "max"
     return total if text == "max" else min(total, int(text))
+
+
+def require_memory(networks: nn.Module, settings: dict[str, Any]) -> None:
+    """Refuse networks that, with their gradients, are larger than the memory, before any of it is taken.
+
+    Args:
+        networks: on the meta device.
+        settings: resolved; the error names what mends it.
+
+    Raises:
+        UserError: they are.
+    """
+    device = settings["runtime"]["device"]
+    cuda = device.startswith("cuda")
+    room = torch.cuda.get_device_properties(device).total_memory if cuda else memory_bytes()
+    needed = 2 * sum(t.numel() * t.element_size() for t in networks.parameters())
+    if needed > room:
+        width = settings["model"]["width"]
+        raise UserError(
+            f"the networks and their gradients are {needed / 1e9:,.0f} GB, {device} has {room / 1e9:,.0f} GB: "
+            f"a smaller model.width (now {width}) or dataset.image_size"
+        )
 
 
 def available_threads() -> int:

@@ -121,6 +121,8 @@ def _show(arguments: Arguments, conf: Path, name: str, composer: Composer) -> in
     package = arguments.flags.get("--package") or "_global_"
     if package != "_global_" and OmegaConf.select(composer.compose(arguments.overrides), package) is None:
         raise UserError(f"--package {package}: no such key in the config")
+    if composer.foreign and "--hydra-help" not in arguments.flags:
+        composer.compose(arguments.overrides)
     try:
         if "--help" in arguments.flags:
             print(_help(composer.compose(arguments.overrides), arguments, conf))

@@ -11,7 +11,7 @@ Device = Annotated[
     str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto"], description="auto, cpu, cuda or cuda:N")
 ]
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
-Threads = Literal["auto"] | PositiveInt
+Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Run = Annotated[str, Field(min_length=1, examples=["runs/NAME"], description="a run directory")]
 Text = Annotated[str, Field(min_length=1, examples=["PATH"], description="a path")]
 Prefixes = Annotated[list[str], Field(examples=[["my_losses"]], description="a list of module names")]

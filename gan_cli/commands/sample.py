@@ -19,6 +19,7 @@ from gan_cli.files import replace_file
 from gan_cli.rng import Draws
 from gan_cli.training import checkpoint, rundir
 from gan_cli.training.checkpoint import Checkpoint
+from gan_cli.training.meta import sample_shape
 from gan_cli.training.pictures import columns
 from gan_cli.training.sampling import sample as draw
 from gan_cli.training.state import TrainState
@@ -53,9 +54,10 @@ def load_generator(path: Path, settings: dict[str, Any]) -> TrainState:
     saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
     saved["runtime"] |= {"device": settings["device"], "precision": "fp32"}
     found = _checkpoint(path / rundir.CHECKPOINTS, settings["checkpoint"])
-    shape = tuple(found.meta.get("sample_shape", ()))
-    if len(shape) not in (1, 3):
-        raise UserError(f"{found.path}: its sample_shape is {shape}")
+    try:
+        shape = sample_shape(found.meta)
+    except ValueError as error:
+        raise UserError(f"{found.path}: {error}") from error
     if len(shape) == 1 and settings["format"] == "png":
         raise UserError("format=png: the samples are points, not images; format=npz")
     n_classes = found.meta.get("n_classes", 0)
