@@ -1,11 +1,16 @@
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
+from gan_cli import build
 from gan_cli.constraints.base import Constraint
 from gan_cli.constraints.gradient_penalty import GradientPenalty
 from gan_cli.constraints.weight_clip import WeightClip
 from gan_cli.rng import Draws
+from gan_cli.training.engine import Eager
+from tests.conftest import TINY
+from tests.helpers import Noise
 
 DRAWS = ("cpu", 0, 0)
 
@@ -68,3 +73,28 @@ def test_penalty_does_not_reach_the_generator():
     w = torch.ones(2, requires_grad=True)
     penalty = GradientPenalty().penalty(lambda x: (x * w).sum(1), torch.zeros(3, 2), fake, Draws(*DRAWS))
     assert torch.autograd.grad(penalty, fake, allow_unused=True) == (None,)
+
+
+@pytest.mark.parametrize("normalisation", [True, False])
+@pytest.mark.parametrize("layer", [nn.BatchNorm2d(4), nn.InstanceNorm2d(4, affine=True), nn.GroupNorm(1, 4)])
+def test_clipping_spares_normalisation_layers_where_asked(layer, normalisation):
+    clip = WeightClip(0.01, normalisation)
+    assert clip.projects(layer) == normalisation
+    assert clip.projects(nn.Conv2d(4, 4, 1))
+
+
+@pytest.mark.parametrize("normalisation", [True, False])
+def test_scales_of_batch_norm_stay_near_one_in_training_where_they_are_spared(settings_of, normalisation):
+    settings = build.check(
+        settings_of(
+            "loss=wgan", "dataset.image_size=16", *TINY, f"constraint.normalisation={str(normalisation).lower()}"
+        )
+    ).settings
+    state = build.state(settings, (1, 16, 16), torch.device("cpu"))
+    Eager(build.updates(settings), Noise((1, 16, 16), 8), 8, 0, torch.device("cpu"))(state)
+    (norm,) = [m for m in state.game.critic.modules() if isinstance(m, nn.BatchNorm2d)]
+    others = [p for p in state.game.critic.parameters() if p is not norm.weight and p is not norm.bias]
+    assert all(p.abs().max() <= 0.01 for p in others)
+    assert (norm.weight.abs().max() <= 0.01) == normalisation
+    if not normalisation:
+        assert_close(norm.weight, torch.ones(8), rtol=0, atol=0.2)
