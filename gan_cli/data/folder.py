@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection
-from gan_cli.data.image_set import ImageSet
+from gan_cli.data.image_set import ImageSet, Limit
 from gan_cli.data.listing import Listing, list_pictures
 from gan_cli.data.pictures import colour_of, has_colour
 from gan_cli.data.places import given
@@ -49,7 +49,7 @@ class Folder(ImageSet):
         background: str = "white",
         skip_bad: bool = False,
         holdout: Literal["auto"] | PositiveInt | Annotated[float, Field(gt=0, lt=1)] = "auto",
-        limit: PositiveInt | None = None,
+        limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
     ) -> None:

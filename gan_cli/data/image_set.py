@@ -20,6 +20,8 @@ from gan_cli.data.source import RealData
 from gan_cli.data.split import Split, check_batch, split
 from gan_cli.rng import generator
 
+Limit = PositiveInt | dict[str, PositiveInt] | None
+
 
 class ImageSet(ABC):
     """A dataset of images; a subclass says where they are.
@@ -29,7 +31,8 @@ class ImageSet(ABC):
         path: a directory with the files; None: looked for in the usual places, then downloaded.
         holdout: images that the critic never learns from: a count, a share below 1, or "auto", 5 % capped at 5,000.
             The split does not depend on the seed.
-        limit: images to learn from, at most, beside those held out; None: all.
+        limit: images to learn from, at most, beside those held out; or for each class, by name or number, how many of
+            it, and all of a class that is not named; None: all.
         classes: to keep, by name or number, numbered anew in this order; None: all.
         resident: keep the images on the training device (True), or read them from the disk ahead of their use
             (False); "auto": on the device if they take at most a quarter of its free memory.
@@ -44,7 +47,7 @@ class ImageSet(ABC):
         image_size: Annotated[int, Field(ge=8, le=1024)],
         path: str | None = None,
         holdout: Literal["auto"] | PositiveInt | Annotated[float, Field(gt=0, lt=1)] = "auto",
-        limit: PositiveInt | None = None,
+        limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
     ) -> None:
@@ -137,11 +140,14 @@ class ImageSet(ABC):
         own = None if labels is None else labels[positions]
         resident = is_resident(self.resident, _bytes(ready.images.shape[1:], len(rows)), device)
         on = device if resident else torch.device("cpu")
-        order = Order(len(rows), min(batch_size, len(rows)), seed, stream, on)
+        order = self._order(len(rows), min(batch_size, len(rows)), seed, stream, on)
         if resident:
             return Resident(ready.images, rows, own, order, device)
         # Held-out batches are drawn now and then, at steps far apart: nothing to read ahead.
         return Mapped(ready.images, rows, own, order, device, **({} if stream == "train" else {"ahead": 0}))
+
+    def _order(self, n: int, batch_size: int, seed: int, stream: str, device: torch.device) -> Order:
+        return Order(n, batch_size, seed, stream, device)
 
 
 def _tell_bad(ready: Prepared) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,7 +48,7 @@ def split(
     *,
     classes: Sequence[int | str] | None,
     holdout: Literal["auto"] | int | float,
-    limit: int | None,
+    limit: int | Mapping[str, int] | None,
 ) -> Split:
     """Choose classes, then hold out a part, then limit what is learned from.
 
@@ -60,18 +60,24 @@ def split(
         class_names: of the labels, or None.
         classes: to keep, by name or number; they are numbered anew in this order. None: all.
         holdout: images held out: a count, a share below 1, or 5 % capped at 5,000.
-        limit: images to learn from, at most; the held-out ones come on top.
+        limit: images to learn from, at most, or so many of a class, by name or number before the choice; the held-out
+            ones come on top.
 
     Raises:
         UserError: classes that are not there, or nothing left.
     """
     chosen = np.arange(n)
+    before = class_names
     if classes is not None:
         labels, class_names = _choose(labels, class_names, classes)
         chosen = np.flatnonzero(labels >= 0)
     held = _count(len(chosen), holdout)
     order = chosen[torch.randperm(len(chosen), generator=generator("cpu", 0, "holdout")).numpy()]
-    train = order[held:] if limit is None else order[held : held + limit]
+    train = order[held:]
+    if isinstance(limit, Mapping):
+        train = _limited(train, labels, before, class_names, limit)
+    elif limit is not None:
+        train = train[:limit]
     return Split(np.sort(train), np.sort(order[:held]), labels, class_names)
 
 
@@ -116,6 +122,26 @@ def _choose(
     return renumber[labels], tuple(class_names[i] for i in numbers)
 
 
+def _limited(
+    order: np.ndarray,
+    labels: np.ndarray | None,
+    all_names: tuple[str, ...] | None,
+    class_names: tuple[str, ...] | None,
+    limit: Mapping[str, int],
+) -> np.ndarray:
+    """Return the positions in their order, without those beyond a class's limit."""
+    shown = f"dataset.limit={{{','.join(f'{name}:{n}' for name, n in limit.items())}}}"
+    if labels is None or all_names is None or class_names is None:
+        raise UserError(f"{shown}: these images have no class labels; dataset.limit=NUMBER, or null")
+    kept = np.ones(len(order), dtype=bool)
+    for wanted, n in limit.items():
+        name = all_names[_number(wanted, all_names, shown)]
+        if name not in class_names:
+            raise UserError(f"{shown}: {name} is not among dataset.classes; leave out one or add it to the other")
+        kept[np.flatnonzero(labels[order] == class_names.index(name))[n:]] = False
+    return order[kept]
+
+
 def _number(wanted: int | str, class_names: tuple[str, ...], shown: str) -> int:
     if isinstance(wanted, str):
         folded = [name.casefold() for name in class_names]
@@ -123,6 +149,8 @@ def _number(wanted: int | str, class_names: tuple[str, ...], shown: str) -> int:
             return class_names.index(wanted)
         if folded.count(wanted.casefold()) == 1:
             return folded.index(wanted.casefold())
+        if wanted.isdecimal() and int(wanted) < len(class_names):  # a mapping's keys are text
+            return int(wanted)
     elif 0 <= wanted < len(class_names):
         return wanted
     known = ", ".join(f"{i} {name}" for i, name in enumerate(class_names[:20]))

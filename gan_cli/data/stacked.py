@@ -1,0 +1,139 @@
+"""Three greyscale images in the channels of one: as many modes as triples of classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from itertools import product
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from gan_cli.data.collection import Collection
+from gan_cli.data.digest import digest
+from gan_cli.data.folder import Folder
+from gan_cli.data.image_set import ImageSet, Limit
+from gan_cli.data.images import MNIST, FashionMNIST, FashionMNIST10k
+from gan_cli.data.loader import Order
+from gan_cli.data.source import Batch, RealData, Source
+from gan_cli.rng import generator
+
+CHANNELS = 3
+_OF = {kind.name: kind for kind in (FashionMNIST10k, FashionMNIST, MNIST)}
+
+
+class Stacked(ImageSet):
+    """Three images, drawn independently, as red, green and blue (Metz et al. 2017; Lin et al. 2018, PacGAN).
+
+    Batch k is a function of (seed, k); no triple is ever stored. Held-out triples are of held-out images. The class of
+    classes a, b, c is (a n + b) n + c, with n classes: 100 a + 10 b + c for ten.
+
+    Args:
+        of: the set of greyscale images; `folder` takes its directory from `path`.
+        image_size: as `ImageSet`.
+        path: as `ImageSet`, of the greyscale images.
+        holdout: as `ImageSet`, counted in greyscale images.
+        limit: as `ImageSet`, counted in greyscale images.
+        classes: as `ImageSet`, of the greyscale images.
+        resident: as `ImageSet`.
+    """
+
+    name = "stacked"
+    channels = CHANNELS
+
+    def __init__(
+        self,
+        of: Literal["fashion_mnist_10k", "fashion_mnist", "mnist", "folder"] = "fashion_mnist_10k",
+        image_size: Annotated[int, Field(ge=8, le=1024)] = 32,
+        path: str | None = None,
+        holdout: Literal["auto"] | PositiveInt | Annotated[float, Field(gt=0, lt=1)] = "auto",
+        limit: Limit = None,
+        classes: list[int | str] | None = None,
+        resident: Literal["auto"] | bool = "auto",
+    ) -> None:
+        super().__init__(image_size, path, holdout, limit, classes, resident)
+        common = (holdout, limit, classes, resident)
+        if of == "folder":
+            self._grey: ImageSet = Folder(image_size, path, 1, "white", False, *common)
+        else:
+            self._grey = _OF[of](image_size, path, *common)
+
+    def expected_shape(self) -> tuple[int, ...]:
+        """Return (3, S, S)."""
+        return (CHANNELS, *self._grey.expected_shape()[1:])
+
+    def expected_classes(self) -> int | None:
+        """Return the number of triples of classes; as for the greyscale images, 0 for no labels, None for unknown."""
+        n = self._grey.expected_classes()
+        return None if n is None else n**CHANNELS
+
+    def collect(self) -> Collection:
+        """Find the greyscale images' files."""
+        return self._grey.collect()
+
+    def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
+        """Read, prepare and split the greyscale images.
+
+        Raises:
+            UserError: data that are missing, corrupt, or fewer than a batch.
+        """
+        grey = super().open(batch_size, seed, device)
+        names = grey.class_names
+        n = len(names or ())
+        return dataclasses.replace(
+            grey,
+            shape=(CHANNELS, *grey.shape[1:]),
+            class_names=None
+            if names is None
+            else tuple(" ".join(triple) for triple in product(names, repeat=CHANNELS)),
+            train=_Triples(grey.train, n),
+            heldout=_Triples(grey.heldout, n),
+            fingerprint=digest("stacked", grey.fingerprint),
+            fixed=_fixed_triples(grey, n),
+        )
+
+    def _named(self) -> str:
+        return f"{super()._named()} of {self._grey.name}"
+
+    def _order(self, n: int, batch_size: int, seed: int, stream: str, device: torch.device) -> Order:
+        return _Draws(n, batch_size, seed, stream, device)
+
+
+class _Draws(Order):
+    """Batch k: three images for each of its triples, independent of each other and of every other batch."""
+
+    def indices(self, k: int) -> Tensor:
+        """Return (3 batch_size,) int64 indices in [0, n): those of the first channel, the second, the third."""
+        rng = generator("cpu", self._seed, "stacked", self._stream, k)
+        return torch.randint(self.n, (CHANNELS * self.batch_size,), generator=rng).to(self._device)
+
+
+class _Triples:
+    """A source of greyscale images, three batches of which at a time become one of colour images."""
+
+    def __init__(self, grey: Source, n_classes: int) -> None:
+        self.size = grey.size
+        self._grey, self._n_classes = grey, n_classes
+
+    def draw(self, k: int) -> tuple[Tensor, ...]:
+        """Return what the greyscale source draws."""
+        return self._grey.draw(k)
+
+    def batch(self, *drawn: Tensor) -> Batch:
+        """Stack drawn images."""
+        return stack(self._grey.batch(*drawn), self._n_classes)
+
+
+def stack(grey: Batch, n_classes: int) -> Batch:
+    """Return colour images (N, 3, S, S) and their classes (N,) of greyscale ones (3 N, 1, S, S), channel by channel."""
+    x = torch.cat(grey.x.chunk(CHANNELS), dim=1)
+    if grey.y is None:
+        return Batch(x, None)
+    a, b, c = grey.y.chunk(CHANNELS)
+    return Batch(x, (a * n_classes + b) * n_classes + c)
+
+
+def _fixed_triples(grey: RealData, n_classes: int) -> Callable[[int], Batch]:
+    return lambda n: stack(grey.fixed(CHANNELS * n), n_classes)
