@@ -72,7 +72,7 @@ def _stamp(path: Path) -> int:
 def _cut(path: Path, purge_step: int) -> float:
     """Drop what a session from `purge_step` on writes anew; returns the time of the last event that stays."""
     kept, last_time = [], 0.0
-    for record, event in _records(path):
+    for record, event in records(path):
         if not _written_anew(event, purge_step):
             kept.append(record)
             last_time = max(last_time, event.wall_time)
@@ -88,7 +88,7 @@ def _written_anew(event: Event, purge_step: int) -> bool:
     return event.HasField("session_log") and event.step >= purge_step
 
 
-def _records(path: Path) -> Iterator[tuple[bytes, Event]]:
+def records(path: Path) -> Iterator[tuple[bytes, Event]]:
     """Records up to the first torn one: length (8 bytes), its checksum (4), data, their checksum (4)."""
     size = path.stat().st_size
     with open(path, "rb") as file:

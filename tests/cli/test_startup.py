@@ -28,6 +28,10 @@ CASES = [
     ["resume"],
     ["sample", "x", "count=0"],
     ["board", "nowhere"],
+    ["doctor", "--help"],
+    ["doctor", "nowhere"],
+    ["train", "resume=auto"],
+    ["resume", "x", "optimizer.lr=1"],
 ]
 RUN = (
     "import sys; from gan_cli.cli import main; code = main(sys.argv[1:]); "

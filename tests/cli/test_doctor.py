@@ -1,0 +1,262 @@
+"""`gan doctor`: the machine, and runs that are whole, running, stopped, damaged or hostile; nothing is ever written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from importlib import metadata
+
+import pytest
+import torch
+
+from gan_cli import findings, machine
+from gan_cli.cli import main
+from gan_cli.findings import Finding
+from gan_cli.training.rundir import RunDirectory
+
+SMALL = ["model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "log.every_steps=2", "runtime=cpu"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of 5 steps with checkpoints at 4 and 5."""
+    path = tmp_path_factory.mktemp("trained") / "run"
+    argv = ["train", *SMALL, "runtime.threads=1", "checkpoint.every_steps=4", "train.steps=5", f"run_dir={path}"]
+    assert main(argv) == 0
+    return path
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.fixture
+def doctor(gan, run):
+    """Examine the run; returns the exit code and the lines by their names, `!` as their first character."""
+
+    def examine(*argv):
+        before = snapshot(run)
+        ended = gan("doctor", *(argv or ("run",)))
+        assert snapshot(run) == before
+        assert ended.err == ""
+        title, *lines = ended.out.splitlines()
+        assert title == "run"
+        matches = [re.fullmatch(r"([! ]) (\S+(?: \S+)*?) {2,}(\S.*)", line) for line in lines]
+        return ended.code, {match[2]: match[1].strip() + match[3] for match in matches}
+
+    return examine
+
+
+def snapshot(run):
+    return {
+        path: (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() and not path.is_symlink() else b"")
+        for path in sorted(run.rglob("*"))
+    }
+
+
+def edit(run, change):
+    path = run / "run.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_finished_run(doctor):
+    code, told = doctor()
+    assert code == 0
+    assert told["status"].startswith("finished at step 5, ")
+    assert told["config"] == "valid, 5 steps"
+    assert re.fullmatch(r"verified, [\d.]+ kB", told["checkpoint 5"])
+    assert told["checkpoint 4"].startswith("verified")
+    assert told["metrics.jsonl"] == "3 rows, the last of step 5"
+    assert re.fullmatch(r"1 event file, [\d.]+ kB, up to step 5", told["TensorBoard"])
+    assert "the next checkpoint takes about" in told["disk"]
+    assert told["continue"] == "finished; to train on: gan resume run train.steps=10"
+
+
+def test_the_command_it_names_continues_the_run(doctor, gan, run):
+    shutil.rmtree(run / "checkpoints" / "step_0000000005")
+    edit(run, lambda status: status.update(status="running", step=4))
+    code, told = doctor()
+    assert code == 0
+    assert told["status"].startswith("killed, or the machine went down; step 4 ")
+    where, _, command = told["continue"].partition(": ")
+    assert (where, command) == ("from step 4", "gan resume run")
+    assert gan(*command.split()[1:]).code == 0
+    assert doctor()[1]["status"].startswith("finished at step 5")
+
+
+def test_a_run_in_use(doctor, run):
+    held = RunDirectory(run)
+    code, told = doctor()
+    held.close()
+    assert code == 0
+    assert told["status"].startswith(f"running, process {os.getpid()} on ")
+    assert told["continue"] == "it is running: nothing to do"
+
+
+def test_a_damaged_checkpoint_is_told_and_the_older_one_serves(doctor, run):
+    flip(run / "checkpoints" / "step_0000000005" / "state.safetensors")
+    code, told = doctor()
+    assert code == 1
+    assert told["checkpoint 5"] == "!damaged: state.safetensors is not what was written"
+    assert told["checkpoint 4"].startswith("verified")
+    assert told["continue"] == "from step 4: gan resume run"
+
+
+def test_none_verifies(doctor, run):
+    for path in (run / "checkpoints").iterdir():
+        (path / "MANIFEST.json").unlink()
+    code, told = doctor()
+    assert code == 1
+    assert told["checkpoint 5"] == "!damaged: MANIFEST.json: No such file or directory"
+    assert told["continue"].startswith("!no checkpoint verifies: put one back from a copy")
+
+
+def test_killed_before_its_first_checkpoint(doctor, run):
+    shutil.rmtree(run / "checkpoints")
+    (run / "run.json").unlink()
+    code, told = doctor()
+    assert code == 0
+    assert told["continue"] == "from step 0: gan resume run"
+
+
+def test_a_failed_run_and_what_failed_beside_it(doctor, run):
+    beside = [{"number": 2, "step": 4, "what": "samples/x.png", "reason": "disk full"}]
+    edit(run, lambda s: s.update(status="failed", reason="critic/loss became nan at step 6", failures=beside))
+    code, told = doctor()
+    assert code == 1
+    assert told["status"].endswith("critic/loss became nan at step 6")
+    assert told["failures"] == "!2 in all; the last at step 4: samples/x.png: disk full"
+
+
+def test_a_changed_config_is_told_with_what_it_takes(doctor, run):
+    path = run / "config.yaml"
+    path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
+    code, told = doctor()
+    assert code == 1
+    assert "(seed: 0 -> 1)" in told["continue"]
+    assert told["continue"].endswith("gan resume run force=true")
+
+
+def test_a_torn_event_file_is_no_harm(doctor, run):
+    (events,) = run.glob("events*")
+    whole = events.stat().st_size
+    with open(events, "ab") as file:
+        file.write(b"torn")
+    code, told = doctor()
+    assert code == 0
+    assert f"is torn after byte {whole}; gan resume cuts it there" in told["TensorBoard"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", b"\xff\xfe"),
+        ("config.yaml", b"train: [1, 2]\n"),
+        ("config.yaml", b"a: &a [*a]\n"),
+        ("run.json", b"["),
+        ("run.json", b"[]"),
+        ("metrics.jsonl", b"nonsense\n"),
+        ("timing.jsonl", b'{"step": "x"}\n'),
+        ("checkpoints/step_0000000005/MANIFEST.json", b"{}"),
+        ("checkpoints/step_0000000005/meta.json", b"[" * 10_000),
+    ],
+)
+def test_whatever_is_broken_is_one_line(doctor, run, name, content):
+    (run / name).write_bytes(content)
+    code, told = doctor()
+    assert code == 1
+    assert len([text for text in told.values() if text.startswith("!")]) >= 1
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"status": 3}, {"status": "failed", "failures": [1]}, {"sessions": [{}], "step": []}]
+)
+def test_a_strange_status_has_no_traceback(doctor, run, content):
+    (run / "run.json").write_text(json.dumps(content))
+    doctor()
+
+
+def test_a_link_out_of_the_run_is_not_followed(gan, run, tmp_path):
+    (tmp_path / "canary").write_text("mine")
+    (run / "metrics.jsonl").unlink()
+    (run / "metrics.jsonl").symlink_to(tmp_path / "canary")
+    ended = gan("doctor", "run")
+    assert ended.code == 1
+    assert "metrics.jsonl is a link" in ended.out
+    assert "nonsense" not in ended.out
+
+
+def test_a_pipe_is_not_waited_for(gan, run):
+    (run / "run.json").unlink()
+    os.mkfifo(run / "run.json")
+    ended = gan("doctor", "run")
+    assert ended.code == 1
+    assert "run.json is a pipe" in ended.out
+
+
+def test_a_run_of_own_parts_names_them(doctor, run, tmp_path):
+    (tmp_path / "my_parts.py").write_text("raise RuntimeError('never run')\nclass Mine:\n    def __init__(self): ...\n")
+    path = run / "config.yaml"
+    text = re.sub(r"(?m)^  _target_: gan_cli\.losses\..*$", "  _target_: my_parts.Mine", path.read_text())
+    path.write_text(text.replace("allow_targets: []", "allow_targets: [my_parts]"))
+    code, told = doctor()
+    assert code == 1
+    assert told["config"].endswith("if you trust it, add allow_targets=[my_parts]")
+    told = doctor("run", "allow_targets=[my_parts]")[1]
+    assert told["config"].startswith("valid")
+    assert "'allow_targets=[my_parts]' force=true" in told["continue"]
+    assert "my_parts" not in sys.modules
+
+
+@pytest.mark.parametrize("argv", [["nowhere"], ["."], ["a", "b"], [".", "b"], [".", "allow_targets=3"], ["--fast"]])
+def test_what_is_no_run(refused, argv):
+    refused("doctor", *argv)
+
+
+def test_the_machine(gan, tmp_path):
+    ended = gan("doctor")
+    assert ended.err == ""
+    assert f"torch        {metadata.version('torch')}" in ended.out
+    lines = {line[2:].partition("  ")[0]: line for line in ended.out.splitlines()}
+    assert {"python", "processor", "memory", "runtime=auto", "disk", "scipy", "lmdb", "completion"} <= set(lines)
+    assert "(for dataset=svhn)" in lines["scipy"]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert f"device={device} " in lines["runtime=auto"]
+    assert ended.code == int(any(line.startswith("!") for line in ended.out.splitlines()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_and_old_packages_are_wrong(monkeypatch):
+    versions = {"tqdm": None, "numpy": "1.0"}
+    known = machine._version
+    monkeypatch.setattr(machine, "_version", lambda name: versions.get(name, known(name)))
+    found = {f.name: f for f in machine.software()}
+    assert found["tqdm"] == Finding("tqdm", "missing; pip install tqdm", wrong=True)
+    assert found["numpy"].wrong
+    assert found["numpy"].text.startswith("1.0, but numpy>=")
+    assert not found["torch"].wrong
+
+
+def test_a_disk_without_room(monkeypatch, tmp_path):
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    assert machine.room(tmp_path / "not" / "there", 2000).wrong
+    assert not machine.room(tmp_path, 500).wrong
+
+
+def test_table():
+    text = findings.table("title", [Finding("a", "one\ntwo"), Finding("long name", "x", wrong=True)])
+    assert text == "title\n  a          one two\n! long name  x"
+    assert [findings.size(n) for n in (5, 2_500, 51_200_000, 3e9)] == ["5 bytes", "2.5 kB", "51.2 MB", "3.0 GB"]
