@@ -92,9 +92,10 @@ def adam(w: Tensor, g: Tensor, state: dict[str, Tensor], settings: Mapping[str, 
     t = state["step"] = state.get("step", torch.zeros(())) + 1
     m = state["exp_avg"] = beta1 * state.get("exp_avg", torch.zeros_like(w)) + (1 - beta1) * g
     v = state["exp_avg_sq"] = beta2 * state.get("exp_avg_sq", torch.zeros_like(w)) + (1 - beta2) * g.square()
-    # Bias corrections stay tensors: a resumed count need not be read back from the device.
-    step_size = settings["lr"] / (1 - beta1**t)
-    return w - step_size * m / (_root(v) / (1 - beta2**t).sqrt() + settings.get("eps", 1e-8))
+    # Bias corrections stay tensors: a resumed count need not be read back from the device. They are taken in double, as
+    # 1 - 0.999 has four digits in single.
+    bias1, bias2 = ((1 - beta ** t.double()).to(w.dtype) for beta in (beta1, beta2))
+    return w - settings["lr"] / bias1 * m / (_root(v) / bias2.sqrt() + settings.get("eps", 1e-8))
 
 
 def _root(x: Tensor) -> Tensor:

@@ -1,0 +1,126 @@
+"""The critic ahead of its time: equal to real updates, and without a trace on the critic itself."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from gan_cli import build
+from gan_cli.rng import Draws
+from gan_cli.training import lookahead
+from gan_cli.training.engine import Eager
+from gan_cli.training.phases import Share, critic_update, generator_update
+from gan_cli.updates.base import Phase
+from gan_cli.updates.inner import Inner
+from tests.conftest import TINY
+from tests.helpers import Noise
+
+CPU, IMAGE = torch.device("cpu"), (1, 16, 16)
+GAMES = [
+    ("loss=wgan",),
+    ("loss=wgan", "constraint.normalisation=false"),
+    ("loss=wgan_gp",),
+    ("loss=nonsaturating", "optimizer=sgd", "optimizer.critic.momentum=0.9", "constraint=r1", "constraint.every=2"),
+    ("loss=hinge", "constraint=spectral_norm"),
+    ("loss=nonsaturating", "input=noise"),
+]
+
+
+def state_of(settings_of, *overrides, steps=2):
+    settings = build.check(settings_of("dataset.image_size=16", *TINY, *overrides), IMAGE).settings
+    state = build.state(settings, IMAGE, CPU)
+    run(state, settings, steps)  # so that the optimizers and buffers are not fresh
+    return state, settings
+
+
+def run(state, settings, steps):
+    engine = Eager(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU)
+    for _ in range(steps):
+        engine(state)
+        state.step += 1
+
+
+def kept(state, prefix=""):
+    return {name: t.clone() for name, t in state.tensors().items() if name.startswith(prefix)}
+
+
+@pytest.mark.parametrize("loss", ["wgan", "wgan_gp", "nonsaturating", "rgan"])
+def test_zero_steps_ahead_is_the_plain_rule_bit_for_bit(settings_of, loss):
+    rules = ("alternating", "updates.n_critic=2"), ("unrolled", "updates.n_critic=2", "updates.k=0")
+    states = [
+        state_of(settings_of, f"loss={loss}", f"updates={rule}", *keys, "train.ema_halflife_images=50", steps=3)[0]
+        for rule, *keys in rules
+    ]
+    assert states[0].real_batches == states[1].real_batches
+    assert_close(*(kept(state) for state in states), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("overrides", GAMES, ids="+".join)
+def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, monkeypatch, overrides, k):
+    state, _ = state_of(settings_of, *overrides)
+    game = state.game
+    real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77))
+    with torch.no_grad():
+        fake = game.fake(8, None, Draws(CPU, 0, 99))
+    seen = []
+    original = type(game).ask_with
+    monkeypatch.setattr(type(game), "ask_with", lambda self, weights: seen.append(weights) or original(self, weights))
+    monkeypatch.setattr(type(game), "fake", lambda self, n, y, draws: fake)
+    monkeypatch.setattr(type(game), "shown", lambda self, batch, kind, draws: batch)
+    lookahead.ask(state, Inner(k), real, fake, Draws(CPU, 0, 5))
+    ahead = {name: t.detach() for name, t in seen[-1].items()}
+    start = kept(state, "game/critic.")
+    draws = Draws(CPU, 0, 5)  # one stream of penalty points through all updates, as in the steps ahead
+    for _ in range(k):
+        critic_update(state, Phase("critic"), [Share(8, real, draws)])
+    after = {name.removeprefix("game/critic."): t for name, t in kept(state, "game/critic.").items()}
+    for name, expected in after.items():
+        assert_close(ahead[name], expected, rtol=1e-4, atol=2e-6, msg=lambda text, name=name: f"{name}: {text}")
+    trained = [n for n in after if not torch.equal(after[n], start[f"game/critic.{n}"])]
+    assert any("weight" in name for name in trained)
+
+
+@pytest.mark.parametrize("overrides", GAMES, ids="+".join)
+def test_looking_ahead_leaves_no_trace(settings_of, overrides):
+    state, _ = state_of(settings_of, *overrides)
+    before = kept(state)
+    real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(3))
+    generator_update(state, Phase("generator", inner=Inner(2)), [Share(8, real, Draws(CPU, 0, 9))])
+    after = kept(state)
+    untouched = [name for name in before if name.startswith(("game/critic.", "optimizer/critic/"))]
+    assert len(untouched) > 5
+    assert_close({n: after[n] for n in untouched}, {n: before[n] for n in untouched}, rtol=0, atol=0)
+    assert not torch.equal(*(torch.cat([t.flatten() for n, t in sorted(s.items()) if n.startswith("game/generator")])
+                             for s in (before, after)))  # fmt: skip
+    assert all(p.grad is None for p in state.game.parameters())
+
+
+@pytest.mark.parametrize(("inner", "lr"), [("auto", None), ("sgd", 0.01), ("rmsprop", 1e-4), ("adam", 1e-3)])
+def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch, inner, lr):
+    # d/dtheta of L(theta, w_k(theta)) against finite differences along one direction
+    state, _ = state_of(settings_of, "loss=nonsaturating", "model=mlp", "optimizer.critic.lr=1e-3")
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # the critic's answer is float32 otherwise
+    game = state.game.double()
+    real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(3))
+    real = real._replace(x=real.x.double())
+    z = torch.randn(8, 6, dtype=torch.float64)
+    params = list(game.generator.parameters())
+    torch.manual_seed(0)
+    direction = [torch.randn_like(p) / 100 for p in params]
+
+    def objective(t):
+        moved = {name: p + t * d for (name, p), d in zip(game.generator.named_parameters(), direction, strict=True)}
+        x = torch.func.functional_call(game.generator, moved, (z,))
+        fake = real._replace(x=x)
+        ask = lookahead.ask(state, Inner(2, inner, lr), real, fake, Draws(CPU, 0, 0))
+        return game.generator_objective(ask(*fake), None), fake
+
+    t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    value, fake = objective(t)
+    (through,) = torch.autograd.grad(value, t, retain_graph=True)
+    h = 1e-6
+    by_differences = (objective(t.detach() + h)[0] - objective(t.detach() - h)[0]) / (2 * h)
+    assert_close(through, by_differences.detach(), rtol=1e-4, atol=1e-9)
+    # The part that passes through the critic's steps is not nothing.
+    (direct,) = torch.autograd.grad(game.generator_objective(game.ask(*fake), None), t)
+    assert (through - direct).abs() > 1e-3 * direct.abs()
