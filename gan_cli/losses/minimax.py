@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -14,19 +16,32 @@ class Minimax(Loss):
     """Minimax GAN (Goodfellow et al. 2014, equation 1), with D = sigmoid(score).
 
     L_D = E -log D(real) + E -log(1 - D(fake)), written with softplus so that it is exact at any score.
+
+    Args:
+        real_label: what D is to answer to a real sample; 0.9 is one-sided label smoothing (Salimans et al. 2016,
+            section 3.4), under which the best D is real_label p / (p + q). The target for a fake stays 0.
     """
+
+    def __init__(self, real_label: Annotated[float, Field(gt=0.5, le=1)] = 1.0) -> None:
+        super().__init__()
+        self.real_label = real_label
 
     def critic(self, real: Answer, fake: Answer) -> Tensor:
         """Return L_D, the sum of the two cross-entropies."""
-        return softplus(-real.score).mean() + softplus(fake.score).mean()
+        smoothing = (1 - self.real_label) * real.score.mean()  # softplus(s) = softplus(-s) + s
+        return _cross_entropies(real, fake) + smoothing
 
     def generator(self, fake: Answer, real: Answer | None) -> Tensor:
         """Return E log(1 - D(fake))."""
         return -softplus(fake.score).mean()
 
     def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
-        """Return the lower bound log 2 - L_D / 2 of the Jensen-Shannon divergence, at most log 2."""
-        return {"js_estimate": math.log(2) - self.critic(real, fake) / 2}
+        """Return the lower bound log 2 - L_D / 2 of the Jensen-Shannon divergence, at most log 2.
+
+        L_D here has the hard labels 1 and 0 whatever `real_label` is, so it is a bound for any critic; a smoothed
+        critic is not the one that would make it tight.
+        """
+        return {"js_estimate": math.log(2) - _cross_entropies(real, fake) / 2}
 
 
 class NonSaturating(Minimax):
@@ -35,3 +50,7 @@ class NonSaturating(Minimax):
     def generator(self, fake: Answer, real: Answer | None) -> Tensor:
         """Return E -log D(fake)."""
         return softplus(-fake.score).mean()
+
+
+def _cross_entropies(real: Answer, fake: Answer) -> Tensor:
+    return softplus(-real.score).mean() + softplus(fake.score).mean()

@@ -1,0 +1,47 @@
+"""Least squares in place of cross-entropies."""
+
+from __future__ import annotations
+
+from pydantic import FiniteFloat
+from torch import Tensor
+
+from gan_cli.losses.base import Answer, Loss
+
+
+class LeastSquares(Loss):
+    """Least-squares GAN (Mao et al. 2017, equation 2).
+
+    b - c = 1 and b - a = 2, such as a = -1, b = 1, c = 0, make the generator minimise the Pearson divergence of
+    p + q from 2 q (equation 8); a = 0, b = c = 1 are the labels of a classifier (equation 9).
+
+    Args:
+        a: what the critic is to answer to a fake.
+        b: what the critic is to answer to a real sample.
+        c: what the generator wants the critic to answer to a fake.
+
+    Raises:
+        ValueError: a = b, with which the critic has nothing to tell apart.
+    """
+
+    def __init__(self, a: FiniteFloat = 0.0, b: FiniteFloat = 1.0, c: FiniteFloat = 1.0) -> None:
+        super().__init__()
+        if a == b:
+            raise ValueError(f"a={a} and b={b}: the labels of fake and real must differ; loss.a=0 loss.b=1")
+        self.a = a
+        self.b = b
+        self.c = c
+
+    def critic(self, real: Answer, fake: Answer) -> Tensor:
+        """Return (E (D(real) - b)^2 + E (D(fake) - a)^2) / 2."""
+        return ((real.score - self.b).square().mean() + (fake.score - self.a).square().mean()) / 2
+
+    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+        """Return E (D(fake) - c)^2 / 2."""
+        return (fake.score - self.c).square().mean() / 2
+
+    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+        """Return 1 - 4 L_D / (b - a)^2, a lower bound of half the integral of (p - q)^2 / (p + q).
+
+        That is Le Cam's divergence, at most 1. The best critic, (b p + a q) / (p + q), meets it for any labels.
+        """
+        return {"le_cam_estimate": 1 - 4 * self.critic(real, fake) / (self.b - self.a) ** 2}
