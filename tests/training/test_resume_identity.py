@@ -1,0 +1,290 @@
+"""What may change when a run goes on, what may not, and what is said of the machine."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import re
+import shutil
+
+import pytest
+import yaml
+
+from gan_cli import build
+from gan_cli.cli import main
+from gan_cli.errors import UserError
+from gan_cli.schema import Checkpoint, Log, ResumeSettings, Runtime, Settings
+from gan_cli.training import checkpoint, rundir
+from gan_cli.training.identity import Change, differences, is_free, leaves, listed, require_same, unlike
+from gan_cli.training.resuming import open_session, with_own
+from gan_cli.training.session import Session
+from tests.conftest import CONF
+
+SETTINGS = {"seed": 0, "train": {"steps": 5, "batch_size": 8}, "log": {"every_steps": 2}, "betas": [0.5, 0.9]}
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["train.steps", "run_dir", "log.every_steps", "checkpoint.keep", "runtime.threads", "dataset.path", "resume"],
+)
+def test_free_keys(key):
+    assert is_free(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["seed", "train.batch_size", "train.accumulate", "dataset.limit", "dataset.pathology", "logs", "loss._target_"],
+)
+def test_identity_keys(key):
+    assert not is_free(key)
+
+
+def test_every_setting_is_one_or_the_other():
+    free = {key for key in Settings.model_fields if is_free(key)}
+    assert free == {"run_dir", "resume", "force", "allow_targets", "log", "checkpoint", "runtime"}
+
+
+def test_differences():
+    new = {"seed": 1, "train": {"steps": 9, "batch_size": 8}, "log": {}, "betas": [0.5, 0.99], "extra": {"a": None}}
+    assert differences(SETTINGS, new) == {"seed": Change(0, 1), "betas": Change([0.5, 0.9], [0.5, 0.99])}
+    assert differences(SETTINGS, SETTINGS) == {}
+    assert differences({"channels": 3}, {"channels": "auto"}) == {}  # known once the data are read
+    assert differences({"channels": "auto"}, {"channels": 3}) == {"channels": Change("auto", 3)}
+
+
+def test_leaves_of_whatever_a_checkpoint_holds():
+    deep = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    assert len(leaves(deep)) == 1
+    assert leaves({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
+
+
+def test_a_long_difference_is_one_line():
+    changes = {f"k{i}": Change(i, "x\ny" * 100) for i in range(9)}
+    text = listed(changes)
+    assert text.startswith("k0: 0 -> x yx yx")
+    assert text.endswith(", and 6 more")
+    assert len(text) < 400
+    with pytest.raises(UserError, match=r"runs/x was trained so far with other settings \(k0: 0 -> .*force=true"):
+        require_same("runs/x", changes, force=False)
+    require_same("runs/x", changes, force=True)
+    require_same("runs/x", {}, force=False)
+
+
+BEFORE = {"versions": {"torch": "2.6.0+cu124"}, "device": "A", "processor": "A", "threads": 4, "precision": "fp32"}
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ({}, None),
+        ({"engine": "eager"}, None),  # an older run's entry has no engine
+        ({"threads": 1}, "(threads 4 then, 1 now)*stop it and resume with runtime.threads=4"),
+        ({"precision": "bf16"}, "(precision fp32 then, bf16 now)*with runtime.precision=fp32"),
+        ({"versions": {"torch": "2.7"}}, "(torch 2.6.0+cu124 then, 2.7 now)*with torch==2.6.0 installed"),
+        ({"device": "B", "processor": "B"}, "(device A then, B now)*resume on the device of then"),
+        ({"processor": "B"}, "(processor A then, B now)*resume on the processor of then"),
+        (
+            {"device": "B", "threads": 1},
+            "(device A then, B now, threads 4 then, 1 now)*then and with runtime.threads=4",
+        ),
+    ],
+)
+def test_what_is_said_of_another_machine(now, told):
+    text = unlike(BEFORE, {**BEFORE, **now})
+    if told is None:
+        assert text == ""
+        return
+    parts = told.split("*")
+    assert all(part in text for part in parts)
+    assert "not bit for bit" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("before", [{}, {"versions": 3}, {"versions": {"torch": None}, "threads": None}])
+def test_a_strange_entry_is_not_compared(before):
+    assert unlike(before, BEFORE) == ""
+
+
+def test_gan_resume_lists_every_free_key():
+    listed_there = yaml.safe_load((CONF / "resume.yaml").read_text())
+    for group, model in (("log", Log), ("checkpoint", Checkpoint), ("runtime", Runtime)):
+        assert listed_there[group] == dict.fromkeys(model.model_fields)
+    keys = {key for key in leaves(listed_there) if key.split(".")[0] not in ("defaults", "hydra", "run")}
+    assert keys - {"force", "allow_targets"} == {key for key in keys if is_free(key)} - {"force", "allow_targets"}
+    assert set(ResumeSettings.model_fields) == set(listed_there) - {"defaults", "hydra"}
+
+
+def test_null_is_the_runs_own_and_another_device_resolves_anew():
+    saved = {
+        "train": {"steps": 5, "batch_size": 8},
+        "log": {"every_steps": 2},
+        "checkpoint": {"keep": 2},
+        "runtime": {"device": "cuda", "precision": "bf16", "engine": "graph", "threads": 4},
+        "dataset": {"path": None},
+    }
+    none = {"train": {"steps": None}, "log": {}, "checkpoint": {}, "runtime": {}, "dataset": {"path": None}}
+    assert with_own(saved, none) == saved
+    moved = with_own(saved, {**none, "runtime": {"device": "cpu", "threads": None}, "train": {"steps": 9}})
+    assert moved["runtime"] == {"device": "cpu", "precision": "auto", "engine": "auto", "threads": 4}
+    assert moved["train"] == {"steps": 9, "batch_size": 8}
+    assert saved["train"]["steps"] == 5
+    assert with_own(saved, {**none, "runtime": {"device": "cuda"}})["runtime"] == saved["runtime"]
+    with pytest.raises(UserError, match=r"dataset.resident=True: this run's dataset has no such key"):
+        with_own(saved, {**none, "dataset": {"resident": True}})
+
+
+SMALL = ("model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "runtime=cpu", "runtime.threads=1")
+LOGGING = ("log.every_steps=2", "checkpoint.every_steps=3", "log.samples_every_steps=100")
+
+
+@pytest.fixture
+def gan(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        capsys.readouterr()
+        code = main(list(argv))
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "run"
+    assert main(["train", *SMALL, *LOGGING, "train.steps=5", f"run_dir={path}"]) == 0
+    return path
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    return shutil.copytree(trained_once, tmp_path / "run")
+
+
+def test_a_checkpoint_holds_what_it_was_trained_with(trained):
+    meta = checkpoint.load(trained / "checkpoints", pytest.fail).meta
+    saved = yaml.safe_load((trained / "config.yaml").read_text())
+    assert differences(meta["settings"], saved) == {}
+    assert meta["settings"]["runtime"]["threads"] == 1
+    assert meta["data"] == json.loads((trained / "run.json").read_text())["sessions"][-1]["data"]
+
+
+def test_an_edited_config_is_refused_and_forced(gan, trained):
+    path = trained / "config.yaml"
+    path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
+    before = {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()}
+    code, _, err = gan("resume", "run", "train.steps=6")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "(seed: 0 -> 1)" in err
+    assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
+    code, _, err = gan("resume", "run", "train.steps=6", "force=true")
+    assert code == 0
+    assert "warning: force=true: this run goes on as another one, seed: 0 -> 1" in err
+    sessions = json.loads((trained / "run.json").read_text())["sessions"]
+    assert ["forced" in s for s in sessions] == [False, True]
+    assert sessions[-1]["forced"] == {"seed": {"old": 0, "new": 1}}
+    assert gan("resume", "run", "train.steps=7")[0] == 0  # what was forced is the run's own from here on
+
+
+def test_other_data_are_refused_and_forced(gan, tmp_path):
+    from tests.data.small_sets import write_idx
+
+    for name, seed in (("a", 0), ("same", 0), ("other", 1)):
+        write_idx(tmp_path / name, n=64, side=16, seed=seed)
+    small = [word for word in SMALL if word not in ("model=toy_mlp", "dataset=ring")]
+    argv = [*small, "dataset=mnist", "dataset.image_size=16", "dataset.path=a", "run_dir=run", "train.steps=2"]
+    assert gan("train", *argv)[0] == 0
+    assert gan("resume", "run", "train.steps=3", "dataset.path=same", "dataset.resident=true")[0] == 0
+    code, _, err = gan("resume", "run", "train.steps=4", "dataset.path=other")
+    assert code == 2
+    assert re.search(r"\(the data: \w{40} -> \w{40}\)", err)
+    code, _, err = gan("resume", "run", "train.steps=4", "dataset.path=other", "force=true")
+    assert code == 0
+    assert "goes on as another one, the data: " in err
+    assert "bit for bit" not in err
+
+
+def test_tensors_that_do_not_fit_are_refused_with_force_too(gan, trained):
+    wider = [word.replace("width=4", "width=5") for word in SMALL]
+    code, _, err = gan("train", *wider, "train.steps=9", "run_dir=run", "resume=auto", "force=true")
+    assert code == 2
+    assert "does not fit the config" in err
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("optimizer.lr=1e-4", "optimizer.lr makes the run what it is"),
+        ("train.batch_size=9", "train.batch_size makes the run what it is"),
+        ("dataset.limit=5", "gan train THE SAME OVERRIDES dataset.limit=5 run_dir=RUN resume=auto force=true"),
+        ("loss=wgan_gp", "loss makes the run what it is"),
+        ("experiment=quickstart", "experiment makes the run what it is"),
+        ("runtime=cpu", "single keys, such as runtime.device=cpu"),
+        ("train.stpes=9", "did you mean train.steps=9?"),
+        ("steps=9", "steps=9: no such key"),
+        ("checkpoint.keep=1", "checkpoint.keep=1: must be a whole number of at least 2"),
+        ("runtime.threads=0", "runtime.threads=0: must be "),
+    ],
+)
+def test_what_gan_resume_cannot_take(gan, tmp_path, override, told):
+    code, out, err = gan("resume", "x", override)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert told in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def part(settings_of, tmp_path):
+    """Train a run of small images up to a step, or on to it, with a log interval."""
+    from tests.data.small_sets import write_idx
+
+    write_idx(tmp_path / "digits", n=64, side=16)
+    data = ("dataset=mnist", f"dataset.path={tmp_path / 'digits'}", "dataset.image_size=16")
+    settings = settings_of(*data, "model=mlp", "model.width=4", "train.batch_size=8", "updates.n_critic=1")
+
+    def train(name, steps, every):
+        now = copy.deepcopy(settings)
+        now["train"]["steps"], now["log"]["every_steps"] = steps, every
+        path = tmp_path / name
+        if path.exists():
+            open_session(path, now, force=False).train()
+            return path
+        plan = build.check(now)
+        data = plan.open()
+        path.mkdir()
+        Session(plan, rundir.RunDirectory(path), data, plan.state(data)).train()
+        return path
+
+    return train
+
+
+def rows_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("first", "then"), [(2, 3), (3, 2), (4, 1), (1, 4), (2, 5), (3, 7)])
+def test_another_log_interval_leaves_no_row_twice_and_none_out(part, first, then):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    stop = 5 if first != 3 else 6  # inside a window; at the end of one
+    part("run", stop, first)
+    path = part("run", 12, then)
+    expected = sorted({*range(first, stop + 1, first), *range(stop - stop % then + then, 12, then), 12})
+    assert [row["step"] for row in rows_of(path / "metrics.jsonl")] == expected
+    assert [row["step"] for row in rows_of(path / "timing.jsonl")] == expected
+    events = EventAccumulator(str(path), size_guidance={"scalars": 0}).Reload()
+    assert [event.step for event in events.Scalars("critic/loss")] == expected
+
+
+def test_each_step_stands_in_exactly_one_row(part):
+    each = {row["step"]: row["critic/loss"] for row in rows_of(part("each", 12, 1) / "metrics.jsonl")}
+    part("parts", 5, 2)
+    means = {row["step"]: row["critic/loss"] for row in rows_of(part("parts", 12, 3) / "metrics.jsonl")}
+    assert list(means) == [2, 4, 6, 9, 12]
+    for before, step in itertools.pairwise([0, *means]):
+        window = [each[s] for s in range(before + 1, step + 1)]
+        assert means[step] == pytest.approx(sum(window) / len(window), rel=1e-6)
