@@ -82,8 +82,9 @@ class Best:
         best = meta.get("best")
         if not isinstance(best, dict) or (best.get("tag"), best.get("is")) != (self.tag, self.best_is):
             return
-        if type(best.get("value")) is float and type(best.get("step")) is int:
-            self.value, self.step = best["value"], best["step"]
+        value, step = best.get("value"), best.get("step")
+        if type(value) is float and math.isfinite(value) and type(step) is int:
+            self.value, self.step = value, step
 
     def _better(self, value: float) -> bool:
         if not math.isfinite(value):

@@ -15,6 +15,7 @@ from gan_cli import build
 from gan_cli.cli import main
 from gan_cli.errors import GanError, Interrupted, NonFiniteError
 from gan_cli.training import checkpoint, rundir
+from gan_cli.training.best import Best
 from gan_cli.training.session import Session
 from tests.conftest import CONF, TINY
 
@@ -122,6 +123,16 @@ def test_another_curve_begins_anew(begin, tmp_path):
     begin("run", "checkpoint.best=test/value", steps=4, values=VALUES).train()
     begin("run", "checkpoint.best=critic/loss", steps=6, values=VALUES, resume=True).train()
     assert newest(tmp_path / "run").meta["best"]["tag"] == "critic/loss"
+
+
+NO_VALUES = ("x", None, True, 1, float("nan"), float("inf"))
+
+
+@pytest.mark.parametrize("best", [7, {}, *({"tag": "t", "is": "max", "value": v, "step": 2} for v in NO_VALUES)])
+def test_a_best_that_nobody_wrote_is_none(best):
+    watch = Best("t", "max", 2, 4, dict, pytest.fail)
+    watch.load({"best": best})
+    assert (watch.value, watch.step, watch.meta()) == (None, None, {})
 
 
 def test_a_best_that_is_gone_is_told(begin, tmp_path, capsys):
