@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup train test test-slow lint format check bench clean
+.PHONY: setup train test test-slow faults lint format check bench clean
 
 setup: $(VENV)/.installed
 
@@ -25,6 +25,9 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout=3600 $(ARGS)
+
+faults: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/faults -m "slow or not slow" --timeout=3600 $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -248,7 +248,7 @@ def _corrupt_if_unreadable(path: Path) -> Iterator[None]:
 
 
 def _write(folder: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # a run directory that was removed is not made again
     final = folder / _name(step)
     temporary = folder / f"{_TEMPORARY}{final.name}-{os.getpid()}"
     try:

@@ -191,6 +191,8 @@ class Session:
 
     def _explained(self, error: BaseException) -> BaseException:
         """Return an error of the machine's as one that names the mend; any other error as it is."""
+        if isinstance(error, FileNotFoundError) and not (self.run.path / rundir.CONFIG).exists():
+            return GanError(f"{self.run.path} is gone: something removed it while the run wrote there")
         if isinstance(error, OSError):
             return GanError(
                 f"{error.filename or self.run.path}: {error.strerror or error}; the checkpoints are intact, and "

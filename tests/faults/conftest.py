@@ -54,6 +54,16 @@ def bench(_server: None, tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+@pytest.fixture
+def mountable(bench: Bench) -> Path:
+    """A folder over which a child may mount a file system that it alone sees."""
+    folder = bench.folder / "disk"
+    folder.mkdir()
+    if bench.do("mounts", folder).code:
+        pytest.skip("mounting a file system in a namespace of its own is not permitted here")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def whole(_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The undisturbed run."""

@@ -202,9 +202,21 @@ def out_of_memory(step: int, gigabytes: float = 0.5) -> None:
     in_step(step, then)
 
 
-def hang_at(step: int) -> None:
-    """Never come back from a step."""
-    in_step(step, lambda state: time.sleep(600))
+def hang_at(step: int, cell: Path) -> None:
+    """Never come back from a step, once the cell's last 8 bytes tell that it has begun."""
+
+    def then(state: Any) -> None:
+        with open(cell, "r+b") as file:
+            file.seek(8)
+            file.write((1).to_bytes(8, "little"))
+        time.sleep(600)
+
+    in_step(step, then)
+
+
+def signal_in(step: int, number: int) -> None:
+    """Receive a signal in a step."""
+    in_step(step, lambda state: os.kill(os.getpid(), number))
 
 
 def slow_steps(seconds: float) -> None:
@@ -278,7 +290,10 @@ def read_only(folder: Path) -> None:
 
 
 def ballast(folder: Path, room: int) -> None:
-    """Fill a small file system but for `room` bytes."""
+    """Fill a small file system but for `room` bytes, the first time it is called."""
+    if (folder / "filled").exists():
+        return
+    (folder / "filled").write_text("")
     free = os.statvfs(folder)
     with open(folder / "ballast", "wb") as file:
         file.write(bytes(max(0, free.f_bavail * free.f_frsize - room)))

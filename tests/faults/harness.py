@@ -44,6 +44,8 @@ class Child:
 
     def __init__(self, folder: Path, work: Callable[[], None], fault: Fault | None) -> None:
         self._output, self._cell = folder / "output", folder / "cell"
+        self._output.unlink(missing_ok=True)
+        self._cell.unlink(missing_ok=True)  # an earlier child may still hold its own
         self._cell.write_bytes(bytes(16))
         server = multiprocessing.get_context("forkserver")
         from tests.faults import start
@@ -55,9 +57,13 @@ class Child:
     def step(self) -> int:
         return int.from_bytes(self._cell.read_bytes()[:8], "little")
 
-    def wait_for_step(self, step: int) -> None:
+    @property
+    def events(self) -> int:
+        return int.from_bytes(self._cell.read_bytes()[8:], "little")
+
+    def wait_for(self, reached: Callable[[Child], bool]) -> None:
         limit = time.monotonic() + SECONDS
-        while self.step < step:
+        while not reached(self):
             assert self.process.is_alive(), self.end()
             assert time.monotonic() < limit, self.end()
             time.sleep(0.002)
@@ -72,8 +78,7 @@ class Child:
             self.process.kill()
             self.process.join()
         output = self._output.read_text() if self._output.exists() else ""
-        events = int.from_bytes(self._cell.read_bytes()[8:], "little")
-        return Ended(self.process.exitcode, output, self.step, events)
+        return Ended(self.process.exitcode, output, self.step, self.events)
 
 
 class Bench:
@@ -97,6 +102,10 @@ class Bench:
 
     def gan(self, *argv: str, fault: Fault | None = None) -> Ended:
         return self._child("command", fault, argv).end()
+
+    def do(self, work: str, *args: Any, fault: Fault | None = None) -> Ended:
+        """Call a function of `warm` in a child."""
+        return self._child(work, fault, *args).end()
 
     def _child(self, work: str, fault: Fault | None, *args: Any) -> Child:
         from tests.faults import start

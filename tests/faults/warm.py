@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import mmap
+import os
+import shutil
 import sys
 import threading
 import traceback
@@ -25,6 +27,7 @@ from gan_cli.commands import resume, train
 from gan_cli.errors import GanError
 from gan_cli.training import rundir, session
 from tests.conftest import CONF
+from tests.faults import faults
 from tests.faults.harness import STEPS
 
 UNEXPECTED = 99  # the exit code of a traceback
@@ -102,3 +105,58 @@ def _tick(cell: Path) -> None:
         plain(state, run, [tick, *callbacks])
 
     session.fit = fit
+
+
+def on_small_disk(disk: Path, name: str, room: int, full_step: int, overrides: Sequence[str], out: Path) -> None:
+    """Train on a file system in memory that is filled up at a step; then enlarge it, resume, and copy the run out.
+
+    Args:
+        disk: an empty directory.
+        name: of the run there.
+        room: bytes that are left free from the step on.
+        full_step: when it fills up.
+        overrides: of `begin`.
+        out: takes the run's directory, and in `first` how its first session ended.
+    """
+    faults.mount(disk, "size=16m")
+    faults.in_step(full_step, lambda state: faults.ballast(disk, room))
+    try:
+        begin(disk / name, overrides)
+        first = "finished"
+    except GanError as error:
+        tell(error)
+        first = f"{error.exit_code}: {error}"
+    shutil.copytree(disk / name, out / f"{name}_full", ignore=shutil.ignore_patterns(".lock"))
+    (disk / "ballast").unlink()
+    if not first.startswith(("finished", "3")):
+        go_on(disk / name)
+    shutil.copytree(disk / name, out / name, ignore=shutil.ignore_patterns(".lock"))
+    (out / "first").write_text(first)
+
+
+def read_only(folder: Path, argv: Sequence[str]) -> None:
+    """`gan ARGV` where a folder is read-only."""
+    faults.read_only(folder)
+    command(argv)
+
+
+def command_there(folder: Path, argv: Sequence[str]) -> None:
+    """`gan ARGV` in a folder."""
+    os.chdir(folder)
+    command(argv)
+
+
+def mounts(folder: Path) -> None:
+    """End with 1 where this process may not mount anything."""
+    try:
+        faults.mount(folder, "size=64k")
+    except OSError:
+        sys.exit(1)
+
+
+def resume_read_only(run: Path, disk: Path) -> None:
+    """`gan resume` of a copy of a run on a file system that has become read-only."""
+    faults.mount(disk, "size=16m")
+    shutil.copytree(run, disk / "run")
+    faults.mount(disk, "size=16m", faults.MS_REMOUNT | faults.MS_RDONLY)
+    command(["resume", str(disk / "run")])
