@@ -7,7 +7,6 @@ from typing import Literal
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from gan_cli.latents.base import Code, Latent
 from gan_cli.rng import Draws
@@ -49,7 +48,7 @@ class InfoGAN(Latent):
             u = draws.uniform(f"code{i}", n, 1 if kind == "categorical" else size)
             if kind == "categorical":
                 chosen = (u[:, 0] * size).long().clamp_(max=size - 1)
-                parts.append(one_hot(chosen, size).to(u.dtype))
+                parts.append((chosen[:, None] == torch.arange(size, device=u.device)).to(u.dtype))
             else:
                 parts.append(u * 2 - 1)
         return torch.cat(parts, dim=1)

@@ -1,0 +1,109 @@
+"""No step asks the device for a value: every operation of a step is watched on the CPU, for every part, by glob."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gan_cli import build
+from gan_cli.training.engine import Eager
+from tests.conftest import CONF, LOSSES, TINY
+from tests.helpers import Noise
+
+CPU, IMAGE = torch.device("cpu"), (1, 16, 16)
+aten = torch.ops.aten
+# Operations whose result's value or shape the host must know; on an accelerator each waits for all work before it.
+WAITS = {
+    aten._local_scalar_dense.default, aten.equal.default, aten.is_nonzero.default, aten.nonzero.default,
+    aten.nonzero_numpy.default, aten.masked_select.default, aten.unique_dim.default, aten._unique2.default,
+    aten.unique_consecutive.default, aten.allclose.default, aten.repeat_interleave.Tensor, aten.bincount.default,
+}  # fmt: skip
+BY_MASK = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._unsafe_index.Tensor}
+
+
+class Waited(AssertionError):
+    pass
+
+
+class WaitsForNothing(TorchDispatchMode):
+    """Raises on an operation that would wait for the device.
+
+    torch.optim.Adam counts its steps in CPU tensors, also where the weights are on a GPU (unless `capturable`), and
+    reads them without waiting for it; these counters alone are exempt.
+    """
+
+    def __init__(self, optimizers=()):
+        super().__init__()
+        self.optimizers = optimizers
+
+    def counts_steps(self, tensor):
+        slots = (state.get("step") for o in self.optimizers for state in o.state.values())
+        return any(isinstance(s, torch.Tensor) and s.data_ptr() == tensor.data_ptr() for s in slots)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        masks = func in BY_MASK and any(i is not None and i.dtype in (torch.bool, torch.uint8) for i in args[1])
+        if masks or (func in WAITS and not self.counts_steps(args[0])):
+            raise Waited(f"{func} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+X = torch.tensor([-1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda: X.sum().item(), lambda: bool(X.any()), lambda: float(X[0]), lambda: X[X > 0], lambda: X.nonzero(),
+        lambda: torch.equal(X, X), lambda: X.unique(), lambda: torch.where(X > 0),
+        lambda: X.index_put((X > 0,), torch.zeros(1)), lambda: X.masked_select(X > 0), lambda: max(X),
+    ],
+)  # fmt: skip
+def test_the_watch_sees_what_waits(wait):
+    with pytest.raises(Waited), WaitsForNothing():
+        wait()
+
+
+def options(group):
+    return [path.stem for path in sorted((CONF / group).glob("*.yaml"))]
+
+
+def every_part():
+    yield from ((f"loss={loss}",) for loss in LOSSES)
+    yield from (
+        (f"loss={loss}", f"constraint={c}") for c in options("constraint") for loss in ("wgan", "nonsaturating")
+    )
+    yield from (("loss=nonsaturating", f"updates={u}") for u in options("updates"))
+    yield from (("loss=wgan_gp", "updates=unrolled", f"updates.inner={i}", "updates.k=2") for i in ("sgd", "rmsprop"))
+    yield from (("loss=wgan", "updates=unrolled"), ("loss=wgan_gp", "updates=simultaneous"))
+    yield from (("loss=nonsaturating", f"input={i}") for i in options("input"))
+    yield from (("loss=nonsaturating", f"optimizer={o}") for o in options("optimizer"))
+    yield from (("loss=nonsaturating", f"latent={z}") for z in options("latent") if z != "infogan")
+    yield ("loss=wgan_gp", "train.accumulate=2", "model=mlp", "train.ema_halflife_images=50")
+
+
+@pytest.mark.parametrize("overrides", every_part(), ids="+".join)
+def test_a_step_waits_for_nothing(settings_of, overrides):
+    settings = build.check(settings_of("dataset.image_size=16", *TINY, *overrides), IMAGE).settings
+    state = build.state(settings, IMAGE, CPU)
+    engine = Eager(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU, settings["train"]["accumulate"])
+    with WaitsForNothing(state.optimizers.values()):
+        for _ in range(2):
+            engine(state)
+            state.step += 1
+
+
+@pytest.mark.parametrize("condition", [c for c in options("condition") if c != "none"])
+def test_a_conditional_step_waits_for_nothing(settings_of, condition):
+    settings = build.check(
+        settings_of("loss=nonsaturating", f"condition={condition}", "dataset.image_size=16", *TINY), IMAGE
+    ).settings
+    state = build.state(settings, IMAGE, CPU, n_classes=3)
+
+    class Labelled(Noise):
+        def batch(self, x):
+            return super().batch(x)._replace(y=torch.arange(len(x)) % 3)
+
+    engine = Eager(build.updates(settings), Labelled(IMAGE, 8), 8, 0, CPU)
+    with WaitsForNothing(state.optimizers.values()):
+        for _ in range(2):
+            engine(state)
+            state.step += 1
