@@ -21,6 +21,22 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _PLAIN = (str, bool, int, float, type(None))
 
 
+class _Loader(yaml.SafeLoader):
+    """Gives up at a depth that no config has, before the parser's time and the stack do."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose what the next event begins."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} levels deep")
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
 def read(path: Path, limit: int) -> bytes:
     """Return a plain file's content; what is no plain file is not waited for.
 
@@ -86,13 +102,11 @@ def compose_yaml(content: bytes) -> yaml.Node | None:
         ValueError: anything else; the text is one line.
     """
     try:
-        node = yaml.compose(content.decode(), yaml.SafeLoader)
+        node = yaml.compose(content.decode(), _Loader)
         if node is not None:
             _characters(node, {})
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
-    except RecursionError as error:
-        raise ValueError(f"more than {MAX_DEPTH} levels deep") from error
     return node
 
 

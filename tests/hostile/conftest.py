@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gan_cli import sources
+from gan_cli.cli import main, tell
+from gan_cli.errors import GanError
+from gan_cli.training import checkpoint
+from tests.hostile.perform import perform
+
+TRAIN = (
+    "train",
+    "dataset=ring",
+    "model=toy_mlp",
+    "model.width=4",
+    "train.batch_size=8",
+    "train.steps=3",
+    "log.every_steps=2",  # so that the last checkpoint holds an open window of averages
+    "log.sample_count=4",
+    "runtime=cpu",
+    "runtime.threads=1",
+    "checkpoint.every_steps=1",
+    "checkpoint.keep=2",
+)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """A run of three steps, with the checkpoints of steps 2 and 3."""
+    path = tmp_path_factory.mktemp("trained") / "run"
+    assert main([*TRAIN, f"run_dir={path}"]) == 0
+    assert checkpoint.steps(path / "checkpoints") == [3, 2]
+    return path
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty working directory, beside what lies outside the run."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "canary").write_text("alive")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    monkeypatch.setenv("HOSTILE_SECRET", "tops3cret")
+    sources.load.cache_clear()
+    yield tmp_path / "here"
+    sources.load.cache_clear()
+
+
+@pytest.fixture
+def canary(here) -> Path:
+    return here.parent / "outside" / "canary"
+
+
+@pytest.fixture
+def run(here, trained) -> Path:
+    """A copy of the run, to be tampered with."""
+    return Path(shutil.copytree(trained, here / "run"))
+
+
+def everything(directory: Path) -> dict[str, bytes | str]:
+    """What lies in a directory, links and pipes by their kind."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        plain = path.is_file() and not path.is_symlink() and path.stat().st_size < 10**6
+        found[str(path)] = path.read_bytes() if plain else str(os.lstat(path).st_mode)
+    return found
+
+
+@pytest.fixture
+def refused(here, capsys) -> Callable[..., str]:
+    """Run a command line that must end in one line and exit code 2, with nothing outside touched; return the line.
+
+    The commands of a run are called as functions, unless `through_main`.
+    `written`: the run directory may have been opened, so what lies in the working directory may differ.
+    """
+
+    def run(*argv: str, written: bool = False, through_main: bool = False) -> str:
+        outside, inside = everything(here.parent / "outside"), everything(here)
+        capsys.readouterr()
+        if argv[0] == "train" or through_main:
+            code = main(list(argv))
+        else:
+            with pytest.raises(GanError) as caught:
+                perform(*argv)
+            code = caught.value.exit_code
+            tell(caught.value)
+        told = capsys.readouterr()
+        last = told.err.splitlines()[-1]
+        assert code == 2, told
+        assert last.startswith("gan: "), told
+        assert "Traceback" not in told.err
+        assert "tops3cret" not in told.err + told.out
+        assert all("is passed over" in line for line in told.err.splitlines()[:-1])
+        assert everything(here.parent / "outside") == outside
+        assert written or everything(here) == inside
+        return last.removeprefix("gan: ")
+
+    return run
