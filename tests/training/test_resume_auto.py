@@ -1,0 +1,198 @@
+"""`gan train ... run_dir=X resume=auto`: one command that a scheduler may run again, whatever became of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from gan_cli.cli import main
+from gan_cli.training import checkpoint, rundir
+from gan_cli.training.resuming import holds_run
+
+COMMAND = (
+    "train", "model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "runtime=cpu", "runtime.threads=1",
+    "log.every_steps=2", "log.samples_every_steps=100", "checkpoint.every_steps=3", "resume=auto",
+)  # fmt: skip
+
+
+@pytest.fixture
+def gan(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        capsys.readouterr()
+        code = main(list(argv))
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def five_steps(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "run"
+    assert main([*COMMAND, "train.steps=5", f"run_dir={path}"]) == 0
+    return path
+
+
+@pytest.fixture
+def run(five_steps, tmp_path):
+    return shutil.copytree(five_steps, tmp_path / "run")
+
+
+def contents(path):
+    return {p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def state(path):
+    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail)
+
+
+def test_begun_and_finished_and_trained_on(gan, tmp_path, five_steps):
+    (tmp_path / "run").mkdir()  # empty: as a scheduler may have made it
+    assert gan(*COMMAND, "train.steps=3", "run_dir=run")[0] == 0
+    before = contents(tmp_path / "run")
+    assert gan(*COMMAND, "train.steps=3", "run_dir=run") == (
+        0, "run has finished its 3 steps; train.steps=6 trains on\n", "",
+    )  # fmt: skip
+    assert contents(tmp_path / "run") == before
+    code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run")
+    assert code == 0
+    assert "5 steps, from step 3 on cpu" in err
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == (five_steps / "metrics.jsonl").read_bytes()
+    a, b = state(tmp_path / "run"), state(five_steps)
+    assert all(a.tensors[name].equal(b.tensors[name]) for name in b.tensors)
+
+
+def test_the_saved_config_is_of_the_run_not_of_the_command(five_steps):
+    saved = rundir.read_config(five_steps)
+    assert (saved["resume"], saved["force"]) == ("never", False)
+
+
+def test_another_run_is_refused_and_forced(gan, run):
+    before = contents(run)
+    code, out, err = gan(*COMMAND, "train.steps=5", "run_dir=run", "optimizer.lr=1e-3")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "optimizer.lr: 5e-05 -> 0.001" in err
+    assert "force=true continues it with the new values" in err
+    assert contents(run) == before
+    code, _, err = gan(*COMMAND, "train.steps=6", "run_dir=run", "optimizer.lr=1e-3", "force=true")
+    assert code == 0
+    forced = json.loads((run / "run.json").read_text())["sessions"][-1]["forced"]
+    assert forced["optimizer.lr"] == {"old": 5e-05, "new": 0.001}
+    assert state(run).meta["settings"]["optimizer"]["lr"] == 1e-3
+
+
+def test_force_begins_a_run_where_there_is_none(gan, tmp_path):
+    assert gan(*COMMAND, "train.steps=1", "run_dir=run", "force=true")[0] == 0
+
+
+def test_killed_before_its_first_checkpoint_it_begins_again(gan, run, five_steps):
+    shutil.rmtree(run / rundir.CHECKPOINTS)
+    code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run", "seed=1")
+    assert code == 2  # another run's directory all the same
+    assert "seed: 0 -> 1" in err
+    code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run")
+    assert code == 0
+    assert "from step" not in err
+    assert (run / "metrics.jsonl").read_bytes() == (five_steps / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("leftover", [".lock", "train.log", ".config.yaml.123.tmp"])
+@pytest.mark.parametrize("resume", ["auto", "never"])
+def test_killed_before_it_wrote_its_config_it_begins(gan, tmp_path, leftover, resume):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / leftover).touch()
+    assert not holds_run(tmp_path / "run")
+    assert gan(*COMMAND, "train.steps=1", "run_dir=run", f"resume={resume}")[0] == 0
+
+
+def test_killed_after_its_last_checkpoint_it_is_finished(gan, run):
+    status = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**status, "status": "running", "final": {}}))
+    assert gan(*COMMAND, "train.steps=5", "run_dir=run")[0] == 0
+    mended = json.loads((run / "run.json").read_text())
+    assert (mended["status"], mended["step"], mended["final"]) == ("finished", 5, status["final"])
+
+
+def test_a_damaged_checkpoint_is_passed_over(gan, run, five_steps):
+    (run / rundir.CHECKPOINTS / "step_0000000005" / "meta.json").write_text("{}")
+    code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run")
+    assert code == 0
+    assert "step_0000000005 is passed over: meta.json is not what was written" in err
+    assert (run / "metrics.jsonl").read_bytes() == (five_steps / "metrics.jsonl").read_bytes()
+
+
+def test_if_none_verifies_it_is_refused_and_never_begun_again(gan, run):
+    for path in (run / rundir.CHECKPOINTS).iterdir():
+        (path / "state.safetensors").write_bytes(b"")
+    before = contents(run)
+    code, _, err = gan(*COMMAND, "train.steps=9", "run_dir=run", "force=true")
+    assert code == 2
+    assert "no checkpoint that verifies" in err
+    assert contents(run) == before
+
+
+def test_a_directory_of_something_else(gan, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("mine")
+    for resume in ("auto", "never"):
+        code, _, err = gan(*COMMAND, "run_dir=run", f"resume={resume}")
+        assert code == 2
+        assert "choose another run_dir" in err
+    assert contents(tmp_path / "run").keys() == {rundir.Path("thesis.tex")}
+
+
+def test_a_run_in_use(gan, run):
+    held = rundir.RunDirectory(run)
+    code, _, err = gan(*COMMAND, "train.steps=9", "run_dir=run")
+    held.close()
+    assert code == 2
+    assert "in use by another process" in err
+
+
+def test_what_it_cannot_do(gan, tmp_path):
+    for argv, told in (
+        (["resume=auto"], "resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME"),
+        (["force=true"], "force=true: continues a run with other settings"),
+        (["resume=sometimes"], "resume=sometimes: must be never or auto"),
+        (["-m", "seed=0,1", "resume=auto"], "cell 1 of 2 (seed=0 resume=auto): resume=auto: continues"),
+        (["-m", "seed=0,1", "resume=auto", "run_dir=x"], "2 cells of the sweep would write there"),
+    ):
+        code, out, err = gan("train", *argv)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("gan: " + told) or told in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_is_rerun_and_finishes_what_is_left(gan, tmp_path):
+    sweep = [*COMMAND, "-m", "seed=0,1", "run_dir=runs/${seed}"]
+    assert gan(*sweep, "train.steps=2")[0] == 0
+    shutil.rmtree(tmp_path / "runs" / "1")
+    code, out, _ = gan(*sweep, "train.steps=2")
+    assert code == 0
+    assert out.count("has finished its 2 steps") == 1
+    assert state(tmp_path / "runs" / "1").meta["step"] == 2
+
+
+def test_the_same_command_after_a_kill_leaves_the_metrics_of_an_unbroken_run(gan, tmp_path):
+    command = [*COMMAND, "train.steps=60", "checkpoint.every_steps=10", "log.every_steps=7"]
+    assert gan(*command, "run_dir=whole")[0] == 0
+    process = [sys.executable, "-m", "gan_cli", *command, "run_dir=run"]
+    with subprocess.Popen(process, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}) as first:
+        while not checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS):
+            assert first.poll() is None
+            time.sleep(0.002)
+        first.kill()
+    assert first.returncode == -signal.SIGKILL
+    assert gan(*command, "run_dir=run")[0] == 0
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    assert state(run).tensors.keys() == state(whole).tensors.keys()
+    assert all(state(run).tensors[name].equal(tensor) for name, tensor in state(whole).tensors.items())
