@@ -101,10 +101,9 @@ def _settings_before(path: Path, found: Checkpoint | None, allow_targets: list[s
 
 
 def _data_change(path: Path, found: Checkpoint | None, fingerprint: str) -> dict[str, Change]:
-    sessions = rundir.read_status(path).get("sessions")
-    last = sessions[-1] if isinstance(sessions, list) and sessions and isinstance(sessions[-1], dict) else {}
-    before = found.meta.get("data") if found else None
-    before = last.get("data") if before is None else before
+    sessions = rundir.read_status(path).get("sessions", [])
+    last = sessions[-1].get("data") if sessions else None
+    before = found.meta.get("data", last) if found else last
     return {} if before in (None, fingerprint) else {DATA: Change(before, fingerprint)}
 
 

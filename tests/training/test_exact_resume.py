@@ -138,7 +138,9 @@ def test_every_option(settings_of, digits, tmp_path, monkeypatch, axis, option):
 
 @pytest.mark.parametrize("option", POINT_SETS)
 def test_every_synthetic_set(settings_of, tmp_path, monkeypatch, option):
-    settings = settings_of(*SMALL, *LOGGING, "model=toy_mlp", f"dataset={option}", "loss=wgan_gp")
+    settings = settings_of(
+        *SMALL, *LOGGING, "model=toy_mlp", f"dataset={option}", "loss=wgan_gp", "log.samples_every_steps=5"
+    )
     assert_exact(settings, tmp_path, monkeypatch)
 
 
