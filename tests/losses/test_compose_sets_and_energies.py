@@ -17,6 +17,8 @@ LOSSES = {
     "mmd_pixels": ["loss=mmd", "loss.space=pixels", "constraint=none"],
     "energy_distance": [],
     "energy_distance_pixels": ["loss=energy_distance", "loss.space=pixels", "constraint=none"],
+    "sinkhorn": [],
+    "sinkhorn_pixels": ["loss=sinkhorn", "loss.space=pixels", "constraint=none"],
 }
 SHAPES = {"points": (2,), "grey": (1, 12, 12), "rgb": (3, 8, 8)}
 
