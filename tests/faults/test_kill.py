@@ -49,6 +49,7 @@ def test_the_comparison_sees_what_differs(bench, whole):
     assert differences(run, whole) == told
 
 
+@pytest.mark.timeout(900)
 def test_at_every_event_of_a_checkpoints_write(bench, whole, tally):
     fault = functools.partial(faults.kill_in_save, step=6)  # the third: the first is removed after it
     events = count(bench, fault)
@@ -57,6 +58,7 @@ def test_at_every_event_of_a_checkpoints_write(bench, whole, tally):
         killed_at(bench, whole, tally, IN_SAVE, fault, at)
 
 
+@pytest.mark.timeout(900)
 def test_at_some_events_of_a_write_behind_the_training(bench, whole, tally):
     fault = functools.partial(faults.kill_in_save, step=6)
     behind = ("checkpoint.background=true",)
@@ -65,7 +67,7 @@ def test_at_some_events_of_a_write_behind_the_training(bench, whole, tally):
 
 
 @pytest.mark.parametrize(
-    ("first", "trials"), [(0, 8), pytest.param(8, 200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    ("first", "trials"), [(0, 8), pytest.param(8, 200, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
 )
 def test_at_random_moments(bench, whole, tally, first, trials):
     for seed in range(first, first + trials):
@@ -77,7 +79,7 @@ def test_at_random_moments(bench, whole, tally, first, trials):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_at_every_event_of_a_whole_run(bench, whole, tally):
     for at in range(1, count(bench, faults.kill_in_run) + 1):
         killed_at(bench, whole, tally, IN_RUN, faults.kill_in_run, at)
