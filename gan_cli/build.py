@@ -211,6 +211,13 @@ def state(settings: Settings, sample_shape: tuple[int, ...], device: torch.devic
         raise hardware.out_of_memory(error, settings) or error from error
 
 
+def outline(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> TrainState:
+    """Build what `state` builds on the meta device: names, shapes and types, without memory or time for the values."""
+    device = torch.device("meta")
+    with device, _Undrawn():
+        return _state(settings, sample_shape, device, n_classes)
+
+
 def _state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device, n_classes: int) -> TrainState:
     game = _game(settings, sample_shape, n_classes).to(device)
     if len(sample_shape) == 3:

@@ -53,10 +53,11 @@ def read(path: Path, limit: int) -> bytes:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "is a link", str(path)) from error
         raise
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is not a plain file", str(path))
     with open(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError(errno.EINVAL, "is not a plain file", str(path))
         if about.st_size > limit:
             raise OSError(errno.EFBIG, f"holds {about.st_size:,} bytes, {limit:,} are the most there can be", str(path))
         return file.read(limit)

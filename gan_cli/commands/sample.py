@@ -62,6 +62,10 @@ def load_generator(path: Path, settings: dict[str, Any]) -> TrainState:
         raise UserError("format=png: the samples are points, not images; format=npz")
     n_classes = found.meta.get("n_classes", 0)
     plan = build.check(saved, shape, n_classes)
+    try:
+        build.outline(plan.settings, shape, n_classes).check_fit(found.tensors)  # before memory is taken for networks
+    except ValueError as error:
+        raise UserError(f"{found.path} does not fit the config beside it: {error}") from error
     hardware.apply(plan.settings["runtime"])
     state = build.state(plan.settings, shape, plan.device, n_classes)
     state.restore(found)

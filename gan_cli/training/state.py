@@ -77,7 +77,12 @@ class TrainState:
             for param, loaded in optimizer.state.items():
                 loaded |= {slot: _laid_out_as(param, value) for slot, value in loaded.items()}
 
-    def _check(self, tensors: Mapping[str, Tensor]) -> None:
+    def check_fit(self, tensors: Mapping[str, Tensor]) -> None:
+        """Require the names, shapes and types that this state would have written; the state may be on meta.
+
+        Raises:
+            ValueError: the first difference.
+        """
         ours = {name: t for name, t in self.tensors().items() if not name.startswith(_OPTIMIZER)}
         other = (_OPTIMIZER, _AVERAGES) if self.ema else (_OPTIMIZER, _AVERAGES, _EMA)
         check_tensors({name: t for name, t in tensors.items() if not name.startswith(other)}, ours)
@@ -95,7 +100,7 @@ class TrainState:
             UserError: it belongs to another config.
         """
         try:
-            self._check(found.tensors)
+            self.check_fit(found.tensors)
             self.load(found.tensors)
             check_finite(network for network in (self.game.critic, self.game.generator, self.best_generator()))
             self.step, self.real_batches = int(found.meta["step"]), int(found.meta["real_batches"])

@@ -220,6 +220,7 @@ def test_missing_config_directories(refused):
 def test_opting_in_by_the_hint_works(gan, own, monkeypatch):
     hint = gan("train", "--config-dir", str(own), "loss=mine").err.rpartition("add ")[2].strip()
     assert hint == "allow_targets=[my_losses]"
+    monkeypatch.syspath_prepend(own.parent)  # as the command line does where it opts in
     composer = Composer.create("train", conf_dir(), "train", str(own))
     overrides = ["loss=mine", hint]
     assert validate(composer.compose(overrides), overrides)["loss"] == {"_target_": "my_losses.Mine", "weight": 2.0}

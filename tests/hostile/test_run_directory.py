@@ -220,9 +220,7 @@ def test_statuses_that_are_no_status(refused, run, status):
 
 
 def test_sessions_of_wrong_types_are_not_compared(run):
-    (run / "run.json").write_text(
-        '{"sessions": [{"versions": 3, "threads": [], "device": {}, "data": 1e9, "warnings": 3}]}'
-    )
+    (run / "run.json").write_text('{"sessions": [{"versions": 3, "threads": [], "device": {}, "data": 1e9}]}')
     perform("resume", str(run), "train.steps=4")
 
 
