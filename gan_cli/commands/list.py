@@ -9,16 +9,25 @@ from gan_cli.errors import UserError
 from gan_cli.parser import Parser
 from gan_cli.wording import did_you_mean
 
+WIDTH = 120  # columns of the matrix
+
 
 def main(argv: list[str]) -> int:
-    """Print one group or all of them, as `group` and below it `option  meaning`.
+    """Print one group or all of them, as `group` and below it `option  meaning`; or which pairs of options run.
 
     Raises:
-        UserError: no such group or directory.
+        UserError: no such group, directory or dataset.
     """
     parser = Parser(prog="gan list", description=__doc__, epilog="An option is chosen as gan train GROUP=OPTION.")
     parser.add_argument("group", nargs="?", help="one group, such as loss; all of them if left out")
     parser.add_argument("--config-dir", "-cd", metavar="DIR", help="show the options in DIR too")
+    parser.add_argument(
+        "--matrix",
+        metavar="DATASET",
+        nargs="?",
+        const="",
+        help="show which pairs of options run together and why others do not, on a dataset or a shape such as 3x64x64",
+    )
     arguments = parser.parse_args(argv)
     directories = [conf_dir()]
     if arguments.config_dir is not None:
@@ -26,6 +35,13 @@ def main(argv: list[str]) -> int:
         if not own.is_dir():
             raise UserError(f"--config-dir {own}: no such directory")
         directories.insert(0, own)
+    if arguments.matrix is not None:
+        if arguments.group is not None:
+            raise UserError(f"{arguments.group}: --matrix shows its own groups; leave out {arguments.group}")
+        from gan_cli.matrix import render, tables  # torch: seconds
+
+        print(render(tables(arguments.matrix or None, arguments.config_dir), WIDTH))
+        return 0
     found = groups(*directories)
     if arguments.group is not None:
         if arguments.group not in found:

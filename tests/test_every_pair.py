@@ -1,0 +1,190 @@
+"""Every option with every option of the other groups: each pair trains, or is refused in one line.
+
+The default run trains a covering array; the product of loss, constraint, updates and model is `slow`.
+"""
+
+from __future__ import annotations
+
+import functools
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan_cli import build
+from gan_cli.data.source import Batch, RealData
+from gan_cli.errors import UserError
+from gan_cli.matrix import Parts
+from gan_cli.training import checkpoint, rundir
+from gan_cli.training.engine import Eager
+from gan_cli.training.session import Session
+from tests.conftest import CONF, LOSSES
+from tests.covering import Cell, covering_array, pairs_of
+from tests.helpers import Noise
+
+SHAPES = {"points": (2,), "grey": (1, 9, 9), "rgb": (3, 16, 16)}
+GROUPS = ("loss", "constraint", "updates", "model", "condition", "latent", "input", "optimizer")
+AXES = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in GROUPS} | {"data": [*SHAPES]}
+CLASSES = ("a", "b", "c")
+BATCH = 6
+# Groups whose options may exclude each other; between all others every pair runs.
+MAY_EXCLUDE = [
+    {"loss", "condition"},  # projection needs a linear score that the loss reads
+    {"loss", "latent"},  # codes to read back
+    {"model", "data"},  # convolutions and bounded outputs need images
+    {"input", "data"},  # so do augmentations
+]
+
+
+class LabelledNoise(Noise):
+    def batch(self, x: Tensor) -> Batch:
+        return Batch(x * 2 - 1, torch.arange(len(x)) % len(CLASSES))
+
+
+def data_of(shape: tuple[int, ...]) -> RealData:
+    train, heldout = (LabelledNoise(shape, BATCH, 0, name) for name in ("train", "heldout"))
+    return RealData(
+        shape, CLASSES, train, heldout, "noise", lambda n: LabelledNoise(shape, n).batch(*Noise(shape, n).draw(0))
+    )
+
+
+@functools.cache
+def parts() -> Parts:
+    return Parts(["runtime.threads=1", "log.every_steps=1", "log.samples_every_steps=2", "log.sample_count=4"])
+
+
+def tiny(chosen: Cell) -> dict:
+    """The settings of a cell with the smallest networks of their kind."""
+    settings = parts().settings(**{group: option for group, option in chosen.items() if group != "data"})
+    model = {**settings["model"], "code_size": 3}
+    for player in ("generator", "critic"):
+        small = {"width": 2, "hidden": [5] * len(settings["model"][player].get("hidden", [])), "pieces": 2}
+        model[player] = {key: small.get(key, value) for key, value in settings["model"][player].items()}
+    few = {"n_critic": 2, "k": 1}
+    return settings | {
+        "model": model,
+        "updates": {key: min(value, few[key]) if key in few else value for key, value in settings["updates"].items()},
+        "latent": settings["latent"] | {"size": 3},
+        "train": settings["train"] | {"batch_size": BATCH, "steps": 2},
+    }
+
+
+def plan_of(cell: Cell) -> build.Plan:
+    return build.check(tiny(cell), SHAPES[cell["data"]], len(CLASSES))
+
+
+def refusal(cell: Cell) -> str | None:
+    try:
+        plan_of(cell)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def plain(part: Cell) -> Cell:
+    """A part of a cell with what its loss brings, and with networks and data that suit each other."""
+    cell = {"data": "grey"} | part
+    model = "toy_mlp" if cell["data"] == "points" else "dcgan"
+    return {"model": model, "condition": "none", "input": "none", **cell}
+
+
+@functools.cache
+def array() -> tuple[list[Cell], dict]:
+    return covering_array(AXES, plain, refusal)
+
+
+def train(cell: Cell) -> None:
+    plan = plan_of(cell)
+    data = data_of(SHAPES[cell["data"]])
+    state = plan.state(data)
+    before = {player: [p.clone() for p in params] for player, params in state.params.items()}
+    run = Eager(build.updates(plan.settings), data.train, BATCH, 0, plan.device)
+    for _ in range(2):
+        for logs in run(state):
+            assert all(bool(value.isfinite()) for value in logs.values()), logs
+        state.step += 1
+    players = ["generator", *(["critic"] if state.game.loss.critic_plays else [])]
+    for player in players:
+        moved = zip(before[player], state.params[player], strict=True)
+        assert any(not torch.equal(old, new) for old, new in moved), f"the {player} never moved"
+
+
+def train_all(cells: list[Cell]) -> None:
+    failed = []
+    for cell in cells:
+        try:
+            train(cell)
+        except Exception as error:
+            failed.append(f"{' '.join('='.join(item) for item in cell.items())}: {type(error).__name__}: {error}")
+    assert not failed, f"{len(failed)} of {len(cells)} cells:\n" + "\n".join(failed)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_pair_of_options_trains_two_steps(loss):
+    train_all([cell for cell in array()[0] if cell.get("loss") == loss])
+
+
+def test_the_array_holds_every_pair_that_is_not_refused():
+    cells, refused = array()
+    held = set().union(*(pairs_of(cell) for cell in cells))
+    groups = list(AXES)
+    for i, first in enumerate(groups):
+        for second in groups[i + 1 :]:
+            for pair in product(AXES[first], AXES[second]):
+                assert frozenset(zip((first, second), pair, strict=True)) in held | set(refused)
+    assert all("loss" in cell for cell in cells)
+
+
+def test_what_is_refused_is_refused_in_one_line_with_a_mend():
+    _, refused = array()
+    for pair, reason in refused.items():
+        assert {group for group, _ in pair} in MAY_EXCLUDE, f"{sorted(pair)}: {reason}"
+        assert "\n" not in reason
+        assert "=" in reason
+    assert frozenset({("model", "dcgan"), ("data", "points")}) in refused
+    assert frozenset({("loss", "infogan"), ("latent", "normal")}) in refused
+    assert frozenset({("loss", "wgan"), ("condition", "projection")}) not in refused
+
+
+def test_cells_of_the_array_are_whole_runs(tmp_path):
+    cells = array()[0][::12]
+    for i, cell in enumerate(cells):
+        plan, data = plan_of(cell), data_of(SHAPES[cell["data"]])
+        path = tmp_path / str(i)
+        path.mkdir()
+        Session(plan, rundir.RunDirectory(path), data, plan.state(data)).train()
+        assert rundir.read_status(path)["status"] == "finished", cell
+        assert len((path / "metrics.jsonl").read_text().splitlines()) == 2
+        assert checkpoint.steps(path / rundir.CHECKPOINTS) == [2]
+    assert len(cells) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_whole_product_of_loss_constraint_updates_and_model(loss):
+    cells = []
+    for i, (constraint, updates, model) in enumerate(product(AXES["constraint"], AXES["updates"], AXES["model"])):
+        rest = {axis: AXES[axis][i % len(AXES[axis])] for axis in ("condition", "input", "data")}
+        cell = {"loss": loss, "constraint": constraint, "updates": updates, "model": model, **rest}
+        if refusal(cell) is None:
+            cells.append(cell)
+        else:
+            plainer = plain({axis: cell[axis] for axis in ("loss", "constraint", "updates", "model")})
+            assert refusal(plainer) is None, refusal(plainer)
+            cells.append(plainer)
+    train_all(cells)
+
+
+def test_a_covering_array_of_a_small_product():
+    axes = {"a": ["1", "2", "3"], "b": ["1", "2"], "c": ["1", "2"]}
+
+    def no(cell):
+        return "never" if cell.get("a") == "3" and cell.get("b") == "2" else None
+
+    cells, refused = covering_array(axes, lambda part: {"a": "1", "b": "1", "c": "1", **part}, no)
+    held = set().union(*(pairs_of(cell) for cell in cells))
+    assert len(held) == 3 * 2 + 3 * 2 + 2 * 2 - 1
+    assert refused == {frozenset({("a", "3"), ("b", "2")}): "never"}
+    assert all(no(cell) is None for cell in cells)
+    assert len(cells) <= 8
