@@ -59,11 +59,13 @@ def tiny(chosen: Cell) -> dict:
     settings = parts().settings(**{group: option for group, option in chosen.items() if group != "data"})
     model = {**settings["model"], "code_size": 3}
     for player in ("generator", "critic"):
-        small = {"width": 2, "hidden": [5] * len(settings["model"][player].get("hidden", [])), "pieces": 2}
+        small = {"width": 4, "hidden": [5] * len(settings["model"][player].get("hidden", [])), "pieces": 2}
         model[player] = {key: small.get(key, value) for key, value in settings["model"][player].items()}
+    slow = {player: settings["optimizer"][player] | {"lr": 1e-4} for player in ("generator", "critic")}
     few = {"n_critic": 2, "k": 1}
     return settings | {
         "model": model,
+        "optimizer": settings["optimizer"] | slow,  # four units die, or explode, at rates that suit hundreds
         "updates": {key: min(value, few[key]) if key in few else value for key, value in settings["updates"].items()},
         "latent": settings["latent"] | {"size": 3},
         "train": settings["train"] | {"batch_size": BATCH, "steps": 2},
