@@ -14,6 +14,7 @@ from gan_cli.rng import Draws
 from gan_cli.training.state import TrainState
 
 Row = dict[str, float]
+ESTIMATES = ("_estimate", "_bound")  # how the names of curves that have a held-out twin end
 
 
 @contextmanager
@@ -65,7 +66,7 @@ class CriticProbe:
                 on_fake, on_real = game.ask(*fake), game.ask(*real)
                 on_trained = game.ask(*game.shown(self.next_real(state), "real", draws))
                 trained, heldout = (game.estimates(answer, on_fake) for answer in (on_trained, on_real))
-                heldout = {name: value for name, value in heldout.items() if name.endswith("_estimate")}
+                heldout = {name: value for name, value in heldout.items() if name.endswith(ESTIMATES)}
                 curves |= {_renamed(f"critic/{name}", "heldout"): trained[name] - heldout[name] for name in heldout}
                 between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))
                 points = torch.lerp(fake.x, real.x, between)
@@ -83,4 +84,4 @@ class CriticProbe:
 
 
 def _renamed(name: str, kind: str) -> str:
-    return f"{name.removesuffix('_estimate')}_{kind}"
+    return f"{name.rpartition('_')[0]}_{kind}"

@@ -39,7 +39,9 @@ class Progress:
 
     def show(self, row: Mapping[str, float]) -> None:
         """Take the critic's estimate from a row of metrics, its loss where there is none."""
-        tag = next((tag for tag in row if tag.startswith("critic/") and tag.endswith("_estimate")), FALLBACK)
+        tag = next(
+            (tag for tag in row if tag.startswith("critic/") and tag.endswith(("_estimate", "_bound"))), FALLBACK
+        )
         if tag in row:
             self._view.value = f"{tag} {row[tag]:.4g}"
 

@@ -33,7 +33,8 @@ _LAYOUT = {
     },
     "Other distances": {
         "Jensen-Shannon, f-divergence bound, energy gap, MMD": [
-            "^critic/(js_(estimate|heldout)|f_divergence_bound|energy_gap|mmd)$"
+            "^critic/((js|le_cam|total_variation|relativistic)_(estimate|heldout)|f_divergence_(bound|heldout))$",
+            "^critic/(energy_gap|mmd)$",
         ],
         "reference distances": ["^distance/"],
     },
