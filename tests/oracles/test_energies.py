@@ -31,7 +31,7 @@ def test_ebgan_learns_the_images_and_pushes_what_is_none_towards_the_margin(sett
           f"fake: first {fake[0]:.3f}, last 50 steps {fake[-50:].mean():.3f}; margin 1")  # fmt: skip
     assert fake[0] < real[0]  # an untrained critic returns black, which is what an untrained generator draws
     assert real[-50:].mean() < 0.5 * real[0]
-    assert fake[-50:].mean() > real[-50:].mean() + 0.1
+    assert fake[-50:].mean() > 1.25 * real[-50:].mean()
 
 
 @pytest.mark.parametrize(
