@@ -1,0 +1,101 @@
+"""The f-GAN paper's experiment on the line: a Gaussian learns the mixture of two (Nowozin et al. 2016, section 2.4)."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gan_cli.constraints.base import Constraint
+from gan_cli.data.synthetic import GaussianMixture1d
+from gan_cli.latents.prior import Normal
+from gan_cli.losses.base import Loss
+from gan_cli.losses.fgan import FGAN
+from gan_cli.models.condition import Unconditional
+from gan_cli.models.critic import Critic
+from gan_cli.models.mlp import Trunk
+from gan_cli.training.engine import Eager
+from gan_cli.training.game import Game
+from gan_cli.training.state import TrainState
+from gan_cli.updates.base import Updates
+from tests.oracles.quadrature import X, gaussian, integral, mixture
+
+BATCH = 1024
+CPU = torch.device("cpu")
+
+
+class Affine(nn.Module):
+    """z -> mu + sigma z, the paper's linear generator."""
+
+    def __init__(self, mu: float, sigma: float) -> None:
+        super().__init__()
+        self.mu = nn.Parameter(torch.tensor(mu))
+        self.sigma = nn.Parameter(torch.tensor(sigma))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.mu + self.sigma * z
+
+
+def game(loss: Loss, mu: float = 0.0, sigma: float = 1.0, seed: int = 0) -> Game:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        critic = Critic(Trunk((1,), (64, 64), activation="tanh", init="auto"), {})
+    return Game(Affine(mu, sigma), critic, loss, Constraint(), Normal(1), Unconditional())
+
+
+class Settings(NamedTuple):
+    """How a game is trained.
+
+    Both players use Adam, its learning rates falling exponentially to `final` times their first values, so that the
+    noise of the samples leaves mu and sigma; the last quarter of the steps is averaged besides.
+    """
+
+    steps: int = 2500
+    critic_lr: float = 0.02
+    generator_lr: float = 0.02
+    betas: tuple[float, float] = (0.9, 0.99)
+    final: float = 0.02
+
+
+class Learned(NamedTuple):
+    """mu and sigma, the mean of the last quarter of the steps; the trained game; the CPU time it took."""
+
+    mu: float
+    sigma: float
+    game: Game
+    seconds: float
+
+
+def learn(loss: Loss, updates: Updates, settings: Settings, seed: int = 0) -> Learned:
+    """Play the game from N(0, 1)."""
+    played = game(loss, seed=seed)
+    rates = {"critic": settings.critic_lr, "generator": settings.generator_lr}
+    optimizers = {
+        player: torch.optim.Adam(list(params.values()), rates[player], settings.betas, foreach=True)
+        for player, params in played.players().items()
+    }
+    state = TrainState(played, optimizers, None, settings.steps)
+    run = Eager(updates, GaussianMixture1d().open(BATCH, seed, CPU).train, BATCH, seed, CPU)
+    path, began = [], time.process_time()
+    while state.step < settings.steps:
+        for player, optimizer in optimizers.items():
+            optimizer.param_groups[0]["lr"] = rates[player] * settings.final ** (state.step / settings.steps)
+        run(state)
+        state.step += 1
+        path.append((played.generator.mu.item(), abs(played.generator.sigma.item())))
+    mu, sigma = np.mean(path[-settings.steps // 4 :], axis=0)
+    return Learned(mu, sigma, played, time.process_time() - began)
+
+
+def bound(trained: Game) -> float:
+    """F at the present critic, both expectations by quadrature."""
+    x = torch.from_numpy(X).float()[:, None]
+    mu, sigma = trained.generator.mu.item(), abs(trained.generator.sigma.item())
+    with torch.no_grad():
+        v = trained.ask(x).score.double()
+    loss: FGAN = trained.loss
+    on_real, on_fake = loss.divergence.activation(v).numpy(), loss.divergence.conjugate(v).numpy()
+    return integral(np.exp(mixture(X)) * on_real) - integral(np.exp(gaussian(mu, sigma)(X)) * on_fake)
