@@ -58,9 +58,7 @@ def test_singular_values_are_one_after_some_forward_passes(settings_of, override
     values = largest_singular_values(critic)
     assert set(values) == weighted(critic)
     assert all(abs(value - 1) < 0.02 for value in values.values()), values
-    assert_close(
-        [p.detach() for p in critic.parameters()], before, rtol=0, atol=0
-    )  # u and v alone move
+    assert_close([p.detach() for p in critic.parameters()], before, rtol=0, atol=0)  # u and v alone move
 
 
 def test_heads_are_left_alone():

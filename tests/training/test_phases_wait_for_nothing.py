@@ -80,7 +80,7 @@ def every_part():
     yield ("loss=wgan_gp", "train.accumulate=2", "model=mlp", "train.ema_halflife_images=50")
 
 
-@pytest.mark.parametrize("overrides", every_part(), ids="+".join)
+@pytest.mark.parametrize("overrides", list(every_part()), ids="+".join)
 def test_a_step_waits_for_nothing(settings_of, overrides):
     settings = build.check(settings_of("dataset.image_size=16", *TINY, *overrides), IMAGE).settings
     state = build.state(settings, IMAGE, CPU)
