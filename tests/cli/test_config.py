@@ -137,7 +137,7 @@ def test_betas(refused):
     ("argv", "told"),
     [
         (["resume", "x", "train.steps=0"], "train.steps=0: must be a whole number of at least 1 or null"),
-        (["resume", "x", "device=gpu"], "device=gpu: must be auto, cpu, cuda or cuda:N"),
+        (["resume", "x", "runtime.device=gpu"], "runtime.device=gpu: must be auto, cpu, cuda or cuda:N"),
         (["resume", "x", "train.stpes=3"], "train.stpes=3: no such key; did you mean train.steps=3?"),
         (["sample", "x", "count=0"], "count=0: must be a whole number of at least 1"),
         (["sample", "x", "format=jpg"], "format=jpg: must be grid, png or npz"),

@@ -163,7 +163,7 @@ def test_a_folder_of_classes(settings_of, tmp_path, monkeypatch, resident):
 
 EXTRAS = {
     "moving average": ("train.ema_halflife_images=20",),
-    "accumulation": ("train.accumulate=2",),
+    "accumulation": ("train.accumulate=2", "model.critic.norm=none", "model.generator.norm=none"),
     "momentum": ("optimizer=sgd", "optimizer.critic.momentum=0.5"),
     "bursts": ("loss=wgan", "updates.burst_n_critic=7", "updates.burst_every_steps=3"),
     "background writes": ("checkpoint.background=true",),
