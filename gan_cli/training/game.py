@@ -68,7 +68,7 @@ class Game(nn.Module):
         """Return who trains what, by player and name: the loss's heads on the critic move with the generator."""
         loss_heads = tuple(f"heads.{name}." for name in self.loss.heads(self.latent))
         critic = {f"critic.{name}": p for name, p in self.critic.named_parameters()}
-        with_generator = {k: p for k, p in critic.items() if k.removeprefix("critic.").startswith(loss_heads or "\0")}
+        with_generator = {k: p for k, p in critic.items() if k.removeprefix("critic.").startswith(loss_heads)}
         generator = {f"generator.{name}": p for name, p in self.generator.named_parameters()}
         return {
             "critic": {name: p for name, p in critic.items() if name not in with_generator},

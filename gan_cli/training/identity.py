@@ -96,11 +96,14 @@ def require_same(run: object, changes: Mapping[str, Change], force: bool) -> Non
 
 
 def check_request(settings: Mapping[str, Any]) -> None:
-    """Check how a command line of `gan train` wants a run continued.
+    """Check what a command line of `gan train` asks of its run's directory.
 
     Raises:
-        UserError: `resume=auto` without a `run_dir`, or `force` without `resume=auto`.
+        UserError: `resume=auto` without a `run_dir`, `force` without `resume=auto`, or `best_is` without `best`.
     """
+    saving = settings["checkpoint"]
+    if saving["best"] is None and saving["best_is"] != "max":
+        raise UserError("checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/kl_to_uniform")
     auto = settings["resume"] == "auto"
     if auto and settings["run_dir"] is None:
         raise UserError("resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME")

@@ -117,7 +117,7 @@ class ModeCoverage:
     def __call__(self, state: TrainState, row: Row) -> Row:
         """Return `quality/modes`, `quality/high_quality_share` and `quality/kl_to_uniform` when it is time."""
         before = (state.step - 1) // self.log_every_steps * self.log_every_steps
-        if before // self.every_steps == state.step // self.every_steps and state.step < state.total_steps:
+        if before // self.every_steps == state.step // self.every_steps:  # no word of the last step: a run may go on
             return {}
         draws = Draws(self.device, self.seed, state.step, "coverage")
         fake = torch.cat(list(sample(state.game, state.best_generator(), COVERAGE_SAMPLES, draws)))

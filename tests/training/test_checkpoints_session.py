@@ -330,8 +330,18 @@ def test_gan_sample_draws_from_the_best(begin, tmp_path, capsys):
     assert "latest" in capsys.readouterr().err
 
 
+def test_a_longer_run_measures_modes_at_the_same_steps(begin, tmp_path):
+    begin("whole", steps=12).train()
+    begin("parts", steps=6).train()
+    begin("parts", steps=12, resume=True).train()
+    whole, parts = ((tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts"))
+    assert whole == parts
+    assert whole.count("quality/modes") == 3
+
+
 @pytest.mark.parametrize(
-    "override", ["checkpoint.milestone_every_steps=0", "checkpoint.best_is=largest", "checkpoint.best=''"]
+    "override",
+    ["checkpoint.milestone_every_steps=0", "checkpoint.best_is=largest", "checkpoint.best_is=min", "checkpoint.best=''"],
 )
 def test_what_cannot_be_is_refused(override, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
