@@ -103,7 +103,9 @@ def check_request(settings: Mapping[str, Any]) -> None:
     """
     saving = settings["checkpoint"]
     if saving["best"] is None and saving["best_is"] != "max":
-        raise UserError("checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/kl_to_uniform")
+        raise UserError(
+            "checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/kl_to_uniform"
+        )
     auto = settings["resume"] == "auto"
     if auto and settings["run_dir"] is None:
         raise UserError("resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME")

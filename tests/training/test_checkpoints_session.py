@@ -341,7 +341,12 @@ def test_a_longer_run_measures_modes_at_the_same_steps(begin, tmp_path):
 
 @pytest.mark.parametrize(
     "override",
-    ["checkpoint.milestone_every_steps=0", "checkpoint.best_is=largest", "checkpoint.best_is=min", "checkpoint.best=''"],
+    [
+        "checkpoint.milestone_every_steps=0",
+        "checkpoint.best_is=largest",
+        "checkpoint.best_is=min",
+        "checkpoint.best=''",
+    ],
 )
 def test_what_cannot_be_is_refused(override, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
