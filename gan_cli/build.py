@@ -286,13 +286,24 @@ def _critic(
 
 
 def _optimizers(settings: Settings, game: Game) -> dict[str, torch.optim.Optimizer]:
-    return {
+    made = {
         player: _make(
             settings, f"optimizer.{player}", torch.optim.Optimizer, params=list(params.values()), **_foreach(spec)
         )
         for player, params in game.players().items()
         for spec in [settings["optimizer"][player]]
     }
+    for player, optimizer in made.items():
+        closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+        if (closure and closure.default is closure.empty) or isinstance(optimizer, torch.optim.SparseAdam):
+            reason = (
+                "wants sparse gradients" if isinstance(optimizer, torch.optim.SparseAdam) else "calls the loss itself"
+            )
+            name = type(optimizer).__name__
+            raise UserError(
+                f"optimizer.{player} ({name}): it {reason}, and a run gives neither: optimizer=adam (or sgd)"
+            )
+    return made
 
 
 def _resolved(settings: Settings, key: str, ask: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ import hydra.version
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import setup_globals
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
@@ -26,6 +26,7 @@ from gan_cli.wording import did_you_mean, one_line
 VERSION_BASE = "1.3"
 _HYDRA_CODE = ("hydra.", "hydra_plugins.", "logging.", "colorlog.", "ext://sys.std")
 _NAMES_CODE = ("_target_", "class", "()", "factory")
+_MANY = 12  # options: more are not listed in one line
 
 
 class Composer(NamedTuple):
@@ -36,12 +37,14 @@ class Composer(NamedTuple):
         loader: Hydra's.
         config_name: the primary config.
         foreign: files outside the package take part.
+        own_tree: they take the place of the package's, so what Hydra itself has by default is theirs too.
     """
 
     command: str
     loader: ConfigLoaderImpl
     config_name: str
     foreign: bool = False
+    own_tree: bool = False
 
     @classmethod
     def create(cls, command: str, conf: Path, config_name: str, user_dir: str | None) -> Composer:
@@ -66,7 +69,7 @@ class Composer(NamedTuple):
 
             check_files(loader, foreign)
             refuse_search_path(loader, config_name)
-        return cls(command, loader, config_name, bool(foreign))
+        return cls(command, loader, config_name, bool(foreign), conf != conf_dir())
 
     def compose(self, overrides: Sequence[str], sweep: bool = False) -> DictConfig:
         """Return the composed config, `hydra` block included, unchecked but for that block.
@@ -92,12 +95,12 @@ class Composer(NamedTuple):
         return cfg
 
     def _references(self, overrides: Sequence[str], chosen: Sequence[str], sweep: bool) -> Iterator[DictConfig]:
-        """Compose the package alone, then Hydra alone, with what the command line and `chosen` say of Hydra."""
+        """Compose the package alone, or Hydra alone beside it, with what the command line and `chosen` say of Hydra."""
         words = [o for o in overrides if re.match(r"[+~]*hydra[./]", o)]
         words += [o for o in chosen if _key(o) not in map(_key, words)]
-        for search_path, name in ((create_config_search_path(str(conf_dir())), self.command), (_hydra_alone(), None)):
+        for directory, name in ((str(conf_dir()), self.command), *([(None, None)] if self.own_tree else [])):
             try:
-                yield ConfigLoaderImpl(search_path).load_configuration(
+                yield ConfigLoaderImpl(create_config_search_path(directory)).load_configuration(
                     name, words, RunMode.MULTIRUN if sweep else RunMode.RUN, validate_sweep_overrides=True
                 )
             except MissingConfigException as error:
@@ -194,9 +197,10 @@ class Composer(NamedTuple):
         if not group:
             return UserError(f"in {_quoted(str(error))}.yaml: the default {name} is not there")
         where = "" if given else "chosen by a config, "
-        return UserError(
-            f"{where}{group}={name}: no such option{hint} options of {group}: {', '.join(options) or 'none'}"
-        )
+        known = f"options of {group}: {', '.join(options) or 'none'}"
+        if len(options) > _MANY:
+            known = f"`gan list {group}` tells the {len(options)} there are"
+        return UserError(f"{where}{group}={name}: no such option{hint} {known}")
 
     def _unknown_key(self, override: str, overrides: Sequence[str]) -> UserError:
         from gan_cli.config import validate
@@ -211,10 +215,6 @@ class Composer(NamedTuple):
             return self._explain(error, forced)
         owner = "Hydra" if _key(override).startswith("hydra") else "this option"
         return UserError(f"{override}: {owner} does not set {_key(override)}; add it with +{override}")
-
-
-def _hydra_alone() -> ConfigSearchPath:
-    return create_config_search_path(None)
 
 
 def _key(override: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BITS = 40  # of a whole number that is no seed: larger than any size, and no product of a few overflows unseen
 _SEED_BITS = 64
-_PLACES = ("run_dir", "out")  # where files are written
+_PLACES = ("run", "run_dir", "out")  # where files are written
 
 
 def validate(cfg: DictConfig, overrides: Sequence[str], command: str = "train") -> dict[str, Any]:

@@ -103,6 +103,7 @@ def check_hydra(cfg: DictConfig, references: Callable[[list[str]], Iterator[Dict
     choices = {group: cfg.hydra.runtime.choices.get(group) for group in PLUGINS}
     found = _leaves(cfg)
     allowed: list[dict[str, Any]] = []
+    wrong = list(found)
     for reference in references([f"{group}={name}" for group, name in choices.items() if name is not None]):
         allowed.append(_leaves(reference))
         wrong = [key for key, value in found.items() if not any(key in a and a[key] == value for a in allowed)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 MAX_SHOWN = 80
@@ -33,10 +33,8 @@ def describe(schema: dict[str, Any]) -> str:
     """Return in English what a JSON schema allows: 'a whole number of at least 1'."""
     if "description" in schema:
         return schema["description"]
-    if "anyOf" in schema:
-        return _join([describe(s) for s in schema["anyOf"]])
-    if "enum" in schema or "const" in schema:
-        return _join([show(v) for v in schema.get("enum", [schema.get("const")])])
+    if {"anyOf", "enum", "const"} & schema.keys():
+        return _join(list(_alternatives(schema)))
     kind = schema.get("type")
     if kind in ("integer", "number"):
         return _number(schema, whole=kind == "integer")
@@ -63,6 +61,16 @@ def example(schema: dict[str, Any]) -> Any:
     if kind == "array":
         return [example(s) for s in schema.get("prefixItems", [schema.get("items", {})])]
     return {"boolean": True, "string": "text", "null": None}.get(str(kind), "VALUE")
+
+
+def _alternatives(schema: dict[str, Any]) -> Iterator[str]:
+    if "anyOf" in schema and "description" not in schema:
+        for inner in schema["anyOf"]:
+            yield from _alternatives(inner)
+    elif {"enum", "const"} & schema.keys() and "description" not in schema:
+        yield from (show(v) for v in schema.get("enum", [schema.get("const")]))
+    else:
+        yield describe(schema)
 
 
 def _join(words: list[str]) -> str:

@@ -45,6 +45,14 @@ def test_a_class_of_another_role_is_refused(settings_of, key, target):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["LBFGS", "SparseAdam"])
+def test_an_optimizer_that_no_run_can_step_is_refused(settings_of, name):
+    settings = settings_of()
+    settings["optimizer"]["critic"] = {"_target_": f"torch.optim.{name}"}
+    with pytest.raises(UserError, match=rf"^optimizer.critic \({name}\): .*: optimizer=adam"):
+        build.check(settings)
+
+
 def test_weights_depend_on_the_seed_alone(settings_of):
     def weights(seed):
         torch.manual_seed(seed + 100)  # the global generator must not matter

@@ -129,7 +129,10 @@ def _log(path: Path) -> Finding:
         return Finding(path.name, "none yet")
     except (UserError, OSError) as error:
         return Finding(path.name, str(error), wrong=True)
-    return Finding(path.name, f"{len(rows)} rows, the last of step {rows[-1]['step']}" if rows else "no rows yet")
+    if not rows:
+        return Finding(path.name, "no rows yet")
+    count = "1 row" if len(rows) == 1 else f"{len(rows)} rows, the last"
+    return Finding(path.name, f"{count} of step {rows[-1]['step']}")
 
 
 def _events(run: Path) -> list[Finding]:

@@ -226,7 +226,7 @@ def test_help_of_a_command_tells_its_keys(gan, name):
     assert ended.code == 0
     assert ended.out.startswith(f"gan {name} ")
     assert "allow_targets: []" in ended.out
-    assert ("loss: gan, nonsaturating, wgan" in ended.out) == (name == "train")
+    assert ("\nloss: began, ebgan, " in ended.out) == (name == "train")
 
 
 def test_hydras_own_views_work(gan):

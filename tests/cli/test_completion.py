@@ -94,7 +94,7 @@ def test_queries(query, line, expected):
 def test_a_line_completes_the_options_of_its_own_config_dir(query, tmp_path):
     (tmp_path / "conf" / "loss").mkdir(parents=True)
     (tmp_path / "conf" / "loss" / "mine.yaml").write_text("# Mine\n")
-    assert query("gan train --config-dir conf loss=m") == ["loss=mine"]
+    assert query("gan train --config-dir conf loss=mi") == ["loss=mine"]
 
 
 def test_fish_gets_directories_for_a_run(query, tmp_path):
