@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+WORKERS := -n auto --maxprocesses 4
 
 .PHONY: setup train test test-slow faults lint format check bench clean
 
@@ -21,13 +23,13 @@ train: setup
 	$(BIN)/gan train loss=wgan model=dcgan $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(WORKERS) $(ARGS)
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow --timeout=3600 $(ARGS)
+	$(PYTEST) -m slow --timeout=3600 $(ARGS)
 
 faults: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/faults -m "slow or not slow" --timeout=3600 $(ARGS)
+	$(PYTEST) tests/faults -m "slow or not slow" --timeout=3600 $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
