@@ -152,18 +152,27 @@ class Projection(ByClass):
 class AuxiliaryClassifier(ByClass):
     """Auxiliary classifier (Odena et al. 2017, equations 2 and 3): the critic also names the class.
 
-    The cross-entropy of the class is added to both players' objectives, which keep their own game on the score; the
-    paper's L_C on real and on fake samples, for both players.
+    The cross-entropy of the class is added to both players' objectives, which keep their own game on the score. The
+    paper's L_C has the critic learn the classes from fake samples too. Whatever the generator draws for a class is then
+    an example of it, and classes settle on the wrong images; so the critic learns them from real samples alone here.
 
     Args:
         n_classes: labels are in [0, n_classes).
         generator: as for `ByClass`.
         weight: of the cross-entropy; 1 in the paper.
+        learn_from_fake: the critic learns the classes from fake samples too, as in the paper.
     """
 
-    def __init__(self, n_classes: int = 0, generator: By = "auto", weight: PositiveFloat = 1.0) -> None:
+    def __init__(
+        self,
+        n_classes: int = 0,
+        generator: By = "auto",
+        weight: PositiveFloat = 1.0,
+        learn_from_fake: bool = False,
+    ) -> None:
         super().__init__(n_classes, generator)
         self.weight = weight
+        self.learn_from_fake = learn_from_fake
 
     @property
     def critic_heads(self) -> dict[str, int]:
@@ -171,8 +180,9 @@ class AuxiliaryClassifier(ByClass):
         return {"class": self.n_classes}
 
     def critic_term(self, real: Answer, fake: Answer) -> Tensor:
-        """Return the weighted cross-entropy of the classes of real and of fake samples."""
-        return self.weight * (_class_loss(real) + _class_loss(fake))
+        """Return the weighted cross-entropy of the classes of real samples, and of fake ones where they teach."""
+        taught = _class_loss(real) + _class_loss(fake) if self.learn_from_fake else _class_loss(real)
+        return self.weight * taught
 
     def generator_term(self, fake: Answer) -> Tensor:
         """Return the weighted cross-entropy of the classes that were asked for."""

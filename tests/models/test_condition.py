@@ -92,12 +92,14 @@ def test_concat_adds_planes_to_images_and_numbers_to_points():
     assert z.shape == (2, way.latent_size(2)) == (2, 5)
 
 
-def test_the_auxiliary_classifiers_terms_are_cross_entropies():
-    way = AuxiliaryClassifier(3, "concat", weight=0.5)
+@pytest.mark.parametrize("learn_from_fake", [False, True])
+def test_the_auxiliary_classifiers_terms_are_cross_entropies(learn_from_fake):
+    way = AuxiliaryClassifier(3, "concat", weight=0.5, learn_from_fake=learn_from_fake)
     y = torch.tensor([0, 2])
     heads = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 3.0]]), torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
     real, fake = (Answer(h[:, 0], h, {"class": h}, h, y) for h in heads)
-    assert_close(way.critic_term(real, fake), 0.5 * (cross_entropy(heads[0], y) + cross_entropy(heads[1], y)))
+    taught = cross_entropy(heads[0], y) + (cross_entropy(heads[1], y) if learn_from_fake else 0.0)
+    assert_close(way.critic_term(real, fake), 0.5 * taught)
     assert_close(way.generator_term(fake), 0.5 * cross_entropy(heads[1], y))
     curves = way.estimates(real, fake)
     assert (curves["class_accuracy_real"], curves["class_accuracy_fake"]) == (1.0, 0.0)
