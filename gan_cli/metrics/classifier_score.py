@@ -1,0 +1,25 @@
+"""How sure a classifier is of each sample, and how evenly its classes are met."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+@torch.no_grad()
+def classifier_score(log_p: Tensor) -> float:
+    """Return exp(E_x KL(p(y | x) || p(y))), in [1, K] (Salimans et al. 2016), over all samples at once.
+
+    With the Inception network's classes this is the Inception Score.
+
+    Args:
+        log_p: (N, K) log-probabilities, N at least 1.
+
+    Raises:
+        ValueError: no samples.
+    """
+    if log_p.dim() != 2 or not len(log_p):
+        raise ValueError(f"log-probabilities {tuple(log_p.shape)} must be (N, K)")
+    p = log_p.double().exp()
+    marginal = p.mean(0)
+    return float((torch.xlogy(p, p).sum(1).mean() - torch.xlogy(marginal, marginal).sum()).exp())

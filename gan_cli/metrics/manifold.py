@@ -1,0 +1,82 @@
+"""Quality and diversity apart, by nearest neighbours among features."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+ROWS = 2048  # of a distance matrix at a time
+K_PRECISION = 3  # neighbours, as each paper has them
+K_DENSITY = 5
+
+
+class Manifold(NamedTuple):
+    """What `manifold` measures.
+
+    Attributes:
+        precision: share of fakes inside a real sample's ball, in [0, 1]: quality.
+        recall: share of reals inside a fake's ball, in [0, 1]: diversity.
+        density: real balls that a fake is in, over K_DENSITY; 1 for equal distributions, and may be above.
+        coverage: share of reals whose ball holds a fake, in [0, 1].
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+@torch.no_grad()
+def manifold(real: Tensor, fake: Tensor) -> Manifold:
+    """Measure precision and recall (Kynkaanniemi et al. 2019, equation 2), density and coverage (Naeem et al. 2020).
+
+    A sample's ball reaches to its k-th nearest neighbour of the same set: k = 3 for the first two, 5 for the others.
+
+    Args:
+        real: (N, F) features, N above 5.
+        fake: (M, F) features, M above 5.
+
+    Raises:
+        ValueError: fewer samples, or features of other sizes.
+    """
+    if real.dim() != 2 or fake.dim() != 2 or real.shape[1] != fake.shape[1] or min(len(real), len(fake)) <= K_DENSITY:
+        raise ValueError(f"features {tuple(real.shape)} and {tuple(fake.shape)}: (N, F), (M, F), more than {K_DENSITY}")
+    near_real, wide_real = _radii(real, K_PRECISION, K_DENSITY)
+    (near_fake,) = _radii(fake, K_PRECISION)
+    inside, counts, recalled, covered = [], [], [], torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    for part in fake.split(ROWS):
+        distances = _distances(part, real)
+        inside.append((distances <= near_real).any(dim=1))
+        within = distances <= wide_real
+        counts.append(within.sum(dim=1))
+        covered |= within.any(dim=0)
+    for part in real.split(ROWS):
+        recalled.append((_distances(part, fake) <= near_fake).any(dim=1))
+    return Manifold(
+        precision=_mean(inside),
+        recall=_mean(recalled),
+        density=_mean(counts) / K_DENSITY,
+        coverage=float(covered.double().mean()),
+    )
+
+
+def _radii(x: Tensor, *ks: int) -> list[Tensor]:
+    """Return for each k the distances (N,) from every sample to its k-th nearest other one."""
+    found = []
+    for start in range(0, len(x), ROWS):
+        distances = _distances(x[start : start + ROWS], x)
+        own = torch.arange(len(distances), device=x.device)
+        distances[own, own + start] = torch.inf
+        found.append(distances.topk(max(ks), largest=False).values)
+    nearest = torch.cat(found)
+    return [nearest[:, k - 1] for k in ks]
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cdist(a.double(), b.double(), compute_mode="use_mm_for_euclid_dist")
+
+
+def _mean(parts: list[Tensor]) -> float:
+    return float(torch.cat(parts).double().mean())
