@@ -1,4 +1,4 @@
-"""A run's life: exact resume, stops, non-finite numbers, untouched training."""
+"""A run's life: stops, non-finite numbers, untouched training, the estimate."""
 
 import json
 import os
@@ -11,23 +11,15 @@ from torch.testing import assert_close
 from gan_cli import build
 from gan_cli.errors import Interrupted, NonFiniteError, UserError
 from gan_cli.losses.base import Answer
-from gan_cli.rng import Draws
 from gan_cli.training import checkpoint, rundir
-from gan_cli.training.phases import UPDATES, Share
+from gan_cli.training.phases import UPDATES
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.session import Session
-from gan_cli.updates.base import Phase
-from tests.conftest import LOSSES, TINY
+from tests.conftest import TINY
 from tests.helpers import Noise, noise_data
 
 SHAPE = (1, 16, 16)
 LOGGING = ("log.every_steps=2", "log.samples_every_steps=3", "log.sample_count=4")
-RECIPES = {
-    **{loss: (f"loss={loss}",) for loss in LOSSES},
-    "ema": ("loss=nonsaturating", "train.ema_halflife_images=100", "updates.n_critic=2"),
-    "sgd": ("loss=wgan", "optimizer=sgd", "optimizer.critic.momentum=0.5"),
-    "bursts": ("loss=wgan", "updates.burst_n_critic=7", "updates.burst_every_steps=3"),
-}
 
 
 @pytest.fixture
@@ -48,18 +40,6 @@ def begin(settings_of, tmp_path):
 
 def tensors(path):
     return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail).tensors
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_two_parts_equal_the_whole_bit_for_bit(begin, tmp_path, recipe):
-    begin("whole", *RECIPES[recipe], steps=7).train()
-    begin("parts", *RECIPES[recipe], steps=3).train()  # ends inside a log interval
-    begin("parts", *RECIPES[recipe], steps=7, resume=True).train()
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert_close(tensors(parts), tensors(whole), rtol=0, atol=0)
-    assert (parts / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
-    for picture in sorted((whole / "samples").iterdir()):
-        assert (parts / "samples" / picture.name).read_bytes() == picture.read_bytes()
 
 
 def test_seeds_differ_and_repeat(begin, tmp_path):
@@ -202,7 +182,13 @@ def test_no_overfitting_shows_where_there_can_be_none(settings_of, tmp_path):
     # Unlimited data: a held-out batch is like any other, so the two curves agree on average
     plan = build.check(
         settings_of(
-            "model=toy_mlp", "dataset=ring", "model.width=16", "train.steps=400", "log.every_steps=1", "loss=wgan_gp"
+            "model=toy_mlp",
+            "dataset=ring",
+            "model.width=16",
+            "train.steps=300",
+            "log.every_steps=1",
+            "loss=wgan_gp",
+            "updates.n_critic=1",
         )
     )
     data = plan.open()
@@ -253,36 +239,6 @@ def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
     row = probe(session.state, {"critic/wasserstein_estimate": 3.0})
     assert_close(row["critic/lipschitz"], weight.norm().item(), rtol=1e-5, atol=0)
     assert_close(row["critic/wasserstein_normalised"], 3.0 / weight.norm().item(), rtol=1e-5, atol=0)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_step_waits_for_nothing(begin, monkeypatch, loss):
-    session = begin("run", f"loss={loss}")
-    for optimizer in session.state.optimizers.values():  # torch's own read their step counters, which are on the host
-        monkeypatch.setattr(optimizer, "step", lambda: None)
-
-    def waits(*args):
-        raise AssertionError("the host waited for a tensor's value")
-
-    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "numpy"):
-        monkeypatch.setattr(torch.Tensor, name, waits)
-    session.engine(session.state)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_each_phase_moves_its_own_player_alone(begin, loss):
-    state = begin("run", f"loss={loss}").state
-    source = Noise(SHAPE, 8)
-    for player, other in (("critic", "generator"), ("generator", "critic")):
-        before = {name: [p.clone() for p in params] for name, params in state.params.items()}
-        real = source.batch(*source.draw(0))
-        UPDATES[player](state, Phase(player, True), [Share(8, real, Draws("cpu", 0, 0))])
-        moved = {
-            name: any(not torch.equal(a, b) for a, b in zip(before[name], state.params[name], strict=True))
-            for name in before
-        }
-        assert moved == {player: True, other: False}
-    assert all(p.grad is None for params in state.params.values() for p in params)
 
 
 def test_another_machine_is_told_on_resume(begin, tmp_path, capsys):
