@@ -35,7 +35,7 @@ def resolve(runtime: dict[str, Any]) -> dict[str, Any]:
         raise UserError("runtime.precision=tf32: a mode of NVIDIA GPUs, this run is on the CPU: runtime.precision=fp32")
     threads = available_threads() if runtime["threads"] == "auto" else runtime["threads"]
     engine = "eager" if runtime["engine"] == "auto" else runtime["engine"]
-    return {"device": device, "precision": precision, "engine": engine, "threads": threads}
+    return {**runtime, "device": device, "precision": precision, "engine": engine, "threads": threads}
 
 
 def apply(runtime: dict[str, Any]) -> None:

@@ -62,6 +62,7 @@ class Runtime(Strict):
     precision: Precision
     engine: Literal["auto", "eager"]
     threads: Threads
+    profile: bool = False
 
 
 class Model(Strict):

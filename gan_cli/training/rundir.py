@@ -25,7 +25,8 @@ from gan_cli.errors import UserError
 from gan_cli.files import AppendFile, replace_file
 from gan_cli.training.hygiene import check_tree
 
-CONFIG, STATUS, LOG, CHECKPOINTS, SAMPLES = "config.yaml", "run.json", "train.log", "checkpoints", "samples"
+CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
+CHECKPOINTS, SAMPLES, PROFILE = "checkpoints", "samples", "profile"
 ROOT = Path("runs")
 STATUS_BYTES = 2**24  # of run.json, which grows by a session each time the run is resumed
 _BEGUN = re.compile(rf"\.{re.escape(CONFIG)}\.\d+\.tmp")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 from gan_cli import build, hardware
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted
-from gan_cli.training import checkpoint, rundir
+from gan_cli.training import checkpoint, profile, rundir
 from gan_cli.training.beside import Incidents, beside
 from gan_cli.training.best import Best
 from gan_cli.training.callbacks import LOOK_STEPS, Checkpoints, Curves, StopOnNonFinite, StopOnSignal
@@ -21,6 +21,7 @@ from gan_cli.training.engine import Eager
 from gan_cli.training.health import CriticWatch
 from gan_cli.training.identity import Change, listed, unlike
 from gan_cli.training.metrics_log import MetricsLog
+from gan_cli.training.phases import Logs
 from gan_cli.training.pictures import ModeCoverage, Pictures, picture_name
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.progress import Progress
@@ -128,7 +129,7 @@ class Session:
             stack.enter_context(self.stop)
             try:
                 self._describe()
-                fit(self.state, self.engine, [self.watch, self.curves, self.pictures, self.checkpoints, self.stop])
+                fit(self.state, self._runner(), [self.watch, self.curves, self.pictures, self.checkpoints, self.stop])
                 final = encoded(self.curves.last)
                 self.run.write_status("finished", step=self.state.step, final=final, **self.incidents.facts())
             except BaseException as error:
@@ -138,6 +139,17 @@ class Session:
             self._tell(f"finished {self.state.step} steps; `gan sample {self.run.path}` draws from the generator")
         self.stop.check()
         self.incidents.check()
+
+    def _runner(self) -> Callable[[TrainState], list[Logs]]:
+        """Return what runs a step: the engine, watched for the first steps where the config asks for a profile."""
+        runtime = self.plan.settings["runtime"]
+        if not runtime["profile"]:
+            return self.engine
+        if (left := self.state.total_steps - self.state.step) < profile.STEPS:
+            self._warn(f"runtime.profile=true: {profile.STEPS} steps are needed, {left} are left: no profile")
+            return self.engine
+        folder = self.run.path / rundir.PROFILE
+        return profile.Profile(self.engine, folder, self.plan.device, runtime["precision"], self._tell)
 
     def _describe(self) -> None:
         """Say in run.json, train.log, TensorBoard and on the screen what begins here."""

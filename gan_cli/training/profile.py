@@ -1,0 +1,123 @@
+"""Where the time of a step goes: a trace to look at, the dearest operations, and the share of the machine's peak."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.nn.functional import conv2d
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan_cli.training.phases import Logs
+from gan_cli.training.state import TrainState
+
+WARM_UP, RECORDED = 2, 3  # steps: the first ones pay for caches; then those of the trace, then one that is counted
+STEPS = WARM_UP + RECORDED + 1
+DEAREST = 5
+_BURST_SECONDS = 0.3
+
+
+class Profile:
+    """Runs steps as an engine does, and looks at a few of them; what they compute stays the same.
+
+    Args:
+        run: one step.
+        folder: where the trace goes, as TensorBoard's profiler plugin and Perfetto read it.
+        device: where the state lives.
+        precision: of the run's matrix products, which the peak is measured in.
+        tell: shows a line.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[TrainState], list[Logs]],
+        folder: Path,
+        device: torch.device,
+        precision: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.run, self.folder, self.device, self.precision, self.tell = run, folder, device, precision, tell
+        self._done = 0
+        self._seconds = 0.0
+        self._profiler: profile | None = None
+
+    def __call__(self, state: TrainState) -> list[Logs]:
+        """Run one step; return each phase's logs."""
+        self._done += 1
+        if self._done > STEPS:
+            return self.run(state)
+        if self._done == STEPS:
+            return self._counted(state)
+        if self._done == WARM_UP + 1:
+            kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self.device.type == "cuda" else [])]
+            self._profiler = profile(activities=kinds)
+            self._profiler.start()
+            self._seconds = time.perf_counter()
+        logs = self.run(state)
+        if self._done == WARM_UP + RECORDED:
+            self._recorded(state.step)
+        return logs
+
+    def _recorded(self, last: int) -> None:
+        _wait(self.device)
+        self._seconds = (time.perf_counter() - self._seconds) / RECORDED
+        self._profiler.stop()
+        self.folder.mkdir(exist_ok=True)
+        trace = self.folder / f"step_{last - RECORDED + 2:010d}.pt.trace.json.gz"
+        self._profiler.export_chrome_trace(str(trace))
+        cuda = self.device.type == "cuda"
+        costs = {
+            e.key: e.self_device_time_total if cuda else e.self_cpu_time_total for e in self._profiler.key_averages()
+        }
+        whole = sum(costs.values()) or 1
+        dearest = sorted(costs, key=costs.__getitem__, reverse=True)[:DEAREST]
+        self.tell(f"profile of {RECORDED} steps: {trace}; the dearest operations:")
+        for name in dearest:
+            self.tell(f"  {costs[name] / whole:6.1%}  {costs[name] / 1e3 / RECORDED:9.2f} ms a step  {name}")
+        self._profiler = None
+
+    def _counted(self, state: TrainState) -> list[Logs]:
+        with FlopCounterMode(display=False) as counter:
+            logs = self.run(state)
+        flops = counter.get_total_flops()
+        peak = peak_flops(self.device, self.precision)
+        speed = flops / self._seconds
+        self.tell(
+            f"  {flops / 1e9:.4g} GFLOP a step, {speed / 1e9:.4g} GFLOP/s while it was recorded: "
+            f"{speed / peak:.1%} of the {peak / 1e9:.4g} GFLOP/s that this machine reached in {self.precision}"
+        )
+        return logs
+
+
+def peak_flops(device: torch.device, precision: str) -> float:
+    """Return floating-point operations a second of the better of a large matrix product and a large convolution."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    n, images = (8192, 256) if device.type == "cuda" else (1024, 16)
+    square = torch.ones(n, n, device=device, dtype=dtype)
+    x = torch.ones(images, 128, 32, 32, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    w = torch.ones(128, 128, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    return max(
+        2 * n**3 / _seconds(lambda: square @ square, device),
+        2 * images * 32 * 32 * 128 * 128 * 9 / _seconds(lambda: conv2d(x, w, padding=1), device),
+    )
+
+
+@torch.no_grad()
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Return the least time that one call took within a burst."""
+    work()
+    _wait(device)
+    best, end = float("inf"), time.perf_counter() + _BURST_SECONDS
+    while (start := time.perf_counter()) < end:
+        work()
+        _wait(device)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,60 @@
+"""A profile tells where the time goes and changes nothing else."""
+
+import gzip
+import json
+import re
+
+import pytest
+import torch
+
+from gan_cli import build
+from gan_cli.training import checkpoint, profile, rundir
+from gan_cli.training.session import Session
+from tests.conftest import TINY
+from tests.helpers import noise_data
+
+
+def train(settings_of, path, steps, *overrides):
+    plan = build.check(settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *overrides))
+    path.mkdir()
+    data = noise_data((1, 16, 16), 8)
+    Session(plan, rundir.RunDirectory(path), data, plan.state(data)).train()
+    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail).tensors, (path / rundir.LOG).read_text()
+
+
+def test_a_profiled_run_is_the_same_run_and_leaves_a_trace(settings_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(profile, "peak_flops", lambda device, precision: 1e12)
+    plain, _ = train(settings_of, tmp_path / "plain", profile.STEPS + 1)
+    looked_at, log = train(settings_of, tmp_path / "profiled", profile.STEPS + 1, "runtime.profile=true")
+    assert all(torch.equal(plain[name], looked_at[name]) for name in plain)
+    (trace,) = (tmp_path / "profiled" / rundir.PROFILE).iterdir()
+    assert trace.name == "step_0000000003.pt.trace.json.gz"
+    names = {event.get("name") for event in json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]}
+    assert any("convolution" in str(name) for name in names)
+    shares = [float(share) for share in re.findall(r"  +([\d.]+)%  .* ms a step", log)]
+    assert len(shares) == profile.DEAREST
+    assert shares == sorted(shares, reverse=True)
+    assert re.search(r"GFLOP a step, .* of the 1000 GFLOP/s that this machine reached in fp32", log)
+
+
+def test_too_few_steps_are_told(settings_of, tmp_path):
+    _, log = train(settings_of, tmp_path / "run", profile.STEPS - 1, "runtime.profile=true")
+    assert "runtime.profile=true: 6 steps are needed, 5 are left: no profile" in log
+    assert not (tmp_path / "run" / rundir.PROFILE).exists()
+
+
+def test_operations_are_counted(tmp_path):
+    told = []
+    weight = torch.ones(10, 20)
+    run = profile.Profile(
+        lambda state: [torch.ones(5, 10) @ weight], tmp_path, torch.device("cpu"), "fp32", told.append
+    )
+    for step in range(profile.STEPS):
+        run(type("State", (), {"step": step}))
+    assert told[-1].startswith(f"  {2 * 5 * 10 * 20 / 1e9:.4g} GFLOP a step")
+
+
+def test_the_peak_is_above_what_a_small_product_reaches():
+    peak = profile.peak_flops(torch.device("cpu"), "fp32")
+    small = torch.ones(8, 8)
+    assert peak > 2 * 8**3 / profile._seconds(lambda: small @ small, torch.device("cpu"))
