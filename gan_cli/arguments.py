@@ -43,6 +43,13 @@ class Arguments(NamedTuple):
         flags = [part for name, value in self.flags.items() for part in ((name,) if value is None else (name, value))]
         return self.overrides + flags
 
+    def places(self) -> list[str]:
+        """Return those flags that choose where configs lie, for a job of a sweep."""
+        chosen = {
+            name: self.flags[name] for name in ("--config-path", "--config-name", "--config-dir") if name in self.flags
+        }
+        return Arguments([], chosen).argv()
+
     @property
     def shows(self) -> bool:
         """They ask Hydra to show something, not to do it."""

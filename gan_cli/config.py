@@ -71,6 +71,7 @@ def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence
     except ValidationError as error:
         raise _first_error(error, schema, config) from error
     if command == "train":
+        settings.pop("sweep")  # about the command: each run of a sweep is a run like any other
         for key, supplied in TARGET_BLOCKS.items():
             parent, _, name = key.rpartition(".")
             holder = settings[parent] if parent else settings

@@ -21,6 +21,7 @@ from gan_cli.cli import tell
 from gan_cli.compose import VERSION_BASE, Composer
 from gan_cli.confdir import conf_dir, groups, positional_key, top_keys
 from gan_cli.errors import GanError, Interrupted, UserError
+from gan_cli.sweeping.keys import Cell, refuse_outside_a_sweep
 from gan_cli.wording import one_line
 
 
@@ -48,9 +49,9 @@ def launch(command: str, argv: Sequence[str]) -> int:
         return _show(arguments, conf, name, composer)
     composer.check(overrides)
     cfg = composer.compose(overrides, sweep=sweeps)
-    cells: list[list[str]] | None = None
+    cells: list[Cell] | None = None
     if sweeps or cfg.hydra.mode == RunMode.MULTIRUN:
-        from gan_cli.sweep import preflight
+        from gan_cli.sweep import in_own_processes, preflight, run_in_own_processes
 
         cells = preflight(composer, cfg)
     else:
@@ -60,13 +61,14 @@ def launch(command: str, argv: Sequence[str]) -> int:
     task = _Task(command, cells)
     with contextlib.suppress(_Stop):
         _hydra(arguments, conf, name, task)
+        refuse_outside_a_sweep(overrides)
     return task.exit_code
 
 
 class _Task:
     """What Hydra calls for each job: the command's function, with its errors told here and not by Hydra."""
 
-    def __init__(self, command: str, cells: list[list[str]] | None) -> None:
+    def __init__(self, command: str, cells: list[Cell] | None) -> None:
         self.command = command
         self.cells = cells
         self.exit_code = 0

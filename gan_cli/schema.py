@@ -15,6 +15,14 @@ Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 Run = Annotated[str, Field(min_length=1, examples=["runs/NAME"], description="a run directory")]
 Text = Annotated[str, Field(min_length=1, examples=["PATH"], description="a path")]
 Prefixes = Annotated[list[str], Field(examples=[["my_losses"]], description="a list of module names")]
+SweepName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$",
+        examples=["clips"],
+        description="a directory's name of letters, digits, dots, hyphens and underscores",
+    ),
+]
 Steps = Annotated[PositiveInt, Field(examples=[2000])]
 Resident = Literal["auto"] | bool
 Block = dict[str, Any]
@@ -82,6 +90,13 @@ class Optimizer(Strict):
     critic: Block
 
 
+class Sweep(Strict):
+    """A sweep's directory below runs/, and how many of its jobs run at once; a run's settings are without it."""
+
+    name: SweepName | None = None
+    jobs: Literal["auto"] | Annotated[PositiveInt, Field(examples=[2])] = "auto"
+
+
 class Settings(Strict):
     """A run: what `gan train` takes and a run's config.yaml holds."""
 
@@ -103,6 +118,7 @@ class Settings(Strict):
     condition: Block
     input: Block
     dataset: Block
+    sweep: Sweep = Field(default_factory=Sweep)
 
 
 def _or_null(name: str, doc: str, fields: dict[str, Any]) -> type[Strict]:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.compose import Composer
 from gan_cli.config import validate
 from gan_cli.errors import UserError
+from gan_cli.sweeping.keys import SWEEP_KEYS, Cell, key_of, refuse_varied_sweep
 from gan_cli.wording import one_line, show
 
 
@@ -21,15 +23,15 @@ def cell_name(index: int, total: int | None, overrides: Sequence[str]) -> str:
     return f"cell {index + 1}{count} ({' '.join(overrides)})"
 
 
-def preflight(composer: Composer, cfg: DictConfig) -> list[list[str]] | None:
-    """Return the overrides of every cell, all of them checked: names and values first, then, with torch, what fits.
+def preflight(composer: Composer, cfg: DictConfig) -> list[Cell] | None:
+    """Return every cell, all of them checked: names and values first, then, with torch, what fits.
 
     Args:
         composer: of the command.
         cfg: the sweep's own config.
 
     Returns:
-        a list of overrides a cell; None for sweepers that choose their cells as they go.
+        overrides and validated settings of each; None for sweepers that choose their cells as they go.
 
     Raises:
         UserError: the first cell that cannot run, and why.
@@ -37,6 +39,7 @@ def preflight(composer: Composer, cfg: DictConfig) -> list[list[str]] | None:
     if not str(cfg.hydra.sweeper.get("_target_", "")).endswith(".BasicSweeper"):
         return None
     cells = expand(composer, cfg)
+    refuse_varied_sweep(cells)
     fixed = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
 
     def settings_of(cell: list[str]) -> dict:
@@ -49,7 +52,47 @@ def preflight(composer: Composer, cfg: DictConfig) -> list[list[str]] | None:
 
         for i, cell in enumerate(cells):
             _checked(lambda _, i=i: check(settings[i]), cell, i, cells)
-    return cells
+    return list(zip(cells, settings, strict=True))
+
+
+def in_own_processes(command: str, cfg: DictConfig) -> bool:
+    """Tell whether a sweep's jobs are ours to start; the other launchers and sweepers of Hydra's do it themselves.
+
+    Raises:
+        UserError: keys of `sweep` for another launcher or sweeper, or a key of Hydra's that ours has no use for.
+    """
+    kinds = {key: str(cfg.hydra[key].get("_target_", "")).rpartition(".")[2] for key in ("sweeper", "launcher")}
+    ours = command == "train" and kinds == {"sweeper": "BasicSweeper", "launcher": "BasicLauncher"}
+    if ours and cfg.hydra.sweeper.get("max_batch_size") is not None:
+        raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
+    given = [o for o in OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False) if key_of(o) in SWEEP_KEYS]
+    if given and not ours:
+        kind = next(f"hydra.{key}={name}" for key, name in kinds.items() if not name.startswith("Basic"))
+        raise UserError(f"{given[0]}: is for jobs that gan starts itself, and {kind} starts them here; leave it out")
+    return ours
+
+
+def run_in_own_processes(composer: Composer, cfg: DictConfig, cells: Sequence[Cell], flags: Sequence[str]) -> int:
+    """Run a checked sweep and return its exit code.
+
+    Args:
+        composer: of the command.
+        cfg: the sweep's own config.
+        cells: as `preflight` returned them.
+        flags: of Hydra on the command line that choose where configs lie.
+
+    Raises:
+        UserError: a directory that is something else, or in use.
+    """
+    fixed = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
+    elsewhere = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra/sweeper")
+    kept = [o for o in fixed if not key_of(o).startswith(elsewhere)]
+    one = composer.compose([*kept, *cells[0][0]])
+    if one.hydra.mode == RunMode.MULTIRUN:  # says a config
+        kept.append("hydra.mode=RUN")
+    from gan_cli.sweeping.run import run
+
+    return run(cells, OmegaConf.to_container(one.sweep, resolve=True), [*kept, *flags])
 
 
 def expand(composer: Composer, cfg: DictConfig) -> list[list[str]]:

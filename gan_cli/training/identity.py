@@ -19,6 +19,7 @@ FREE = (
     "dataset.resident",
     "resume",
     "force",
+    "sweep",
 )
 FREE_IN_WORDS = "train.steps, log.*, checkpoint.*, runtime.*, dataset.path and dataset.resident"
 DATA = "the data"  # stands beside the keys in a comparison: their fingerprint

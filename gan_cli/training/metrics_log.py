@@ -80,14 +80,26 @@ def _encode(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def _parse(path: Path, number: int, line: bytes) -> dict[str, float]:
+def parse_row(line: bytes) -> dict[str, float]:
+    """Return a line of metrics.jsonl or timing.jsonl as a row.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
         row = json.loads(line, parse_constant=_refuse)
         step = row.pop("step")
         if type(step) is not int:
             raise TypeError(step)
         return {"step": step, **{tag: _decode(value) for tag, value in row.items()}}
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise ValueError("not a row of values") from error
+
+
+def _parse(path: Path, number: int, line: bytes) -> dict[str, float]:
+    try:
+        return parse_row(line)
+    except ValueError:
         raise UserError(f"{path}, line {number} is not a row of values: remove that line") from None
 
 

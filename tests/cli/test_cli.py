@@ -100,18 +100,18 @@ def test_interrupt_is_quiet(gan, command):
 
 
 def test_sweep_goes_on_after_a_failed_cell_and_returns_its_code(gan, command, tmp_path):
-    calls = command("train", lambda n: NonFiniteError("nan") if n == 2 else None)
-    ended = gan("train", "seed=0,1,2", "-m", "train.steps=1")
+    calls = command("sample", lambda n: NonFiniteError("nan") if n == 2 else None)
+    ended = gan("sample", "run=x", "seed=0,1,2", "-m", "count=1")
     assert ended.code == 70
     assert [settings["seed"] for settings, _, _ in calls] == [0, 1, 2]
-    assert ended.err == "gan: cell 2 of 3 (seed=1 train.steps=1): nan\n"
+    assert ended.err == "gan: cell 2 of 3 (run=x seed=1 count=1): nan\n"
     assert {p.name for p in tmp_path.rglob("*")} >= {"multirun.yaml"}
     assert {p.relative_to(tmp_path).parts[:2] for p in tmp_path.rglob("*.yaml")} == {("runs", ".sweeps")}
 
 
 def test_interrupted_cell_ends_the_sweep(gan, command):
-    calls = command("train", lambda n: Interrupted("saved at step 3", 2))
-    assert gan("train", "-m", "seed=0,1,2").code == 130
+    calls = command("sample", lambda n: Interrupted("saved at step 3", 2))
+    assert gan("sample", "run=x", "-m", "seed=0,1,2").code == 130
     assert len(calls) == 1
 
 

@@ -171,16 +171,6 @@ def test_what_it_cannot_do(gan, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sweep_is_rerun_and_finishes_what_is_left(gan, tmp_path):
-    sweep = [*COMMAND, "-m", "seed=0,1", "run_dir=runs/${seed}"]
-    assert gan(*sweep, "train.steps=2")[0] == 0
-    shutil.rmtree(tmp_path / "runs" / "1")
-    code, out, _ = gan(*sweep, "train.steps=2")
-    assert code == 0
-    assert out.count("has finished its 2 steps") == 1
-    assert state(tmp_path / "runs" / "1").meta["step"] == 2
-
-
 def test_the_same_command_after_a_kill_leaves_the_metrics_of_an_unbroken_run(gan, tmp_path):
     command = [*COMMAND, "train.steps=60", "checkpoint.every_steps=10", "log.every_steps=7"]
     assert gan(*command, "run_dir=whole")[0] == 0

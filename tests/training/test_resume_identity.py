@@ -42,7 +42,7 @@ def test_identity_keys(key):
 
 def test_every_setting_is_one_or_the_other():
     free = {key for key in Settings.model_fields if is_free(key)}
-    assert free == {"run_dir", "resume", "force", "allow_targets", "log", "checkpoint", "runtime"}
+    assert free == {"run_dir", "resume", "force", "allow_targets", "log", "checkpoint", "runtime", "sweep"}
 
 
 def test_differences():
