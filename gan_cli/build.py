@@ -19,6 +19,7 @@ from gan_cli import hardware
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.errors import UserError
+from gan_cli.extractors.base import Choice
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
@@ -226,6 +227,16 @@ def _state(settings: Settings, sample_shape: tuple[int, ...], device: torch.devi
     halflife = train["ema_halflife_images"]
     ema = MovingAverage(game.generator, halflife, train["batch_size"]) if halflife else None
     return TrainState(game, _optimizers(settings, game), ema, train["steps"])
+
+
+def dataset(settings: Settings) -> Dataset:
+    """Construct the dataset that a run's settings name, unopened."""
+    return _make(settings, "dataset", object)
+
+
+def extractor(settings: Settings) -> Choice:
+    """Construct the extractor that a command's settings name, or what chooses it by the data."""
+    return _make(settings, "extractor", Choice)
 
 
 def updates(settings: Settings) -> Updates:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from gan_cli.arguments import parse, split_positional
-from gan_cli.confdir import conf_dir, groups, positional_key, primary_config, top_keys
+from gan_cli.confdir import chosen_groups, conf_dir, groups, positional_key, primary_config, top_keys
 from gan_cli.errors import GanError, UserError
 from gan_cli.wording import one_line
 
@@ -54,7 +54,7 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
     except GanError:
         return []  # a flag that waits for its value: a file, which the shell itself completes
     rest, flags = arguments.overrides, arguments.flags
-    positional, keys = positional_key(config), list(top_keys(config))
+    positional, keys = positional_key(config), [*top_keys(config), *chosen_groups(config)]
     if positional is not None:
         chosen, rest = split_positional(rest, keys)
         if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:

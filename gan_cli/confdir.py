@@ -35,6 +35,11 @@ def top_keys(config: Path) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z_]\w*):[ \t]*([^#\n]*?)[ \t]*(?:#.*)?$", text, flags=re.MULTILINE))
 
 
+def chosen_groups(config: Path) -> list[str]:
+    """Return the groups of which a primary config chooses an option."""
+    return re.findall(r"^  - ([A-Za-z_]\w*): ", config.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
 def positional_key(config: Path) -> str | None:
     """Return the key that a bare argument fills (`gan resume RUN`): the first that has no default."""
     return next((key for key, value in top_keys(config).items() if value == "???"), None)

@@ -17,6 +17,7 @@ ALLOWED_PREFIXES = (
     "gan_cli.latents",
     "gan_cli.models",
     "gan_cli.data",
+    "gan_cli.extractors",
     "torch.optim",
     "torch.nn",
 )

@@ -7,8 +7,11 @@ import yaml
 from PIL import Image
 
 from gan_cli import build, config
+from gan_cli.blocks import check_block
+from gan_cli.confdir import chosen_groups
 from tests.conftest import CONF, LOSSES, TINY
 
+OF_A_RUN = chosen_groups(CONF / "train.yaml")
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
@@ -74,7 +77,14 @@ def test_auto_norm_follows_the_constraint(settings_of):
     assert norms["wgan_gp"] == "none"
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS)
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "extractor"])
+def test_every_extractor_passes_the_static_check_and_builds(option):
+    block = yaml.safe_load((CONF / "extractor" / f"{option}.yaml").read_text())
+    assert check_block("extractor", block) == block
+    build.extractor({"extractor": block})
+
+
+@pytest.mark.parametrize(("group", "option"), [(group, option) for group, option in OPTIONS if group in OF_A_RUN])
 def test_every_option_passes_the_static_check_and_builds(settings_of, tmp_path, group, option):
     overrides = [f"{group}={option}"]
     if group == "runtime":

@@ -113,6 +113,8 @@ class _Draws(Order):
 class _Triples:
     """A source of greyscale images, three batches of which at a time become one of colour images."""
 
+    endless = True  # triples, of as many grey images as `size` says
+
     def __init__(self, grey: Source, n_classes: int) -> None:
         self.size = grey.size
         self._grey, self._n_classes = grey, n_classes

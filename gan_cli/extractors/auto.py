@@ -1,0 +1,29 @@
+"""The extractor that suits the data."""
+
+from __future__ import annotations
+
+from gan_cli.data.source import RealData
+from gan_cli.errors import UserError
+from gan_cli.extractors.base import Choice, Extractor
+from gan_cli.extractors.fashion_mnist import FashionMNIST
+from gan_cli.extractors.inception import Inception
+
+
+class Auto(Choice):
+    """The classifier of clothes for sets of clothes, else the Inception network where it is on this machine."""
+
+    def choose(self, data: RealData) -> Extractor:
+        """Return the one that suits the data.
+
+        Raises:
+            UserError: neither does; the choices are told.
+        """
+        clothes, inception = FashionMNIST(), Inception()
+        if clothes.columns(data) is not None:
+            return clothes
+        if inception.available():
+            return inception
+        raise UserError(
+            "extractor=auto: no extractor suits these images offline; extractor=inception downloads its weights on "
+            "first use, extractor=pixels compares pixels, extractor=fashion_mnist was made for clothes"
+        )

@@ -1,0 +1,100 @@
+"""The Inception network of the literature's FID, KID and Inception Score."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor
+
+from gan_cli.errors import UserError
+from gan_cli.extractors.base import Extractor, Features
+
+_CHOICES = "extractor=pixels, or extractor=fashion_mnist for grey clothes"
+
+
+class Inception(Extractor):
+    """Inception-v3 with the weights of Heusel et al. 2017, as torch-fidelity 0.4 has it; downloaded on first use.
+
+    Args:
+        weights: the file; null: where torch keeps its downloads, fetched if it is not there.
+    """
+
+    name = "inception"
+    standard = True
+
+    def __init__(self, weights: str | None = None) -> None:
+        self.weights = weights
+
+    @property
+    def resize(self) -> str:
+        """Say what is done to the images first."""
+        return "to 299 x 299, bilinear as TensorFlow 1 does it"
+
+    def available(self) -> bool:
+        """Tell whether the library and the weights are on this machine."""
+        try:
+            return self._path().is_file()
+        except UserError:
+            return False
+
+    def load(self, device: torch.device) -> None:
+        """Read the weights, or download them.
+
+        Raises:
+            UserError: torch-fidelity is not installed, there is no internet, or the file is another one.
+        """
+        path = self._path()
+        url = self._url()
+        if not path.is_file():
+            if self.weights is not None:
+                raise UserError(f"extractor.weights={self.weights}: no such file; {_CHOICES}")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                torch.hub.download_url_to_file(url, str(path), hash_prefix=_prefix(url), progress=False)
+            except (URLError, OSError, RuntimeError) as error:
+                reason = getattr(error, "reason", None) or error
+                raise UserError(
+                    f"extractor=inception: its weights are not here and cannot be downloaded from {url} ({reason}); "
+                    f"put the file at {path}, or {_CHOICES}"
+                ) from error
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror}); {_CHOICES}") from error
+        if not found.startswith(_prefix(url)):
+            raise UserError(f"{path} is not {url.rpartition('/')[2]}: its SHA-256 begins with {found[:8]}; remove it")
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        names = ["2048", "logits_unbiased"]
+        network = FeatureExtractorInceptionV3("inception", names, feature_extractor_weights_path=str(path))
+        self.network = network.to(device).eval()
+        self.sha256 = found
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Features:
+        """Return features (N, 2048) and log-probabilities (N, 1008) of images (N, C, H, W) in [-1, 1]."""
+        pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
+        features, logits = self.network(pixels)
+        return Features(features, logits.log_softmax(dim=1))
+
+    def _path(self) -> Path:
+        if self.weights is not None:
+            return Path(self.weights)
+        return Path(torch.hub.get_dir()) / "checkpoints" / self._url().rpartition("/")[2]
+
+    def _url(self) -> str:
+        try:
+            from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+        except ImportError as error:
+            raise UserError(
+                f'extractor=inception needs torch-fidelity: pip install "gan_cli[inception]"; or {_CHOICES}'
+            ) from error
+        return URL_INCEPTION_V3
+
+
+def _prefix(url: str) -> str:
+    """Return the first characters of a file's SHA-256, which end its name as torch's downloads have it."""
+    return url.rpartition("-")[2].partition(".")[0]
