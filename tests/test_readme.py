@@ -55,10 +55,10 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
             warm.ensure_server()
             monkeypatch.setattr(process, "start", warm.Forked)
             arguments = small_grid(arguments)
-    elif "runs/NAME" in arguments:
+    elif "runs/NAME" in arguments or name == "ls":
         if not Path("runs").exists():
             assert main(["train", *SHORT]) == 0
-        (run,) = (path for path in Path("runs").iterdir() if not path.name.startswith("."))
+        run = next(Path("runs").glob("**/config.yaml")).parent
         arguments = [str(run) if a == "runs/NAME" else a for a in arguments]
         arguments = ["train.steps=3" if a.startswith("train.steps=") else a for a in arguments]
     assert main([name, *arguments]) == 0, capsys.readouterr().err

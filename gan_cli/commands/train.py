@@ -35,7 +35,7 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     data = plan.open()
     state = plan.state(data)
     run = rundir.create(settings["run_dir"], _name(overrides, choices))
-    Session(plan, run, data, state).train()
+    Session(plan, run, data, state, choices=choices).train()
 
 
 def _continue(path: Path, settings: dict[str, Any], force: bool) -> None:

@@ -12,6 +12,7 @@ import yaml
 from gan_cli import build, hardware
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted
+from gan_cli.naming import readable
 from gan_cli.training import checkpoint, profile, rundir
 from gan_cli.training.beside import Incidents, beside
 from gan_cli.training.best import Best
@@ -46,6 +47,7 @@ class Session:
         resumed: the directory holds an earlier session's files.
         warnings: to be told as the session begins.
         forced: what the user made differ from the sessions before although it makes another run of it.
+        choices: the option chosen of each group, for names; None: as an earlier session has it.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class Session:
         resumed: bool = False,
         warnings: Sequence[str] = (),
         forced: Mapping[str, Change] | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
+        self.choices = choices
         self.forced = dict(forced or {})
         self.plan, self.run, self.data, self.state = plan, run, data, state
         self.warnings = [*warnings, *plan.warnings]
@@ -156,7 +160,8 @@ class Session:
         settings = self.plan.settings
         now = rundir.provenance(self.plan.device, self.data.fingerprint)
         now |= {key: settings["runtime"][key] for key in ("precision", "engine")}
-        sessions = rundir.read_status(self.run.path).get("sessions", [])
+        before = rundir.read_status(self.run.path)
+        sessions = before.get("sessions", [])
         if sessions and (changes := unlike(sessions[-1], now)):
             self.warnings.append(changes)
         if self.forced:
@@ -164,13 +169,16 @@ class Session:
             self.warnings.append(f"force=true: this run goes on as another one, {listed(self.forced)}")
         step = self.state.step
         here = {"step": step, "saved_step": step or None, "sessions": [*sessions, now]}
+        known = before.get("choices")
+        choices = dict(self.choices or (known if isinstance(known, dict) else {}))
+        here |= {"choices": choices} if choices else {}
         self.run.write_status("running", reason="", **here, **self.incidents.facts())
         self._tell(f"{self.run.path}: {self._summary()}")
         for warning in self.warnings:
             self._tell(f"warning: {warning}")
         self.board.text("config", f"```yaml\n{yaml.safe_dump(settings, sort_keys=False)}```")
         self.board.layout()
-        self.board.hparams(flat(settings))
+        self.board.hparams(flat(readable(settings, choices)))
 
     def _summary(self) -> str:
         runtime = self.plan.settings["runtime"]

@@ -1,0 +1,200 @@
+"""Runs beside each other: which numbers may be compared, over which seeds, at which step, and what is best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_cli import runs as reading
+from gan_cli.analysis import grouping
+from gan_cli.analysis.grouping import Group
+from gan_cli.analysis.statistics import deviation, holm, welch
+from gan_cli.runs import Run
+from gan_cli.training.metrics_log import METRICS, read_rows
+
+Rows = list[dict[str, float]]
+_LOWER = re.compile(r"_(estimate|bound|normalised|heldout)$|^distance/|kl|fid|kid|w1")
+_HIGHER = re.compile(r"modes|share|precision|recall|coverage|density|accuracy|inception")
+_SHOWN = re.compile(r"^(quality|distance)/")
+_IN_UNITS_OF_K = re.compile(r"^(critic|generator)/(loss|penalty|score_\w+|energy_gap)$")
+_FLAT = 1e-8  # of critic/score_std: such a critic tells no samples apart
+_SHOWN_WARNINGS = 3
+
+
+class Cell(NamedTuple):
+    """One tag over the seeds of one group.
+
+    Attributes:
+        values: a number a run.
+        p: of the difference from the best, corrected; None: there is no test.
+        best: it is the best.
+    """
+
+    values: list[float]
+    p: float | None = None
+    best: bool = False
+
+    @property
+    def mean(self) -> float:
+        """Over the runs."""
+        return float(np.mean(self.values))
+
+    @property
+    def deviation(self) -> float | None:
+        """Over the runs; None for one."""
+        return deviation(self.values)
+
+
+class Comparison(NamedTuple):
+    """What `compare` found.
+
+    Attributes:
+        groups: runs that differ by their seed alone.
+        tags: compared or shown.
+        cells: tag -> a cell a group, None where the group has no number.
+        rows: run -> all its rows.
+        steps: run -> the step that is compared; None: the run takes no part.
+        notes: what a reader must know.
+    """
+
+    groups: list[Group]
+    tags: list[str]
+    cells: dict[str, list[Cell | None]]
+    rows: dict[Path, Rows]
+    steps: dict[Path, int | None]
+    notes: list[str]
+
+
+def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = None) -> Comparison:
+    """Compare runs.
+
+    Args:
+        runs: some may still be trained, or have failed.
+        tags: of metrics.jsonl; none: the critics' estimates as far as they can be compared, quality and distances.
+        step: at which rows are compared; None: the end of those that are finished, or where none is, the last step
+            that all have reached.
+    """
+    groups = grouping.groups(runs)
+    rows = {run.path: read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else [] for run in runs}
+    notes: list[str] = []
+    chosen = _rows_at(runs, rows, step, notes)
+    scales = grouping.differing(groups, grouping.OF_K)
+    tags = list(tags) or _tags(chosen, scales, notes)
+    unfit = _unfit(runs, chosen, tags, notes)
+    cells = {tag: _cells(tag, groups, chosen, scales, unfit, notes) for tag in tags}
+    steps = {run.path: int(chosen[run.path]["step"]) if run.path in chosen else None for run in runs}
+    if len({one for one in steps.values() if one is not None}) > 1:
+        told = ", ".join(map(str, sorted({one for one in steps.values() if one is not None})))
+        notes.append(f"the runs are compared at different steps ({told}): --step N compares all at one")
+    if any(cell is not None and cell.p is not None for column in cells.values() for cell in column):
+        notes.append("p: Welch's t-test of the difference from the best (*), over seeds, Holm's correction by column")
+    return Comparison(groups, tags, cells, rows, steps, notes)
+
+
+def _rows_at(runs: Sequence[Run], rows: dict[Path, Rows], step: int | None, notes: list[str]) -> dict[Path, Any]:
+    """Return the row at which each run is compared, without those that take no part."""
+    started = [run for run in runs if rows[run.path]]
+    if step is None:
+        finished = [run for run in started if run.state == "finished"]
+        if not finished and started:
+            step = int(min(rows[run.path][-1]["step"] for run in started))
+            notes.append(f"no run is finished: compared at step {step}, which all with curves have reached")
+        else:
+            _tell_left_out([run for run in runs if run not in finished], notes)
+            return {run.path: rows[run.path][-1] for run in finished}
+    reached = [run for run in started if rows[run.path][-1]["step"] >= step]
+    _tell_left_out([run for run in runs if run not in reached], notes)
+    found = {run.path: [row for row in rows[run.path] if row["step"] <= step] for run in reached}
+    return {path: before[-1] for path, before in found.items() if before}
+
+
+def _tell_left_out(left: Sequence[Run], notes: list[str]) -> None:
+    if left:
+        told = ", ".join(f"{run.path.name} ({run.state}, step {run.step}/{run.total_steps})" for run in left[:12])
+        more = f" and {len(left) - 12} more" if len(left) > 12 else ""
+        notes.append(f"not in the table: {told}{more}")
+
+
+def _tags(chosen: dict[Path, Any], scales: Sequence[str], notes: list[str]) -> list[str]:
+    every = list(dict.fromkeys(tag for row in chosen.values() for tag in row if tag != "step"))
+    estimates = [tag for tag in every if tag.startswith("critic/") and tag.endswith(("_estimate", "_bound"))]
+    found: list[str] = []
+    for tag in estimates:
+        twin = _twin(tag)
+        if twin not in every:
+            found.append(tag)
+        elif scales:
+            found.append(twin)
+            shown = ", ".join(scales[:3]) + (", ..." if len(scales) > 3 else "")
+            notes.append(
+                f"{tag} is K times a distance, and the critics' K differs ({shown}): {twin} is compared in its place; "
+                "either is a lower bound of the distance, and a critic that has learnt less gives a smaller one"
+            )
+        else:
+            found += [tag, twin]
+    if len({tag.rpartition("_")[0] for tag in found}) > 1:
+        notes.append(f"{' and '.join(found)} measure different things: each is compared among the runs that have it")
+    return [*found, *(tag for tag in every if _SHOWN.search(tag))]
+
+
+def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], notes: list[str]) -> set[Path]:
+    """Return the runs whose critic tells no samples apart: its estimate is 0 whatever the distance is."""
+    found = set()
+    for run in runs:
+        warnings = run.status.get("warnings")
+        told = any(isinstance(w, dict) and w.get("what") == "collapsed critic" for w in warnings or [])
+        if run.path in chosen and (told or chosen[run.path].get("critic/score_std", 1.0) <= _FLAT):
+            found.add(run.path)
+    if found and any(tag.startswith("critic/") for tag in tags):
+        names = sorted(path.name for path in found)
+        more = ", ..." if len(names) > _SHOWN_WARNINGS else ""
+        notes.append(
+            f"a collapsed critic estimates nothing: no critic/ number of {', '.join(names[:_SHOWN_WARNINGS])}{more}"
+        )
+    return found
+
+
+def _cells(
+    tag: str,
+    groups: Sequence[Group],
+    chosen: dict[Path, Any],
+    scales: Sequence[str],
+    unfit: set[Path],
+    notes: list[str],
+) -> list[Cell | None]:
+    def values(group: Group) -> list[float]:
+        paths = [run.path for run in group.runs if run.path in chosen]
+        return [chosen[p][tag] for p in paths if tag in chosen[p] and not (tag.startswith("critic/") and p in unfit)]
+
+    cells = [Cell(found) if (found := values(group)) else None for group in groups]
+    in_units = any(_twin(tag) in row and _twin(tag) != tag for row in chosen.values()) or _IN_UNITS_OF_K.search(tag)
+    if in_units and scales:
+        notes.append(f"{tag}: shown and not compared, since the critics' K differs ({', '.join(scales[:3])})")
+        return cells
+    return _judged(tag, cells)
+
+
+def _judged(tag: str, cells: list[Cell | None]) -> list[Cell | None]:
+    """Mark the best, and test the others against it."""
+    sign = -1 if _HIGHER.search(tag) else 1 if _LOWER.search(tag) else 0
+    there = [cell for cell in cells if cell is not None and np.isfinite(cell.mean)]
+    if not sign or len(there) < 2:
+        return cells
+    best = min(there, key=lambda cell: sign * cell.mean)
+    p_values = holm([welch(c.values, best.values) if c is not None and c is not best else None for c in cells])
+    return [c and Cell(c.values, p, c is best) for c, p in zip(cells, p_values, strict=True)]
+
+
+def _twin(tag: str) -> str:
+    """Return the tag of an estimate divided by the critic's Lipschitz constant."""
+    return tag if tag.endswith("_normalised") else f"{tag.rpartition('_')[0]}_normalised"
+
+
+def gather(paths: Sequence[Path]) -> list[Run]:
+    """Return the runs that directories are or hold, each once."""
+    found = dict.fromkeys(run for path in paths for run in reading.below(path))
+    return [reading.look(path) for path in found]

@@ -1,0 +1,141 @@
+"""What `comparison` found, as pictures: the curves of all runs overlaid, and the same z through every generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from gan_cli.analysis.comparison import Comparison
+
+_MOST_PANELS = 6
+_OUTLIER = 3.0  # a panel ends there times the span of the middle 96 % of its values
+_FEW = 10  # groups that a qualitative colour map tells apart
+
+
+def curves(found: Comparison, tags: Sequence[str]) -> np.ndarray:
+    """Overlay curves: a panel a tag, a colour a group, thin each run, thick the mean over its seeds.
+
+    The mean is drawn over the steps that every run of the group has. A panel cuts the ends of spikes, and says so.
+
+    Args:
+        found: the comparison.
+        tags: at least one; the first six are drawn.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    tags = list(tags)[:_MOST_PANELS]
+    columns = min(2, len(tags))
+    rows = -(-len(tags) // columns)
+    legend_rows = -(-len(found.groups) // 3)
+    figure = Figure(figsize=(6.2 * columns, 3.6 * rows + 0.28 * legend_rows + 0.2), dpi=100, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, tag in zip(panels, tags, strict=False):
+        _panel(axes, found, tag)
+    for axes in panels[len(tags) :]:
+        axes.set_axis_off()
+    handles = [Axes.plot(panels[0], [], [], color=c, linewidth=2.4)[0] for c in _colours(len(found.groups))]
+    labels = [f"{group.label} ({len(group.runs)})" for group in found.groups]
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False, fontsize=9)
+    return _render(figure)
+
+
+def sheet(rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Show each run's samples in a row of its own, the same z one below the other.
+
+    Args:
+        rows: label -> (N, H, W, 3) uint8 images, or (N, D) points with D 1 or 2, of every run alike.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    points = all(samples.ndim == 2 for samples in rows.values())
+    return _scatters(rows) if points else _grid(rows)
+
+
+def _panel(axes: Axes, found: Comparison, tag: str) -> None:
+    shown: list[float] = []
+    for group, colour in zip(found.groups, _colours(len(found.groups)), strict=True):
+        series = []
+        for run in group.runs:
+            pairs = [(row["step"], row[tag]) for row in found.rows[run.path] if tag in row]
+            if pairs:
+                steps, values = np.array(pairs, dtype=np.float64).T
+                several = len(group.runs) > 1
+                axes.plot(steps, values, color=colour, linewidth=0.8 if several else 1.6, alpha=0.4 if several else 1)
+                series.append(dict(zip(steps, values, strict=True)))
+                shown += values[np.isfinite(values)].tolist()
+        common = sorted(set.intersection(*(set(one) for one in series))) if len(series) > 1 else []
+        if common:
+            axes.plot(common, [np.mean([one[s] for one in series]) for s in common], color=colour, linewidth=2.4)
+    axes.set(xlabel="step")
+    axes.set_title(tag + _limit(axes, shown), fontsize=10)
+    axes.margins(x=0.01)
+    axes.grid(alpha=0.3)
+
+
+def _limit(axes: Axes, values: Sequence[float]) -> str:
+    """Keep spikes from flattening everything else; return what the title says of it."""
+    if len(values) < 20:
+        return ""
+    low, high = np.percentile(values, [2, 98])
+    margin = _OUTLIER * (high - low)
+    if not margin or (min(values) >= low - margin and max(values) <= high + margin):
+        return ""
+    axes.set_ylim(max(min(values), low - margin / _OUTLIER / 2), min(max(values), high + margin / _OUTLIER / 2))
+    return " (spikes are cut)"
+
+
+def _colours(count: int) -> list[tuple[float, ...]]:
+    if count <= _FEW:
+        return [colormaps["tab10"](i) for i in range(count)]
+    return [colormaps["turbo"](i / (count - 1)) for i in range(count)]
+
+
+def _grid(rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    count = max(len(samples) for samples in rows.values())
+    margin = 0.3 + 0.085 * max(len(line) for label in rows for line in label.splitlines())  # inches, for the labels
+    width = 0.62 * count + margin
+    figure = Figure(figsize=(width, 0.68 * len(rows) + 0.1), dpi=100)
+    panels = figure.subplots(len(rows), count, squeeze=False)
+    figure.subplots_adjust(left=margin / width, right=0.995, top=0.995, bottom=0.005, wspace=0.06, hspace=0.06)
+    for line, (label, samples) in zip(panels, rows.items(), strict=True):
+        for axes in line:
+            axes.set_axis_off()
+        for axes, image in zip(line, samples, strict=False):
+            axes.imshow(image, interpolation="nearest")
+        line[0].text(-0.12, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
+    return _render(figure)
+
+
+def _scatters(rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    columns = min(4, len(rows))
+    lines = -(-len(rows) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.3 * lines), dpi=100, layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    every = np.concatenate(list(rows.values()))
+    low, high = np.percentile(every[np.isfinite(every).all(axis=1)], [0.5, 99.5], axis=0)
+    margin = 0.1 * np.maximum(high - low, 1e-6)
+    for axes in panels[len(rows) :]:
+        axes.set_axis_off()
+    for axes, (label, samples) in zip(panels, rows.items(), strict=False):
+        axes.set_title(label, fontsize=9)
+        axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+        if samples.shape[1] == 1:
+            axes.hist(samples[:, 0], bins=np.linspace(low[0] - margin[0], high[0] + margin[0], 60), color="#e8590c")
+        else:
+            axes.scatter(*samples.T, s=4, c="#e8590c", alpha=0.6, linewidths=0)
+            axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+            axes.set_aspect("equal")
+    return _render(figure)
+
+
+def _render(figure: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3].copy()

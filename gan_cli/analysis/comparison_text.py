@@ -1,0 +1,157 @@
+"""What `comparison` found, as text: a table, CSV, JSON and one page of HTML that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gan_cli.analysis.comparison import Cell, Comparison
+from gan_cli.analysis.grouping import SEED, short_names
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{padding:.3em .8em;text-align:left;"
+    "border-bottom:1px solid #ddd;white-space:nowrap}th{border-bottom:2px solid #888}.best{font-weight:700}"
+    "img{max-width:100%}li{margin:.2em 0}"
+)
+
+
+def table(found: Comparison) -> str:
+    """Return an aligned table, a line a group, and the notes below it."""
+    rows = [_heads(found), *_lines(found)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, *([""] if found.notes else []), *found.notes])
+
+
+def groups_csv(found: Comparison) -> str:
+    """Return a line a group: its settings, runs, and of each tag mean, standard deviation, number and p."""
+    keys = _keys(found)
+    heads = [*keys, "runs"]
+    for tag in found.tags:
+        heads += [tag, f"{tag} deviation", f"{tag} runs", f"{tag} p", f"{tag} best"]
+    rows = []
+    for i, group in enumerate(found.groups):
+        row: list[Any] = [*group.values.values(), len(group.runs)]
+        for tag in found.tags:
+            cell = found.cells[tag][i]
+            row += (
+                ["", "", 0, "", ""]
+                if cell is None
+                else [cell.mean, cell.deviation, len(cell.values), cell.p, cell.best]
+            )
+        rows.append(row)
+    return _csv(heads, rows)
+
+
+def runs_csv(found: Comparison) -> str:
+    """Return a line a run: where it lies, its state, seed and settings, and its own numbers."""
+    heads = ["run", "state", "step", SEED, *_keys(found), *found.tags]
+    rows = []
+    for group in found.groups:
+        for run in group.runs:
+            row = _row_at(found, run.path)
+            values = [row.get(tag) for tag in found.tags]
+            rows.append([run.path, run.state, row.get("step"), run.config.get(SEED), *group.values.values(), *values])
+    return _csv(heads, rows)
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """Return everything as strict JSON would hold it: a NaN or infinity is null."""
+    groups = []
+    for i, group in enumerate(found.groups):
+        cells = {tag: found.cells[tag][i] for tag in found.tags}
+        groups.append(
+            {
+                "settings": group.values,
+                "runs": [
+                    {"run": str(r.path), "state": r.state, "step": found.steps[r.path], SEED: r.config.get(SEED)}
+                    for r in group.runs
+                ],
+                "scores": {tag: None if cell is None else _cell_json(cell) for tag, cell in cells.items()},
+            }
+        )
+    return {"tags": found.tags, "groups": groups, "notes": found.notes}
+
+
+def page(found: Comparison, pictures: Mapping[str, bytes]) -> str:
+    """Return HTML with the table, the notes and the pictures inside it.
+
+    Args:
+        found: the comparison.
+        pictures: title -> PNG.
+    """
+    heads = "".join(f"<th>{html.escape(head)}</th>" for head in _heads(found))
+    lines = []
+    for i, line in enumerate(_lines(found)):
+        best = [False] * (len(line) - len(found.tags)) + [_is_best(found.cells[tag][i]) for tag in found.tags]
+        cells = [
+            f"<td{' class=best' if bold else ''}>{html.escape(c)}</td>" for c, bold in zip(line, best, strict=True)
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in found.notes)
+    images = "".join(
+        f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" '
+        f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        for title, png in pictures.items()
+    )
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>gan compare</title><style>{_STYLE}</style>'
+        f"</head><body><h1>{sum(len(g.runs) for g in found.groups)} runs</h1><table><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table><ul>{notes}</ul>{images}</body></html>\n"
+    )
+
+
+def _heads(found: Comparison) -> list[str]:
+    shorts = short_names(_keys(found))
+    return [*(shorts[key] for key in _keys(found)), "runs", *found.tags]
+
+
+def _lines(found: Comparison) -> list[list[str]]:
+    lines = []
+    for i, group in enumerate(found.groups):
+        there = sum(found.steps[run.path] is not None for run in group.runs)
+        count = str(there) if there == len(group.runs) else f"{there} of {len(group.runs)}"
+        lines.append([*group.values.values(), count, *(_text(found.cells[tag][i]) for tag in found.tags)])
+    return lines
+
+
+def _text(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    spread = "" if cell.deviation is None else f" ± {cell.deviation:.2g}"
+    test = "" if cell.p is None else f" (p {cell.p:.2g})"
+    return f"{cell.mean:.4g}{spread}{' *' if cell.best else ''}{test}"
+
+
+def _keys(found: Comparison) -> list[str]:
+    return list(found.groups[0].values)
+
+
+def _is_best(cell: Cell | None) -> bool:
+    return cell is not None and cell.best
+
+
+def _row_at(found: Comparison, path: Any) -> dict[str, Any]:
+    step, rows = found.steps[path], found.rows[path]
+    return next((row for row in rows if row["step"] == step), {}) if step is not None else {}
+
+
+def _cell_json(cell: Cell) -> dict[str, Any]:
+    values = [value if math.isfinite(value) else None for value in cell.values]
+    numbers = {"mean": cell.mean, "deviation": cell.deviation, "p": cell.p}
+    finite = {key: None if value is None or not math.isfinite(value) else value for key, value in numbers.items()}
+    return {"values": values, **finite, "best": cell.best}
+
+
+def _csv(heads: list[str], rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows([["" if value is None else value for value in row] for row in rows])
+    return text.getvalue()

@@ -1,0 +1,89 @@
+"""Which settings tell runs from each other, and which runs are the same but for their seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gan_cli.naming import readable
+from gan_cli.runs import Run
+from gan_cli.training.identity import is_free
+from gan_cli.wording import show
+
+SEED = "seed"
+OF_K = ("loss", "constraint", "model", "dataset", "input", "condition", "allow_targets")
+
+
+class Group(NamedTuple):
+    """Runs that differ by their seed alone.
+
+    Attributes:
+        values: of the settings that tell the groups from each other.
+        runs: in the order they were given.
+    """
+
+    values: dict[str, str]
+    runs: list[Run]
+
+    @property
+    def label(self) -> str:
+        """Say what tells this group from the others: `loss=wgan c=0.01`."""
+        shorts = short_names(list(self.values))
+        return " ".join(f"{shorts[key]}={value}" for key, value in self.values.items()) or "all runs"
+
+
+def settings_of(run: Run) -> dict[str, str]:
+    """Return what makes a run the run it is, as text: options of groups first, then single keys."""
+    told = readable(run.config, run.choices).items()
+    return {key: show(value) for key, value in told if key == "train.steps" or not is_free(key)}
+
+
+def groups(runs: Sequence[Run]) -> list[Group]:
+    """Return the runs by what differs: by keys of their command lines as far as those tell all, then by others."""
+    settings = [settings_of(run) for run in runs]
+    keys = [key for key in _overridden(runs) if _varies(key, settings)]
+    while True:
+        found: dict[tuple[str, ...], list[int]] = {}
+        for i, one in enumerate(settings):
+            found.setdefault(tuple(one.get(key, "") for key in keys), []).append(i)
+        more = next((key for same in found.values() for key in _hidden([settings[i] for i in same], keys)), None)
+        if more is None:
+            return [
+                Group(dict(zip(keys, values, strict=True)), [runs[i] for i in same]) for values, same in found.items()
+            ]
+        keys.append(more)
+
+
+def differing(groups: Sequence[Group], prefixes: Sequence[str]) -> list[str]:
+    """Return the keys below some prefixes whose values differ between groups, all settings considered."""
+    settings = [settings_of(group.runs[0]) for group in groups]
+    keys = dict.fromkeys(key for one in settings for key in one if key.partition(".")[0] in prefixes)
+    return [key for key in keys if _varies(key, settings)]
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return each key's last part, or all of it where two would be the same."""
+    last = {key: key.rpartition(".")[2] for key in keys}
+    return {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
+
+
+def _overridden(runs: Sequence[Run]) -> list[str]:
+    keys: dict[str, None] = {}
+    for run in runs:
+        sessions = run.status.get("sessions")
+        first = sessions[0] if isinstance(sessions, list) and sessions else {}
+        command: Any = first.get("command") if isinstance(first, dict) else []
+        for word in command[1:] if isinstance(command, list) else []:
+            key = str(word).lstrip("+").partition("=")[0]
+            keys |= {} if key == SEED else {key: None}
+    return list(keys)
+
+
+def _varies(key: str, settings: Sequence[dict[str, str]]) -> bool:
+    return len({one.get(key) for one in settings}) > 1
+
+
+def _hidden(settings: Sequence[dict[str, str]], keys: Sequence[str]) -> list[str]:
+    """Return keys that still differ within one group."""
+    found = dict.fromkeys(key for one in settings for key in one if key not in keys and key != SEED)
+    return [key for key in found if _varies(key, settings)]

@@ -1,0 +1,179 @@
+"""Compare runs: a table over seeds, their curves overlaid, the same z through every generator."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_cli.errors import UserError
+from gan_cli.files import replace_file
+from gan_cli.parser import Parser
+from gan_cli.runs import Run
+from gan_cli.targets import check_prefixes
+from gan_cli.wording import did_you_mean
+
+_EPILOG = """\
+Runs that differ by their seed alone are one line. Runs with parts of your own: add allow_targets=[my_losses]."""
+COUNT, POINTS = 12, 1000  # samples of a run on the sheet
+_MOST_ROWS = 40  # runs on the sheet
+
+
+def main(argv: list[str]) -> int:
+    """Print the table and write everything else.
+
+    Raises:
+        UserError: no such directory, no run in it, a tag that no run has, or a directory that cannot be written.
+    """
+    parser = Parser(prog="gan compare", description=__doc__, epilog=_EPILOG)
+    parser.add_argument("runs", nargs="+", metavar="RUNS", help="run directories, sweeps, directories of runs")
+    parser.add_argument("--tag", action="append", default=[], help="a tag of metrics.jsonl to compare; several: again")
+    parser.add_argument("--step", type=int, help="compare at this step; left out: the end of every finished run")
+    parser.add_argument("--out", metavar="DIR", help="where the files go (default: compare/ where the runs lie)")
+    parser.add_argument("--table", action="store_true", help="print the table, write nothing")
+    parser.add_argument("--seed", type=int, default=0, help="of the z on the sheet (default: 0)")
+    opted = [word for word in argv if word.startswith("allow_targets=")]
+    arguments = parser.parse_args([word for word in argv if word not in opted])
+    allowed = [name.strip() for word in opted for name in word.partition("=")[2].strip("[]").split(",")]
+    check_prefixes(allowed)
+    paths = [Path(word) for word in arguments.runs]
+    from gan_cli.analysis import comparison, comparison_text
+
+    runs = _gather(paths)
+    found = comparison.compare(runs, arguments.tag, arguments.step)
+    _refuse_unknown(found, arguments.tag)
+    if arguments.table:
+        print(comparison_text.table(found))
+        return 0
+    out = Path(arguments.out) if arguments.out else _common(paths) / "compare"
+    _require_writable(out)
+    pictures = {}
+    if found.tags:
+        from gan_cli.analysis import comparison_plots
+
+        pictures["curves"] = _png(comparison_plots.curves(found, found.tags))
+    samples, without = _samples(runs, allowed, arguments.seed)
+    found.notes.extend(without)
+    if samples:
+        from gan_cli.analysis import comparison_plots
+
+        pictures["samples"] = _png(comparison_plots.sheet(samples))
+    print(comparison_text.table(found))
+    files = {
+        "groups.csv": comparison_text.groups_csv(found).encode(),
+        "runs.csv": comparison_text.runs_csv(found).encode(),
+        "compare.json": json.dumps(comparison_text.as_json(found), indent=1, allow_nan=False).encode() + b"\n",
+        **{f"{name}.png": png for name, png in pictures.items()},
+        "index.html": comparison_text.page(found, pictures).encode(),
+    }
+    _write(out, files)
+    print(f"\n{out}: {', '.join(files)}")
+    return 0
+
+
+def _gather(paths: Sequence[Path]) -> list[Run]:
+    from gan_cli.analysis.comparison import gather
+
+    for path in paths:
+        if not path.is_dir():
+            raise UserError(f"{path}: no such directory; `gan ls` shows the runs here")
+    runs = gather(paths)
+    runs = [run for run in runs if run.config]
+    if not runs:
+        raise UserError(
+            f"{' '.join(map(str, paths))}: no run with a config.yaml is there; `gan ls` shows the runs here"
+        )
+    return runs
+
+
+def _refuse_unknown(found: Any, tags: Sequence[str]) -> None:
+    known = sorted({tag for rows in found.rows.values() for row in rows for tag in row if tag != "step"})
+    for tag in tags:
+        if tag not in known:
+            raise UserError(f"--tag {tag}: no run has it{did_you_mean(tag, known)}")
+
+
+def _samples(runs: Sequence[Run], allowed: list[str], seed: int) -> tuple[dict[str, Any], list[str]]:
+    """Return each run's samples by its name, and notes on the runs that have none."""
+    from gan_cli.analysis.grouping import SEED, groups
+
+    rows: dict[str, Any] = {}
+    notes: list[str] = []
+    priors: set[str] = set()
+    for group in groups(runs):
+        for run in group.runs:
+            if len(rows) == _MOST_ROWS:
+                notes.append(f"the sheet shows the first {_MOST_ROWS} runs")
+                return rows, notes
+            try:
+                drawn, prior, step = _drawn(run.path, allowed, seed)
+            except UserError as error:
+                notes.append(f"not on the sheet: {run.path.name}: {error}")
+                continue
+            label = f"{group.label}\n{SEED}={run.config.get(SEED)}, step {step}"
+            while label in rows:
+                label += " "
+            rows[label] = drawn
+            priors.add(prior)
+    if len(priors) > 1:
+        notes.append(
+            f"the z on the sheet are not the same for all, since the priors differ: {', '.join(sorted(priors))}"
+        )
+    if len({samples.shape[1] if samples.ndim == 2 else 0 for samples in rows.values()}) > 1:
+        notes.append("there is no sheet: the runs make images and points, or points of several dimensions")
+        return {}, notes
+    return rows, notes
+
+
+def _drawn(path: Path, allowed: list[str], seed: int) -> tuple[Any, str, int]:
+    """Return a run's samples as pixels or points, its prior (the same for all where the z are), and the step."""
+    import torch
+
+    from gan_cli.analysis.figures import to_uint8
+    from gan_cli.commands.sample import load_generator
+    from gan_cli.rng import Draws
+    from gan_cli.training.sampling import sample
+
+    settings = {"allow_targets": allowed, "device": "cpu", "checkpoint": "latest", "format": "grid"}
+    state = load_generator(path, settings)
+    game, network = state.game, state.best_generator()
+
+    def draw(count: int) -> torch.Tensor:
+        return torch.cat(list(sample(game, network, count, Draws(torch.device("cpu"), seed, "sample"))))
+
+    x = draw(COUNT if draw(1).dim() == 4 else POINTS)
+    prior = f"{type(game.latent).__name__} of {game.latent.total_size}"
+    return (to_uint8(x) if x.dim() == 4 else x.double().numpy()), prior, state.step
+
+
+def _common(paths: Sequence[Path]) -> Path:
+    """Return the directory in which the runs lie."""
+    if len(paths) == 1 and not (paths[0] / "config.yaml").is_file():
+        return paths[0]
+    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
+
+
+def _require_writable(out: Path) -> None:
+    existing = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UserError(f"--out {out}: {existing} is no directory that can be written in; choose another")
+
+
+def _png(pixels: Any) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _write(out: Path, files: dict[str, bytes]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            replace_file(out / name, [content])
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be written ({error.strerror}): choose another") from error

@@ -1,0 +1,127 @@
+"""Show the runs here: state, parts, steps, score and age."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from gan_cli import runs
+from gan_cli.errors import UserError
+from gan_cli.naming import option, readable
+from gan_cli.parser import Parser
+from gan_cli.runs import Run
+from gan_cli.training.metrics_log import METRICS
+from gan_cli.wording import did_you_mean, show
+
+_EPILOG = """\
+KEY=VALUE keeps the runs of which it is true: state, loss, model, dataset, steps or any key of a run's config.yaml;
+* stands for any text. Examples: gan ls state=failed, gan ls loss=wgan* seed=0, gan ls runs/SWEEP --sort score"""
+_COLUMNS = ("run", "state", "loss", "model", "dataset", "steps", "score", "age")
+_SORTS = ("run", "state", "steps", "score", "age")
+
+
+def main(argv: list[str]) -> int:
+    """Print a table, or JSON.
+
+    Raises:
+        UserError: no such directory, or a filter that no run could pass.
+    """
+    parser = Parser(prog="gan ls", description=__doc__, epilog=_EPILOG)
+    parser.add_argument("words", nargs="*", metavar="DIR or KEY=VALUE", help="where to look (default: runs); a filter")
+    parser.add_argument("--sort", choices=_SORTS, default="run", help="default: run; age: the newest last")
+    parser.add_argument("--tag", help="the score: a tag of metrics.jsonl; left out, the critic's own estimate")
+    parser.add_argument("--json", action="store_true", help="an array of objects, with every setting")
+    arguments = parser.parse_args(argv)
+    filters = dict(word.split("=", 1) for word in arguments.words if "=" in word and not Path(word).exists())
+    directories = [Path(w) for w in arguments.words if "=" not in w or Path(w).exists()] or [Path("runs")]
+    found = [runs.look(path) for directory in directories for path in _below(directory)]
+    now = datetime.now(timezone.utc)
+    rows = [_row(run, arguments.tag, now) for run in found]
+    rows = _passing(rows, filters)
+    rows.sort(key=lambda row: _order(row, arguments.sort))
+    if arguments.json:
+        print(json.dumps([{k: v for k, v in row.items() if not k.startswith("_")} for row in rows], indent=1))
+    else:
+        print(_table(rows) if rows else "no run" + (" passes the filters" if found else "s here"))
+    return 0
+
+
+def _below(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        raise UserError(f"{directory}: no such directory; `gan train` makes runs/")
+    return runs.below(directory)
+
+
+def _row(run: Run, tag: str | None, now: datetime) -> dict[str, Any]:
+    row = runs.last_row(run.path / METRICS)
+    tag = tag or run.standing.tag
+    value = row.get(tag)
+    return {
+        "run": str(run.path),
+        "state": run.state,
+        **{group: option(group, run.config, run.choices) for group in ("loss", "model", "dataset")},
+        "step": run.step,
+        "steps": run.total_steps,
+        "tag": tag if value is not None else None,
+        "score": value,
+        "updated": run.status.get("updated"),
+        "reason": run.status.get("reason") or "",
+        "settings": readable(run.config, run.choices),
+        "_age": _seconds(run.status.get("updated"), now),
+    }
+
+
+def _passing(rows: list[dict[str, Any]], filters: dict[str, str]) -> list[dict[str, Any]]:
+    known = {key for row in rows for key in (*row, *row["settings"]) if not key.startswith("_")}
+    for key in filters:
+        if rows and key not in known:
+            raise UserError(f"{key}={show(filters[key])}: no run has {key}{did_you_mean(key, known)}")
+
+    def passes(row: dict[str, Any]) -> bool:
+        values = {**row["settings"], **{k: v for k, v in row.items() if k != "settings"}}
+        return all(fnmatchcase(show(values.get(key)), pattern) for key, pattern in filters.items())
+
+    return [row for row in rows if passes(row)]
+
+
+def _order(row: dict[str, Any], by: str) -> tuple[Any, ...]:
+    value = row["score"] if by == "score" else row["step"] if by == "steps" else row["_age"] if by == "age" else row[by]
+    missing = value is None
+    return (missing, 0 if missing else -value if by == "age" else value, row["run"])
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    cells = [_COLUMNS, *(tuple(_cell(row, column) for column in _COLUMNS) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(_COLUMNS))]
+    return "\n".join("  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    if column == "steps":
+        return f"{row['step']}/{row['steps']}"
+    if column == "score":
+        return "-" if row["score"] is None else f"{row['tag']} {row['score']:.4g}"
+    if column == "age":
+        return age(row["_age"])
+    return row[column] or "-"
+
+
+def _seconds(stamp: object, now: datetime) -> float | None:
+    try:
+        return max(0.0, (now - datetime.fromisoformat(str(stamp))).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def age(seconds: float | None) -> str:
+    """Return a time span in its largest unit: 40 s, 3 min, 5 h, 12 d."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"

@@ -1,0 +1,102 @@
+"""Which runs and numbers are compared, and what is said of those that are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from gan_cli import runs
+from gan_cli.analysis.comparison import compare, gather
+from gan_cli.analysis.statistics import welch
+from tests.analysis.made_runs import ESTIMATE, NORMALISED, make_run
+
+
+def looked(*paths):
+    return [runs.look(path) for path in paths]
+
+
+def test_seeds_are_one_group_and_what_differs_is_named(tmp_path):
+    paths = [
+        make_run(tmp_path / f"{n}_{s}", f"updates.n_critic={n}", f"seed={s}", n_critic=n, seed=s, value=n + s)
+        for n in (1, 5)
+        for s in (0, 1, 2)
+    ]
+    found = compare(looked(*paths))
+    assert [group.label for group in found.groups] == ["n_critic=1", "n_critic=5"]
+    assert found.tags == [ESTIMATE, NORMALISED, "quality/modes"]
+    best, other = found.cells[ESTIMATE]
+    assert (best.mean, best.deviation, best.best, best.p) == (2.0, 1.0, True, None)
+    assert (other.mean, other.best) == (6.0, False)
+    assert other.p == welch([5, 6, 7], [1, 2, 3])
+    assert set(found.steps.values()) == {30}
+
+
+def test_a_default_and_a_given_value_are_told_apart_by_what_they_are(tmp_path):
+    paths = [make_run(tmp_path / "a"), make_run(tmp_path / "b", "updates.n_critic=1", n_critic=1)]
+    assert [group.values for group in compare(looked(*paths)).groups] == [
+        {"updates.n_critic": "5"},
+        {"updates.n_critic": "1"},
+    ]
+
+
+def test_what_no_command_line_says_still_divides(tmp_path):
+    paths = [make_run(tmp_path / "a", seed=0), make_run(tmp_path / "b", seed=1, n_critic=2)]
+    assert [group.values for group in compare(looked(*paths)).groups] == [
+        {"updates.n_critic": "5"},
+        {"updates.n_critic": "2"},
+    ]
+
+
+def test_estimates_of_another_k_are_normalised_or_not_compared(tmp_path):
+    paths = [make_run(tmp_path / f"{c}_{s}", f"constraint.c={c}", c=c, seed=s) for c in (0.01, 0.1) for s in (0, 1)]
+    found = compare(looked(*paths))
+    assert ESTIMATE not in found.tags
+    assert [cell.best for cell in found.cells[NORMALISED]] == [False, True]
+    assert any(f"{NORMALISED} is compared in its place" in note and "constraint.c" in note for note in found.notes)
+    asked = compare(looked(*paths), [ESTIMATE])
+    assert [cell.best for cell in asked.cells[ESTIMATE]] == [False, False]
+    assert [cell.p for cell in asked.cells[ESTIMATE]] == [None, None]
+    assert any("shown and not compared" in note for note in asked.notes)
+
+
+def test_more_modes_are_better(tmp_path):
+    paths = [make_run(tmp_path / f"{n}", f"train.steps={n}", steps=n, total=n) for n in (20, 30)]
+    found = compare(looked(*paths))
+    assert [cell.best for cell in found.cells["quality/modes"]] == [False, True]
+    assert any("different steps (20, 30)" in note for note in found.notes)
+
+
+def test_a_half_finished_sweep(tmp_path):
+    done = make_run(tmp_path / "done", "seed=0")
+    half = make_run(tmp_path / "half", "seed=1", seed=1, steps=20, state="interrupted")
+    none = make_run(tmp_path / "none", "seed=2", seed=2, steps=0, state="failed")
+    found = compare(looked(done, half, none))
+    assert found.steps == {done: 30, half: None, none: None}
+    assert "not in the table: half (interrupted, step 20/30), none (failed, step 0/30)" in found.notes
+    assert len(found.rows[half]) == 2
+    early = compare(looked(done, half, none), step=20)
+    assert early.steps == {done: 20, half: 20, none: None}
+    assert early.cells[ESTIMATE][0].values == [2.0, 1.0]
+    unfinished = compare(looked(half, none))
+    assert unfinished.steps == {half: 20, none: None}
+    assert any("no run is finished: compared at step 20" in note for note in unfinished.notes)
+
+
+def test_a_collapsed_critic_is_not_the_best(tmp_path):
+    sound = make_run(tmp_path / "sound", "updates.n_critic=5", value=2.0)
+    flat = make_run(
+        tmp_path / "flat", "updates.n_critic=1", n_critic=1, value=0.0, warnings=[{"what": "collapsed critic"}]
+    )
+    found = compare(looked(sound, flat))
+    assert [cell and cell.mean for cell in found.cells[ESTIMATE]] == [2.0, None]
+    assert found.cells["quality/modes"][1].mean == 3.0
+    assert any("a collapsed critic estimates nothing: no critic/ number of flat" in note for note in found.notes)
+
+
+def test_gather_finds_runs_in_sweeps_once(tmp_path):
+    inner = make_run(tmp_path / "sweep" / "job")
+    assert [run.path for run in gather([tmp_path, tmp_path / "sweep", inner])] == [inner]
+
+
+@pytest.mark.parametrize("state", ["running"])
+def test_a_process_that_is_gone_is_told(tmp_path, state):
+    assert runs.look(make_run(tmp_path / "run", state=state)).state == "killed"

@@ -1,0 +1,109 @@
+"""`gan compare` and `gan ls` on runs: what they print, what they write, what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as PluginEventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+from tests.analysis.made_runs import ESTIMATE, make_run
+
+TOY = ("model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "runtime=cpu", "runtime.threads=1")
+
+
+def hparams(run):
+    content = PluginEventAccumulator(str(run)).Reload().PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    fields = HParamsPluginData.FromString(content).session_start_info.hparams
+    return {key: getattr(field, field.WhichOneof("kind")) for key, field in fields.items()}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A sweep of two values and two seeds, none of which has a checkpoint."""
+    for n in (1, 5):
+        for s in (0, 1):
+            make_run(tmp_path / f"runs/sweep/{n}_{s}", f"updates.n_critic={n}", n_critic=n, seed=s, value=n + s)
+    return tmp_path / "runs/sweep"
+
+
+def test_the_table_and_the_files(gan, made):
+    ended = gan("compare", "runs/sweep")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["n_critic", "runs", ESTIMATE, "critic/wasserstein_normalised", "quality/modes"]
+    assert lines[1].startswith("1         2     1.5 ± 0.71 *")
+    assert re.match(r"5         2     5.5 ± 0\.71 \(p 0\.03\)", lines[2])
+    assert "not on the sheet: 1_0: " in ended.out
+    out = made / "compare"
+    assert {p.name for p in out.iterdir()} == {"groups.csv", "runs.csv", "compare.json", "curves.png", "index.html"}
+    groups = list(csv.DictReader((out / "groups.csv").open()))
+    assert [(row["updates.n_critic"], float(row[ESTIMATE])) for row in groups] == [("1", 1.5), ("5", 5.5)]
+    each = list(csv.DictReader((out / "runs.csv").open()))
+    assert [(row["seed"], float(row[ESTIMATE])) for row in each] == [("0", 1), ("1", 2), ("0", 5), ("1", 6)]
+    content = json.loads((out / "compare.json").read_text())
+    assert content["groups"][0]["scores"][ESTIMATE]["best"] is True
+    page = (out / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 1
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    with Image.open(out / "curves.png") as picture:
+        assert min(picture.size) > 400
+
+
+def test_the_table_alone_writes_nothing(gan, made):
+    assert gan("compare", "runs/sweep", "--table", "--tag", "quality/modes", "--step", "20").out.splitlines()[0] == (
+        "n_critic  runs  quality/modes"
+    )
+    assert not (made / "compare").exists()
+
+
+def test_the_same_z_through_trained_generators(gan, tmp_path):
+    for seed in (0, 1):
+        assert gan("train", *TOY, "train.steps=1", f"seed={seed}", f"run_dir=runs/{seed}").code == 0
+    assert [line.split()[2:5] for line in gan("ls").out.splitlines()[1:]] == [["wgan", "toy_mlp", "ring"]] * 2
+    row = hparams(tmp_path / "runs" / "1")
+    assert (row["loss"], row["model"], row["model.critic.class"], row["seed"]) == ("wgan", "toy_mlp", "Trunk", 1)
+    assert not [key for key, value in row.items() if "_target_" in key or str(value).startswith(("gan_cli.", "torch."))]
+    ended = gan("compare", "runs/0", "runs/1", "--out", "here")
+    assert ended.code == 0, ended.err
+    with Image.open(tmp_path / "here" / "samples.png") as picture:
+        assert picture.size == (640, 330)
+    assert gan("compare", "runs/0", "runs/1", "--out", "again").code == 0
+    for name in ("samples.png", "curves.png", "groups.csv"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_what_compare_refuses(refused, made):
+    assert refused("compare", "nowhere") == "nowhere: no such directory; `gan ls` shows the runs here"
+    assert "no run has it; did you mean quality/modes?" in refused("compare", "runs/sweep", "--tag", "quality/mode")
+    assert "no directory that can be written in" in refused(
+        "compare", "runs/sweep", "--out", "runs/sweep/1_0/run.json/x"
+    )
+    (made / "empty").mkdir()
+    assert "no run with a config.yaml is there" in refused("compare", "runs/sweep/empty")
+
+
+def test_ls(gan, made):
+    make_run(made.parent / "alone", steps=10, state="failed", reason="loss is nan")
+    lines = gan("ls").out.splitlines()
+    assert lines[0].split() == ["run", "state", "loss", "model", "dataset", "steps", "score", "age"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        "runs/alone",
+        *(f"runs/sweep/{n}_{s}" for n in (1, 5) for s in (0, 1)),
+    ]
+    assert lines[1].split()[1:7] == ["failed", "wgan", "mlp", "-", "10/30", ESTIMATE]
+    assert [line.split()[0] for line in gan("ls", "state=fail*").out.splitlines()[1:]] == ["runs/alone"]
+    assert len(gan("ls", "runs/sweep", "updates.n_critic=5", "seed=1").out.splitlines()) == 2
+    best = gan("ls", "runs/sweep", "--sort", "score", "--json").out
+    assert [row["score"] for row in json.loads(best)] == [1, 2, 5, 6]
+    assert json.loads(best)[0]["settings"]["constraint.class"] == "WeightClip"
+    assert gan("ls", "seed=7").out == "no run passes the filters\n"
+
+
+def test_what_ls_refuses(refused, made):
+    assert refused("ls", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
+    assert "no such directory" in refused("ls", "nowhere")
