@@ -90,6 +90,8 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     if len({one for one in steps.values() if one is not None}) > 1:
         told = ", ".join(map(str, sorted({one for one in steps.values() if one is not None})))
         notes.append(f"the runs are compared at different steps ({told}): --step N compares all at one")
+    if differ := grouping.differing(groups, ("dataset",)):
+        notes.append(f"the data differ ({', '.join(differ[:3])}): nothing is judged across them")
     if any(cell is not None and cell.p is not None for column in cells.values() for cell in column):
         notes.append("p: Welch's t-test of the difference from the best (*), over seeds, Holm's correction by column")
     return Comparison(groups, tags, cells, rows, steps, notes)
@@ -175,7 +177,14 @@ def _cells(
     if in_units and scales:
         notes.append(f"{tag}: shown and not compared, since the critics' K differs ({', '.join(scales[:3])})")
         return cells
-    return _judged(tag, cells)
+    if grouping.differing(groups, ("dataset",)):
+        return cells
+    lost = [tag.startswith("critic/") and cell is not None and min(cell.values) < 0 for cell in cells]
+    if any(lost):
+        labels = ", ".join(group.label for group, bad in zip(groups, lost, strict=True) if bad)
+        notes.append(f"{tag} below 0 is no distance, the critic lags behind its generator: not judged are {labels}")
+    fit = [None if bad else cell for cell, bad in zip(cells, lost, strict=True)]
+    return [judged or cell for judged, cell in zip(_judged(tag, fit), cells, strict=True)]
 
 
 def _judged(tag: str, cells: list[Cell | None]) -> list[Cell | None]:

@@ -28,7 +28,7 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     how, force = settings["resume"], settings["force"]
     settings = {**settings, "resume": "never", "force": False}  # about this command; the run's config is without them
     if how == "auto" and holds_run(Path(settings["run_dir"])):
-        _continue(Path(settings["run_dir"]), settings, force)
+        _continue(Path(settings["run_dir"]), settings, force, choices)
         return
     rundir.refuse_used(settings["run_dir"])
     plan = build.check(settings)
@@ -38,12 +38,13 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     Session(plan, run, data, state, choices=choices).train()
 
 
-def _continue(path: Path, settings: dict[str, Any], force: bool) -> None:
+def _continue(path: Path, settings: dict[str, Any], force: bool, choices: dict[str, str]) -> None:
     """Train on; a finished run is a success, so that a scheduler may rerun its command until there is no more to do."""
     opened = open_session(path, settings, force)
     if isinstance(opened, int):
         print(f"{path} has finished its {opened} steps; train.steps={2 * opened} trains on", flush=True)
     else:
+        opened.choices = choices
         opened.train()
 
 

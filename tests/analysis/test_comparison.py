@@ -92,6 +92,31 @@ def test_a_collapsed_critic_is_not_the_best(tmp_path):
     assert any("a collapsed critic estimates nothing: no critic/ number of flat" in note for note in found.notes)
 
 
+def test_an_estimate_below_zero_is_not_the_best(tmp_path):
+    paths = [
+        make_run(tmp_path / f"{n}_{value}", f"updates.n_critic={n}", n_critic=n, seed=seed, value=value)
+        for n, values in ((1, (-3.0, 1.0)), (5, (2.0, 2.5)), (7, (3.0, 3.5)))
+        for seed, value in enumerate(values)
+    ]
+    found = compare(looked(*paths))
+    assert [(cell.best, cell.p is None) for cell in found.cells[ESTIMATE]] == [
+        (False, True),
+        (True, True),
+        (False, False),
+    ]
+    assert any("below 0 is no distance" in note and note.endswith("not judged are n_critic=1") for note in found.notes)
+
+
+def test_nothing_is_judged_across_data(tmp_path):
+    paths = [make_run(tmp_path / "a"), make_run(tmp_path / "b", value=2.0)]
+    for path, name in zip(paths, ("Ring", "Grid"), strict=True):
+        with (path / "config.yaml").open("a") as config:
+            config.write(f"dataset: {{_target_: gan_cli.data.synthetic.{name}}}\n")
+    found = compare(looked(*paths))
+    assert not any(cell.best for column in found.cells.values() for cell in column if cell)
+    assert "the data differ (dataset.class): nothing is judged across them" in found.notes
+
+
 def test_gather_finds_runs_in_sweeps_once(tmp_path):
     inner = make_run(tmp_path / "sweep" / "job")
     assert [run.path for run in gather([tmp_path, tmp_path / "sweep", inner])] == [inner]
