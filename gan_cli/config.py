@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gan_cli.blocks import check_block, missing, unknown_key, wrong_value
 from gan_cli.errors import UserError
 from gan_cli.references import check_size, reason_against
-from gan_cli.schema import SCHEMAS, TARGET_BLOCKS, Block, Model, Optimizer, Runtime, Strict
+from gan_cli.schema import BLOCKS_OF, SCHEMAS, Block, Model, Optimizer, Runtime, Strict
 from gan_cli.targets import check_prefixes
 from gan_cli.training.identity import check_request
 from gan_cli.wording import one_line, show
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BITS = 40  # of a whole number that is no seed: larger than any size, and no product of a few overflows unseen
 _SEED_BITS = 64
+_BLOCKS = frozenset(key for blocks in BLOCKS_OF.values() for key in blocks)
 _PLACES = ("run", "run_dir", "out")  # where files are written
 
 
@@ -72,10 +73,10 @@ def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence
         raise _first_error(error, schema, config) from error
     if command == "train":
         settings.pop("sweep")  # about the command: each run of a sweep is a run like any other
-        for key, supplied in TARGET_BLOCKS.items():
-            parent, _, name = key.rpartition(".")
-            holder = settings[parent] if parent else settings
-            holder[name] = check_block(key, holder[name], allow_targets, supplied)
+    for key, supplied in BLOCKS_OF.get(command, {}).items():
+        parent, _, name = key.rpartition(".")
+        holder = settings[parent] if parent else settings
+        holder[name] = check_block(key, holder[name], allow_targets, supplied)
     return settings
 
 
@@ -202,7 +203,7 @@ def _explain(kind: str, loc: tuple[Any, ...], schema: type[Strict], config: dict
             return unknown_key(key, value, schema.model_fields)
         if inner is not None and given and depth + 1 < len(loc):
             schema = inner
-        elif (key in TARGET_BLOCKS and "." not in key and not given) or inner in (Model, Optimizer, Runtime):
+        elif (key in _BLOCKS and "." not in key and not given) or inner in (Model, Optimizer, Runtime):
             return UserError(f"no {key} is chosen; add {key}=OPTION (`gan list {key}` shows them)")
         elif inner is not None:
             return UserError(f"{key}={show(value)}: holds the keys {', '.join(inner.model_fields)}; set those it needs")

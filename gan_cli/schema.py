@@ -165,7 +165,29 @@ class SampleSettings(Strict):
     allow_targets: Prefixes
 
 
-SCHEMAS: dict[str, type[Strict]] = {"train": Settings, "resume": ResumeSettings, "sample": SampleSettings}
+class EvaluateSettings(Strict):
+    """What `gan evaluate` takes."""
+
+    run: Run
+    out: Text | None
+    extractor: Block
+    count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
+    w1_count: Annotated[PositiveInt, Field(examples=[1024])]
+    split: Literal["train", "heldout"]
+    seed: Seed
+    weights: Literal["auto", "ema", "raw"]
+    checkpoint: Literal["latest", "best"] | NonNegativeInt
+    batch_size: Annotated[PositiveInt, Field(examples=[250])]
+    device: Device
+    allow_targets: Prefixes
+
+
+SCHEMAS: dict[str, type[Strict]] = {
+    "train": Settings,
+    "resume": ResumeSettings,
+    "sample": SampleSettings,
+    "evaluate": EvaluateSettings,
+}
 
 # The blocks that name a class, and the arguments that gan gives itself.
 TARGET_BLOCKS: dict[str, frozenset[str]] = {
@@ -181,3 +203,4 @@ TARGET_BLOCKS: dict[str, frozenset[str]] = {
     "optimizer.generator": frozenset({"params"}),
     "optimizer.critic": frozenset({"params"}),
 }
+BLOCKS_OF: dict[str, dict[str, frozenset[str]]] = {"train": TARGET_BLOCKS, "evaluate": {"extractor": frozenset()}}

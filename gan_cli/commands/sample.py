@@ -33,7 +33,7 @@ def sample(settings: dict[str, Any]) -> None:
     """
     path = Path(settings["run"])
     state = load_generator(path, settings)
-    network = _network(state, settings["weights"])
+    network = generator_of(state, settings["weights"])
     device = next(state.game.parameters()).device
     draws = Draws(device, settings["seed"], "sample")
     batches = draw(state.game, network, settings["count"], draws, settings["batch_size"])
@@ -81,7 +81,12 @@ def _checkpoint(folder: Path, which: str | int) -> Checkpoint:
     return checkpoint.load(folder, warn, which if isinstance(which, int) else None)
 
 
-def _network(state: TrainState, weights: str) -> torch.nn.Module:
+def generator_of(state: TrainState, weights: str) -> torch.nn.Module:
+    """Return the generator or its moving average, as `weights` asks: ema, raw or auto.
+
+    Raises:
+        UserError: the run keeps no moving average.
+    """
     if weights == "ema" and not state.ema:
         raise UserError("weights=ema: this run kept no moving average (train.ema_halflife_images); weights=raw")
     return state.game.generator if weights == "raw" else state.best_generator()

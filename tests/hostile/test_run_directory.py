@@ -13,7 +13,7 @@ from gan_cli.errors import UserError
 from gan_cli.training import rundir
 from tests.hostile.perform import perform
 
-COMMANDS = [("sample",), ("resume", "train.steps=4")]
+COMMANDS = [("sample",), ("evaluate", "count=20", "w1_count=20"), ("resume", "train.steps=4")]
 FILES = ["run.json", "config.yaml", ".lock", "train.log", "metrics.jsonl", "timing.jsonl", "checkpoints", "samples"]
 
 

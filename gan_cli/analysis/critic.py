@@ -1,0 +1,53 @@
+"""What a trained critic says about two sets, in units of distance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from gan_cli.constraints.gradient_penalty import gradient_norms
+from gan_cli.data.source import Batch
+from gan_cli.rng import Draws
+from gan_cli.training.game import Game
+from gan_cli.training.probes import buffers_kept
+
+
+class CriticDistance(NamedTuple):
+    """What `critic_distance` measures.
+
+    Attributes:
+        estimate: E f(real) - E f(fake), K times a lower bound of W1 for a K-Lipschitz f.
+        lipschitz: the largest gradient norm met between real and fake, a lower bound of K.
+    """
+
+    estimate: float
+    lipschitz: float
+
+    @property
+    def normalised(self) -> float:
+        """Return estimate / lipschitz, in units of distance; NaN for a critic without a slope."""
+        return self.estimate / self.lipschitz if self.lipschitz > 0 else float("nan")
+
+
+def critic_distance(game: Game, real: Batch, fake: Batch, draws: Draws) -> CriticDistance | None:
+    """Ask the critic, in train mode as it was trained, its buffers left as they were; None: it estimates no distance.
+
+    Args:
+        game: whose critic.
+        real: N samples, with labels where the game has them.
+        fake: N samples, likewise.
+        draws: streams `input` and `segment` are used.
+    """
+    if not game.loss.integral_probability_metric or not game.loss.critic_plays:
+        return None
+    with buffers_kept(game):
+        real, fake = game.shown(real, "real", draws), game.shown(fake, "fake", draws)
+        with torch.no_grad():
+            on_real, on_fake = game.ask(*real), game.ask(*fake)
+            found = game.loss.estimates(on_real, on_fake).items()
+            estimate = next((value for name, value in found if name.endswith("_estimate")), None)
+            points = torch.lerp(fake.x, real.x, draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1)))
+        witness = lambda x: game.loss.witness(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
+        norms = gradient_norms(witness, points.requires_grad_())
+    return None if estimate is None else CriticDistance(float(estimate), float(norms.max()))

@@ -1,0 +1,132 @@
+"""`gan evaluate`: score a run's generator against its data."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from gan_cli import build
+from gan_cli.analysis import evaluation
+from gan_cli.analysis.critic import critic_distance
+from gan_cli.analysis.evaluation import Score
+from gan_cli.analysis.reals import Reals, two_sets
+from gan_cli.commands._looking import fakes, looking_protocol, open_data, write_json
+from gan_cli.commands.sample import generator_of, load_generator
+from gan_cli.data.source import Batch, RealData
+from gan_cli.extractors.base import Extractor
+from gan_cli.rng import Draws
+from gan_cli.training.state import TrainState
+
+EVALUATIONS = "evaluations"
+
+
+def evaluate(settings: dict[str, Any]) -> None:
+    """Print every score with its protocol, and write both as JSON.
+
+    Raises:
+        UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
+    """
+    path = Path(settings["run"])
+    state = load_generator(path, settings | {"format": "grid"})
+    network = generator_of(state, settings["weights"])
+    device = next(state.game.parameters()).device
+    data = open_data(path, settings, device)
+    extractor = None
+    if len(data.shape) == 3:
+        extractor = build.extractor(settings).choose(data)
+        extractor.load(device)
+    reals = two_sets(data, settings["split"], settings["count"])
+    fake = fakes(state, network, len(reals.first.x), settings, device)
+    protocol = _protocol(path, state, network, data, extractor, reals, settings)
+    scores = measure(state, data, extractor, reals, fake, settings)
+    print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(scores)]))
+    name = _name(protocol, extractor, len(reals.first.x), settings["split"])
+    out = Path(settings["out"]) if settings["out"] else path / EVALUATIONS / name
+    write_json(out, {"protocol": protocol, "scores": {s.name: _entry(s) for s in scores}})
+    print(f"\n{out}")
+
+
+def measure(
+    state: TrainState,
+    data: RealData,
+    extractor: Extractor | None,
+    reals: Reals,
+    fake: Batch,
+    settings: dict[str, Any],
+) -> list[Score]:
+    """Return every score that the data have."""
+    first, second = reals.first.x, reals.second.x
+    scores = []
+    if extractor is not None:
+        features = [evaluation.extract(extractor, x, settings["batch_size"]) for x in (first, second, fake.x)]
+        scores += evaluation.feature_scores(extractor, *features)
+    scores += evaluation.transport_scores(first, second, fake.x, settings["w1_count"])
+    if data.modes is not None:
+        centres, std = data.modes
+        scores += evaluation.mode_scores(second, fake.x, centres, std)
+    return scores + _critic_scores(state, reals, fake, settings, len(first))
+
+
+def _critic_scores(state: TrainState, reals: Reals, fake: Batch, settings: dict[str, Any], count: int) -> list[Score]:
+    """Return the critic's estimate on the samples of the exact W1, and what it is in units of distance."""
+    n = min(settings["w1_count"], count)
+    y = reals.first.y[:n] if state.game.condition.needs_labels and reals.first.y is not None else None
+    real = Batch(reals.first.x[:n], y)
+    found = critic_distance(
+        state.game,
+        real,
+        Batch(fake.x[:n], None if fake.y is None else fake.y[:n]),
+        Draws(real.x.device, settings["seed"], "evaluate"),
+    )
+    if found is None:
+        return []
+    values = {
+        "critic_estimate": found.estimate,
+        "critic_lipschitz": found.lipschitz,
+        "critic_estimate_over_lipschitz": found.normalised,
+    }
+    space = "pixels" if real.x.dim() == 4 else "points"
+    return [Score(name, value, None, n, n, "", space) for name, value in values.items()]
+
+
+def _protocol(
+    path: Path,
+    state: TrainState,
+    network: nn.Module,
+    data: RealData,
+    extractor: Extractor | None,
+    reals: Reals,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """Return what the scores depend on; without it they are no scores."""
+    kind = "images" if len(data.shape) == 3 else "points"
+    n, shape = len(reals.first.x), " x ".join(map(str, data.shape))
+    return looking_protocol(path, state, network, extractor, settings) | {
+        "real": f"{n} {kind} of {shape}, {settings['split']} split, data {data.fingerprint}",
+        "floor": f"{n} other real {kind} in the fakes' place, {reals.second_split} split",
+        "fake": f"{n} {kind}, seed {settings['seed']}" + (", stored in 8 bits" if kind == "images" else ""),
+    }
+
+
+def table(scores: list[Score]) -> str:
+    """Return the scores in columns."""
+    rows = [("score", "value", "floor", "real", "fake", "in", "better")]
+    for s in scores:
+        floor = "" if s.floor is None else f"{s.floor:.5g}"
+        better = "near the floor" if s.better == "floor" else s.better
+        rows.append((s.name, f"{s.value:.5g}", floor, str(s.n_real or ""), str(s.n_fake), s.space, better))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _entry(score: Score) -> dict[str, Any]:
+    """Return a score as JSON has it: a number that is not finite as text."""
+    return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in score._asdict().items()}
+
+
+def _name(protocol: dict[str, Any], extractor: Extractor | None, count: int, split: str) -> str:
+    parts = [f"step_{protocol['step']:010d}", protocol["weights"], *([extractor.name] if extractor else []), split]
+    return "_".join([*parts, f"count_{count}", f"seed_{protocol['seed']}"]) + ".json"

@@ -1,0 +1,119 @@
+"""`gan evaluate` on small runs: what it prints and writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gan_cli.cli import main
+from gan_cli.extractors.fashion_mnist import SHA256
+from gan_cli.extractors.inception import Inception
+
+SMALL = ("runtime=cpu", "runtime.threads=1", "train.steps=1", "train.batch_size=8", "log.sample_count=4")
+IMAGES = ("model=mlp", "model.width=4", "dataset.image_size=28")
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("runs")
+    for name, own in {
+        "clothes": ("loss=wgan", *IMAGES, "train.ema_halflife_images=8"),
+        "classes": ("loss=wgan_gp", "condition=concat", *IMAGES),
+        "ring": ("loss=wgan_gp", "model=toy_mlp", "model.width=4", "dataset=ring"),
+        "line": ("loss=nonsaturating", "model=toy_tanh", "dataset=gaussian_mixture_1d"),
+    }.items():
+        assert main(["train", *SMALL, *own, f"run_dir={place / name}"]) == 0
+    return place
+
+
+@pytest.fixture
+def run_of(runs, tmp_path):
+    return lambda name: str(shutil.copytree(runs / name, tmp_path / name))
+
+
+def result(out: str) -> dict:
+    return json.loads(Path(out.strip().splitlines()[-1]).read_text())
+
+
+PROTOCOL = ("run", "step", "weights", "seed", "truncation", "real", "floor", "fake")
+
+
+@pytest.mark.parametrize("name", ["clothes", "classes"])
+def test_images(gan, run_of, name):
+    ended = gan("evaluate", run_of(name), "count=40", "w1_count=16", "device=cpu")
+    assert ended.code == 0, ended
+    found = result(ended.out)
+    protocol, scores = found["protocol"], found["scores"]
+    assert set(protocol) == {*PROTOCOL, "extractor", "resize"}
+    assert all(f"{key}: {value}" in ended.out for key, value in protocol.items())
+    assert SHA256 in protocol["extractor"]
+    assert protocol["real"].startswith("40 images of 1 x 28 x 28, train split, data ")
+    assert protocol["floor"] == "40 other real images in the fakes' place, heldout split"
+    assert "fid" not in scores
+    for name in ("frechet_distance", "kid", "classifier_score", "precision", "recall", "density", "coverage"):
+        score = scores[f"{name}_fashion_mnist"]
+        assert (score["n_real"], score["n_fake"]) == (40, 40)
+        assert isinstance(score["floor"], float)
+    frechet = scores["frechet_distance_fashion_mnist"]
+    assert frechet["value"] > frechet["floor"]
+    assert scores["exact_w1"]["n_real"] == scores["critic_estimate"]["n_real"] == 16
+    ratio = scores["critic_estimate"]["value"] / scores["critic_lipschitz"]["value"]
+    assert scores["critic_estimate_over_lipschitz"]["value"] == pytest.approx(ratio)
+
+
+def test_points_of_two_dimensions_and_one(gan, run_of):
+    found = result(gan("evaluate", run_of("ring"), "count=50", "w1_count=20").out)
+    assert set(found["protocol"]) == set(PROTOCOL)
+    critic = {"critic_estimate", "critic_lipschitz", "critic_estimate_over_lipschitz"}
+    assert set(found["scores"]) == {"sliced_w1", "exact_w1", "modes", "high_quality_share", "kl_to_uniform", *critic}
+    assert found["scores"]["modes"]["floor"] == 8
+    line = result(gan("evaluate", run_of("line"), "count=50").out)["scores"]
+    assert set(line) == {"sliced_w1", "exact_w1"}
+    assert line["exact_w1"]["value"] == pytest.approx(line["sliced_w1"]["value"])
+
+
+def test_the_same_again_and_where_it_is_asked_to_be(gan, run_of, tmp_path):
+    run = run_of("ring")
+    first, other = (gan("evaluate", run, "count=20", f"seed={seed}", f"out={tmp_path}/x/{seed}.json") for seed in "01")
+    again = gan("evaluate", run, "count=20", "device=cpu")
+    assert result(first.out) == result(again.out)
+    assert result(first.out)["scores"] != result(other.out)["scores"]
+    assert not (Path(run) / "evaluations" / "1.json").exists()
+
+
+def test_raw_weights_are_not_the_moving_average(gan, run_of):
+    run = run_of("clothes")
+    ended = [gan("evaluate", run, "extractor=pixels", "count=10", "w1_count=4", f"weights={w}") for w in ("ema", "raw")]
+    ema, raw = (result(e.out) for e in ended)
+    assert (ema["protocol"]["weights"], raw["protocol"]["weights"]) == ("ema", "raw")
+    assert ema["protocol"]["extractor"] == "pixels, no weights"
+    assert ema["scores"]["exact_w1"]["value"] != raw["scores"]["exact_w1"]["value"]
+
+
+def test_data_that_have_changed_are_told(gan, run_of):
+    run = run_of("ring")
+    status = json.loads((Path(run) / "run.json").read_text())
+    status["sessions"][-1]["data"] = "another"
+    (Path(run) / "run.json").write_text(json.dumps(status))
+    assert "was trained on other data" in gan("evaluate", run, "count=10").err
+
+
+def test_mistakes(refused, run_of, monkeypatch):
+    run = run_of("clothes")
+    assert refused("evaluate") == "no run is named; write gan evaluate RUN, such as gan evaluate runs/NAME"
+    assert refused("evaluate", "nowhere").startswith("run=nowhere: no such directory")
+    assert "count=5: must be" in refused("evaluate", run, "count=5")
+    assert "at most count=4750" in refused("evaluate", run, "count=100000")
+    assert "did you mean extractor=pixels" in refused("evaluate", run, "extractor=pixel")
+    assert "extractor.side=999" in refused("evaluate", run, "extractor=pixels", "extractor.side=999")
+    monkeypatch.setattr(Inception, "_path", lambda self: Path("/nowhere/weights-6726825d.pth"))
+    assert "extractor.weights=x: no such file" in refused("evaluate", run, "extractor=inception", "extractor.weights=x")
+
+
+def test_help_names_the_extractors(gan):
+    out = gan("evaluate", "--help").out
+    assert "extractor: auto, fashion_mnist, inception, pixels" in out
+    assert "optimizer:" not in out
