@@ -51,7 +51,9 @@ def serve(directory: Path, flags: list[str]) -> str:
         from tensorboard import default, program
     except ImportError as error:
         raise UserError(f"TensorBoard cannot be imported ({error}); pip install tensorboard") from error
-    board = program.TensorBoard(plugins=default.get_plugins())
+    from gan_cli.board_columns import plugins
+
+    board = program.TensorBoard(plugins=plugins(default.get_plugins()))
     try:
         with _quiet() as noise:
             board.configure(argv=["tensorboard", "--logdir", str(directory), *ALL_PICTURES, *flags])

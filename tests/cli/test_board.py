@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
 
 from gan_cli.cli import main
+from gan_cli.commands.board import serve
+from gan_cli.training.tensorboard import Board
 
 
 def test_help(capsys):
@@ -34,6 +38,39 @@ def test_it_serves_until_ctrl_c(tmp_path):
             assert board.stderr.read() == ""
         finally:
             board.kill()
+
+
+def test_hparams_opens_on_what_differs_and_on_the_estimates(tmp_path):
+    for seed in (0, 1):
+        run = tmp_path / "runs" / f"seed-{seed}"
+        run.mkdir(parents=True)
+        board = Board(run, None)
+        board.hparams({"updates.k": seed, "constraint.class": str(seed), "loss": "wgan", "seed": seed, "a": 1})
+        tags = ("critic/clip_saturation", "critic/loss", "critic/wasserstein_normalised", "quality/modes", "speed/x")
+        board.scalars(1, dict.fromkeys(tags, float(seed)))
+        board.close()
+    request = {"experimentName": "", "includeMetrics": True, "hparamsLimit": 0}
+    address = serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"])
+    limit = time.monotonic() + 60
+    found = {}
+    while len(found.get("metricInfos", [])) < 5:
+        assert time.monotonic() < limit, found
+        time.sleep(0.05)
+        question = urllib.request.Request(
+            f"{address}data/plugin/hparams/experiment",
+            json.dumps(request).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(question, timeout=30) as answer:
+            found = json.load(answer)
+    assert [info["name"] for info in found["hparamInfos"]] == [
+        *("seed", "updates.k", "constraint.class"),
+        *("loss", "a"),
+    ]
+    assert [info["name"]["tag"] for info in found["metricInfos"]] == [
+        *("critic/wasserstein_normalised", "quality/modes", "critic/loss"),
+        *("critic/clip_saturation", "speed/x"),
+    ]
 
 
 def test_a_port_that_is_taken(refused, tmp_path):
