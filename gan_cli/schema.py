@@ -182,11 +182,30 @@ class EvaluateSettings(Strict):
     allow_targets: Prefixes
 
 
+class CollapseSettings(Strict):
+    """What `gan collapse` takes."""
+
+    run: Run
+    out: Text | None
+    extractor: Block
+    batches: Annotated[int, Field(ge=10, examples=[60])]
+    max_size: Annotated[int, Field(ge=2, le=4096, examples=[181])]
+    pairs: Annotated[PositiveInt, Field(examples=[16])]
+    count: Literal["auto"] | Annotated[PositiveInt, Field(examples=[2500])]
+    seed: Seed
+    weights: Literal["auto", "ema", "raw"]
+    checkpoint: Literal["latest", "best"] | NonNegativeInt
+    batch_size: Annotated[PositiveInt, Field(examples=[250])]
+    device: Device
+    allow_targets: Prefixes
+
+
 SCHEMAS: dict[str, type[Strict]] = {
     "train": Settings,
     "resume": ResumeSettings,
     "sample": SampleSettings,
     "evaluate": EvaluateSettings,
+    "collapse": CollapseSettings,
 }
 
 # The blocks that name a class, and the arguments that gan gives itself.
@@ -203,4 +222,8 @@ TARGET_BLOCKS: dict[str, frozenset[str]] = {
     "optimizer.generator": frozenset({"params"}),
     "optimizer.critic": frozenset({"params"}),
 }
-BLOCKS_OF: dict[str, dict[str, frozenset[str]]] = {"train": TARGET_BLOCKS, "evaluate": {"extractor": frozenset()}}
+BLOCKS_OF: dict[str, dict[str, frozenset[str]]] = {
+    "train": TARGET_BLOCKS,
+    "evaluate": {"extractor": frozenset()},
+    "collapse": {"extractor": frozenset()},
+}

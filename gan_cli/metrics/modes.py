@@ -55,10 +55,11 @@ def mode_coverage(samples: Tensor, centres: Tensor, std: float) -> ModeCoverage:
         captured=int((counts > 0).sum()),
         total=len(centres),
         high_quality_share=good / len(samples),
-        kl_to_uniform=_kl_to_uniform(counts / good) if good else math.nan,
+        kl_to_uniform=kl_to_uniform(counts / good) if good else math.nan,
     )
 
 
-def _kl_to_uniform(p: Tensor) -> float:
+def kl_to_uniform(p: Tensor) -> float:
+    """Return the KL divergence, in nats, of shares p (M,) from the uniform ones."""
     p = p.to(torch.float64)
     return float((torch.xlogy(p, p).sum() + math.log(len(p))).clamp(min=0))

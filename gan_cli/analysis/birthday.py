@@ -1,0 +1,166 @@
+"""The birthday paradox test: how many different samples does a generator have (Arora and Zhang 2017)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+FALSE_RATE = 0.01  # of batches of real samples that may seem to hold a duplicate
+Z = 1.959964  # of a 95 % interval
+GROWTH = math.sqrt(2)  # from a size to the next
+
+
+class Size(NamedTuple):
+    """What was seen at one size.
+
+    Attributes:
+        size: s, samples a batch.
+        batches: how many were looked at.
+        with_duplicate: of these, hold two samples nearer to each other than `threshold`.
+        threshold: a distance between features.
+        false_rate: share of batches of s real held-out samples that hold a pair as near.
+    """
+
+    size: int
+    batches: int
+    with_duplicate: int
+    threshold: float
+    false_rate: float
+
+    def support(self, share: float, corrected: bool = True) -> float:
+        """Return N of `share` = 1 - exp(-s (s - 1) / (2 N)); at a share of 1/2 it is the paper's estimate.
+
+        The number of equally likely samples under which this share of batches of s holds two equal ones.
+
+        Args:
+            share: of batches with a duplicate.
+            corrected: what reals show too is taken off first.
+        """
+        true = (share - self.false_rate) / (1 - self.false_rate) if corrected else share
+        if true <= 0:
+            return math.inf
+        return self.size * (self.size - 1) / (-2 * math.log1p(-true)) if true < 1 else 1.0
+
+
+class Birthday(NamedTuple):
+    """What `birthday` finds.
+
+    Attributes:
+        sizes: every size that was looked at, growing.
+        at: the one of which the estimate is: where the share reaches a half, or that before if its share is nearer; the
+            largest where no share does.
+        support: of the generator, effective: 1 / sum p_i^2 for samples of chances p_i; infinity where duplicates are no
+            more frequent than among real samples.
+        low: lower end of its 95 % interval.
+        high: upper end; infinity where there may be no duplicates at all.
+        pairs: (K, 2) positions of the nearest pairs among the samples drawn, none twice, nearest first.
+        distances: (K,) of these pairs.
+    """
+
+    sizes: list[Size]
+    at: Size
+    support: float
+    low: float
+    high: float
+    pairs: Tensor
+    distances: Tensor
+
+
+@torch.no_grad()
+def birthday(
+    draw: Callable[[int, int], Tensor],
+    real: Tensor,
+    batches: int = 60,
+    max_size: int = 181,
+    n_pairs: int = 16,
+    seen: Callable[[Size], None] = lambda size: None,
+) -> Birthday:
+    """Look at batches of growing size until half of them hold a duplicate.
+
+    Two samples are duplicates where they are nearer than real samples get: the threshold at size s is the distance that
+    one in a hundred batches of s held-out reals falls below; where their number cannot tell so rare a distance, the
+    share that can be told is taken off. Of batches of one size no sample is in two.
+
+    Args:
+        draw: (start, stop) -> features (stop - start, F) of the generator's samples from a stream of them.
+        real: (M, F) features of held-out reals, M at least 3.
+        batches: at each size.
+        max_size: no larger batch is looked at; nor one of more than M samples.
+        n_pairs: near pairs that are returned.
+        seen: is told each size as it is done.
+
+    Raises:
+        ValueError: too few reals.
+    """
+    if len(real) < 3:
+        raise ValueError(f"{len(real)} real samples; the threshold takes at least 3")
+    ordered = torch.pdist(real.double()).sort().values
+    fakes, found = real.new_empty(0, real.shape[1]), []
+    for s in _sizes(min(max_size, len(real))):
+        fakes = torch.cat([fakes, draw(len(fakes), s * batches)])
+        threshold, false_rate = _calibrated(ordered, s)
+        nearest = torch.stack([torch.pdist(part.double()).min() for part in fakes.split(s)])
+        found.append(Size(s, batches, int((nearest < threshold).sum()), threshold, false_rate))
+        seen(found[-1])
+        if _half(found[-1]):
+            break
+    at = min(reversed(found[-2:] if _half(found[-1]) else found[-1:]), key=_from_half)
+    share, low, high = wilson(at.with_duplicate, batches)
+    pairs, distances = near_pairs(fakes, at.size, n_pairs)
+    return Birthday(found, at, at.support(share), at.support(high, corrected=False), at.support(low), pairs, distances)
+
+
+def _half(size: Size) -> bool:
+    return 2 * size.with_duplicate >= size.batches
+
+
+def _from_half(size: Size) -> int:
+    return abs(2 * size.with_duplicate - size.batches)
+
+
+def wilson(k: int, n: int) -> tuple[float, float, float]:
+    """Return the share k / n, kept off 0 and 1 by half a count, and Wilson's 95 % interval of it."""
+    p = k / n
+    centre, width = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    low, high = (centre - width) / (1 + Z**2 / n), (centre + width) / (1 + Z**2 / n)
+    return min(max(p, 0.5 / n), 1 - 0.5 / n), max(low, 0.0), min(high, 1.0)
+
+
+def near_pairs(x: Tensor, size: int, n_pairs: int) -> tuple[Tensor, Tensor]:
+    """Return the nearest pair of each batch of `size`, and its distance, for the batches that have the nearest."""
+    pairs, distances = [], []
+    for start in range(0, len(x) - size + 1, size):
+        between = torch.cdist(*[x[start : start + size].double()] * 2)
+        between.fill_diagonal_(math.inf)
+        value, place = between.flatten().min(dim=0)
+        pairs.append(torch.stack([place // size, place % size]) + start)
+        distances.append(value)
+    near = torch.stack(distances).topk(min(n_pairs, len(distances)), largest=False)
+    return torch.stack(pairs)[near.indices], near.values
+
+
+def _sizes(most: int) -> Iterator[int]:
+    s, exact = 2, 2.0
+    while s <= most:
+        yield s
+        exact *= GROWTH
+        s = round(exact)
+
+
+def _calibrated(ordered: Tensor, s: int) -> tuple[float, float]:
+    """Return a threshold, and how often a batch of s reals holds a pair below it.
+
+    A batch holds each of the M (M - 1) / 2 pairs of reals with the chance q = s (s - 1) / (M (M - 1)), so none of the k
+    nearest with (1 - q)^k, near enough.
+
+    Args:
+        ordered: distances of all pairs of reals, ascending.
+        s: samples a batch, at most M.
+    """
+    q = min(s * (s - 1) / (2 * len(ordered)), 1 - 1e-12)
+    k = min(max(1, int(math.log1p(-FALSE_RATE) / math.log1p(-q))), len(ordered) - 1)
+    return float(ordered[k]), 1 - (1 - q) ** k

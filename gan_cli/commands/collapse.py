@@ -1,0 +1,176 @@
+"""`gan collapse`: test whether a run's generator repeats itself."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_cli import build
+from gan_cli.analysis import figures
+from gan_cli.analysis.birthday import Birthday, Size, birthday
+from gan_cli.analysis.collapse import Classes, class_shares, verdict
+from gan_cli.analysis.evaluation import extract
+from gan_cli.analysis.reals import available, take
+from gan_cli.commands._looking import Fakes, looking_protocol, open_data, write_json
+from gan_cli.commands.sample import generator_of, load_generator
+from gan_cli.data.source import RealData
+from gan_cli.errors import UserError
+from gan_cli.extractors.base import Extractor
+from gan_cli.metrics.modes import ModeCoverage, mode_coverage
+
+COLLAPSE = "collapse"
+REALS = 1_000  # held-out samples at most, where they have no end or many
+SHOWN = 100  # classes that are listed
+COUNT, COUNT_OF_MANY = 2_500, 25_600  # samples for modes and classes, as the literature has them; for > 100 classes
+
+
+def collapse(settings: dict[str, Any]) -> None:
+    """Print what was seen and a verdict, and write both as JSON beside a picture of the nearest pairs.
+
+    Raises:
+        UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
+    """
+    path = Path(settings["run"])
+    state = load_generator(path, settings | {"format": "grid"})
+    network = generator_of(state, settings["weights"])
+    device = next(state.game.parameters()).device
+    data = open_data(path, settings, device)
+    extractor = None
+    if len(data.shape) == 3:
+        extractor = build.extractor(settings).choose(data)
+        extractor.load(device)
+    fakes = Fakes(state, network, settings, device)
+    real = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS)).x
+    if len(real) < 3:
+        raise UserError(f"{path}: {len(real)} held-out samples are too few to tell what a duplicate is; at least 3")
+    found, picture = _birthday(extractor, real, fakes, settings)
+    modes, classes = _coverage(data, extractor, real, fakes, settings)
+    line = verdict(found, available(data.train), modes, classes)
+    protocol = looking_protocol(path, state, network, extractor, settings) | {
+        "real": f"{len(real)} held-out samples, data {data.fingerprint}",
+        "duplicates": "pairs nearer than held-out samples get: one batch of them in a hundred holds such a pair",
+    }
+    print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *_told(found, data, modes, classes)]))
+    out = Path(settings["out"]) if settings["out"] else path / COLLAPSE / _name(protocol, extractor)
+    write_json(out, {"protocol": protocol, "verdict": line, **_content(found, data, modes, classes)})
+    try:
+        figures.save_png(out.with_suffix(".png"), picture)
+    except OSError as error:
+        raise UserError(f"out={out}: the picture beside it cannot be written ({error.strerror})") from error
+    print(f"\n{out}\n{out.with_suffix('.png')}\n\n{line}")
+
+
+def _birthday(
+    extractor: Extractor | None, real: Tensor, fakes: Fakes, settings: dict[str, Any]
+) -> tuple[Birthday, Any]:
+    """Run the test; return it and a picture of the nearest pairs, a pair a row of two columns, several abreast."""
+
+    def features(x: Tensor) -> Tensor:
+        return x if extractor is None else extract(extractor, x, settings["batch_size"]).x
+
+    with tqdm(unit="size", desc="birthday test", disable=None, leave=False) as bar:
+
+        def seen(size: Size) -> None:
+            bar.set_postfix_str(f"{size.with_duplicate} of {size.batches} batches of {size.size} hold a duplicate")
+            bar.update()
+
+        found = birthday(
+            lambda start, stop: features(fakes.rows(start, stop)),
+            features(real),
+            settings["batches"],
+            settings["max_size"],
+            settings["pairs"],
+            seen,
+        )
+    shown = torch.cat([fakes.rows(int(i), int(i) + 1) for i in found.pairs.flatten()])
+    if shown.dim() != 4:
+        return found, figures.points_figure(real[:COUNT], fakes.rows(0, COUNT), None)
+    across = 2 * max(1, math.isqrt(len(found.pairs) // 2 or 1))
+    return found, figures.image_grid(shown, across)
+
+
+def _coverage(
+    data: RealData, extractor: Extractor | None, real: Tensor, fakes: Fakes, settings: dict[str, Any]
+) -> tuple[ModeCoverage | None, Classes | None]:
+    """Count modes where they are known, and classes where the extractor knows those of the data."""
+    columns = None if extractor is None else extractor.columns(data)
+    if data.modes is None and columns is None:
+        return None, None
+    many = columns is not None and len(columns) > 100
+    n = (COUNT_OF_MANY if many else COUNT) if settings["count"] == "auto" else settings["count"]
+    if data.modes is not None:
+        centres, std = data.modes
+        return mode_coverage(fakes.rows(0, n), centres, std), None
+    of_fakes = (_classes(extractor, fakes.rows(i, min(i + COUNT, n)), columns, settings) for i in range(0, n, COUNT))
+    return None, class_shares(torch.cat(list(of_fakes)), _classes(extractor, real, columns, settings), len(columns))
+
+
+def _classes(extractor: Extractor, x: Tensor, columns: list[int], settings: dict[str, Any]) -> Tensor:
+    """Return the class (N,) of each image, among those of the data."""
+    return extract(extractor, x, settings["batch_size"]).log_p[:, columns].argmax(1)
+
+
+def _told(found: Birthday, data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> list[str]:
+    """Return the findings as lines."""
+    rows = [f"batches of {s.size:4}: {s.with_duplicate:4} of {s.batches} hold a duplicate" for s in found.sizes]
+    at = found.at
+    rows.append(
+        f"effective support: {found.support:,.0f}, 95 % interval {found.low:,.0f} to {found.high:,.0f}, from batches "
+        f"of {at.size}: the number of equally likely samples that would repeat as often"
+    )
+    if modes is not None:
+        rows.append(
+            f"modes: {modes.captured} of {modes.total}; high quality {modes.high_quality_share:.3f}; "
+            f"KL to uniform {modes.kl_to_uniform:.3f}"
+        )
+    if classes is not None:
+        rows.append(f"classes met: {classes.met} of {len(classes.fake)}; KL to uniform {classes.kl_to_uniform:.3f}")
+        if len(classes.fake) <= SHOWN:
+            width = max(map(len, data.class_names))
+            rows += [
+                f"  {name:{width}}  fake {fake:6.3f}  real {real:6.3f}" + ("  missing" if i in classes.missing else "")
+                for i, (name, fake, real) in enumerate(
+                    zip(data.class_names, classes.fake.tolist(), classes.real.tolist(), strict=True)
+                )
+            ]
+    return rows
+
+
+def _content(found: Birthday, data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> dict[str, Any]:
+    """Return the findings as JSON has them."""
+    content: dict[str, Any] = {
+        "sizes": [size._asdict() for size in found.sizes],
+        "effective_support": {
+            "value": _number(found.support),
+            "low": _number(found.low),
+            "high": _number(found.high),
+            "at_size": found.at.size,
+        },
+        "near_pairs": {"samples": found.pairs.tolist(), "distances": found.distances.tolist()},
+    }
+    if modes is not None:
+        content["modes"] = {key: _number(value) for key, value in modes._asdict().items()}
+    if classes is not None:
+        content["classes"] = {
+            "names": list(data.class_names),
+            "fake": classes.fake.tolist(),
+            "real": classes.real.tolist(),
+            "missing": [data.class_names[i] for i in classes.missing],
+            "met": classes.met,
+            "kl_to_uniform": classes.kl_to_uniform,
+        }
+    return content
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def _name(protocol: dict[str, Any], extractor: Extractor | None) -> str:
+    parts = [f"step_{protocol['step']:010d}", protocol["weights"], *([extractor.name] if extractor else [])]
+    return "_".join([*parts, f"seed_{protocol['seed']}"]) + ".json"
