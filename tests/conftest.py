@@ -22,11 +22,13 @@ def _one_thread() -> None:
 
 @pytest.fixture
 def settings_of() -> Callable[..., dict[str, Any]]:
-    """Compose `gan train OVERRIDES` without running it."""
+    """Compose a run's settings as `gan train OVERRIDES` does, without running it."""
 
     def compose_settings(*overrides: str) -> dict[str, Any]:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             config = compose("train", overrides=["runtime=cpu", "runtime.threads=1", *overrides])
-        return OmegaConf.to_container(config, resolve=True)
+        settings = OmegaConf.to_container(config, resolve=True)
+        settings.pop("sweep")  # of the command; no part of a run
+        return settings
 
     return compose_settings
