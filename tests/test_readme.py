@@ -21,6 +21,8 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
 SHORT = ["train.steps=2", "log.every_steps=1", "model.width=4", "train.batch_size=16", "runtime.threads=1"]
 
+QUICK = {"evaluate": ["count=60", "w1_count=30"], "collapse": ["batches=10", "max_size=8", "count=50"]}
+
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
@@ -61,6 +63,7 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         run = next(Path("runs").glob("**/config.yaml")).parent
         arguments = [str(run) if a == "runs/NAME" else a for a in arguments]
         arguments = ["train.steps=3" if a.startswith("train.steps=") else a for a in arguments]
+    arguments += QUICK.get(name, [])
     assert main([name, *arguments]) == 0, capsys.readouterr().err
     if name == "train":
         runs = [path.parent for path in Path("runs").glob("**/config.yaml")]
