@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.arguments import Arguments, parse, quoted_override, split_positional
 from gan_cli.cli import tell
 from gan_cli.compose import VERSION_BASE, Composer
-from gan_cli.confdir import conf_dir, groups, positional_key, top_keys
+from gan_cli.confdir import chosen_groups, conf_dir, groups, positional_key, top_keys
 from gan_cli.errors import GanError, Interrupted, UserError
 from gan_cli.sweeping.keys import Cell, refuse_outside_a_sweep
 from gan_cli.wording import one_line
@@ -62,6 +62,8 @@ def launch(command: str, argv: Sequence[str]) -> int:
 
         validate(cfg, overrides, command)
         refuse_outside_a_sweep(overrides)
+        if cfg.hydra.sweeper.get("params") and not any(o.lower() == "hydra.mode=run" for o in overrides):
+            raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
     task = _Task(command, cells)
     with contextlib.suppress(_Stop):
         _hydra(arguments, conf, name, task)
@@ -148,7 +150,7 @@ def _help(cfg: DictConfig, arguments: Arguments, conf: Path) -> str:
     directories = [Path(d) for d in [arguments.flags.get("--config-dir")] if d is not None]
     chosen = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
     found = groups(*directories, conf) if chosen else {}
-    listing = [f"{group}: {', '.join(options)}" for group, options in found.items()]
+    listing = [f"{group}: {', '.join(options)}" for group, options in found.items() if group in chosen]
     heading = ["Options, as group=option (`gan list` says what each one is)"] if listing else []
     shown = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     return string.Template(cfg.hydra.help.template).safe_substitute(
@@ -163,7 +165,7 @@ def _with_positional(arguments: Arguments, primary: Path) -> Arguments:
     key = positional_key(primary)
     if key is None:
         return arguments
-    chosen, others = split_positional(arguments.overrides, list(top_keys(primary)))
+    chosen, others = split_positional(arguments.overrides, [*top_keys(primary), *chosen_groups(primary)])
     return arguments if chosen is None else arguments._replace(overrides=[quoted_override(key, chosen), *others])
 
 

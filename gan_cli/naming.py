@@ -34,7 +34,7 @@ def readable(config: Mapping[str, Any], choices: Mapping[str, str]) -> dict[str,
         config: resolved settings.
         choices: each group's chosen option, as far as it is known.
     """
-    order = [*GROUPS, *(group for group in choices if group not in GROUPS and group != "runtime")]
+    order = [*GROUPS, *(group for group in choices if group not in GROUPS and group not in ("runtime", "sweep"))]
     named = {group: str(choices[group]) for group in order if choices.get(group)}
     rest: dict[str, Any] = {}
     for key, value in leaves({k: v for k, v in config.items() if k not in _NOT_TOLD}).items():

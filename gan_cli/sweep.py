@@ -88,7 +88,7 @@ def run_in_own_processes(composer: Composer, cfg: DictConfig, cells: Sequence[Ce
     elsewhere = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra/sweeper")
     kept = [o for o in fixed if not key_of(o).startswith(elsewhere)]
     one = composer.compose([*kept, *cells[0][0]])
-    if one.hydra.mode == RunMode.MULTIRUN:  # says a config
+    if one.hydra.mode == RunMode.MULTIRUN or one.hydra.sweeper.get("params"):  # say configs
         kept.append("hydra.mode=RUN")
     from gan_cli.sweeping.run import run
 

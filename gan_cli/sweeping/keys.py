@@ -44,6 +44,6 @@ def refuse_outside_a_sweep(overrides: Sequence[str]) -> None:
     Raises:
         UserError: a key of `sweep`.
     """
-    wrong = next((o for o in overrides if key_of(o) in (*SWEEP_KEYS, "sweep")), None)
+    wrong = next((o for o in overrides if key_of(o) in SWEEP_KEYS), None)
     if wrong is not None:
         raise UserError(f"{wrong}: is about a sweep, and this is one run; add -m")

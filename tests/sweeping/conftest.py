@@ -10,7 +10,7 @@ import pytest
 from gan_cli import sources
 from gan_cli.cli import main
 from gan_cli.sweeping import process
-from tests.cli.conftest import Ended
+from tests.cli.conftest import Ended, refused  # noqa: F401
 from tests.sweeping import warm
 
 TOY = (

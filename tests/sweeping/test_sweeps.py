@@ -123,6 +123,7 @@ def test_the_grid_grows_and_every_syntax_of_hydras_is_read(gan, place, forked):
         "seed=1 updates.n_critic=1": "seed-1_n_critic-1",
         "seed=1 updates.n_critic=5": "seed-1_n_critic-5",
     }
+    assert gan("ls", "runs/grown", "state=finished").out.count("toy_mlp") == 4
     (place / "runs/grown/run").rename(place / "kept")
     before = by_name(place, "grown")["seed-0_n_critic-1"]["attempts"]
     assert gan(*grid, "seed=range(0,2)").code == 0
@@ -131,6 +132,25 @@ def test_the_grid_grows_and_every_syntax_of_hydras_is_read(gan, place, forked):
     assert by_name(place, "grown")["seed-0_n_critic-1"]["attempts"] == before
     assert gan(*grid, "seed=0", "train.steps=4").code == 0
     assert runs.standing(place / "runs/grown/run").step == 4
+
+
+def test_a_ready_grid_of_a_file_runs_without_a_flag(gan, place, forked):
+    (place / "conf" / "sweep").mkdir(parents=True)
+    (place / "conf" / "sweep" / "mine.yaml").write_text(
+        "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: 'range(2)'}}}\nsweep: {jobs: 2}\n"
+    )
+    (place / "conf" / "sweep" / "other.yaml").write_text(
+        "# @package _global_\nhydra: {sweeper: {params: {seed: 'range(2)'}}}\n"
+    )
+    refusal = gan("train", *TOY, "--config-dir", "conf", "sweep=other")
+    assert (refusal.code, refusal.err) == (
+        2,
+        "gan: hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m\n",
+    )
+    ended = gan("train", *TOY, "train.steps=1", "--config-dir", "conf", "sweep=mine", "sweep.name=ready")
+    assert ended.code == 0, ended.err
+    assert "2 jobs, 2 at once" in ended.err
+    assert states(place, "ready") == {"seed-0": "finished", "seed-1": "finished"}
 
 
 def test_given_directories_are_kept_and_a_finished_run_is_a_success(gan, place, forked):
