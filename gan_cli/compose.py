@@ -26,6 +26,7 @@ from gan_cli.wording import did_you_mean, one_line
 VERSION_BASE = "1.3"
 _HYDRA_CODE = ("hydra.", "hydra_plugins.", "logging.", "colorlog.", "ext://sys.std")
 _NAMES_CODE = ("_target_", "class", "()", "factory")
+_LAUNCHERS = ("joblib", "submitit")  # our extras that bring them
 _MANY = 12  # options: more are not listed in one line
 
 
@@ -192,6 +193,9 @@ class Composer(NamedTuple):
             known = self.loader.get_group_options("")
             return UserError(f"--config-name {name}: no such config{did_you_mean(name, known)}")
         options = list(error.options or [])
+        extra = name.partition("_")[0]
+        if group == "hydra/launcher" and extra in _LAUNCHERS:
+            return UserError(f'{group}={name}: is not installed here; pip install "gan_cli[{extra}]"')
         hint = did_you_mean(name, options, f"{group}=") or ";"
         given = any(o.lstrip("+") == f"{group}={name}" for o in overrides)
         if not group:
