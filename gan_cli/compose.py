@@ -209,6 +209,8 @@ class Composer(NamedTuple):
     def _unknown_key(self, override: str, overrides: Sequence[str]) -> UserError:
         from gan_cli.config import validate
 
+        if self.options(_key(override)):
+            return UserError(f"{override}: gan {self.command} has no {_key(override)} to choose")
         forced = [o if o != override else f"++{o}" for o in overrides]
         try:
             self.check(overrides)

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_cli.compose import Composer
-from gan_cli.confdir import conf_dir, groups
+from gan_cli.confdir import chosen_groups, conf_dir, groups
 from gan_cli.config import check_override, validate, validate_saved
 from gan_cli.errors import UserError
 from gan_cli.schema import SCHEMAS, TARGET_BLOCKS
 from gan_cli.wording import describe, example, one_line, show
 
-OPTIONS = [f"{g}={o}" for g, options in groups(conf_dir()).items() for o in options]
+OF_A_RUN = chosen_groups(conf_dir() / "train.yaml")
+OPTIONS = [f"{g}={o}" for g, options in groups(conf_dir()).items() if g in OF_A_RUN for o in options]
 
 
 @pytest.fixture(scope="module")

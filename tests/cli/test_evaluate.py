@@ -117,3 +117,8 @@ def test_help_names_the_extractors(gan):
     out = gan("evaluate", "--help").out
     assert "extractor: auto, fashion_mnist, inception, pixels" in out
     assert "optimizer:" not in out
+
+
+def test_a_group_of_another_command(refused, run_of):
+    assert refused("train", "extractor=pixels").startswith("extractor=pixels: gan train has no extractor")
+    assert refused("evaluate", run_of("ring"), "loss=wgan").startswith("loss=wgan: gan evaluate has no loss")
