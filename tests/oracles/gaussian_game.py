@@ -39,10 +39,10 @@ class Affine(nn.Module):
         return self.mu + self.sigma * z
 
 
-def game(loss: Loss, mu: float = 0.0, sigma: float = 1.0, seed: int = 0) -> Game:
+def game(loss: Loss, mu: float = 0.0, sigma: float = 1.0, seed: int = 0, activation: str = "tanh") -> Game:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        critic = Critic(Trunk((1,), (64, 64), activation="tanh", init="auto"), {})
+        critic = Critic(Trunk((1,), (64, 64), activation=activation, init="auto"), {})
     return Game(Affine(mu, sigma), critic, loss, Constraint(), Normal(1), Unconditional())
 
 
@@ -50,7 +50,8 @@ class Settings(NamedTuple):
     """How a game is trained.
 
     Both players use Adam, its learning rates falling exponentially to `final` times their first values, so that the
-    noise of the samples leaves mu and sigma; the last quarter of the steps is averaged besides.
+    noise of the samples leaves mu and sigma; the last quarter of the steps is averaged besides. The paper's critic has
+    tanh units, whose score is bounded far out, where a divergence may ask for more.
     """
 
     steps: int = 2500
@@ -58,6 +59,7 @@ class Settings(NamedTuple):
     generator_lr: float = 0.02
     betas: tuple[float, float] = (0.9, 0.99)
     final: float = 0.02
+    activation: str = "tanh"
 
 
 class Learned(NamedTuple):
@@ -71,7 +73,7 @@ class Learned(NamedTuple):
 
 def learn(loss: Loss, updates: Updates, settings: Settings, seed: int = 0) -> Learned:
     """Play the game from N(0, 1)."""
-    played = game(loss, seed=seed)
+    played = game(loss, seed=seed, activation=settings.activation)
     rates = {"critic": settings.critic_lr, "generator": settings.generator_lr}
     optimizers = {
         player: torch.optim.Adam(list(params.values()), rates[player], settings.betas, foreach=True)
