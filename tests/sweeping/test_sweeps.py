@@ -35,6 +35,10 @@ def tensors(run: Path) -> dict:
     return checkpoint.load(run / "checkpoints", lambda text: None).tensors
 
 
+def seed_of(job: dict) -> str:
+    return next(o for o in job["overrides"] if o.startswith("seed=")).partition("=")[2]
+
+
 def require_equal(run: Path, single: Path) -> None:
     assert (run / "metrics.jsonl").read_bytes() == (single / "metrics.jsonl").read_bytes()
     assert _unlike_tensors(tensors(run), tensors(single)) == []
@@ -69,6 +73,8 @@ def all_of_it(gan, place, kinds, seeds, at_once):
     assert len(done) < len(before)
 
     (place / "mended").touch()
+    for seed in seeds:  # the kinds do the same sums: one run that nothing disturbs is what all of a seed must equal
+        assert gan("train", *every, "+loss.kind=fine", f"seed={seed}", f"run_dir=single/{seed}").code == 0
     second = gan(*sweep)
     assert second.code == 70, second.err
     after = by_name(place, "proof")
@@ -82,10 +88,7 @@ def all_of_it(gan, place, kinds, seeds, at_once):
         else:
             assert job["attempts"] == before[name]["attempts"] + 1
         if job["state"] == "finished":
-            kind, seed = (o for o in job["overrides"] if o.startswith(("+loss.kind=", "seed=")))
-            single = f"single/{name}"
-            assert gan("train", *every, kind, seed, f"run_dir={single}").code == 0
-            require_equal(Path(job["run_dir"]), place / single)
+            require_equal(Path(job["run_dir"]), place / "single" / seed_of(job))
     assert len(after) == len(kinds) * len(seeds)
 
 
@@ -99,6 +102,14 @@ def test_24_jobs_two_at_once_in_processes_that_start_as_a_users_do(gan, place):
     all_of_it(gan, place, ("fine", "raise", "kill", "blow", "stop", "late"), (0, 1, 2, 3), 2)
 
 
+def test_a_process_starts_without_the_working_directory_on_its_path(place):
+    (place / "argparse.py").write_text("raise SystemExit(5)")
+    started = start(["list", "updates"], place / "log", os.environ)
+    assert started.wait(60) == 0
+    assert (place / "log").read_text().startswith("updates\n")
+
+
+@pytest.mark.slow
 def test_a_job_starts_as_a_user_starts_it(gan, place):
     ended = gan("train", *TOY, *FAILING, "-m", "seed=3", "train.steps=4", "sweep.name=one")
     assert ended.code == 0, ended.err
@@ -113,23 +124,18 @@ def test_a_job_starts_as_a_user_starts_it(gan, place):
 def test_the_grid_grows_and_every_syntax_of_hydras_is_read(gan, place, forked):
     grid = ("train", *TOY, "train.steps=2", "sweep.name=grown", "-m")
     assert gan(*grid, "seed=0").code == 0
-    ended = gan(*grid, "seed=range(0,2)", "constraint=glob(weight_*)", "updates.n_critic=choice(1,5)")
+    ended = gan(*grid, "seed=range(0,2)", "constraint=glob(weight_*)", "updates.n_critic=choice(5)")
     assert ended.code == 0, ended.err
-    assert "4 jobs, 1 at once, 1 finished before" in ended.err
+    assert "2 jobs, 1 at once, 1 finished before" in ended.err
     names = {job["label"]: job["name"] for job in record(place, "grown")["jobs"]}
-    assert names == {
-        "seed=0 updates.n_critic=1": "seed-0_n_critic-1",
-        "seed=0 updates.n_critic=5": "run",
-        "seed=1 updates.n_critic=1": "seed-1_n_critic-1",
-        "seed=1 updates.n_critic=5": "seed-1_n_critic-5",
-    }
-    assert gan("ls", "runs/grown", "state=finished").out.count("toy_mlp") == 4
+    assert names == {"seed=0": "run", "seed=1": "seed-1"}
+    assert gan("ls", "runs/grown", "state=finished").out.count("toy_mlp") == 2
     (place / "runs/grown/run").rename(place / "kept")
-    before = by_name(place, "grown")["seed-0_n_critic-1"]["attempts"]
+    before = by_name(place, "grown")["seed-1"]["attempts"]
     assert gan(*grid, "seed=range(0,2)").code == 0
     assert states(place, "grown") == dict.fromkeys(names.values(), "finished")
     require_equal(place / "runs/grown/run", place / "kept")
-    assert by_name(place, "grown")["seed-0_n_critic-1"]["attempts"] == before
+    assert by_name(place, "grown")["seed-1"]["attempts"] == before
     assert gan(*grid, "seed=0", "train.steps=4").code == 0
     assert runs.standing(place / "runs/grown/run").step == 4
 
@@ -154,12 +160,12 @@ def test_a_ready_grid_of_a_file_runs_without_a_flag(gan, place, forked):
 
 
 def test_given_directories_are_kept_and_a_finished_run_is_a_success(gan, place, forked):
-    command = ("train", *TOY, "train.steps=2", "-m", "seed=0,1", "run_dir=runs/${seed}", "resume=auto")
+    command = ("train", *TOY, "train.steps=2", "-m", "seed=1", "run_dir=runs/${seed}", "resume=auto")
     assert gan(*command).code == 0
-    assert sorted(path.parent.name for path in place.glob("runs/*/config.yaml")) == ["0", "1"]
+    assert sorted(path.parent.name for path in place.glob("runs/*/config.yaml")) == ["1"]
     ended = gan(*command)
     assert ended.code == 0
-    assert "2 finished" in ended.out
+    assert "1 finished" in ended.out
 
 
 @pytest.mark.slow
