@@ -43,7 +43,7 @@ class Size(NamedTuple):
         true = (share - self.false_rate) / (1 - self.false_rate) if corrected else share
         if true <= 0:
             return math.inf
-        return self.size * (self.size - 1) / (-2 * math.log1p(-true)) if true < 1 else 1.0
+        return max(1.0, self.size * (self.size - 1) / (-2 * math.log1p(-true))) if true < 1 else 1.0
 
 
 class Birthday(NamedTuple):

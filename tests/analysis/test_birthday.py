@@ -91,6 +91,7 @@ def test_the_papers_formula():
     assert half.support(0.5) == pytest.approx(101 * 100 / (2 * math.log(2)))
     assert half.support(0.0) == math.inf
     assert half.support(1.0) == 1
+    assert half._replace(size=2).support(0.95) == 1  # there is no less
     seen_in_reals = half._replace(false_rate=0.2)
     assert seen_in_reals.support(0.2) == math.inf
     assert seen_in_reals.support(0.6) == pytest.approx(half.support(0.5))
