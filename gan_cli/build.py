@@ -6,7 +6,7 @@ import copy
 import importlib
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gan_cli import hardware
+from gan_cli.combinations import no_labels, option, refuse
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.errors import UserError
@@ -26,11 +27,10 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.condition import Unconditional
 from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.rng import seed_of
-from gan_cli.training import lookahead
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
-from gan_cli.updates.base import Phase, Updates
+from gan_cli.updates.base import Updates
 
 Settings = dict[str, Any]
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Plan:
         """
         data = self.dataset.open(self.settings["train"]["batch_size"], self.settings["seed"], self.device)
         if self.needs_labels and not data.class_names:
-            raise _no_labels(self.settings)
+            raise no_labels(self.settings)
         if self.settings["dataset"].get("channels") == "auto":
             self.settings["dataset"]["channels"] = data.shape[0]
         return data
@@ -103,7 +103,7 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
     if n_classes is None:
         n_classes = dataset.expected_classes() if hasattr(dataset, "expected_classes") else None
     if condition.needs_labels and n_classes == 0:
-        raise _no_labels(settings)
+        raise no_labels(settings)
     try:
         with torch.device("meta"), _Undrawn():
             game = _game(settings, sample_shape, n_classes or 2)  # 2: any number will do for the check
@@ -112,86 +112,9 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
         raise UserError(f"these networks cannot be built for samples of {list(sample_shape)}: {reason}") from error
     hardware.require_memory(game, settings)
     optimizers = _optimizers(settings, game)
-    refuse(settings, game, optimizers["critic"])
+    refuse(settings, game, updates(settings), optimizers)
     device = torch.device(runtime["device"])
     return Plan(settings, dataset, device, condition.needs_labels, constraint.advice(settings["optimizer"]["critic"]))
-
-
-def refuse(settings: Settings, game: Game, critic_optimizer: torch.optim.Optimizer) -> None:
-    """Refuse parts that build but cannot mean anything together.
-
-    Raises:
-        UserError: the pair, and the override that mends it.
-    """
-    constraint, loss = game.constraint, game.loss
-    option = _option(settings["constraint"])
-    if constraint.needs_per_image_gradients and (name := _batch_norm(game.critic)):
-        raise UserError(
-            f"constraint={option} needs the critic's gradient at each image, but {name} of "
-            f"model.critic mixes the images of a batch: model.critic.norm=none (or layer)"
-        )
-    rule = updates(settings)
-    phases = rule.phases(1)
-    if any(phase.inner and phase.inner.optimizer == "auto" for phase in phases):
-        lookahead.own_rule(critic_optimizer)
-    if not loss.critic_plays:
-        _refuse_idle_critic(settings, game, phases)
-    if game.condition.projects and not loss.reads_score:
-        raise UserError(
-            f"condition={_option(settings['condition'])} adds to the critic's score, and "
-            f"loss={_option(settings['loss'])} compares its features: condition=concat"
-        )
-    if loss.compares_pairs and settings["train"]["batch_size"] < 2:
-        raise UserError(
-            f"train.batch_size=1: loss={_option(settings['loss'])} compares the samples of a batch with each other; "
-            "train.batch_size=2 or more"
-        )
-    if (parts := settings["train"]["accumulate"]) > 1:
-        _refuse_accumulation(settings, game, phases, parts)
-
-
-def _refuse_idle_critic(settings: Settings, game: Game, phases: Sequence[Phase]) -> None:
-    """A loss on the samples themselves leaves the critic nothing to learn."""
-    name = f"loss={_option(settings['loss'])} compares the samples themselves and trains no critic"
-    if game.constraint.penalises or type(game.constraint) is not Constraint:
-        raise UserError(f"{name}, so constraint={_option(settings['constraint'])} has no effect: constraint=none")
-    if any(phase.player == "both" or phase.inner for phase in phases):
-        raise UserError(f"{name}, so updates={_option(settings['updates'])} has no meaning: updates=alternating")
-    if game.condition.needs_labels:
-        raise UserError(f"{name}, so condition={_option(settings['condition'])} has no meaning: condition=none")
-
-
-def _refuse_accumulation(settings: Settings, game: Game, phases: Sequence[Phase], parts: int) -> None:
-    """Parts of a batch must add up to the gradient of the whole."""
-    given = f"train.accumulate={parts}"
-    batch_size = settings["train"]["batch_size"]
-    if batch_size % parts:
-        raise UserError(f"{given}: does not divide train.batch_size={batch_size}; choose a divisor")
-    if not game.loss.per_sample:
-        raise UserError(
-            f"{given}: loss={_option(settings['loss'])} compares the samples of a batch with each other, so "
-            "its parts do not add up to the whole; train.accumulate=1"
-        )
-    if any(phase.inner for phase in phases):
-        raise UserError(f"{given}: looking ahead is not a sum over samples; train.accumulate=1, or updates.k=0")
-    for name, network in (("generator", game.generator), ("critic", game.critic)):
-        if norm := _batch_norm(network):
-            raise UserError(
-                f"{given}: {norm} of model.{name} mixes the images of a batch, so its parts do not add up to "
-                f"the whole; model.{name}.norm=none (or layer), or train.accumulate=1"
-            )
-    if not game.constraint.per_sample:
-        raise UserError(
-            f"{given}: constraint={_option(settings['constraint'])} moves with every forward pass, so the "
-            "parts see another critic than the whole; train.accumulate=1"
-        )
-
-
-def _no_labels(settings: Settings) -> UserError:
-    condition, dataset = _option(settings["condition"]), _option(settings["dataset"])
-    return UserError(
-        f"condition={condition} needs labels, and dataset={dataset} has none: condition=none, or a labelled dataset"
-    )
 
 
 def state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device, n_classes: int = 0) -> TrainState:
@@ -284,8 +207,8 @@ def _critic(
         return Critic(trunk, heads, condition.n_classes if condition.projects else 0)
     if condition.projects:
         raise UserError(
-            f"condition={_option(settings['condition'])} adds to a linear score, and the score of "
-            f"loss={_option(settings['loss'])} is an energy: condition=concat"
+            f"condition={option(settings['condition'])} adds to a linear score, and the score of "
+            f"loss={option(settings['loss'])} is an energy: condition=concat"
         )
     model = settings["model"]
     normalised = "norm" in model["critic"] and model["generator"].get("norm", "none") != "none"
@@ -297,31 +220,20 @@ def _critic(
 
 
 def _optimizers(settings: Settings, game: Game) -> dict[str, torch.optim.Optimizer]:
-    made = {
+    return {
         player: _make(
             settings, f"optimizer.{player}", torch.optim.Optimizer, params=list(params.values()), **_foreach(spec)
         )
         for player, params in game.players().items()
         for spec in [settings["optimizer"][player]]
     }
-    for player, optimizer in made.items():
-        closure = inspect.signature(type(optimizer).step).parameters.get("closure")
-        if (closure and closure.default is closure.empty) or isinstance(optimizer, torch.optim.SparseAdam):
-            reason = (
-                "wants sparse gradients" if isinstance(optimizer, torch.optim.SparseAdam) else "calls the loss itself"
-            )
-            name = type(optimizer).__name__
-            raise UserError(
-                f"optimizer.{player} ({name}): it {reason}, and a run gives neither: optimizer=adam (or sgd)"
-            )
-    return made
 
 
 def _resolved(settings: Settings, key: str, ask: Callable[[], T]) -> T:
     try:
         return ask()
     except ValueError as error:
-        raise UserError(f"{key} ({_option(settings[key])}): {error}") from error
+        raise UserError(f"{key} ({option(settings[key])}): {error}") from error
 
 
 def _foreach(spec: Mapping[str, Any]) -> dict[str, bool]:
@@ -351,15 +263,6 @@ class _Undrawn(TorchFunctionMode):
         if func is torch.mv:
             return args[0][:, 0]
         return func(*args, **kwargs)
-
-
-def _batch_norm(critic: nn.Module) -> str | None:
-    mixing = (nn.modules.batchnorm._BatchNorm,)
-    return next((type(m).__name__ for m in critic.modules() if isinstance(m, mixing)), None)
-
-
-def _option(spec: Mapping[str, Any]) -> str:
-    return spec["_target_"].rpartition(".")[2]
 
 
 def _class_of(target: str, key: str) -> type:

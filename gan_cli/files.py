@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 _BUFFER = 2**20  # bytes
+_LOCK = ".lock"
+
+
+def hold(directory: Path) -> IO[str]:
+    """Hold a directory for this process alone, until the file that is returned is closed.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: it cannot be written.
+    """
+    lock = open(directory / _LOCK, "a")  # noqa: SIM115
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def is_held(directory: Path) -> bool:
+    """Tell whether a process holds a directory now; nothing is written to find that out."""
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 class AppendFile:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_cli import plain
+from gan_cli.files import is_held
 from gan_cli.training.metrics_log import METRICS, TIMING, parse_row
 
-CONFIG, STATUS, LOCK = "config.yaml", "run.json", ".lock"
+CONFIG, STATUS = "config.yaml", "run.json"
 STATUS_BYTES = 2**24
 _TAIL = 2**16  # bytes in which the last row of a file stands
 FALLBACK = "critic/loss"
@@ -73,18 +73,6 @@ def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-def in_use(run: Path) -> bool:
-    """Tell whether a process trains a run at this moment."""
-    try:
-        with open(run / LOCK) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 class Run(NamedTuple):
     """What a run directory says of itself.
 
@@ -126,7 +114,7 @@ def look(path: Path) -> Run:
     """Read a run's directory; it may be trained at the same time."""
     told = status(path)
     state = str(told.get("status", "begun"))
-    if state == "running" and not in_use(path):
+    if state == "running" and not is_held(path):
         state = "killed"
     return Run(path, _config(path), told, standing(path), state)
 

@@ -150,13 +150,11 @@ class ResumeSettings(Strict):
     dataset: ResumeDataset
 
 
-class SampleSettings(Strict):
-    """What `gan sample` takes."""
+class LookSettings(Strict):
+    """What every command takes that draws from a run's generator."""
 
     run: Run
     out: Text | None
-    count: Annotated[PositiveInt, Field(examples=[64])]
-    format: Literal["grid", "png", "npz"]
     seed: Seed
     weights: Literal["auto", "ema", "raw"]
     checkpoint: Literal["latest", "best"] | NonNegativeInt
@@ -165,39 +163,30 @@ class SampleSettings(Strict):
     allow_targets: Prefixes
 
 
-class EvaluateSettings(Strict):
+class SampleSettings(LookSettings):
+    """What `gan sample` takes."""
+
+    count: Annotated[PositiveInt, Field(examples=[64])]
+    format: Literal["grid", "png", "npz"]
+
+
+class EvaluateSettings(LookSettings):
     """What `gan evaluate` takes."""
 
-    run: Run
-    out: Text | None
     extractor: Block
     count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
     w1_count: Annotated[PositiveInt, Field(examples=[1024])]
     split: Literal["train", "heldout"]
-    seed: Seed
-    weights: Literal["auto", "ema", "raw"]
-    checkpoint: Literal["latest", "best"] | NonNegativeInt
-    batch_size: Annotated[PositiveInt, Field(examples=[250])]
-    device: Device
-    allow_targets: Prefixes
 
 
-class CollapseSettings(Strict):
+class CollapseSettings(LookSettings):
     """What `gan collapse` takes."""
 
-    run: Run
-    out: Text | None
     extractor: Block
     batches: Annotated[int, Field(ge=10, examples=[60])]
     max_size: Annotated[int, Field(ge=2, le=4096, examples=[181])]
     pairs: Annotated[PositiveInt, Field(examples=[16])]
     count: Literal["auto"] | Annotated[PositiveInt, Field(examples=[2500])]
-    seed: Seed
-    weights: Literal["auto", "ema", "raw"]
-    checkpoint: Literal["latest", "best"] | NonNegativeInt
-    batch_size: Annotated[PositiveInt, Field(examples=[250])]
-    device: Device
-    allow_targets: Prefixes
 
 
 SCHEMAS: dict[str, type[Strict]] = {

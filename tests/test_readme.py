@@ -14,6 +14,7 @@ import pytest
 
 from gan_cli.cli import main
 from gan_cli.sweeping import process
+from tests.forkserver import ensure_server
 from tests.sweeping import warm
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
@@ -54,7 +55,7 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         shutil.rmtree("runs", ignore_errors=True)
         arguments = [a for a in arguments if not a.startswith("train.steps")] + SHORT
         if "-m" in arguments:
-            warm.ensure_server()
+            ensure_server()
             monkeypatch.setattr(process, "start", warm.Forked)
             arguments = small_grid(arguments)
     elif "runs/NAME" in arguments or name == "ls":

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gan_cli.data.loader import to_bytes
 from gan_cli.files import replace_file
 
 MEDIAN_WINDOW = 101  # of the WGAN paper's curves
@@ -67,7 +68,7 @@ def to_uint8(images: Tensor) -> np.ndarray:
     if images.dim() != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"images of shape {tuple(images.shape)}; pixels are made of (N, 1 or 3, H, W)")
     x = images.detach().to("cpu", torch.float32).permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
-    pixels = ((x.nan_to_num(nan=0.0).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    pixels = to_bytes(x.nan_to_num(nan=0.0))
     pixels[x.isnan().any(dim=3)] = _MAGENTA
     return pixels.numpy()
 

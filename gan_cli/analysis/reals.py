@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_cli.data.loader import to_bytes, to_float
 from gan_cli.data.source import Batch, Dataset, RealData, Source
 from gan_cli.errors import UserError
 
@@ -88,4 +89,4 @@ def _size(source: Source) -> int:
 
 def as_stored(x: Tensor) -> Tensor:
     """Return images as an 8-bit file would hold them, in [-1, 1]; points as they are."""
-    return x if x.dim() != 4 else ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    return x if x.dim() != 4 else to_float(to_bytes(x))

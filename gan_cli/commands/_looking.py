@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from gan_cli import build, config
 from gan_cli.analysis.reals import as_stored, open_singly
+from gan_cli.commands.sample import generator_of, load_generator
+from gan_cli.data.loader import to_bytes, to_float
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
@@ -36,27 +38,62 @@ def open_data(path: Path, settings: dict[str, Any], device: torch.device) -> Rea
     return data
 
 
-def fakes(state: TrainState, network: nn.Module, n: int, settings: dict[str, Any], device: torch.device) -> Batch:
+class Look(NamedTuple):
+    """A run that a command looks into.
+
+    Attributes:
+        path: its directory.
+        state: its networks, restored.
+        network: the generator that is asked for, or its moving average.
+        data: opened, a sample a batch.
+        extractor: loaded; None for points.
+    """
+
+    path: Path
+    state: TrainState
+    network: nn.Module
+    data: RealData
+    extractor: Extractor | None
+
+
+def look(settings: dict[str, Any]) -> Look:
+    """Open a run, its data and the extractor that the settings name or leave to the data.
+
+    Raises:
+        UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
+    """
+    path = Path(settings["run"])
+    state = load_generator(path, settings | {"format": "grid"})
+    device = next(state.game.parameters()).device
+    data = open_data(path, settings, device)
+    extractor = None
+    if len(data.shape) == 3:
+        extractor = build.extractor(settings).choose(data)
+        extractor.load(device)
+    return Look(path, state, generator_of(state, settings["weights"]), data, extractor)
+
+
+def fakes(look: Look, n: int, settings: dict[str, Any]) -> Batch:
     """Return n samples, images as a file would hold them, with labels where the run has them: each class in turn."""
+    game = look.state.game
+    device = next(game.parameters()).device
     draws = Draws(device, settings["seed"], "sample")
-    x = torch.cat([as_stored(part) for part in sample(state.game, network, n, draws, settings["batch_size"])])
-    condition = state.game.condition
+    x = torch.cat([as_stored(part) for part in sample(game, look.network, n, draws, settings["batch_size"])])
+    condition = game.condition
     return Batch(x, torch.arange(n, device=device) % condition.n_classes if condition.needs_labels else None)
 
 
-def looking_protocol(
-    path: Path, state: TrainState, network: nn.Module, extractor: Extractor | None, settings: dict[str, Any]
-) -> dict[str, Any]:
+def looking_protocol(look: Look, settings: dict[str, Any]) -> dict[str, Any]:
     """Return what every result depends on: the run, its generator, how it is drawn from, the extractor."""
-    psi = getattr(state.game.latent, "psi", None)
+    psi = getattr(look.state.game.latent, "psi", None)
     protocol = {
-        "run": str(path),
-        "step": state.step,
-        "weights": "raw" if network is state.game.generator else "ema",
+        "run": str(look.path),
+        "step": look.state.step,
+        "weights": "raw" if look.network is look.state.game.generator else "ema",
         "seed": settings["seed"],
         "truncation": "none" if psi is None else f"every number of z within {psi}",
     }
-    if extractor is not None:
+    if (extractor := look.extractor) is not None:
         weights = "no weights" if extractor.sha256 is None else f"weights' SHA-256 {extractor.sha256}"
         protocol |= {"extractor": f"{extractor.name}, {weights}", "resize": extractor.resize}
     return protocol
@@ -66,15 +103,13 @@ class Fakes:
     """An endless row of a run's samples, kept in 8 bits as a file would hold them; labels, where needed, are drawn too.
 
     Args:
-        state: whose prior and condition are used.
-        network: the generator or its moving average.
+        look: whose generator, prior and condition are used.
         settings: `seed` and `batch_size` are used.
-        device: where the samples are made.
     """
 
-    def __init__(self, state: TrainState, network: nn.Module, settings: dict[str, Any], device: torch.device) -> None:
-        self._state, self._network, self._batch_size = state, network, settings["batch_size"]
-        self._draws = Draws(device, settings["seed"], "sample")
+    def __init__(self, look: Look, settings: dict[str, Any]) -> None:
+        self._game, self._network, self._batch_size = look.state.game, look.network, settings["batch_size"]
+        self._draws = Draws(next(self._game.parameters()).device, settings["seed"], "sample")
         self._kept: Tensor | None = None
 
     def rows(self, start: int, stop: int) -> Tensor:
@@ -84,15 +119,15 @@ class Fakes:
             fresh = self._stored(stop - have)
             self._kept = fresh if self._kept is None else torch.cat([self._kept, fresh])
         rows = self._kept[start:stop]
-        return rows.float() / 127.5 - 1 if rows.dtype == torch.uint8 else rows
+        return to_float(rows) if rows.dtype == torch.uint8 else rows
 
     def _stored(self, n: int) -> Tensor:
-        condition = self._state.game.condition
+        condition = self._game.condition
         y = None
         if condition.needs_labels:
             y = (self._draws.uniform("labels", n) * condition.n_classes).long().clamp(max=condition.n_classes - 1)
-        parts = sample(self._state.game, self._network, n, self._draws, self._batch_size, y)
-        return torch.cat([((x.clamp(-1, 1) + 1) * 127.5).round().byte() if x.dim() == 4 else x for x in parts])
+        parts = sample(self._game, self._network, n, self._draws, self._batch_size, y)
+        return torch.cat([to_bytes(x) if x.dim() == 4 else x for x in parts])
 
 
 def write_json(out: Path, content: dict[str, Any]) -> None:

@@ -10,14 +10,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_cli import build
 from gan_cli.analysis import figures
 from gan_cli.analysis.birthday import Birthday, Size, birthday
 from gan_cli.analysis.collapse import Classes, class_shares, verdict
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.reals import available, take
-from gan_cli.commands._looking import Fakes, looking_protocol, open_data, write_json
-from gan_cli.commands.sample import generator_of, load_generator
+from gan_cli.commands._looking import Fakes, look, looking_protocol, write_json
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
@@ -35,28 +33,20 @@ def collapse(settings: dict[str, Any]) -> None:
     Raises:
         UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
     """
-    path = Path(settings["run"])
-    state = load_generator(path, settings | {"format": "grid"})
-    network = generator_of(state, settings["weights"])
-    device = next(state.game.parameters()).device
-    data = open_data(path, settings, device)
-    extractor = None
-    if len(data.shape) == 3:
-        extractor = build.extractor(settings).choose(data)
-        extractor.load(device)
-    fakes = Fakes(state, network, settings, device)
+    run = look(settings)
+    data, extractor, fakes = run.data, run.extractor, Fakes(run, settings)
     real = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS)).x
     if len(real) < 3:
-        raise UserError(f"{path}: {len(real)} held-out samples are too few to tell what a duplicate is; at least 3")
+        raise UserError(f"{run.path}: {len(real)} held-out samples are too few to tell what a duplicate is; at least 3")
     found, picture = _birthday(extractor, real, fakes, settings)
     modes, classes = _coverage(data, extractor, real, fakes, settings)
     line = verdict(found, available(data.train), modes, classes)
-    protocol = looking_protocol(path, state, network, extractor, settings) | {
+    protocol = looking_protocol(run, settings) | {
         "real": f"{len(real)} held-out samples, data {data.fingerprint}",
         "duplicates": "pairs nearer than held-out samples get: one batch of them in a hundred holds such a pair",
     }
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *_told(found, data, modes, classes)]))
-    out = Path(settings["out"]) if settings["out"] else path / COLLAPSE / _name(protocol, extractor)
+    out = Path(settings["out"]) if settings["out"] else run.path / COLLAPSE / _name(protocol, extractor)
     write_json(out, {"protocol": protocol, "verdict": line, **_content(found, data, modes, classes)})
     try:
         figures.save_png(out.with_suffix(".png"), picture)

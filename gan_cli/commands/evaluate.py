@@ -6,15 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from gan_cli import build
 from gan_cli.analysis import evaluation
 from gan_cli.analysis.critic import critic_distance
 from gan_cli.analysis.evaluation import Score
 from gan_cli.analysis.reals import Reals, two_sets
-from gan_cli.commands._looking import fakes, looking_protocol, open_data, write_json
-from gan_cli.commands.sample import generator_of, load_generator
+from gan_cli.commands._looking import Look, fakes, look, looking_protocol, write_json
 from gan_cli.data.source import Batch, RealData
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
@@ -29,22 +25,15 @@ def evaluate(settings: dict[str, Any]) -> None:
     Raises:
         UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
     """
-    path = Path(settings["run"])
-    state = load_generator(path, settings | {"format": "grid"})
-    network = generator_of(state, settings["weights"])
-    device = next(state.game.parameters()).device
-    data = open_data(path, settings, device)
-    extractor = None
-    if len(data.shape) == 3:
-        extractor = build.extractor(settings).choose(data)
-        extractor.load(device)
+    run = look(settings)
+    data, extractor = run.data, run.extractor
     reals = two_sets(data, settings["split"], settings["count"])
-    fake = fakes(state, network, len(reals.first.x), settings, device)
-    protocol = _protocol(path, state, network, data, extractor, reals, settings)
-    scores = measure(state, data, extractor, reals, fake, settings)
+    fake = fakes(run, len(reals.first.x), settings)
+    protocol = _protocol(run, reals, settings)
+    scores = measure(run.state, data, extractor, reals, fake, settings)
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(scores)]))
     name = _name(protocol, extractor, len(reals.first.x), settings["split"])
-    out = Path(settings["out"]) if settings["out"] else path / EVALUATIONS / name
+    out = Path(settings["out"]) if settings["out"] else run.path / EVALUATIONS / name
     write_json(out, {"protocol": protocol, "scores": {s.name: _entry(s) for s in scores}})
     print(f"\n{out}")
 
@@ -92,19 +81,12 @@ def _critic_scores(state: TrainState, reals: Reals, fake: Batch, settings: dict[
     return [Score(name, value, None, n, n, "", space) for name, value in values.items()]
 
 
-def _protocol(
-    path: Path,
-    state: TrainState,
-    network: nn.Module,
-    data: RealData,
-    extractor: Extractor | None,
-    reals: Reals,
-    settings: dict[str, Any],
-) -> dict[str, Any]:
+def _protocol(run: Look, reals: Reals, settings: dict[str, Any]) -> dict[str, Any]:
     """Return what the scores depend on; without it they are no scores."""
+    data = run.data
     kind = "images" if len(data.shape) == 3 else "points"
     n, shape = len(reals.first.x), " x ".join(map(str, data.shape))
-    return looking_protocol(path, state, network, extractor, settings) | {
+    return looking_protocol(run, settings) | {
         "real": f"{n} {kind} of {shape}, {settings['split']} split, data {data.fingerprint}",
         "floor": f"{n} other real {kind} in the fakes' place, {reals.second_split} split",
         "fake": f"{n} {kind}, seed {settings['seed']}" + (", stored in 8 bits" if kind == "images" else ""),

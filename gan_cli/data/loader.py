@@ -157,6 +157,11 @@ class _Reader:
         return (x, y.pin_memory() if self._pinned else y)
 
 
+def to_bytes(images: Tensor) -> Tensor:
+    """Return images in [-1, 1] as uint8, rounded; what lies outside is clamped."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
 def to_float(images: Tensor) -> Tensor:
     """Return uint8 images as float32 in [-1, 1], x / 127.5 - 1."""
     return images.to(torch.float32).div_(127.5).sub_(1.0)

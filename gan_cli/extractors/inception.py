@@ -9,6 +9,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from gan_cli.data.loader import to_bytes
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor, Features
 
@@ -76,7 +77,7 @@ class Inception(Extractor):
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Features:
         """Return features (N, 2048) and log-probabilities (N, 1008) of images (N, C, H, W) in [-1, 1]."""
-        pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
+        pixels = to_bytes(images).expand(-1, 3, -1, -1)
         features, logits = self.network(pixels)
         return Features(features, logits.log_softmax(dim=1))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_cli.metrics.features import require_pair
+
 ROWS = 2048  # of a kernel matrix at a time
 
 
@@ -21,8 +23,7 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     Raises:
         ValueError: fewer than two samples, or features of other sizes.
     """
-    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise ValueError(f"features {tuple(a.shape)} and {tuple(b.shape)} must be (N, F) and (M, F), at least two each")
+    require_pair(a, b, 2)
     a, b = a.double(), b.double()
     within = sum((_sum(x, x) - _diagonal(x)) / (len(x) * (len(x) - 1)) for x in (a, b))
     return float(within - 2 * _sum(a, b) / (len(a) * len(b)))

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gan_cli.metrics.features import require_pair
+
 ROWS = 2048  # of a distance matrix at a time
 K_PRECISION = 3  # neighbours, as each paper has them
 K_DENSITY = 5
@@ -41,8 +43,7 @@ def manifold(real: Tensor, fake: Tensor) -> Manifold:
     Raises:
         ValueError: fewer samples, or features of other sizes.
     """
-    if real.dim() != 2 or fake.dim() != 2 or real.shape[1] != fake.shape[1] or min(len(real), len(fake)) <= K_DENSITY:
-        raise ValueError(f"features {tuple(real.shape)} and {tuple(fake.shape)}: (N, F), (M, F), more than {K_DENSITY}")
+    require_pair(real, fake, K_DENSITY + 1)
     near_real, wide_real = _radii(real, K_PRECISION, K_DENSITY)
     (near_fake,) = _radii(fake, K_PRECISION)
     inside, counts, recalled, covered = [], [], [], torch.zeros(len(real), dtype=torch.bool, device=real.device)

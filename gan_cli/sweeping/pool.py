@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from gan_cli import runs
+from gan_cli.files import is_held
 from gan_cli.sweeping import process
 from gan_cli.sweeping.display import Display
 from gan_cli.sweeping.plan import is_finished
@@ -89,7 +89,7 @@ class Pool:
     def _next(self) -> Job | None:
         """Return the next job whose directory is free: a process of an earlier sweep may still be saving there."""
         for job in self._waiting:
-            if not runs.in_use(Path(job.run_dir)):
+            if not is_held(Path(job.run_dir)):
                 return job
             if job.name not in self._waits_for:
                 self._waits_for.add(job.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 
 from gan_cli import plain
 from gan_cli.errors import UserError
-from gan_cli.files import replace_file
+from gan_cli.files import hold, replace_file
 from gan_cli.schema import Strict
 from gan_cli.wording import one_line
 
@@ -93,15 +92,13 @@ class Folder:
         self.path = path
         try:
             (path / LOGS).mkdir(parents=True, exist_ok=True)
-            self._lock = open(path / ".lock", "a")  # noqa: SIM115
-        except OSError as error:
-            raise UserError(f"{path} cannot be written ({error.strerror}): choose another sweep.name") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._lock = hold(path)
+        except BlockingIOError as error:
             raise UserError(
                 f"{path} is being run by another process: wait for it, or choose another sweep.name"
             ) from error
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}): choose another sweep.name") from error
 
     def write(self, record: Record) -> None:
         """Write sweep.json, all of it or nothing."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from gan_cli import config
 from gan_cli.errors import UserError
+from gan_cli.files import is_held
 from gan_cli.findings import Finding, size
 from gan_cli.machine import room
 from gan_cli.training import checkpoint, rundir
@@ -38,7 +37,7 @@ def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
         check_tree(run)
     except UserError as error:
         return [Finding("directory", str(error), wrong=True)]
-    busy = in_use(run)
+    busy = is_held(run)
     settings, config_finding = _config(run, allow_targets)
     saved = _checkpoints(run)
     good = [(step, meta) for _, step, meta in saved if meta is not None]
@@ -53,21 +52,6 @@ def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
         room(run, bytes_of_one),
         _next(run, busy, settings, bool(saved), newest),
     ]
-
-
-def in_use(run: Path) -> bool:
-    """Tell whether a process holds a run's directory now; nothing is written to find that out."""
-    try:
-        descriptor = os.open(run / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _status(run: Path, busy: bool) -> list[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -22,7 +21,7 @@ import yaml
 
 from gan_cli import plain
 from gan_cli.errors import UserError
-from gan_cli.files import AppendFile, replace_file
+from gan_cli.files import AppendFile, hold, replace_file
 from gan_cli.training.hygiene import check_tree
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
@@ -47,13 +46,11 @@ class RunDirectory:
         self.path = path
         check_tree(path, written=True)
         try:
-            self._lock = open(path / ".lock", "a")  # noqa: SIM115
+            self._lock = hold(path)
+        except BlockingIOError as error:
+            raise UserError(f"{path} is in use by another process: wait for it, or stop it") from error
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}): choose another run_dir") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"{path} is in use by another process: wait for it, or stop it") from error
         self._log = AppendFile(path / LOG)
 
     @property

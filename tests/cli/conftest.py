@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,3 +49,32 @@ def refused(gan: Callable[..., Ended], tmp_path: Path) -> Callable[..., str]:
         return ended.err.removeprefix("gan: ").removesuffix("\n")
 
     return run
+
+
+SMALL = ("runtime=cpu", "runtime.threads=1", "train.steps=1", "train.batch_size=8", "log.sample_count=4")
+IMAGES = ("model=mlp", "model.width=4", "dataset.image_size=28")
+RUNS = {
+    "clothes": ("loss=wgan", *IMAGES, "train.ema_halflife_images=8"),
+    "classes": ("loss=wgan_gp", "condition=concat", *IMAGES),
+    "memorised": ("loss=wgan", *IMAGES, "dataset.limit=50"),
+    "ring": ("loss=wgan_gp", "model=toy_mlp", "model.width=4", "dataset=ring"),
+    "line": ("loss=nonsaturating", "model=toy_tanh", "dataset=gaussian_mixture_1d"),
+    "stacked": ("loss=wgan", "model=mlp", "model.width=4", "dataset=stacked", "dataset.image_size=28"),
+}
+
+
+@pytest.fixture(scope="session")
+def _runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def run_of(_runs: Path, tmp_path: Path) -> Callable[[str], str]:
+    """Copy one of RUNS, of one step; it is trained when it is first asked for."""
+
+    def copied(name: str) -> str:
+        if not (_runs / name).exists():
+            assert main(["train", *SMALL, *RUNS[name], f"run_dir={_runs / name}"]) == 0
+        return str(shutil.copytree(_runs / name, tmp_path / name))
+
+    return copied

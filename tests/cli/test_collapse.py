@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +11,10 @@ import torch
 from PIL import Image
 
 from gan_cli.analysis.reals import open_singly
-from gan_cli.cli import main
 from gan_cli.commands import _looking
 from gan_cli.data.images import FashionMNIST10k
 
-SMALL = ("runtime=cpu", "runtime.threads=1", "train.steps=1", "train.batch_size=8", "log.sample_count=4")
-IMAGES = ("model=mlp", "model.width=4", "dataset.image_size=28")
 FEW = ("batches=10", "max_size=16", "count=100")
-
-
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("runs")
-    for name, own in {
-        "classes": ("loss=wgan_gp", "condition=concat", *IMAGES),
-        "memorised": ("loss=wgan", *IMAGES, "dataset.limit=50"),
-        "ring": ("loss=wgan_gp", "model=toy_mlp", "model.width=4", "dataset=ring"),
-        "stacked": ("loss=wgan", "model=mlp", "model.width=4", "dataset=stacked", "dataset.image_size=28"),
-    }.items():
-        assert main(["train", *SMALL, *own, f"run_dir={place / name}"]) == 0
-    return place
-
-
-@pytest.fixture
-def run_of(runs, tmp_path):
-    return lambda name: str(shutil.copytree(runs / name, tmp_path / name))
 
 
 def result(out: str) -> dict:

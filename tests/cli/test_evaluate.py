@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from gan_cli.cli import main
 from gan_cli.extractors.fashion_mnist import SHA256
 from gan_cli.extractors.inception import Inception
-
-SMALL = ("runtime=cpu", "runtime.threads=1", "train.steps=1", "train.batch_size=8", "log.sample_count=4")
-IMAGES = ("model=mlp", "model.width=4", "dataset.image_size=28")
-
-
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("runs")
-    for name, own in {
-        "clothes": ("loss=wgan", *IMAGES, "train.ema_halflife_images=8"),
-        "classes": ("loss=wgan_gp", "condition=concat", *IMAGES),
-        "ring": ("loss=wgan_gp", "model=toy_mlp", "model.width=4", "dataset=ring"),
-        "line": ("loss=nonsaturating", "model=toy_tanh", "dataset=gaussian_mixture_1d"),
-    }.items():
-        assert main(["train", *SMALL, *own, f"run_dir={place / name}"]) == 0
-    return place
-
-
-@pytest.fixture
-def run_of(runs, tmp_path):
-    return lambda name: str(shutil.copytree(runs / name, tmp_path / name))
 
 
 def result(out: str) -> dict:

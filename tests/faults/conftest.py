@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.harness import Bench, Tally
+from tests.forkserver import ensure_server
 
 _TALLY = pytest.StashKey[Tally]()
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,19 +31,7 @@ def tally(request: pytest.FixtureRequest) -> Tally:
 
 @pytest.fixture(scope="session")
 def _server() -> None:
-    """Start the process that imports everything once and forks the children."""
-    from multiprocessing import forkserver
-
-    multiprocessing.set_forkserver_preload(["tests.faults.warm"])
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
-    try:
-        forkserver.ensure_running()
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+    ensure_server()
 
 
 @pytest.fixture

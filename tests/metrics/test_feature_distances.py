@@ -114,9 +114,9 @@ def test_classifier_score_is_between_one_and_the_number_of_classes():
 
 
 def test_too_few_or_other_features():
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="at least 2 of each"):
         frechet_distance(normal(1, 2), normal(5, 2))
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="at least 2 of each"):
         kernel_distance(normal(3, 2), normal(5, 3))
     with pytest.raises(ValueError, match="more than 5"):
         manifold(normal(5, 2), normal(50, 2))

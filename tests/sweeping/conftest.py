@@ -11,6 +11,7 @@ from gan_cli import sources
 from gan_cli.cli import main
 from gan_cli.sweeping import process
 from tests.cli.conftest import Ended, refused  # noqa: F401
+from tests.forkserver import ensure_server
 from tests.sweeping import warm
 
 TOY = (
@@ -74,7 +75,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are forked from a process that has imported everything."""
-    warm.ensure_server()
+    ensure_server()
     monkeypatch.setattr(process, "start", warm.Forked)
 
 

@@ -12,6 +12,7 @@ import pytest
 from gan_cli.compose import Composer
 from gan_cli.confdir import conf_dir
 from gan_cli.errors import UserError
+from gan_cli.files import is_held
 from gan_cli.sweep import expand
 from gan_cli.sweeping import plan, pool, process, record
 from gan_cli.sweeping.display import Display
@@ -192,9 +193,8 @@ def test_elsewhere_there_are_lines(tmp_path):
 
 
 def test_a_run_in_use_is_known(tmp_path):
-    from gan_cli import runs
 
     with open(tmp_path / ".lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert runs.in_use(tmp_path)
-    assert not runs.in_use(tmp_path)
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gan_cli import runs
+from gan_cli.files import is_held
 from gan_cli.sweeping.process import start
 from gan_cli.training import checkpoint
 from tests.faults.harness import _unlike_tensors
@@ -180,7 +181,7 @@ def test_jobs_stop_and_save_when_the_sweep_is_killed(place):
         time.sleep(0.02)
     os.kill(sweep.pid, signal.SIGKILL)
     sweep.wait()
-    while runs.in_use(run):
+    while is_held(run):
         assert time.monotonic() < limit
         time.sleep(0.02)
     assert runs.status(run)["status"] == "interrupted"

@@ -8,22 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def ensure_server() -> None:
-    """Start the process that forks the jobs; tests of faults use the same one."""
-    from multiprocessing import forkserver
-
-    multiprocessing.set_forkserver_preload(["tests.faults.warm"])
-    root, before = str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([root, *([before] if before else [])])
-    try:
-        forkserver.ensure_running()
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
-
-
 class Forked:
     """What `subprocess.Popen` is to the pool."""
 

@@ -22,18 +22,6 @@ COMMAND = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def gan(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv):
-        capsys.readouterr()
-        code = main(list(argv))
-        return (code, *capsys.readouterr())
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def five_steps(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "run"

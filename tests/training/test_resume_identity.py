@@ -140,19 +140,6 @@ SMALL = ("model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8",
 LOGGING = ("log.every_steps=2", "checkpoint.every_steps=3", "log.samples_every_steps=100")
 
 
-@pytest.fixture
-def gan(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv):
-        capsys.readouterr()
-        code = main(list(argv))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def trained_once(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "run"
