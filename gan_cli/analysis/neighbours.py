@@ -1,0 +1,173 @@
+"""Are samples copies of training images? Their nearest training images, against those of held-out real ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gan_cli.analysis.birthday import wilson
+from gan_cli.rng import generator
+
+ROWS = 1024  # of a distance matrix at a time
+QUANTILE = 0.01  # of held-out distances: what is nearer is a copy
+COPIED = 0.05  # share of copies above which a generator has memorised
+PER_CELL = 20  # samples of each kind that a cell needs for a rank test
+CELLS = 10  # of the training set, at the most
+
+
+class Nearest(NamedTuple):
+    """What `nearest` finds, nearest first.
+
+    Attributes:
+        distances: (N, k).
+        positions: (N, k) among the references.
+    """
+
+    distances: Tensor
+    positions: Tensor
+
+
+class Space(NamedTuple):
+    """Distances to the nearest training image, in one space.
+
+    Attributes:
+        fake: (N,) of samples.
+        heldout: (M,) of held-out reals.
+        z: of the Mann-Whitney test; below 0: samples are nearer than held-out reals.
+        p: one-sided, of so small a z where samples are drawn as reals are.
+        c_t: the same test within cells of the training set, see `data_copying`; NaN where no cell holds enough.
+        threshold: the distance that one held-out real in a hundred is nearer than.
+    """
+
+    fake: Tensor
+    heldout: Tensor
+    z: float
+    p: float
+    c_t: float
+    threshold: float
+
+    @property
+    def nearer(self) -> Tensor:
+        """Tell (N,) which samples are nearer than the threshold."""
+        return self.fake < self.threshold
+
+
+@torch.no_grad()
+def nearest(x: Tensor, references: Iterable[Tensor], k: int = 1) -> Nearest:
+    """Find the k nearest references of every row, by Euclidean distance; the references pass by in parts.
+
+    Args:
+        x: (N, F).
+        references: parts (M_i, F), in the order that positions count.
+        k: at most as many as there are references in all.
+
+    Raises:
+        ValueError: fewer than k references.
+    """
+    distances, positions = x.new_empty(len(x), 0, dtype=torch.float64), x.new_empty(len(x), 0, dtype=torch.long)
+    seen = 0
+    for part in references:
+        for some in part.flatten(1).split(ROWS):
+            found = torch.cat([_distances(rows, some) for rows in x.flatten(1).split(ROWS)])
+            numbers = torch.arange(seen, seen + len(some), device=x.device).expand(len(x), -1)
+            distances, positions = torch.cat([distances, found], 1), torch.cat([positions, numbers], 1)
+            order = distances.topk(min(k, distances.shape[1]), largest=False)
+            distances, positions = order.values, positions.gather(1, order.indices)
+            seen += len(some)
+    if seen < k:
+        raise ValueError(f"{seen} references have no {k} nearest")
+    return Nearest(distances, positions)
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cdist(a.double(), b.double(), compute_mode="use_mm_for_euclid_dist")
+
+
+def mann_whitney(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """Return z of the rank test of Mann and Whitney (1947), and its one-sided p: how likely so small a z is by chance.
+
+    The normal approximation, with ties sharing their ranks; below 0 where a tends to be the smaller.
+
+    Args:
+        a: (N,) values.
+        b: (M,) values.
+    """
+    n, m = len(a), len(b)
+    ordered = b.sort().values
+    below, up_to = (torch.searchsorted(ordered, a, right=right) for right in (False, True))
+    u = float((below + up_to).double().sum()) / 2
+    ties = torch.cat([a, b]).unique(return_counts=True)[1].double()
+    tied = float((ties**3 - ties).sum()) / ((n + m) * (n + m - 1))
+    variance = n * m / 12 * (n + m + 1 - tied)
+    z = (u - n * m / 2) / math.sqrt(variance) if variance > 0 else 0.0
+    return z, 0.5 * math.erfc(-z / math.sqrt(2))
+
+
+def data_copying(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Tensor) -> float:
+    """Return C_T of Meehan, Chaudhuri and Dasgupta (2020, section 3.2); far below 0: training data are copied.
+
+    The z of `mann_whitney` within each cell of the space, weighted by the held-out share of the cell. Within a cell,
+    samples that are of another mixture of kinds than the reals cannot pass for copies, nor copies hide behind it.
+
+    Args:
+        fake: (N,) distances to the nearest training image.
+        heldout: (M,) likewise.
+        fake_cells: (N,) the cell of each sample.
+        heldout_cells: (M,) likewise.
+
+    Returns:
+        NaN where no cell holds PER_CELL of both.
+    """
+    total = weights = 0.0
+    for cell in heldout_cells.unique().tolist():
+        of_fake, of_heldout = fake[fake_cells == cell], heldout[heldout_cells == cell]
+        if min(len(of_fake), len(of_heldout)) >= PER_CELL:
+            total += len(of_heldout) * mann_whitney(of_fake, of_heldout)[0]
+            weights += len(of_heldout)
+    return total / weights if weights else math.nan
+
+
+@torch.no_grad()
+def cells(x: Tensor, n_cells: int = CELLS, rounds: int = 20) -> Tensor:
+    """Return the centres (n_cells, F) that Lloyd's k-means finds for x (N, F), from rows chosen by chance."""
+    start = torch.randperm(len(x), generator=generator("cpu", 0, "cells"))[:n_cells]
+    centres = x[start.to(x.device)].double()
+    for _ in range(rounds):
+        own = nearest(x, [centres]).positions[:, 0]
+        sums = torch.zeros_like(centres).index_add_(0, own, x.double())
+        counts = own.bincount(minlength=len(centres))[:, None]
+        centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
+    return centres
+
+
+def compare(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Tensor) -> Space:
+    """Compare distances to the nearest training image; arguments as for `data_copying`."""
+    z, p = mann_whitney(fake, heldout)
+    c_t = data_copying(fake, heldout, fake_cells, heldout_cells)
+    return Space(fake, heldout, z, p, c_t, float(heldout.double().quantile(QUANTILE)))
+
+
+def copies(spaces: Mapping[str, Space]) -> Tensor:
+    """Tell (N,) which samples are copies: nearer to a training image in every space than one held-out real in 100.
+
+    In pixels alone blurred samples are near to everything; in features alone, those that have few features.
+    """
+    return torch.stack([space.nearer for space in spaces.values()]).all(dim=0)
+
+
+def verdict(spaces: Mapping[str, Space]) -> str:
+    """Return one line that says whether the generator has memorised: more than 5 % copies for certain."""
+    copied = copies(spaces)
+    _, low, high = wilson(int(copied.sum()), len(copied))
+    share = f"{100 * float(copied.double().mean()):.1f} % of {len(copied):,} samples"
+    where = " and in ".join(spaces)
+    told = f"{share} are nearer to a training image, in {where}, than 1 % of the held-out images are"
+    if low > COPIED:
+        return f"memorised: {told}"
+    if high > COPIED:
+        return f"not sure: {told}; more samples tell (kind.count)"
+    return f"not memorised: {told}"
