@@ -20,6 +20,7 @@ from gan_cli.combinations import no_labels, option, refuse
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.errors import UserError
+from gan_cli.exploring.base import Kind
 from gan_cli.extractors.base import Choice
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
@@ -183,6 +184,11 @@ def _game(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> 
                 generator = _make(
                     settings, "model.generator", nn.Module, latent_size=resized, sample_shape=sample_shape
                 )
+def kind(settings: Settings) -> Kind:
+    """Construct the way of looking that `gan explore` is to take."""
+    return _make(settings, "kind", Kind)
+
+
         generator = condition.adapt(generator)
     heads = _resolved(settings, "loss", lambda: loss.heads(latent)) | condition.critic_heads
     with _seeded(settings, "critic"):

@@ -216,3 +216,12 @@ BLOCKS_OF: dict[str, dict[str, frozenset[str]]] = {
     "evaluate": {"extractor": frozenset()},
     "collapse": {"extractor": frozenset()},
 }
+class ExploreSettings(LookSettings):
+    """What `gan explore` takes."""
+
+    kind: Block
+    extractor: Block
+
+
+    "explore": ExploreSettings,
+    "explore": {"kind": frozenset(), "extractor": frozenset()},

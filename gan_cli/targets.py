@@ -18,6 +18,7 @@ ALLOWED_PREFIXES = (
     "gan_cli.models",
     "gan_cli.data",
     "gan_cli.extractors",
+    "gan_cli.exploring",
     "torch.optim",
     "torch.nn",
 )

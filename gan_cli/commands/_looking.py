@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan_cli import build, config
+from gan_cli.analysis.look import Demand, Look
 from gan_cli.analysis.reals import as_stored, open_singly
-from gan_cli.commands.sample import generator_of, load_generator
+from gan_cli.commands._loading import generator_of, load
 from gan_cli.data.loader import to_bytes, to_float
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
-from gan_cli.extractors.base import Extractor
 from gan_cli.files import replace_file
 from gan_cli.rng import Draws
 from gan_cli.training import rundir
 from gan_cli.training.sampling import sample
-from gan_cli.training.state import TrainState
 
 
 def open_data(path: Path, settings: dict[str, Any], device: torch.device) -> RealData:
@@ -38,39 +37,32 @@ def open_data(path: Path, settings: dict[str, Any], device: torch.device) -> Rea
     return data
 
 
-class Look(NamedTuple):
-    """A run that a command looks into.
+def look(settings: dict[str, Any], data: Demand = "needed") -> Look:
+    """Open a run, and its data and the extractor that the settings name or leave to the data.
 
-    Attributes:
-        path: its directory.
-        state: its networks, restored.
-        network: the generator that is asked for, or its moving average.
-        data: opened, a sample a batch.
-        extractor: loaded; None for points.
-    """
-
-    path: Path
-    state: TrainState
-    network: nn.Module
-    data: RealData
-    extractor: Extractor | None
-
-
-def look(settings: dict[str, Any]) -> Look:
-    """Open a run, its data and the extractor that the settings name or leave to the data.
+    Args:
+        settings: of a command; `extractor` is used where data are.
+        data: `none`: neither data nor extractor are opened; `wanted`: they are left out where they cannot be.
 
     Raises:
-        UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
+        UserError: there is no run, no good checkpoint; where needed, no data to compare with, or no extractor for them.
     """
     path = Path(settings["run"])
-    state = load_generator(path, settings | {"format": "grid"})
-    device = next(state.game.parameters()).device
-    data = open_data(path, settings, device)
-    extractor = None
-    if len(data.shape) == 3:
-        extractor = build.extractor(settings).choose(data)
-        extractor.load(device)
-    return Look(path, state, generator_of(state, settings["weights"]), data, extractor)
+    state, shape, _ = load(path, settings)
+    found = Look(path, state, generator_of(state, settings["weights"]), shape, None, None)
+    if data == "none":
+        return found
+    try:
+        real = open_data(path, settings, found.device)
+        extractor = None
+        if len(real.shape) == 3:
+            extractor = build.extractor(settings).choose(real)
+            extractor.load(found.device)
+    except UserError as error:
+        if data == "needed":
+            raise
+        return found._replace(lacking=str(error))
+    return found._replace(data=real, extractor=extractor)
 
 
 def fakes(look: Look, n: int, settings: dict[str, Any]) -> Batch:

@@ -32,10 +32,12 @@ class Latent(ABC):
 
     Attributes:
         codes: the latent codes, the last columns of z in this order; most priors have none.
+        between: how two samples are joined by a way of likely ones: `lerp` stays within bounds, `slerp` keeps the norm.
         auto_sizes: what `auto` stands for, for images and for points.
     """
 
     codes: tuple[Code, ...] = ()
+    between: Literal["lerp", "slerp"] = "lerp"
     auto_sizes: tuple[int, int] = (100, 2)
 
     def __init__(self, size: PositiveInt | Literal["auto"] = 100) -> None:

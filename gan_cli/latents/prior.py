@@ -15,6 +15,8 @@ from gan_cli.rng import Draws
 class Normal(Latent):
     """Standard normal."""
 
+    between = "slerp"
+
     def sample(self, n: int, draws: Draws) -> Tensor:
         """Return n samples z (n, size)."""
         return draws.normal("z", n, self.size)

@@ -1,0 +1,86 @@
+"""`gan explore`: look into a run's generator."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from gan_cli import build
+from gan_cli.analysis.figures import save_png
+from gan_cli.commands._looking import look, looking_protocol, write_json
+from gan_cli.errors import UserError
+from gan_cli.exploring.base import Found, Kind
+from gan_cli.exploring.clips import encoded
+from gan_cli.files import replace_file
+from gan_cli.naming import TARGET, class_name
+from gan_cli.wording import show
+
+EXPLORE = "explore"
+_LONG = 80  # characters of a file's name that tell the arguments
+
+
+def explore(settings: dict[str, Any], choices: dict[str, str]) -> None:
+    """Write what a kind of look finds as pictures and JSON, and print it and where it lies.
+
+    Raises:
+        UserError: there is no run, no good checkpoint, or nothing of this kind to see in it.
+    """
+    name = choices.get("kind") or class_name(settings["kind"][TARGET])
+    kind = build.kind(settings)
+    run = look(settings, kind.data)
+    if len(run.shape) != 3:
+        raise UserError(f"kind={name}: shows images, and this run makes points; gan sample {run.path} draws them")
+    found = kind(run, settings)
+    arguments = {key: value for key, value in settings["kind"].items() if key != TARGET}
+    protocol = looking_protocol(run, settings) | {"kind": name, "arguments": arguments}
+    if run.data is not None:
+        protocol["data"] = run.data.fingerprint
+    if run.lacking:
+        protocol["left out"] = f"what needs the data or an extractor: {run.lacking}"
+    told = {"arguments": " ".join(f"{key}={show(value)}" for key, value in arguments.items()) or "none"}
+    lines = [f"{key}: {value}" for key, value in (protocol | told).items()]
+    print("\n".join([*lines, "", *found.lines, ""]))
+    stem = "_".join([name, f"step_{protocol['step']:010d}", protocol["weights"], f"seed_{settings['seed']}"])
+    if run.extractor is not None:
+        stem += f"_{run.extractor.name}"
+    for path in _write(Path(settings["out"] or run.path / EXPLORE), stem + _changed(kind, arguments), protocol, found):
+        print(path)
+
+
+def _changed(kind: Kind, arguments: dict[str, Any]) -> str:
+    """Return the arguments that are not the class's defaults, as part of a file's name."""
+    known = inspect.signature(type(kind)).parameters
+    told = {key: value for key, value in arguments.items() if key not in known or value != _plain(known[key].default)}
+    full = "".join(f"_{key}_{show(value)}" for key, value in told.items())
+    text = re.sub(r"[^A-Za-z0-9_.+-]+", "-", full)[:_LONG]
+    lossy = any(isinstance(value, (str, dict)) for value in told.values()) or len(full) > _LONG
+    return f"{text}_{hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:8]}" if lossy else text
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _write(folder: Path, stem: str, protocol: dict[str, Any], found: Found) -> list[Path]:
+    """Write every picture and clip, and then the JSON.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, picture in found.pictures.items():
+            written.append(folder / f"{stem}{f'_{name}' if name else ''}.png")
+            save_png(written[-1], picture)
+        for name, clip in found.clips.items():
+            written.append(folder / f"{stem}{f'_{name}' if name else ''}.{clip.format}")
+            replace_file(written[-1], [encoded(clip)])
+    except OSError as error:
+        raise UserError(f"out={folder} cannot be written ({error.strerror})") from error
+    written.append(folder / f"{stem}.json")
+    write_json(written[-1], {"protocol": protocol, **found.numbers, "lines": found.lines})
+    return written

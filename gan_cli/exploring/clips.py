@@ -1,0 +1,82 @@
+"""Animations as files: GIF by Pillow, MP4 by PyAV where it is installed."""
+
+from __future__ import annotations
+
+import io
+from importlib.util import find_spec
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from gan_cli.errors import UserError
+
+Format = Literal["gif", "mp4"]
+_HUNDREDTHS = 100  # of a second: what a GIF's frames last in
+
+
+class Clip(NamedTuple):
+    """An animation.
+
+    Attributes:
+        frames: (T, height, width, 3) uint8.
+        fps: frames a second.
+        format: of its file.
+    """
+
+    frames: np.ndarray
+    fps: float
+    format: Format
+
+
+def require(format: Format) -> None:
+    """Check that a format can be written here.
+
+    Raises:
+        UserError: the library that it needs is not installed.
+    """
+    if format == "mp4" and find_spec("av") is None:
+        raise UserError(
+            'kind.animation=mp4: PyAV is not installed; pip install "gan_cli[video]", or kind.animation=gif'
+        )
+
+
+def encoded(clip: Clip) -> bytes:
+    """Return the file's content.
+
+    Raises:
+        UserError: the library that it needs is not installed.
+    """
+    require(clip.format)
+    return _gif(clip) if clip.format == "gif" else _mp4(clip)
+
+
+def _gif(clip: Clip) -> bytes:
+    """Without end, each frame for a whole number of hundredths of a second."""
+    frames = [Image.fromarray(frame) for frame in clip.frames]
+    duration = 1000 // _HUNDREDTHS * max(2, round(_HUNDREDTHS / clip.fps))  # viewers slow down what lasts one
+    content = io.BytesIO()
+    frames[0].save(content, format="GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0)
+    return content.getvalue()
+
+
+def _mp4(clip: Clip) -> bytes:
+    """H.264, which wants even sides: an odd one gets a white line."""
+    from fractions import Fraction
+
+    import av
+
+    frames = np.pad(
+        clip.frames,
+        [(0, 0), *((0, side % 2) for side in clip.frames.shape[1:3]), (0, 0)],
+        constant_values=255,
+    )
+    content = io.BytesIO()
+    with av.open(content, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(clip.fps).limit_denominator(1000))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())
+    return content.getvalue()

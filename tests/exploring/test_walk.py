@@ -1,0 +1,80 @@
+"""`gan explore kind=walk` on small runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan_cli.exploring import clips
+
+FEW = ("kind=walk", "kind.points=2", "kind.frames=3", "kind.paths=2")
+
+
+def test_a_strip_an_animation_and_the_sharpest_transition(explore, run_of):
+    seen = explore(run_of("clothes"), *FEW, "kind.columns=3")
+    assert [path.suffix for path in seen.files] == [".png", ".gif", ".json"]
+    assert seen.picture().shape == (2 + 2 * 30, 2 + 3 * 30, 3)
+    clip = Image.open(seen.files[1])
+    assert (clip.n_frames, clip.size) == (4, (62, 32))
+    jumps = seen.json["sharpest"]
+    assert jumps["pixels"]["ratio"] >= 1 <= jumps["features"]["ratio"]
+    assert seen.json["between"] == "slerp"
+    assert f"sharpest transition in pixels: {jumps['pixels']['ratio']:.2f} times the mean step, path" in seen.out
+
+
+def test_the_first_and_last_frame_are_samples(explore, gan, run_of):
+    run = run_of("clothes")
+    strip = explore(run, *FEW, "kind.columns=2", "seed=3").picture()
+    assert gan("sample", run, "count=4", "seed=3", "out=grid.png").code == 0
+    np.testing.assert_allclose(np.asarray(Image.open("grid.png")).astype(int), strip, atol=1)
+
+
+def test_the_run_directory_is_enough(explore, run_of):
+    run = Path(run_of("clothes"))
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("path: null", "path: /nowhere/images"))
+    seen = explore(str(run), *FEW)
+    assert set(seen.json["sharpest"]) == {"pixels"}
+    assert "/nowhere/images" in seen.json["protocol"]["left out"]
+
+
+def test_classes_priors_and_closed_loops(explore, run_of):
+    run = run_of("classes")
+    seen = explore(run, *FEW, "kind.y=3", "kind.closed=true", "kind.between=lerp", "kind.animation=none")
+    assert [path.suffix for path in seen.files] == [".png", ".json"]
+    assert seen.json["between"] == "lerp"
+    other = explore(run, *FEW, "kind.y=4", "kind.closed=true", "kind.between=lerp", "kind.animation=none")
+    assert not set(seen.files) & set(other.files)
+    assert (seen.picture() != other.picture()).any()
+    assert seen.picture().shape == (2 + 2 * 30, 2 + 6 * 30, 3)
+
+
+def test_the_same_again_in_another_place(explore, run_of, tmp_path):
+    run = run_of("clothes")
+    first, second = explore(run, *FEW), explore(run, *FEW, f"out={tmp_path}/x/y", "batch_size=3")
+    assert {path.parent for path in second.files} == {tmp_path / "x" / "y"}
+    assert first.json["sharpest"].keys() == second.json["sharpest"].keys()
+    np.testing.assert_allclose(first.picture().astype(int), second.picture(), atol=1)
+
+
+def test_mistakes(refused, run_of):
+    run = run_of("clothes")
+    assert "kind.points=1: must be a whole number of at least 2" in refused("explore", run, "kind.points=1")
+    assert refused("explore", run, "kind=wlak").startswith("kind=wlak: no such option; did you mean kind=walk?")
+    assert refused("explore", run, "kind.y=1") == (
+        "kind.y=1: this run was trained without classes (condition=none); leave kind.y out"
+    )
+    shutil.rmtree(run)
+    run = run_of("classes")
+    assert refused("explore", run, "kind.y=10") == "kind.y=10: the run's classes are 0 to 9"
+    points = refused("explore", run_of("ring"), *FEW)
+    assert points.startswith("kind=walk: shows images, and this run makes points")
+
+
+def test_mp4_without_its_library(refused, run_of, monkeypatch):
+    monkeypatch.setattr(clips, "find_spec", lambda name: None)
+    line = refused("explore", run_of("clothes"), "kind.animation=mp4")
+    assert line == 'kind.animation=mp4: PyAV is not installed; pip install "gan_cli[video]", or kind.animation=gif'
