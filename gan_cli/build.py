@@ -163,6 +163,11 @@ def extractor(settings: Settings) -> Choice:
     return _make(settings, "extractor", Choice)
 
 
+def kind(settings: Settings) -> Kind:
+    """Construct the way of looking that `gan explore` is to take."""
+    return _make(settings, "kind", Kind)
+
+
 def updates(settings: Settings) -> Updates:
     """Build the update rule."""
     return _make(settings, "updates", Updates)
@@ -184,11 +189,6 @@ def _game(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> 
                 generator = _make(
                     settings, "model.generator", nn.Module, latent_size=resized, sample_shape=sample_shape
                 )
-def kind(settings: Settings) -> Kind:
-    """Construct the way of looking that `gan explore` is to take."""
-    return _make(settings, "kind", Kind)
-
-
         generator = condition.adapt(generator)
     heads = _resolved(settings, "loss", lambda: loss.heads(latent)) | condition.critic_heads
     with _seeded(settings, "critic"):

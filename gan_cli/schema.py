@@ -189,12 +189,20 @@ class CollapseSettings(LookSettings):
     count: Literal["auto"] | Annotated[PositiveInt, Field(examples=[2500])]
 
 
+class ExploreSettings(LookSettings):
+    """What `gan explore` takes."""
+
+    kind: Block
+    extractor: Block
+
+
 SCHEMAS: dict[str, type[Strict]] = {
     "train": Settings,
     "resume": ResumeSettings,
     "sample": SampleSettings,
     "evaluate": EvaluateSettings,
     "collapse": CollapseSettings,
+    "explore": ExploreSettings,
 }
 
 # The blocks that name a class, and the arguments that gan gives itself.
@@ -215,13 +223,5 @@ BLOCKS_OF: dict[str, dict[str, frozenset[str]]] = {
     "train": TARGET_BLOCKS,
     "evaluate": {"extractor": frozenset()},
     "collapse": {"extractor": frozenset()},
-}
-class ExploreSettings(LookSettings):
-    """What `gan explore` takes."""
-
-    kind: Block
-    extractor: Block
-
-
-    "explore": ExploreSettings,
     "explore": {"kind": frozenset(), "extractor": frozenset()},
+}
