@@ -90,8 +90,8 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
     constraint = _make(settings, "constraint", Constraint)
     for network in ("critic", "generator"):
         if settings["model"][network].get("norm") == "auto":
-            plain = network == "critic" and (constraint.needs_per_image_gradients or constraint.critic_norm == "none")
-            settings["model"][network]["norm"] = "none" if plain else "batch"
+            without = constraint.needs_per_image_gradients or constraint.critic_norm == "none" or loss.energy
+            settings["model"][network]["norm"] = "none" if network == "critic" and without else "batch"
     dataset = _make(settings, "dataset", object)
     if not callable(getattr(dataset, "open", None)):
         raise UserError(f"dataset={settings['dataset']['_target_']}: not a dataset; `gan list dataset` names some")

@@ -24,7 +24,9 @@ class BEGAN(Loss):
     M = L(real) + |gamma L(real) - L(fake)|.
 
     Differences from the paper: k_t moves once a step by the samples of the last critic update (the paper's control
-    reads the generator's batch, drawn apart); the learning rate does not decay.
+    reads the generator's batch, drawn apart); the learning rate does not decay. The paper's learning rate (1e-4) and
+    gain suit runs of some 100,000 steps; 1,500 steps ask for 1e-3 and 0.01, or the critic does not learn to encode in
+    time and the generator draws one picture. `norm: auto` of a model's critic is none, as in the paper.
 
     Args:
         gamma: diversity ratio; the paper uses 0.3 to 0.7. Small values give fewer, sharper kinds of samples.

@@ -16,8 +16,9 @@ class EBGAN(Loss):
     D(fake) + w f_PT, where f_PT = 1 / (N (N - 1)) sum_{i != j} cos(s_i, s_j)^2 over the codes s of the generated batch.
 
     Differences from the paper: the energy is the mean over a sample's values, not the norm over all of them, so that
-    a margin does not depend on the size of the images; it is then of the order of the data's variance in [-1, 1],
-    and the paper's margins (10 for MNIST, 20 to 80 for larger images) do not carry over.
+    a margin does not depend on the size of the images. The paper's margins are of the norm: squared and divided by
+    the number of values, 10 for MNIST is 0.13, 20 for CelebA 0.03 and 80 for LSUN 0.5. With batch norm in the critic
+    (`norm: auto` of a model is none here) or a margin of 1 the generator ends at one picture on Fashion-MNIST.
 
     Args:
         margin: m, the energy above which generated samples no longer concern the critic.
@@ -26,7 +27,7 @@ class EBGAN(Loss):
 
     energy = "l2"
 
-    def __init__(self, margin: PositiveFloat = 1.0, pull_away: NonNegativeFloat = 0.0) -> None:
+    def __init__(self, margin: PositiveFloat = 0.1, pull_away: NonNegativeFloat = 0.0) -> None:
         super().__init__()
         self.margin = margin
         self.pull_away = pull_away

@@ -126,7 +126,7 @@ class Trunk(nn.Module):
         sample_shape: (C, H, W) of the images.
         width: filters of the first layer; they double with every layer, up to 8 width.
         norm: after each convolution but the first; `auto` is batch, or none under a constraint that needs the
-            gradient at each image.
+            gradient at each image, or in an auto-encoder.
         attention: size of the feature map with self-attention, of those between the layers; None: none has it.
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.

@@ -122,7 +122,7 @@ class Trunk(nn.Module):
         width: filters of the first block; they double with each halving.
         growth: how many times width they reach at the most; 1 keeps them constant, as both papers do at 32 pixels.
         norm: before each ReLU: none is SNGAN's, layer WGAN-GP's; `auto` is batch, or none under a constraint that
-            needs the gradient at each image.
+            needs the gradient at each image, or in an auto-encoder.
         attention: size of the feature map with self-attention; None: none has it.
         init: see `initial.draw_`; `auto` is glorot.
         gain: the initial weights are multiplied by it.
