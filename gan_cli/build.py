@@ -87,7 +87,7 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
     """
     settings = copy.deepcopy(settings)
     runtime = settings["runtime"] = hardware.resolve(settings["runtime"])
-    constraint = _make(settings, "constraint", Constraint)
+    constraint, loss = _make(settings, "constraint", Constraint), _make(settings, "loss", Loss)
     for network in ("critic", "generator"):
         if settings["model"][network].get("norm") == "auto":
             without = constraint.needs_per_image_gradients or constraint.critic_norm == "none" or loss.energy
