@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
@@ -32,6 +32,9 @@ from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
+
+if TYPE_CHECKING:
+    from gan_cli.training.evaluating import Evaluation
 
 Settings = dict[str, Any]
 T = TypeVar("T")
@@ -67,6 +70,24 @@ class Plan:
         if self.settings["dataset"].get("channels") == "auto":
             self.settings["dataset"]["channels"] = data.shape[0]
         return data
+
+    def evaluation(self, data: RealData) -> Evaluation | None:
+        """Make ready what `evaluate.every_steps` asks for, and freeze the extractor that suits the data; None: nothing.
+
+        Raises:
+            UserError: no extractor for the data, or too few samples.
+        """
+        if not self.settings["evaluate"]["every_steps"]:
+            return None
+        from gan_cli.training.evaluating import prepare
+
+        hardware.apply(self.settings["runtime"])
+        named = extractor(self.settings)
+        chosen = named.choose(data) if len(data.shape) == 3 else None
+        found = prepare(self.settings, self.dataset, chosen, self.device)
+        if chosen is not None and chosen is not named:
+            self.settings["extractor"] = {"_target_": f"{type(chosen).__module__}.{type(chosen).__name__}"}
+        return found
 
     def state(self, data: RealData) -> TrainState:
         """Build what is trained; see `state`."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gan_cli.blocks import check_block, missing, unknown_key, wrong_value
 from gan_cli.errors import UserError
 from gan_cli.references import check_size, reason_against
-from gan_cli.schema import BLOCKS_OF, SCHEMAS, Block, Model, Optimizer, Runtime, Strict
+from gan_cli.schema import BLOCKS_OF, SCHEMAS, SUITABLE, Block, Evaluate, Model, Optimizer, Runtime, Strict
 from gan_cli.targets import check_prefixes
 from gan_cli.training.identity import check_request
 from gan_cli.wording import one_line, show
@@ -52,9 +52,22 @@ def validate(cfg: DictConfig, overrides: Sequence[str], command: str = "train") 
     if command == "train":
         check_request(settings)
     return settings
+        _refuse_idle(settings)
 
 
 def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence[str] = ()) -> dict[str, Any]:
+def _refuse_idle(settings: dict[str, Any]) -> None:
+    """Refuse to take what an evaluation is made of where none is asked for."""
+    asked = settings["evaluate"]
+    if asked["every_steps"]:
+        return
+    given = [f"evaluate.{key}={show(value)}" for key, value in asked.items() if value != getattr(Evaluate(), key)]
+    if settings["extractor"] != SUITABLE:
+        given.append(f"extractor ({settings['extractor']['_target_'].rpartition('.')[2]})")
+    if given:
+        raise UserError(f"{given[0]}: evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500")
+
+
     """Return a command's plain config with every key, type and range checked.
 
     Args:

@@ -35,6 +35,7 @@ class Strict(BaseModel):
 
 
 class Train(Strict):
+SUITABLE = {"_target_": "gan_cli.extractors.auto.Auto"}  # the extractor that suits the data
     """How long, and on how much at a time."""
 
     steps: Steps
@@ -60,6 +61,15 @@ class Checkpoint(Strict):
     milestone_every_steps: Annotated[PositiveInt, Field(examples=[10_000])] | None
     best: Annotated[str, Field(min_length=1, examples=["quality/modes"], description="a tag of metrics.jsonl")] | None
     best_is: Literal["max", "min"]
+class Evaluate(Strict):
+    """Scores of the generator while it trains: every so many steps, 0: never; of how many samples, against which."""
+
+    every_steps: Annotated[NonNegativeInt, Field(examples=[500])] = 0
+    count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[1000])] = 1000
+    split: Literal["train", "heldout"] = "train"
+    w1_count: Annotated[PositiveInt, Field(examples=[256])] = 256
+
+
     background: bool
 
 
@@ -130,6 +140,7 @@ def _fields(model: type[Strict]) -> dict[str, Any]:
     return {key: get_type_hints(model, include_extras=True)[key] for key in model.model_fields}
 
 
+    evaluate: Evaluate = Field(default_factory=Evaluate)
 ResumeTrain = _or_null("ResumeTrain", "How long.", {"steps": Steps})
 ResumeLog = _or_null("ResumeLog", "As in `Log`.", _fields(Log))
 ResumeCheckpoint = _or_null("ResumeCheckpoint", "As in `Checkpoint`.", _fields(Checkpoint))
@@ -141,6 +152,7 @@ class ResumeSettings(Strict):
     """What `gan resume` takes: the keys of a run that may change when it is continued, null where they do not."""
 
     run: Run
+    extractor: Block = SUITABLE
     force: bool
     allow_targets: Prefixes
     train: ResumeTrain
@@ -155,6 +167,7 @@ class LookSettings(Strict):
 
     run: Run
     out: Text | None
+ResumeEvaluate = _or_null("ResumeEvaluate", "As in `Evaluate`.", _fields(Evaluate))
     seed: Seed
     weights: Literal["auto", "ema", "raw"]
     checkpoint: Literal["latest", "best"] | NonNegativeInt
@@ -168,6 +181,7 @@ class SampleSettings(LookSettings):
 
     count: Annotated[PositiveInt, Field(examples=[64])]
     format: Literal["grid", "png", "npz"]
+    evaluate: ResumeEvaluate
 
 
 class EvaluateSettings(LookSettings):

@@ -54,6 +54,8 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
     if name == "train":
         shutil.rmtree("runs", ignore_errors=True)
         arguments = [a for a in arguments if not a.startswith("train.steps")] + SHORT
+        if any(a.startswith("evaluate.") for a in arguments):
+            arguments += ["evaluate.every_steps=1", "evaluate.count=20", "evaluate.w1_count=10"]
         if "-m" in arguments:
             ensure_server()
             monkeypatch.setattr(process, "start", warm.Forked)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gan_cli.analysis.critic import critic_distance
+from gan_cli.analysis.reals import Reals
+from gan_cli.data.source import Batch, RealData
 from gan_cli.extractors.base import Extractor, Features
 from gan_cli.metrics.classifier_score import classifier_score
 from gan_cli.metrics.frechet import frechet_distance
@@ -15,6 +17,8 @@ from gan_cli.metrics.kid import kernel_distance
 from gan_cli.metrics.manifold import manifold
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.metrics.transport import exact_w1, sliced_w1
+from gan_cli.rng import Draws
+from gan_cli.training.game import Game
 
 
 class Score(NamedTuple):
@@ -39,6 +43,58 @@ class Score(NamedTuple):
     space: str
 
 
+class Reference:
+    """Real samples that fakes are compared with; their features, and the floors, are computed once.
+
+    Args:
+        data: that the samples are of.
+        reals: two sets of N samples.
+        extractor: loaded; None for points.
+        w1_count: samples of each kind for the exact distance and the critic's estimate; all where there are fewer.
+        batch_size: images that go through the extractor at a time.
+    """
+
+    def __init__(
+        self, data: RealData, reals: Reals, extractor: Extractor | None, w1_count: int, batch_size: int
+    ) -> None:
+        self.data, self.reals, self.extractor = data, reals, extractor
+        self.count, self.w1_count, self.batch_size = len(reals.first.x), min(w1_count, len(reals.first.x)), batch_size
+        self._real = self._features(reals.first.x)
+        self.floors = self._compared(reals.second.x)
+
+    def scores(self, fake: Tensor) -> list[Score]:
+        """Return the scores of N fakes in the extractor's space and in the samples' own."""
+        return _with_floors(self._compared(fake), self.floors)
+
+    def modes(self, fake: Tensor) -> list[Score]:
+        """Return the modes that N fakes reach, where they are known."""
+        return [] if self.data.modes is None else mode_scores(self.reals.second.x, fake, *self.data.modes)
+
+    def critic(self, game: Game, fake: Batch, seed: int) -> list[Score]:
+        """Return the critic's estimate on the samples of the exact W1, and what it is in units of distance."""
+        n, first = self.w1_count, self.reals.first
+        real = Batch(first.x[:n], first.y[:n] if game.condition.needs_labels and first.y is not None else None)
+        fake = Batch(fake.x[:n], None if fake.y is None else fake.y[:n])
+        found = critic_distance(game, real, fake, Draws(real.x.device, seed, "evaluate"))
+        if found is None:
+            return []
+        values = {
+            "critic_estimate": found.estimate,
+            "critic_lipschitz": found.lipschitz,
+            "critic_estimate_over_lipschitz": found.normalised,
+        }
+        return [Score(name, value, None, n, n, "", _space(real.x)) for name, value in values.items()]
+
+    def _features(self, x: Tensor) -> Features | None:
+        return None if self.extractor is None else extract(self.extractor, x, self.batch_size)
+
+    def _compared(self, x: Tensor) -> list[Score]:
+        scores = []
+        if self.extractor is not None:
+            scores += compared_features(self.extractor, self._real, self._features(x))
+        return scores + compared_samples(self.reals.first.x, x, self.w1_count)
+
+
 def extract(extractor: Extractor, images: Tensor, batch_size: int) -> Features:
     """Return the features of images (N, C, H, W) in [-1, 1], some at a time."""
     parts = [extractor(part) for part in images.split(batch_size)]
@@ -46,41 +102,47 @@ def extract(extractor: Extractor, images: Tensor, batch_size: int) -> Features:
     return Features(torch.cat([part.x for part in parts]), log_p)
 
 
-def feature_scores(extractor: Extractor, real: Features, other: Features, fake: Features) -> list[Score]:
+def compared_features(extractor: Extractor, real: Features, fake: Features) -> list[Score]:
     """Compare in the extractor's space; only the Inception network's scores go by the literature's plain names.
 
     Args:
         extractor: that made the features.
         real: of the reference.
-        other: of as many other reals, for the floor.
-        fake: of the fakes.
+        fake: of the fakes, or of as many other reals: then the values are floors.
     """
     own = "" if extractor.standard else f"_{extractor.name}"
     named = {"fid": "frechet_distance", "inception_score": "classifier_score"}
 
-    def score(name: str, value: float, floor: float, better: str) -> Score:
+    def score(name: str, value: float, better: str) -> Score:
         name = name if extractor.standard else named.get(name, name) + own
-        return Score(name, value, floor, len(real.x), len(fake.x), better, "features")
+        return Score(name, value, None, len(real.x), len(fake.x), better, "features")
 
-    def both(name: str, measure: Callable[[Tensor, Tensor], float], better: str) -> Score:
-        return score(name, measure(real.x, fake.x), measure(real.x, other.x), better)
-
-    scores = [both("fid", frechet_distance, "low"), both("kid", kernel_distance, "low")]
+    scores = [
+        score("fid", frechet_distance(real.x, fake.x), "low"),
+        score("kid", kernel_distance(real.x, fake.x), "low"),
+    ]
     if fake.log_p is not None:
-        values = (classifier_score(log_p) for log_p in (fake.log_p, other.log_p))
-        scores.append(score("inception_score", *values, "floor"))
-    found, floor = manifold(real.x, fake.x), manifold(real.x, other.x)
-    return scores + [score(name, getattr(found, name), getattr(floor, name), "floor") for name in found._fields]
+        scores.append(score("inception_score", classifier_score(fake.log_p), "floor"))
+    return scores + [score(name, value, "floor") for name, value in manifold(real.x, fake.x)._asdict().items()]
+
+
+def compared_samples(real: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
+    """Compare the samples themselves, flattened: exactly on the first `w1_count`, on projections of all."""
+    n, m = len(real), min(w1_count, len(real))
+    return [
+        Score("sliced_w1", sliced_w1(real, fake), None, n, n, "low", _space(real)),
+        Score("exact_w1", exact_w1(real[:m], fake[:m]), None, m, m, "low", _space(real)),
+    ]
+
+
+def feature_scores(extractor: Extractor, real: Features, other: Features, fake: Features) -> list[Score]:
+    """Return `compared_features` of the fakes, with those of as many other reals as floors."""
+    return _with_floors(compared_features(extractor, real, fake), compared_features(extractor, real, other))
 
 
 def transport_scores(real: Tensor, other: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
-    """Compare the samples themselves, flattened: exactly on the first `w1_count`, on projections of all."""
-    space = "pixels" if real.dim() == 4 else "points"
-    n, m = len(real), min(w1_count, len(real))
-    return [
-        Score("sliced_w1", sliced_w1(real, fake), sliced_w1(real, other), n, n, "low", space),
-        Score("exact_w1", exact_w1(real[:m], fake[:m]), exact_w1(real[:m], other[:m]), m, m, "low", space),
-    ]
+    """Return `compared_samples` of the fakes, with those of as many other reals as floors."""
+    return _with_floors(compared_samples(real, fake, w1_count), compared_samples(real, other, w1_count))
 
 
 def mode_scores(other: Tensor, fake: Tensor, centres: Tensor, std: float) -> list[Score]:
@@ -92,3 +154,11 @@ def mode_scores(other: Tensor, fake: Tensor, centres: Tensor, std: float) -> lis
         Score("high_quality_share", found.high_quality_share, floor.high_quality_share, 0, len(fake), "floor", space),
         Score("kl_to_uniform", found.kl_to_uniform, floor.kl_to_uniform, 0, len(fake), "low", space),
     ]
+
+
+def _with_floors(scores: list[Score], floors: list[Score]) -> list[Score]:
+    return [score._replace(floor=floor.value) for score, floor in zip(scores, floors, strict=True)]
+
+
+def _space(x: Tensor) -> str:
+    return "pixels" if x.dim() == 4 else "points"

@@ -39,13 +39,16 @@ def open_singly(dataset: Dataset, device: torch.device) -> RealData:
     return dataset.open(1 if len(dataset.expected_shape()) == 3 else POINTS, 0, device)
 
 
-def two_sets(data: RealData, split: Literal["train", "heldout"], n_wanted: int | Literal["auto"]) -> Reals:
+def two_sets(
+    data: RealData, split: Literal["train", "heldout"], n_wanted: int | Literal["auto"], key: str = "count"
+) -> Reals:
     """Return n samples of a split, and n others: of the other split where it has as many, else of the same.
 
     Args:
         data: of `open_singly`.
         split: of the first set.
         n_wanted: n; `auto`: as many as there are for both, at most AUTO_COUNT.
+        key: what the user calls n.
 
     Raises:
         UserError: there are not enough samples.
@@ -57,8 +60,8 @@ def two_sets(data: RealData, split: Literal["train", "heldout"], n_wanted: int |
     n = min(AUTO_COUNT, most) if n_wanted == "auto" else n_wanted
     if n > most:
         raise UserError(
-            f"count={n}: the {split} split has {own:,} samples and the other {others:,}; two sets without a sample in "
-            f"common take at most count={most}"
+            f"{key}={n}: the {split} split has {own:,} samples and the other {others:,}; two sets without a sample in "
+            f"common take at most {key}={most}"
         )
     if others >= n:
         return Reals(take(own_source, 0, n), take(other_source, 0, n), other)

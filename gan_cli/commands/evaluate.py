@@ -6,15 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from gan_cli.analysis import evaluation
-from gan_cli.analysis.critic import critic_distance
-from gan_cli.analysis.evaluation import Score
+from gan_cli.analysis.evaluation import Reference, Score
 from gan_cli.analysis.reals import Reals, two_sets
 from gan_cli.commands._looking import Look, fakes, look, looking_protocol, write_json
-from gan_cli.data.source import Batch, RealData
 from gan_cli.extractors.base import Extractor
-from gan_cli.rng import Draws
-from gan_cli.training.state import TrainState
 
 EVALUATIONS = "evaluations"
 
@@ -30,55 +25,14 @@ def evaluate(settings: dict[str, Any]) -> None:
     reals = two_sets(data, settings["split"], settings["count"])
     fake = fakes(run, len(reals.first.x), settings)
     protocol = _protocol(run, reals, settings)
-    scores = measure(run.state, data, extractor, reals, fake, settings)
+    reference = Reference(data, reals, extractor, settings["w1_count"], settings["batch_size"])
+    scores = reference.scores(fake.x) + reference.modes(fake.x)
+    scores += reference.critic(run.state.game, fake, settings["seed"])
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(scores)]))
     name = _name(protocol, extractor, len(reals.first.x), settings["split"])
     out = Path(settings["out"]) if settings["out"] else run.path / EVALUATIONS / name
     write_json(out, {"protocol": protocol, "scores": {s.name: _entry(s) for s in scores}})
     print(f"\n{out}")
-
-
-def measure(
-    state: TrainState,
-    data: RealData,
-    extractor: Extractor | None,
-    reals: Reals,
-    fake: Batch,
-    settings: dict[str, Any],
-) -> list[Score]:
-    """Return every score that the data have."""
-    first, second = reals.first.x, reals.second.x
-    scores = []
-    if extractor is not None:
-        features = [evaluation.extract(extractor, x, settings["batch_size"]) for x in (first, second, fake.x)]
-        scores += evaluation.feature_scores(extractor, *features)
-    scores += evaluation.transport_scores(first, second, fake.x, settings["w1_count"])
-    if data.modes is not None:
-        centres, std = data.modes
-        scores += evaluation.mode_scores(second, fake.x, centres, std)
-    return scores + _critic_scores(state, reals, fake, settings, len(first))
-
-
-def _critic_scores(state: TrainState, reals: Reals, fake: Batch, settings: dict[str, Any], count: int) -> list[Score]:
-    """Return the critic's estimate on the samples of the exact W1, and what it is in units of distance."""
-    n = min(settings["w1_count"], count)
-    y = reals.first.y[:n] if state.game.condition.needs_labels and reals.first.y is not None else None
-    real = Batch(reals.first.x[:n], y)
-    found = critic_distance(
-        state.game,
-        real,
-        Batch(fake.x[:n], None if fake.y is None else fake.y[:n]),
-        Draws(real.x.device, settings["seed"], "evaluate"),
-    )
-    if found is None:
-        return []
-    values = {
-        "critic_estimate": found.estimate,
-        "critic_lipschitz": found.lipschitz,
-        "critic_estimate_over_lipschitz": found.normalised,
-    }
-    space = "pixels" if real.x.dim() == 4 else "points"
-    return [Score(name, value, None, n, n, "", space) for name, value in values.items()]
 
 
 def _protocol(run: Look, reals: Reals, settings: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,18 @@ from gan_cli.training.resuming import holds_run, open_session
 from gan_cli.training.session import Session
 
 _IN_NAME = ("loss", "model", "dataset")
-_NOT_IN_NAME = ("run_dir", "resume", "force", "allow_targets", "train.", "log.", "checkpoint.", "runtime")
+_NOT_IN_NAME = (
+    "run_dir",
+    "resume",
+    "force",
+    "allow_targets",
+    "train.",
+    "log.",
+    "checkpoint.",
+    "runtime",
+    "evaluate.",
+    "extractor",
+)
 
 
 def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str]) -> None:
@@ -33,9 +44,10 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     rundir.refuse_used(settings["run_dir"])
     plan = build.check(settings)
     data = plan.open()
+    evaluation = plan.evaluation(data)
     state = plan.state(data)
     run = rundir.create(settings["run_dir"], _name(overrides, choices))
-    Session(plan, run, data, state, choices=choices).train()
+    Session(plan, run, data, state, choices=choices, evaluation=evaluation).train()
 
 
 def _continue(path: Path, settings: dict[str, Any], force: bool, choices: dict[str, str]) -> None:

@@ -13,6 +13,8 @@ FREE = (
     "run_dir",
     "allow_targets",
     "log",
+    "evaluate",
+    "extractor",
     "checkpoint",
     "runtime",
     "dataset.path",
@@ -21,7 +23,7 @@ FREE = (
     "force",
     "sweep",
 )
-FREE_IN_WORDS = "train.steps, log.*, checkpoint.*, runtime.*, dataset.path and dataset.resident"
+FREE_IN_WORDS = "train.steps, log.*, evaluate.*, checkpoint.*, runtime.*, dataset.path and dataset.resident"
 DATA = "the data"  # stands beside the keys in a comparison: their fingerprint
 _SHOWN = 3  # differences that are spelled out
 _MACHINE = {  # where a session's entry has it, and what brings it back

@@ -14,7 +14,7 @@ from gan_cli.models.condition import Unconditional
 from gan_cli.rng import Draws
 from gan_cli.training.game import Game
 from gan_cli.training.phases import Logs
-from gan_cli.training.probes import Row, buffers_kept
+from gan_cli.training.probes import Row, buffers_kept, due
 from gan_cli.training.sampling import sample
 from gan_cli.training.state import TrainState
 from gan_cli.training.tensorboard import Board
@@ -116,8 +116,7 @@ class ModeCoverage:
 
     def __call__(self, state: TrainState, row: Row) -> Row:
         """Return `quality/modes`, `quality/high_quality_share` and `quality/kl_to_uniform` when it is time."""
-        before = (state.step - 1) // self.log_every_steps * self.log_every_steps
-        if before // self.every_steps == state.step // self.every_steps:  # no word of the last step: a run may go on
+        if not due(state.step, self.log_every_steps, self.every_steps):
             return {}
         draws = Draws(self.device, self.seed, state.step, "coverage")
         fake = torch.cat(list(sample(state.game, state.best_generator(), COVERAGE_SAMPLES, draws)))

@@ -17,6 +17,15 @@ Row = dict[str, float]
 ESTIMATES = ("_estimate", "_bound")  # how the names of curves that have a held-out twin end
 
 
+def due(step: int, log_every_steps: int, every_steps: int) -> bool:
+    """Tell whether the row of a step is the first since a multiple of `every_steps`.
+
+    Whether the step is the run's last says nothing: a run may go on.
+    """
+    before = (step - 1) // log_every_steps * log_every_steps
+    return before // every_steps != step // every_steps
+
+
 @contextmanager
 def buffers_kept(module: nn.Module) -> Iterator[None]:
     """Restore every buffer on exit: a forward in train mode moves batch-norm statistics even without gradients."""

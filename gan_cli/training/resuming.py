@@ -24,7 +24,7 @@ def with_own(saved: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
         changes: the same keys, None where the run's own stay. Another device resolves precision and engine anew.
     """
     settings = dict(saved)
-    for group in ("train", "log", "checkpoint", "runtime", "dataset"):
+    for group in ("train", "log", "evaluate", "checkpoint", "runtime", "dataset"):
         given = {key: value for key, value in changes[group].items() if value is not None}
         if group == "runtime" and given.get("device", saved[group]["device"]) != saved[group]["device"]:
             given = {"precision": "auto", "engine": "auto", **given}
@@ -85,10 +85,12 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool) -> Session | int:
     data = plan.open()
     changes = differences(before, plan.settings) | _data_change(run.path, found, data.fingerprint)
     require_same(run.path, changes, force)
+    evaluation = plan.evaluation(data)
     state = plan.state(data)
     if found:
         state.restore(found)
-    return Session(plan, run, data, state, found, resumed=True, warnings=warnings, forced=changes)
+    told = {"warnings": warnings, "forced": changes}
+    return Session(plan, run, data, state, found, resumed=True, evaluation=evaluation, **told)
 
 
 def _settings_before(path: Path, found: Checkpoint | None, allow_targets: list[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -32,6 +32,9 @@ from gan_cli.training.state import TrainState, below
 from gan_cli.training.tensorboard import Board
 from gan_cli.training.trainer import fit
 
+if TYPE_CHECKING:
+    from gan_cli.training.evaluating import Evaluation
+
 _AVERAGES = "averages/"
 
 
@@ -48,6 +51,7 @@ class Session:
         warnings: to be told as the session begins.
         forced: what the user made differ from the sessions before although it makes another run of it.
         choices: the option chosen of each group, for names; None: as an earlier session has it.
+        evaluation: scores the generator now and then; None: never.
     """
 
     def __init__(
@@ -61,8 +65,10 @@ class Session:
         warnings: Sequence[str] = (),
         forced: Mapping[str, Change] | None = None,
         choices: Mapping[str, str] | None = None,
+        evaluation: Evaluation | None = None,
     ) -> None:
         self.choices = choices
+        self.evaluation = evaluation
         self.forced = dict(forced or {})
         self.plan, self.run, self.data, self.state = plan, run, data, state
         self.warnings = [*warnings, *plan.warnings]
@@ -89,6 +95,8 @@ class Session:
         probes: list[Any] = [CriticProbe(data.heldout, self.engine.next_real, seed, device)]
         if data.modes:
             probes.append(ModeCoverage(data, every, picture_every, seed, device))
+        if self.evaluation:
+            probes.append(self.evaluation)
         guarded = [beside(p, lambda step, p=p: type(p).__name__, self.incidents, dict) for p in probes]
         health = CriticWatch(self.incidents.warn, settings["constraint"])
         self.curves = Curves(every, batch_size, self.metrics, self.board, self.progress, [*guarded, health])
@@ -108,7 +116,8 @@ class Session:
     def _best(self, found: Checkpoint | None) -> Best:
         saving, log = self.plan.settings["checkpoint"], self.plan.settings["log"]
         every, picture_every = log["every_steps"], log["samples_every_steps"]
-        best = Best(saving["best"], saving["best_is"], every, picture_every, lambda: self.curves.last, self._warn)
+        seldom = max(picture_every, self.evaluation.every_steps if self.evaluation else 0)
+        best = Best(saving["best"], saving["best_is"], every, seldom, lambda: self.curves.last, self._warn)
         if found:
             best.load(found.meta)
         if best.step is not None and best.step not in checkpoint.steps(self.run.checkpoints):
@@ -172,8 +181,11 @@ class Session:
         known = before.get("choices")
         choices = dict(self.choices or (known if isinstance(known, dict) else {}))
         here |= {"choices": choices} if choices else {}
+        here |= {"evaluation": self.evaluation.protocol()} if self.evaluation else {}
         self.run.write_status("running", reason="", **here, **self.incidents.facts())
         self._tell(f"{self.run.path}: {self._summary()}")
+        if self.evaluation:
+            self._tell(self.evaluation.summary())
         for warning in self.warnings:
             self._tell(f"warning: {warning}")
         self.board.text("config", f"```yaml\n{yaml.safe_dump(settings, sort_keys=False)}```")

@@ -43,6 +43,11 @@ _LAYOUT = {
         "clip saturation": ["^critic/clip_saturation$"],
         "deviation of the critic's scores": ["^critic/score_std$"],
     },
+    "Quality": {
+        "Frechet distance": ["^quality/(fid|frechet_distance_\\w+)$"],
+        "KID": ["^quality/kid"],
+        "precision, recall, density, coverage": ["^quality/(precision|recall|density|coverage)"],
+    },
     "Modes": {
         "captured": ["^quality/modes$"],
         "high-quality share": ["^quality/high_quality_share$"],

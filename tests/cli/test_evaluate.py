@@ -97,5 +97,50 @@ def test_help_names_the_extractors(gan):
 
 
 def test_a_group_of_another_command(refused, run_of):
-    assert refused("train", "extractor=pixels").startswith("extractor=pixels: gan train has no extractor")
+    assert refused("sample", run_of("line"), "extractor=pixels").startswith("extractor=pixels: gan sample has no")
     assert refused("evaluate", run_of("ring"), "loss=wgan").startswith("loss=wgan: gan evaluate has no loss")
+
+
+SMALL = (
+    "runtime=cpu",
+    "runtime.threads=1",
+    "train.batch_size=8",
+    "model=mlp",
+    "model.width=4",
+    "dataset.image_size=28",
+)
+SCORED = ("evaluate.every_steps=2", "evaluate.count=30", "evaluate.w1_count=8", "log.every_steps=1", "seed=3")
+
+
+def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan):
+    trained = gan("train", *SMALL, *SCORED, "condition=concat", "train.steps=2", "run_dir=run")
+    assert trained.code == 0, trained
+    assert (
+        "evaluated every 2 steps: 30 fakes against as many real samples of the train split" in trained.out + trained.err
+    )
+    row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
+    ended = gan("evaluate", "run", "count=30", "w1_count=8", "seed=3", "batch_size=8", "device=cpu")
+    scores = result(ended.out)["scores"]
+    curves = {tag.partition("/")[2]: value for tag, value in row.items() if tag.startswith(("quality/", "distance/"))}
+    assert curves == {name: pytest.approx(score["value"], rel=1e-4) for name, score in scores.items()}
+    floors = json.loads(Path("run/run.json").read_text())["evaluation"]["floors"]
+    assert {tag.partition("/")[2]: floor for tag, floor in floors.items()} == {
+        name: pytest.approx(score["floor"], rel=1e-4) for name, score in scores.items() if score["floor"] is not None
+    }
+
+
+def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):
+    assert gan("train", *SMALL, "train.steps=1", "run_dir=run").code == 0
+    assert gan("resume", "run", "train.steps=3", *SCORED[:-1]).code == 0
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "distance/exact_w1" in row] == [2]
+
+
+def test_mistakes_of_an_evaluation_while_training(refused):
+    told = "evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500"
+    assert refused("train", *SMALL, "evaluate.count=30") == f"evaluate.count=30: {told}"
+    assert refused("train", *SMALL, "extractor=pixels") == f"extractor (Pixels): {told}"
+    assert "evaluate.count=5: must be" in refused("train", "evaluate.count=5", "evaluate.every_steps=1")
+    assert "at most evaluate.count=4750" in refused("train", *SMALL, "evaluate.every_steps=1", "evaluate.count=5000")
+    missing = ("extractor=inception", "extractor.weights=nowhere.pth", "evaluate.every_steps=1")
+    assert "extractor" in refused("train", *SMALL, *missing)

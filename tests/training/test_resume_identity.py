@@ -14,7 +14,7 @@ import yaml
 from gan_cli import build
 from gan_cli.cli import main
 from gan_cli.errors import UserError
-from gan_cli.schema import Checkpoint, Log, ResumeSettings, Runtime, Settings
+from gan_cli.schema import Checkpoint, Evaluate, Log, ResumeSettings, Runtime, Settings
 from gan_cli.training import checkpoint, rundir
 from gan_cli.training.identity import Change, differences, is_free, leaves, listed, require_same, unlike
 from gan_cli.training.resuming import open_session, with_own
@@ -42,7 +42,8 @@ def test_identity_keys(key):
 
 def test_every_setting_is_one_or_the_other():
     free = {key for key in Settings.model_fields if is_free(key)}
-    assert free == {"run_dir", "resume", "force", "allow_targets", "log", "checkpoint", "runtime", "sweep"}
+    ours = {"run_dir", "resume", "force", "allow_targets", "sweep"}
+    assert free == ours | {"log", "evaluate", "extractor", "checkpoint", "runtime"}
 
 
 def test_differences():
@@ -110,7 +111,7 @@ def test_a_strange_entry_is_not_compared(before):
 
 def test_gan_resume_lists_every_free_key():
     listed_there = yaml.safe_load((CONF / "resume.yaml").read_text())
-    for group, model in (("log", Log), ("checkpoint", Checkpoint), ("runtime", Runtime)):
+    for group, model in (("log", Log), ("evaluate", Evaluate), ("checkpoint", Checkpoint), ("runtime", Runtime)):
         assert listed_there[group] == dict.fromkeys(model.model_fields)
     keys = {key for key in leaves(listed_there) if key.split(".")[0] not in ("defaults", "hydra", "run")}
     assert keys - {"force", "allow_targets"} == {key for key in keys if is_free(key)} - {"force", "allow_targets"}
@@ -121,11 +122,19 @@ def test_null_is_the_runs_own_and_another_device_resolves_anew():
     saved = {
         "train": {"steps": 5, "batch_size": 8},
         "log": {"every_steps": 2},
+        "evaluate": {"every_steps": 0},
         "checkpoint": {"keep": 2},
         "runtime": {"device": "cuda", "precision": "bf16", "engine": "graph", "threads": 4},
         "dataset": {"path": None},
     }
-    none = {"train": {"steps": None}, "log": {}, "checkpoint": {}, "runtime": {}, "dataset": {"path": None}}
+    none = {
+        "train": {"steps": None},
+        "log": {},
+        "evaluate": {},
+        "checkpoint": {},
+        "runtime": {},
+        "dataset": {"path": None},
+    }
     assert with_own(saved, none) == saved
     moved = with_own(saved, {**none, "runtime": {"device": "cpu", "threads": None}, "train": {"steps": 9}})
     assert moved["runtime"] == {"device": "cpu", "precision": "auto", "engine": "auto", "threads": 4}

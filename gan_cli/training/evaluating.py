@@ -1,0 +1,110 @@
+"""The scores of `gan evaluate` as curves of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from gan_cli.analysis.evaluation import Reference, Score
+from gan_cli.analysis.reals import as_stored, open_singly, two_sets
+from gan_cli.data.source import Batch, Dataset
+from gan_cli.extractors.base import Extractor
+from gan_cli.rng import Draws
+from gan_cli.training.probes import Row, due
+from gan_cli.training.sampling import sample
+from gan_cli.training.state import TrainState
+
+
+class Evaluation:
+    """The generator's scores against fixed real samples, from the same z every time, in rows of their own interval.
+
+    At a checkpoint's step they are what `gan evaluate` says of it with the run's own count, split, w1_count and seed,
+    as far as rounding and the run's precision let them.
+
+    Args:
+        reference: the real samples, their features and the floors.
+        split: of the real samples.
+        every_steps: steps between two evaluations.
+        log_every_steps: steps a row.
+        seed: the run's seed.
+        batch_size: samples that the generator makes at a time.
+    """
+
+    def __init__(
+        self, reference: Reference, split: str, every_steps: int, log_every_steps: int, seed: int, batch_size: int
+    ) -> None:
+        self.reference = reference
+        self.split = split
+        self.every_steps = every_steps
+        self.log_every_steps = log_every_steps
+        self.seed = seed
+        self.batch_size = batch_size
+
+    def __call__(self, state: TrainState, row: Row) -> Row:
+        """Return `quality/<score>` in the extractor's space and `distance/<score>` in that of the samples, when due."""
+        if not due(state.step, self.log_every_steps, self.every_steps):
+            return {}
+        n, condition = self.reference.count, state.game.condition
+        device = self.reference.reals.first.x.device
+        draws = Draws(device, self.seed, "sample")
+        x = torch.cat(
+            [as_stored(part) for part in sample(state.game, state.best_generator(), n, draws, self.batch_size)]
+        )
+        y = torch.arange(n, device=device) % condition.n_classes if condition.needs_labels else None
+        scores = self.reference.scores(x) + self.reference.critic(state.game, Batch(x, y), self.seed)
+        return {tag(score): score.value for score in scores}
+
+    def protocol(self) -> dict[str, Any]:
+        """Return what the scores depend on, for run.json; without it they are no scores."""
+        reference, extractor = self.reference, self.reference.extractor
+        found = {
+            "count": reference.count,
+            "w1_count": reference.w1_count,
+            "split": self.split,
+            "floor_split": reference.reals.second_split,
+            "floors": {tag(score): score.value for score in reference.floors},
+        }
+        if extractor is not None:
+            found |= {"extractor": extractor.name, "sha256": extractor.sha256, "resize": extractor.resize}
+        return found
+
+    def summary(self) -> str:
+        """Return the protocol in a line."""
+        reference, extractor = self.reference, self.reference.extractor
+        space = f" in the features of {extractor.name}" if extractor else ""
+        floors = ", ".join(f"{score.name} {score.value:.4g}" for score in reference.floors)
+        return (
+            f"evaluated every {self.every_steps} steps: {reference.count} fakes against as many real samples of the "
+            f"{self.split} split{space}; floors: {floors}"
+        )
+
+
+def prepare(
+    settings: dict[str, Any], dataset: Dataset, extractor: Extractor | None, device: torch.device
+) -> Evaluation:
+    """Read the samples to compare with, the same for every run on these data, and take the floors.
+
+    Args:
+        settings: of a run that is evaluated.
+        dataset: unopened.
+        extractor: not yet loaded; None for points.
+        device: of the run.
+
+    Raises:
+        UserError: there are not enough samples, or the extractor's weights are not there.
+    """
+    asked, log, train = (settings[key] for key in ("evaluate", "log", "train"))
+    data = open_singly(dataset, device)
+    reals = two_sets(data, asked["split"], asked["count"], "evaluate.count")
+    if extractor is not None:
+        with torch.random.fork_rng(devices=[]):  # a network draws its weights before they are read
+            extractor.load(device)
+    reference = Reference(data, reals, extractor, asked["w1_count"], train["batch_size"])
+    intervals = asked["every_steps"], log["every_steps"]
+    return Evaluation(reference, asked["split"], *intervals, settings["seed"], train["batch_size"])
+
+
+def tag(score: Score) -> str:
+    """Return a score's tag."""
+    return f"{'quality' if score.space == 'features' else 'distance'}/{score.name}"

@@ -1,0 +1,159 @@
+"""Scores as curves: they move nothing, go on through a kill, and name what they depend on."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from gan_cli import build
+from gan_cli.errors import UserError
+from gan_cli.extractors.fashion_mnist import SHA256
+from gan_cli.extractors.inception import Inception
+from gan_cli.training import checkpoint, rundir
+from gan_cli.training.metrics_log import read_rows
+from gan_cli.training.probes import due
+from gan_cli.training.resuming import open_session
+from gan_cli.training.session import Session
+
+STEPS, SAVED, KILLED = 5, 3, 4
+SMALL = ("model.width=4", "train.batch_size=8", f"train.steps={STEPS}", f"checkpoint.every_steps={SAVED}")
+LOGGING = ("log.every_steps=1", "log.samples_every_steps=3", "log.sample_count=4")
+CLOTHES = ("dataset.image_size=16", "train.ema_halflife_images=8", "evaluate.count=12", "evaluate.w1_count=6")
+POINTS = ("model=toy_mlp", "dataset=ring", "loss=wgan_gp", "evaluate.count=12")
+ADDED = ("quality/", "distance/")
+SCORES = ("frechet_distance", "kid", "classifier_score", "precision", "recall", "density", "coverage")
+
+
+class Killed(BaseException):
+    """Ends a session without a word."""
+
+
+@pytest.fixture
+def begin(settings_of, tmp_path):
+    def session(name, *overrides):
+        settings = settings_of(*SMALL, *LOGGING, *overrides)
+        plan = build.check(settings)
+        data = plan.open()
+        evaluation = plan.evaluation(data)
+        (tmp_path / name).mkdir()
+        run = rundir.RunDirectory(tmp_path / name)
+        return Session(plan, run, data, plan.state(data), evaluation=evaluation), settings
+
+    return session
+
+
+def rows(path, added):
+    """Rows of metrics.jsonl as text, since a NaN equals itself there: the curves that were added, or the others."""
+    return [
+        {tag: repr(value) for tag, value in row.items() if tag == "step" or tag.startswith(ADDED) == added}
+        for row in read_rows(path / "metrics.jsonl")
+    ]
+
+
+def tensors(path):
+    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail).tensors
+
+
+def assert_equal(a, b):
+    assert a.keys() == b.keys()
+    assert [name for name in a if not torch.equal(a[name], b[name])] == []
+
+
+@pytest.mark.parametrize("kind", [CLOTHES, (*CLOTHES, "condition=concat", "loss=hinge"), POINTS])
+def test_a_run_is_bit_equal_with_and_without_also_through_a_kill(begin, tmp_path, kind):
+    off = [o for o in kind if not o.startswith("evaluate.")]
+    begin("without", *off)[0].train()
+    begin("with", *kind, "evaluate.every_steps=2")[0].train()
+    killed, settings = begin("killed", *kind, "evaluate.every_steps=2")
+    pictures = killed.pictures
+
+    def killing(state, logs):
+        pictures(state, logs)
+        if state.step == KILLED:
+            raise Killed
+
+    killed.pictures = killing
+    with pytest.raises(Killed):
+        killed.train()
+    assert checkpoint.steps(tmp_path / "killed" / rundir.CHECKPOINTS) == [SAVED]
+    open_session(tmp_path / "killed", settings, force=False).train()
+    without, whole, parts = (tmp_path / name for name in ("without", "with", "killed"))
+    assert rows(without, added=False) == rows(whole, added=False)
+    assert_equal(tensors(without), tensors(whole))
+    assert_equal(tensors(parts), tensors(whole))
+    assert (parts / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    scored = [row["step"] for row in rows(whole, added=True) if "distance/sliced_w1" in row]
+    assert scored == ["2", "4"]
+
+
+def test_the_tags_are_gan_evaluates_and_run_json_has_the_protocol(begin, tmp_path):
+    begin("run", *CLOTHES, "evaluate.every_steps=5", "evaluate.split=heldout")[0].train()
+    last = read_rows(tmp_path / "run" / "metrics.jsonl")[-1]
+    assert {f"quality/{name}_fashion_mnist" for name in SCORES} == {t for t in last if t.startswith("quality/")}
+    told = rundir.read_status(tmp_path / "run")["evaluation"]
+    assert (told["count"], told["w1_count"], told["split"], told["floor_split"]) == (12, 6, "heldout", "train")
+    assert (told["extractor"], told["sha256"]) == ("fashion_mnist", SHA256)
+    assert set(told["floors"]) == {t for t in last if t.startswith(ADDED) and "critic" not in t}
+    frozen = rundir.read_config(tmp_path / "run")["extractor"]
+    assert frozen == {"_target_": "gan_cli.extractors.fashion_mnist.FashionMNIST"}
+
+
+def test_the_best_checkpoint_by_a_score(begin, tmp_path):
+    tag = "quality/kid_fashion_mnist"
+    best = ("checkpoint.every_steps=null", f"checkpoint.best={tag}", "checkpoint.best_is=min")
+    begin("run", *CLOTHES, *best, "evaluate.every_steps=2", "optimizer.lr=0.01", "train.ema_halflife_images=null")[
+        0
+    ].train()
+    values = {row["step"]: row[tag] for row in read_rows(tmp_path / "run" / "metrics.jsonl") if tag in row}
+    found = checkpoint.load_best(tmp_path / "run" / rundir.CHECKPOINTS, pytest.fail)
+    assert found.meta["step"] == min(values, key=values.get)
+    assert set(values) == {2, 4}
+
+
+def test_real_features_are_computed_once(begin, monkeypatch):
+    session, _ = begin("run", *CLOTHES, "evaluate.every_steps=1", "extractor=pixels")
+    seen = []
+    extractor = type(session.evaluation.reference.extractor)
+    before = extractor.__call__
+    monkeypatch.setattr(extractor, "__call__", lambda self, x: seen.append(len(x)) or before(self, x))
+    session.train()
+    assert sum(seen) == STEPS * 12
+
+
+def test_a_run_that_is_not_evaluated_imports_nothing_for_it(begin, monkeypatch):
+    monkeypatch.delitem(sys.modules, "gan_cli.training.evaluating", raising=False)
+    begin("run", "model=toy_mlp", "dataset=ring")[0].train()
+    assert "gan_cli.training.evaluating" not in sys.modules
+
+
+def test_a_failure_ends_no_run_and_is_told(begin, tmp_path, monkeypatch):
+    session, _ = begin("run", *POINTS, "evaluate.every_steps=2")
+    monkeypatch.setattr(session.evaluation.reference, "scores", lambda fake: 1 / 0)
+    with pytest.raises(Exception, match="Evaluation at step 2: ZeroDivisionError") as caught:
+        session.train()
+    assert caught.value.exit_code == 3
+    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+
+
+def test_what_cannot_be_evaluated_is_refused_before_a_run_is_there(settings_of, monkeypatch):
+    monkeypatch.setattr(Inception, "available", lambda self: False)
+    plan = build.check(settings_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", "evaluate.count=5000"))
+    with pytest.raises(UserError, match=r"^evaluate.count=5000: .* at most evaluate.count=4750$"):
+        plan.evaluation(plan.open())
+    held = ("evaluate.split=heldout", "evaluate.count=4751", "dataset.holdout=2")
+    plan = build.check(settings_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", *held))
+    with pytest.raises(UserError, match=r"the heldout split has 2 samples"):
+        plan.evaluation(plan.open())
+    data = plan.open()
+    unknown = type(data)(**{**vars(data), "class_names": ("cat", "dog")})
+    with pytest.raises(UserError, match=r"no extractor suits these images offline.*extractor=pixels"):
+        plan.evaluation(unknown)
+
+
+@pytest.mark.parametrize(
+    ("log_every", "every", "steps"), [(1, 3, [3, 6, 9]), (2, 3, [4, 6, 10]), (4, 2, [4, 8]), (5, 5, [5, 10])]
+)
+def test_when_a_row_is_due(log_every, every, steps):
+    assert [step for step in range(log_every, 11, log_every) if due(step, log_every, every)] == steps
