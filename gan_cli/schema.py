@@ -26,6 +26,7 @@ SweepName = Annotated[
 Steps = Annotated[PositiveInt, Field(examples=[2000])]
 Resident = Literal["auto"] | bool
 Block = dict[str, Any]
+SUITABLE = {"_target_": "gan_cli.extractors.auto.Auto"}  # the extractor that suits the data
 
 
 class Strict(BaseModel):
@@ -35,7 +36,6 @@ class Strict(BaseModel):
 
 
 class Train(Strict):
-SUITABLE = {"_target_": "gan_cli.extractors.auto.Auto"}  # the extractor that suits the data
     """How long, and on how much at a time."""
 
     steps: Steps
@@ -52,15 +52,6 @@ class Log(Strict):
     sample_count: Literal["auto"] | Annotated[PositiveInt, Field(examples=[64])]
 
 
-class Checkpoint(Strict):
-    """When to save (null: not by that), what to keep, and whether the training waits for the disk."""
-
-    every_steps: Annotated[PositiveInt, Field(examples=[1000])] | None
-    every_seconds: Annotated[PositiveFloat, Field(examples=[300])] | None
-    keep: Annotated[int, Field(ge=2)]
-    milestone_every_steps: Annotated[PositiveInt, Field(examples=[10_000])] | None
-    best: Annotated[str, Field(min_length=1, examples=["quality/modes"], description="a tag of metrics.jsonl")] | None
-    best_is: Literal["max", "min"]
 class Evaluate(Strict):
     """Scores of the generator while it trains: every so many steps, 0: never; of how many samples, against which."""
 
@@ -70,6 +61,15 @@ class Evaluate(Strict):
     w1_count: Annotated[PositiveInt, Field(examples=[256])] = 256
 
 
+class Checkpoint(Strict):
+    """When to save (null: not by that), what to keep, and whether the training waits for the disk."""
+
+    every_steps: Annotated[PositiveInt, Field(examples=[1000])] | None
+    every_seconds: Annotated[PositiveFloat, Field(examples=[300])] | None
+    keep: Annotated[int, Field(ge=2)]
+    milestone_every_steps: Annotated[PositiveInt, Field(examples=[10_000])] | None
+    best: Annotated[str, Field(min_length=1, examples=["quality/modes"], description="a tag of metrics.jsonl")] | None
+    best_is: Literal["max", "min"]
     background: bool
 
 
@@ -117,6 +117,7 @@ class Settings(Strict):
     allow_targets: Prefixes
     train: Train
     log: Log
+    evaluate: Evaluate = Field(default_factory=Evaluate)
     checkpoint: Checkpoint
     runtime: Runtime
     model: Model
@@ -128,6 +129,7 @@ class Settings(Strict):
     condition: Block
     input: Block
     dataset: Block
+    extractor: Block = SUITABLE
     sweep: Sweep = Field(default_factory=Sweep)
 
 
@@ -140,9 +142,9 @@ def _fields(model: type[Strict]) -> dict[str, Any]:
     return {key: get_type_hints(model, include_extras=True)[key] for key in model.model_fields}
 
 
-    evaluate: Evaluate = Field(default_factory=Evaluate)
 ResumeTrain = _or_null("ResumeTrain", "How long.", {"steps": Steps})
 ResumeLog = _or_null("ResumeLog", "As in `Log`.", _fields(Log))
+ResumeEvaluate = _or_null("ResumeEvaluate", "As in `Evaluate`.", _fields(Evaluate))
 ResumeCheckpoint = _or_null("ResumeCheckpoint", "As in `Checkpoint`.", _fields(Checkpoint))
 ResumeRuntime = _or_null("ResumeRuntime", "As in `Runtime`.", _fields(Runtime))
 ResumeDataset = _or_null("ResumeDataset", "Where the same data lie.", {"path": Text, "resident": Resident})
@@ -152,11 +154,11 @@ class ResumeSettings(Strict):
     """What `gan resume` takes: the keys of a run that may change when it is continued, null where they do not."""
 
     run: Run
-    extractor: Block = SUITABLE
     force: bool
     allow_targets: Prefixes
     train: ResumeTrain
     log: ResumeLog
+    evaluate: ResumeEvaluate
     checkpoint: ResumeCheckpoint
     runtime: ResumeRuntime
     dataset: ResumeDataset
@@ -167,7 +169,6 @@ class LookSettings(Strict):
 
     run: Run
     out: Text | None
-ResumeEvaluate = _or_null("ResumeEvaluate", "As in `Evaluate`.", _fields(Evaluate))
     seed: Seed
     weights: Literal["auto", "ema", "raw"]
     checkpoint: Literal["latest", "best"] | NonNegativeInt
@@ -181,7 +182,6 @@ class SampleSettings(LookSettings):
 
     count: Annotated[PositiveInt, Field(examples=[64])]
     format: Literal["grid", "png", "npz"]
-    evaluate: ResumeEvaluate
 
 
 class EvaluateSettings(LookSettings):
@@ -228,6 +228,7 @@ TARGET_BLOCKS: dict[str, frozenset[str]] = {
     "updates": frozenset(),
     "condition": frozenset({"n_classes"}),
     "input": frozenset(),
+    "extractor": frozenset(),
     "model.generator": frozenset({"latent_size", "sample_shape"}),
     "model.critic": frozenset({"sample_shape"}),
     "optimizer.generator": frozenset({"params"}),
