@@ -51,11 +51,10 @@ def validate(cfg: DictConfig, overrides: Sequence[str], command: str = "train") 
         raise UserError("the config is nested too deeply, or refers to itself") from error
     if command == "train":
         check_request(settings)
-    return settings
         _refuse_idle(settings)
+    return settings
 
 
-def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence[str] = ()) -> dict[str, Any]:
 def _refuse_idle(settings: dict[str, Any]) -> None:
     """Refuse to take what an evaluation is made of where none is asked for."""
     asked = settings["evaluate"]
@@ -68,6 +67,7 @@ def _refuse_idle(settings: dict[str, Any]) -> None:
         raise UserError(f"{given[0]}: evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500")
 
 
+def check_settings(command: str, config: dict[str, Any], allow_targets: Sequence[str] = ()) -> dict[str, Any]:
     """Return a command's plain config with every key, type and range checked.
 
     Args:
