@@ -23,6 +23,15 @@ SweepName = Annotated[
         description="a directory's name of letters, digits, dots, hyphens and underscores",
     ),
 ]
+ClassKey = NonNegativeInt | Annotated[str, Field(min_length=1)]
+Classes = Annotated[
+    ClassKey | Annotated[list[ClassKey], Field(min_length=1)],
+    Field(examples=[3], description="a class, or a list of classes as in y=[0,3], by number or name"),
+]
+Codes = Annotated[
+    float | Annotated[list[float | None], Field(min_length=1)],
+    Field(examples=[3], description="a code's value, or a list of them as in c=[3,null,0.5]"),
+]
 Steps = Annotated[PositiveInt, Field(examples=[2000])]
 Resident = Literal["auto"] | bool
 Block = dict[str, Any]
@@ -182,6 +191,9 @@ class SampleSettings(LookSettings):
 
     count: Annotated[PositiveInt, Field(examples=[64])]
     format: Literal["grid", "png", "npz"]
+    y: Classes | None = None
+    c: Codes | None = None
+    truncation: Annotated[PositiveFloat, Field(examples=[2.0])] | None = None
 
 
 class EvaluateSettings(LookSettings):

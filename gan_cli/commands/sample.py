@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from gan_cli.analysis import figures
-from gan_cli.commands._loading import generator_of, load
+from gan_cli.commands._loading import Loaded, generator_of, load
+from gan_cli.commands._looking import open_data
 from gan_cli.errors import UserError
 from gan_cli.files import replace_file
 from gan_cli.rng import Draws
 from gan_cli.training import rundir
 from gan_cli.training.pictures import columns
-from gan_cli.training.sampling import sample as draw
+from gan_cli.training.sampling import generate
+from gan_cli.wording import did_you_mean, show
 
 
 def sample(settings: dict[str, Any]) -> None:
@@ -27,31 +29,94 @@ def sample(settings: dict[str, Any]) -> None:
     Raises:
         UserError: there is no run, no good checkpoint, or what is asked cannot be drawn from it.
     """
-    path = Path(settings["run"])
-    state, shape, _ = load(path, settings)
-    if len(shape) == 1 and settings["format"] == "png":
+    path, count = Path(settings["run"]), settings["count"]
+    run = load(path, settings)
+    if len(run.shape) == 1 and settings["format"] == "png":
         raise UserError("format=png: the samples are points, not images; format=npz")
-    network = generator_of(state, settings["weights"])
-    device = next(state.game.parameters()).device
-    draws = Draws(device, settings["seed"], "sample")
-    batches = draw(state.game, network, settings["count"], draws, settings["batch_size"])
-    out = _target(path, settings, state.step)
+    game, network = run.state.game, generator_of(run.state, settings["weights"])
+    z = _z(run, count, settings)
+    chosen = _classes(run, path, settings)
+    y = None
+    if game.condition.needs_labels:
+        y = torch.tensor(chosen or range(game.condition.n_classes), device=z.device)[
+            torch.arange(count, device=z.device) % (len(chosen) or game.condition.n_classes)
+        ]
+    batches = generate(game, network, z, y, settings["batch_size"])
+    out = Path(settings["out"]) if settings["out"] else path / rundir.SAMPLES / _name(run, network, chosen, settings)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if settings["format"] == "grid":
-            _write_grid(out, batches, columns(state.game.condition, settings["count"]))
+            across = (len(chosen) if len(chosen) > 1 else None) if chosen else columns(game.condition, count)
+            _write_grid(out, batches, across)
         else:
-            _WRITERS[settings["format"]](out, batches, settings["count"])
+            _WRITERS[settings["format"]](out, batches, count)
     except OSError as error:
         raise UserError(f"out={out} cannot be written ({error.strerror})") from error
     print(out)
 
 
-def _target(run: Path, settings: dict[str, Any], step: int) -> Path:
-    if settings["out"]:
-        return Path(settings["out"])
-    suffix = {"grid": ".png", "png": "", "npz": ".npz"}[settings["format"]]
-    return run / rundir.SAMPLES / f"step_{step:010d}_seed_{settings['seed']}_count_{settings['count']}{suffix}"
+def _z(run: Loaded, count: int, settings: dict[str, Any]) -> Tensor:
+    """Return z (count, size) as the settings ask: from the run's prior, within bounds, with codes set.
+
+    Raises:
+        UserError: the prior has no such codes, or bounds of its own.
+    """
+    latent = run.state.game.latent
+    prior, psi, c = latent, settings["truncation"], settings["c"]
+    if psi is not None:
+        try:
+            prior = latent.truncated(psi)
+        except ValueError as error:
+            raise UserError(f"truncation={psi}: {error}; leave truncation out") from error
+    z = prior.sample(count, Draws(next(run.state.game.parameters()).device, settings["seed"], "sample"))
+    try:
+        return z if c is None else latent.with_codes(z, c if isinstance(c, list) else [c])
+    except ValueError as error:
+        raise UserError(f"c={show(c)}: {error}") from error
+
+
+def _classes(run: Loaded, path: Path, settings: dict[str, Any]) -> list[int]:
+    """Return the numbers of the classes that are asked for; [] for all of them.
+
+    Raises:
+        UserError: the run has no classes, or not these.
+    """
+    condition, asked = run.state.game.condition, settings["y"]
+    if asked is None:
+        return []
+    if not condition.needs_labels:
+        raise UserError(f"y={show(asked)}: this run was trained without classes (condition=none); leave y out")
+    chosen = asked if isinstance(asked, list) else [asked]
+    names: tuple[str, ...] = ()
+    if any(isinstance(one, str) for one in chosen):  # only the data tell them
+        names = open_data(path, settings, next(run.state.game.parameters()).device).class_names or ()
+    return [_number(one, names, condition.n_classes, asked) for one in chosen]
+
+
+def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: Any) -> int:
+    if isinstance(one, str):
+        if one not in names:
+            raise UserError(
+                f"y={show(asked)}: {one} is no class{did_you_mean(one, names) or ';'} classes: {', '.join(names)}"
+            )
+        return names.index(one)
+    if one >= n_classes:
+        raise UserError(f"y={show(asked)}: the run's classes are 0 to {n_classes - 1}")
+    return one
+
+
+def _name(run: Loaded, network: torch.nn.Module, chosen: list[int], settings: dict[str, Any]) -> str:
+    """Return a file name that differs where the samples do."""
+    parts = [f"step_{run.state.step:010d}_seed_{settings['seed']}_count_{settings['count']}"]
+    if run.state.ema and network is run.state.game.generator:
+        parts.append("raw")
+    if chosen:
+        parts.append("y_" + "+".join(map(str, chosen)))
+    if (c := settings["c"]) is not None:
+        parts.append("c_" + "+".join("null" if v is None else f"{v:g}" for v in (c if isinstance(c, list) else [c])))
+    if settings["truncation"] is not None:
+        parts.append(f"truncation_{settings['truncation']}")
+    return "_".join(parts) + {"grid": ".png", "png": "", "npz": ".npz"}[settings["format"]]
 
 
 def _write_grid(out: Path, batches: Iterator[Tensor], columns: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from pydantic import PositiveInt
@@ -20,6 +21,20 @@ class Code(NamedTuple):
     """
 
     kind: Literal["categorical", "uniform"]
+    size: int
+
+
+class Place(NamedTuple):
+    """Where one code stands in z: a categorical one, or one number of the continuous ones.
+
+    Attributes:
+        kind: as of `Code`.
+        start: its first column.
+        size: its columns: values of a categorical code, 1 of a continuous one.
+    """
+
+    kind: Literal["categorical", "uniform"]
+    start: int
     size: int
 
 
@@ -61,6 +76,51 @@ class Latent(ABC):
     @abstractmethod
     def sample(self, n: int, draws: Draws) -> Tensor:
         """Return n samples z (n, total_size)."""
+
+    def truncated(self, psi: float) -> Latent:
+        """Return this prior given that every number of z is within +-psi.
+
+        Raises:
+            ValueError: its numbers have bounds of their own.
+        """
+        raise ValueError(
+            f"the prior {type(self).__name__} has bounds of its own, and only a normal one can be truncated"
+        )
+
+    def places(self) -> list[Place]:
+        """Return where each single code stands in z: the continuous ones one by one."""
+        found, start = [], self.size
+        for kind, size in self.codes:
+            width = size if kind == "categorical" else 1
+            found += [Place(kind, start + at, width) for at in range(0, size, width)]
+            start += size
+        return found
+
+    def with_codes(self, z: Tensor, values: Sequence[float | None]) -> Tensor:
+        """Return z (n, total_size) with the first codes at these values, the others and those that are None as drawn.
+
+        Args:
+            z: is not changed.
+            values: the number of a categorical code's value; any number for a continuous code, [-1, 1) being likely.
+
+        Raises:
+            ValueError: more values than codes, or one that a categorical code does not have.
+        """
+        z, places = z.clone(), self.places()
+        if len(values) > len(places):
+            kinds = ", ".join("any number" if place.kind == "uniform" else f"0 to {place.size - 1}" for place in places)
+            raise ValueError(f"the prior {type(self).__name__} has {len(places) or 'no'} codes{kinds and f': {kinds}'}")
+        for i, (value, place) in enumerate(zip(values, places, strict=False)):
+            if value is None:
+                continue
+            if place.kind == "uniform":
+                z[:, place.start] = value
+            elif value in range(place.size):
+                z[:, place.start : place.start + place.size] = 0
+                z[:, place.start + int(value)] = 1
+            else:
+                raise ValueError(f"{value:g}: code {i} has the values 0 to {place.size - 1}")
+        return z
 
     def codes_of(self, z: Tensor) -> Tensor | None:
         """Return the codes (N, code_size) in z, None where the prior has none."""

@@ -21,6 +21,10 @@ class Normal(Latent):
         """Return n samples z (n, size)."""
         return draws.normal("z", n, self.size)
 
+    def truncated(self, psi: float) -> Latent:
+        """Return it given that every number is within +-psi."""
+        return Truncated(self.size, psi)
+
 
 class Uniform(Latent):
     """Uniform on [-1, 1) (Radford et al. 2016, section 4)."""
@@ -50,3 +54,7 @@ class Truncated(Latent):
         inside = math.erf(self.psi / math.sqrt(2))  # probability of [-psi, psi]
         u = draws.uniform("z", n, self.size).mul_(2).sub_(1).mul_(inside)
         return u.erfinv_().mul_(math.sqrt(2)).clamp_(-self.psi, self.psi)
+
+    def truncated(self, psi: float) -> Latent:
+        """Return it with another bound."""
+        return Truncated(self.size, psi)

@@ -30,7 +30,7 @@ class ClassNorm(nn.Module):
                     setattr(parent, name, _ClassBatchNorm(child, n_classes))
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        """Return samples (N, ...) for z (N, size) and labels y (N,)."""
+        """Return samples (N, ...) for z (N, size) and labels y (N,), or weights of the classes (N, n_classes)."""
         layers = [m for m in self.modules() if isinstance(m, _ClassBatchNorm)]
         for layer in layers:
             layer.y = y
@@ -57,4 +57,7 @@ class _ClassBatchNorm(nn.Module):
         if self.y is None:
             raise RuntimeError("a class-conditional generator is called without labels")
         shape = (len(x), -1, *[1] * (x.dim() - 2))
-        return self.norm(x) * self.scale[self.y].view(shape) + self.shift[self.y].view(shape)
+        scale, shift = (
+            self.y @ table if self.y.is_floating_point() else table[self.y] for table in (self.scale, self.shift)
+        )
+        return self.norm(x) * scale.view(shape) + shift.view(shape)

@@ -197,7 +197,12 @@ class AuxiliaryClassifier(ByClass):
 
 
 def one_hot(y: Tensor, n_classes: int) -> Tensor:
-    """Return float32 (N, n_classes) for labels y (N,); torch's own looks at the labels, so that the host waits."""
+    """Return float32 (N, n_classes) for labels y (N,); torch's own looks at the labels, so that the host waits.
+
+    Weights of the classes (N, n_classes), for what lies between them, stay as they are.
+    """
+    if y.is_floating_point():
+        return y
     return (y[:, None] == torch.arange(n_classes, device=y.device)).float()
 
 

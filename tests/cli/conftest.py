@@ -56,6 +56,7 @@ IMAGES = ("model=mlp", "model.width=4", "dataset.image_size=28")
 RUNS = {
     "clothes": ("loss=wgan", *IMAGES, "train.ema_halflife_images=8"),
     "classes": ("loss=wgan_gp", "condition=concat", *IMAGES),
+    "codes": ("loss=infogan", *IMAGES),
     "memorised": ("loss=wgan", *IMAGES, "dataset.limit=50"),
     "ring": ("loss=wgan_gp", "model=toy_mlp", "model.width=4", "dataset=ring"),
     "line": ("loss=nonsaturating", "model=toy_tanh", "dataset=gaussian_mixture_1d"),
@@ -65,7 +66,9 @@ RUNS = {
 
 @pytest.fixture(scope="session")
 def _runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
+    folder = tmp_path_factory.getbasetemp() / "runs"  # one for every conftest that takes this fixture
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

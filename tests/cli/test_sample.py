@@ -1,0 +1,73 @@
+"""`gan sample` by class, by code and from a truncated prior."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def samples(gan):
+    """Draw into an array; return it, uint8 (N, H, W, 3), and where it lies."""
+
+    def draw(*argv: str) -> tuple[np.ndarray, Path]:
+        ended = gan("sample", *argv, "format=npz")
+        assert ended.code == 0, ended.err
+        path = Path(ended.out.strip())
+        return np.load(path)["samples"], path
+
+    return draw
+
+
+def test_classes_keep_the_z(samples, run_of):
+    run = run_of("classes")
+    every, _ = samples(run, "count=20")
+    some, path = samples(run, "count=20", "y=[Bag,3]")
+    assert (some[[3, 8, 13, 18]] == every[[3, 8, 13, 18]]).all()
+    assert (some[4::10] != every[4::10]).any()
+    one, other = samples(run, "count=20", "y=8")
+    assert (one[::2] == some[::2]).all()
+    assert path.name.endswith("_count_20_y_8+3.npz")
+    assert other.name.endswith("_count_20_y_8.npz")
+
+
+def test_codes_alone_change(samples, run_of):
+    run = run_of("codes")
+    drawn, _ = samples(run, "count=10")
+    threes, first = samples(run, "count=10", "c=3")
+    fours, second = samples(run, "count=10", "c=[4,null,null]")
+    shifted, _ = samples(run, "count=10", "c=[3,null,2.0]")
+    assert len({first, second}) == 2
+    assert (drawn != threes).any()
+    assert (threes != fours).any()
+    assert (threes != shifted).any()
+
+
+def test_a_truncated_prior_has_less_variety(samples, run_of):
+    run = run_of("clothes")
+    narrow, path = samples(run, "count=40", "truncation=0.01")
+    wide, _ = samples(run, "count=40", "truncation=3")
+    assert path.name.endswith("_truncation_0.01.npz")
+    assert narrow.astype(float).std(axis=0).mean() < 0.1 * wide.astype(float).std(axis=0).mean()
+
+
+def test_raw_weights_have_a_name_of_their_own(samples, run_of):
+    run = run_of("clothes")
+    assert samples(run, "count=4")[1] != samples(run, "count=4", "weights=raw")[1]
+
+
+def test_mistakes(refused, run_of):
+    clothes, classes, codes = run_of("clothes"), run_of("classes"), run_of("codes")
+    assert "did you mean Bag? classes: T-shirt/top, Trouser" in refused("sample", classes, "y=[0,Bg]")
+    assert refused("sample", classes, "y=10") == "y=10: the run's classes are 0 to 9"
+    assert refused("sample", clothes, "y=0").endswith("was trained without classes (condition=none); leave y out")
+    assert refused("sample", codes, "c=10") == "c=10.0: 10: code 0 has the values 0 to 9"
+    four = refused("sample", codes, "c=[1,2,3,4]")
+    assert four.endswith("the prior InfoGAN has 3 codes: 0 to 9, any number, any number")
+    assert refused("sample", clothes, "c=0").endswith("the prior Normal has no codes")
+    assert refused("sample", codes, "truncation=2") == (
+        "truncation=2.0: the prior InfoGAN has bounds of its own, and only a normal one can be truncated; "
+        "leave truncation out"
+    )
