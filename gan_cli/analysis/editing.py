@@ -144,12 +144,13 @@ class Entanglement(NamedTuple):
     Attributes:
         target: the asked class's log-odds, log p / (1 - p).
         others: (K - 1,) the other classes' logits, less their mean: what the asked class's logit does not move.
-        ratio: mean of `others` over `target`; 0: nothing else moves, 1: everything moves as much.
+        ratio: mean of `others` over `target`; 0: nothing else moves, 1: everything moves as much. None where there is
+            but one other class, which has no other to move against.
     """
 
     target: float
     others: Tensor
-    ratio: float
+    ratio: float | None
 
 
 def entanglement(before: Tensor, after: Tensor, target: int) -> Entanglement:
@@ -159,7 +160,7 @@ def entanglement(before: Tensor, after: Tensor, target: int) -> Entanglement:
     here one classifier has all classes, so theirs are taken relative to each other, and the ratio stands for equality.
 
     Args:
-        before: (N, K) log-probabilities, K at least 3, N at least 2.
+        before: (N, K) log-probabilities, K and N at least 2.
         after: (N, K) of the same samples, edited.
         target: the asked class.
     """
@@ -172,5 +173,5 @@ def entanglement(before: Tensor, after: Tensor, target: int) -> Entanglement:
 
     was, now = attributes(before), attributes(after)
     moved = (now - was).abs().mean(dim=0) / was.std(dim=0).clamp(min=1e-12)
-    ratio = float(moved[1:].mean() / moved[0].clamp(min=1e-12))
+    ratio = float(moved[1:].mean() / moved[0].clamp(min=1e-12)) if len(moved) > 2 else None
     return Entanglement(float(moved[0]), moved[1:], ratio)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.source import RealData
+from gan_cli.errors import UserError
 
 
 class Features(NamedTuple):
@@ -72,6 +73,14 @@ class Extractor(Choice):
     @abstractmethod
     def __call__(self, images: Tensor) -> Features:
         """Return the features of images (N, C, H, W) in [-1, 1], on the device."""
+
+    def differentiable(self, images: Tensor) -> Features:
+        """Return the same, with a gradient to the images.
+
+        Raises:
+            UserError: this extractor has none.
+        """
+        raise UserError(f"extractor={self.name} has no gradient to the images; extractor=fashion_mnist has")
 
     def columns(self, data: RealData) -> list[int] | None:
         """Return which of its classes each class of the data is, None where one of them is unknown to it.

@@ -88,6 +88,10 @@ class FashionMNIST(Extractor):
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Features:
         """Return features (N, 64 C) and log-probabilities (N, 10^C) of images (N, C, H, W) in [-1, 1]."""
+        return self.differentiable(images)
+
+    def differentiable(self, images: Tensor) -> Features:
+        """Return the same, with a gradient to the images."""
         x = to_side(images, SIDE)
         parts = [self.network(channel) for channel in x.split(1, dim=1)]
         log_p = log_softmax(parts[0][1], dim=1)

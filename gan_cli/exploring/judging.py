@@ -1,0 +1,102 @@
+"""Which class an image is of: by the extractor, and by the training images next to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_cli.analysis.look import Look
+from gan_cli.analysis.neighbours import nearest
+from gan_cli.analysis.reals import available
+from gan_cli.data.source import Batch, RealData
+from gan_cli.errors import UserError
+
+PART = 2_000  # training images at a time
+VOTES = 5  # nearest training images that name a class
+
+
+class Judge:
+    """The extractor as a classifier of a run's classes.
+
+    Args:
+        look: with data and an extractor.
+        why: what it is needed for, as the refusal has it.
+
+    Attributes:
+        names: of the classes.
+
+    Raises:
+        UserError: the extractor does not know the classes of the data.
+    """
+
+    def __init__(self, look: Look, why: str) -> None:
+        columns = look.extractor.columns(look.data)
+        if columns is None or len(columns) < 2:
+            raise UserError(
+                f"{why}: extractor={look.extractor.name} does not tell apart the classes of these data; it takes a "
+                f"classifier of them, as extractor=fashion_mnist is of clothes"
+            )
+        self._extractor, self._columns = look.extractor, columns
+        self.names = look.data.class_names
+
+    def log_p(self, images: Tensor) -> Tensor:
+        """Return log-probabilities (N, K) of images (N, C, H, W) in [-1, 1], with a gradient.
+
+        Raises:
+            UserError: the extractor has none.
+        """
+        return self._extractor.differentiable(images).log_p[:, self._columns].log_softmax(dim=1)
+
+    @torch.no_grad()
+    def classes(self, images: Tensor, batch_size: int) -> Tensor:
+        """Return the likeliest class (N,) of each image."""
+        return torch.cat([self._extractor(part).log_p[:, self._columns].argmax(1) for part in images.split(batch_size)])
+
+    def number(self, wanted: int | str) -> int:
+        """Return the number of a class that is named or numbered.
+
+        Raises:
+            UserError: there is none.
+        """
+        folded = [name.casefold() for name in self.names]
+        if str(wanted).casefold() in folded:
+            return folded.index(str(wanted).casefold())
+        if isinstance(wanted, int) and wanted < len(self.names):
+            return wanted
+        known = ", ".join(f"{i} {name}" for i, name in enumerate(self.names[:20]))
+        raise UserError(f"kind.target={wanted}: no such class; there are {known}" + ", ..." * (len(self.names) > 20))
+
+
+def training_parts(data: RealData, what: str) -> Iterator[Batch]:
+    """Yield the training images in order, in parts; `what` is done, as the progress bar calls it.
+
+    Raises:
+        UserError: they have no end.
+    """
+    n = available(data.train)
+    if n is None:
+        raise UserError("these data have no end, so no sample is among them; dataset=stacked is drawn anew each time")
+    for start in tqdm(range(0, n, PART), what, unit="part", disable=None, leave=False):
+        yield data.train.at(torch.arange(start, min(start + PART, n)))
+
+
+def by_neighbours(images: Tensor, data: RealData) -> Tensor | None:
+    """Return the class (N,) of most of an image's nearest training images in pixels; None where they have no end.
+
+    A second opinion: a classifier whose gradient is climbed can be fooled.
+    """
+    if available(data.train) is None:
+        return None
+    labels: list[Tensor] = []
+
+    def parts() -> Iterator[Tensor]:
+        for batch in training_parts(data, "nearest training images"):
+            labels.append(batch.y)
+            yield batch.x.flatten(1)
+
+    k = min(VOTES, available(data.train))
+    found = nearest(images.flatten(1), parts(), k).positions
+    return torch.cat(labels)[found].mode(dim=1).values
