@@ -29,11 +29,13 @@ class Place(NamedTuple):
 
     Attributes:
         kind: as of `Code`.
+        code: which of the prior's `codes` it is, or is a part of.
         start: its first column.
         size: its columns: values of a categorical code, 1 of a continuous one.
     """
 
     kind: Literal["categorical", "uniform"]
+    code: int
     start: int
     size: int
 
@@ -90,9 +92,9 @@ class Latent(ABC):
     def places(self) -> list[Place]:
         """Return where each single code stands in z: the continuous ones one by one."""
         found, start = [], self.size
-        for kind, size in self.codes:
+        for i, (kind, size) in enumerate(self.codes):
             width = size if kind == "categorical" else 1
-            found += [Place(kind, start + at, width) for at in range(0, size, width)]
+            found += [Place(kind, i, start + at, width) for at in range(0, size, width)]
             start += size
         return found
 

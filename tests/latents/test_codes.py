@@ -15,10 +15,10 @@ DRAWS = Draws("cpu", 0, "test")
 def test_places_follow_the_codes():
     latent = InfoGAN(4, (3, 2), 2)
     assert [tuple(place) for place in latent.places()] == [
-        ("categorical", 4, 3),
-        ("categorical", 7, 2),
-        ("uniform", 9, 1),
-        ("uniform", 10, 1),
+        ("categorical", 0, 4, 3),
+        ("categorical", 1, 7, 2),
+        ("uniform", 2, 9, 1),
+        ("uniform", 2, 10, 1),
     ]
     assert Normal(4).places() == []
 
