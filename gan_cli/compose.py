@@ -211,6 +211,8 @@ class Composer(NamedTuple):
 
         if self.options(_key(override)):
             return UserError(f"{override}: gan {self.command} has no {_key(override)} to choose")
+        if _key(override).startswith("sweep.search."):
+            return UserError(f"{override}: is about a search; add sweep=optuna, and -m")
         forced = [o if o != override else f"++{o}" for o in overrides]
         try:
             self.check(overrides)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -255,7 +256,10 @@ def check_override(command: str, key: str, value: Any) -> None:
 
 
 def _model(annotation: Any) -> type[Strict] | None:
-    """The annotation where it is one of our models; Python 3.10 takes dict[str, Any] for a class."""
+    """The annotation where it is one of our models, or that or null; Python 3.10 takes dict[str, Any] for a class."""
+    members = [kind for kind in get_args(annotation) if kind is not type(None)]
+    if get_origin(annotation) is UnionType and len(members) == 1:
+        annotation = members[0]
     if get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, Strict):
         return annotation
     return None

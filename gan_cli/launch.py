@@ -51,9 +51,11 @@ def launch(command: str, argv: Sequence[str]) -> int:
     cfg = composer.compose(overrides, sweep=sweeps)
     cells: list[Cell] | None = None
     if sweeps or cfg.hydra.mode == RunMode.MULTIRUN:
-        from gan_cli.sweep import in_own_processes, preflight, run_in_own_processes
+        from gan_cli.sweep import in_own_processes, preflight, run_in_own_processes, search_in_own_processes
 
         own = in_own_processes(command, cfg)
+        if own and cfg.sweep.get("search"):
+            return search_in_own_processes(composer, cfg, arguments.places())
         cells = preflight(composer, cfg)
         if own and cells is not None:
             return run_in_own_processes(composer, cfg, cells, arguments.places())

@@ -109,11 +109,25 @@ class Optimizer(Strict):
     critic: Block
 
 
+class Search(Strict):
+    """What Optuna looks for, and how."""
+
+    metric: Annotated[str, Field(min_length=1, examples=["quality/modes"], description="a tag of metrics.jsonl")] | None
+    direction: Literal["minimize", "maximize"]
+    n_trials: Annotated[PositiveInt, Field(examples=[20])]
+    sampler: Literal["tpe", "gp", "random"]
+    seed: Seed
+    pruner: Literal["median", "none"]
+    startup_trials: NonNegativeInt
+    warmup_steps: Literal["auto"] | NonNegativeInt
+
+
 class Sweep(Strict):
-    """A sweep's directory below runs/, and how many of its jobs run at once; a run's settings are without it."""
+    """A sweep's directory below runs/, its jobs at once, and its search; a run's settings are without it."""
 
     name: SweepName | None = None
     jobs: Literal["auto"] | Annotated[PositiveInt, Field(examples=[2])] = "auto"
+    search: Search | None = None
 
 
 class Settings(Strict):

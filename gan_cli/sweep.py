@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.compose import Composer
 from gan_cli.config import validate
 from gan_cli.errors import UserError
-from gan_cli.sweeping.keys import SWEEP_KEYS, Cell, key_of, refuse_varied_sweep
+from gan_cli.sweeping.keys import Cell, is_about_sweep, key_of, refuse_varied_sweep
 from gan_cli.wording import one_line, show
 
 
@@ -65,7 +66,9 @@ def in_own_processes(command: str, cfg: DictConfig) -> bool:
     ours = command == "train" and kinds == {"sweeper": "BasicSweeper", "launcher": "BasicLauncher"}
     if ours and cfg.hydra.sweeper.get("max_batch_size") is not None:
         raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
-    given = [o for o in OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False) if key_of(o) in SWEEP_KEYS]
+    given = [o for o in OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False) if is_about_sweep(o)]
+    if not ours and cfg.get("sweep") and cfg.sweep.get("search"):
+        given = given or ["sweep.search"]
     if given and not ours:
         kind = next(f"hydra.{key}={name}" for key, name in kinds.items() if not name.startswith("Basic"))
         raise UserError(f"{given[0]}: is for jobs that gan starts itself, and {kind} starts them here; leave it out")
@@ -84,15 +87,61 @@ def run_in_own_processes(composer: Composer, cfg: DictConfig, cells: Sequence[Ce
     Raises:
         UserError: a directory that is something else, or in use.
     """
-    fixed = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
-    elsewhere = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra/sweeper")
-    kept = [o for o in fixed if not key_of(o).startswith(elsewhere)]
-    one = composer.compose([*kept, *cells[0][0]])
-    if one.hydra.mode == RunMode.MULTIRUN or one.hydra.sweeper.get("params"):  # say configs
-        kept.append("hydra.mode=RUN")
+    kept, one = _for_one_job(composer, cfg, cells[0][0])
     from gan_cli.sweeping.run import run
 
     return run(cells, OmegaConf.to_container(one.sweep, resolve=True), [*kept, *flags])
+
+
+def search_in_own_processes(composer: Composer, cfg: DictConfig, flags: Sequence[str]) -> int:
+    """Run a search, whose jobs are chosen as it goes, and return its exit code.
+
+    Args:
+        composer: of the command.
+        cfg: the sweep's own config.
+        flags: as for `run_in_own_processes`.
+
+    Raises:
+        UserError: a trial that cannot run, nothing to search, or Optuna is not installed.
+    """
+    from gan_cli.sweeping.space import check, space
+
+    hydras = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
+    overrides = _overrides(composer, cfg)
+    several = next((o for o in overrides if is_about_sweep(o.input_line) and o.is_sweep_override()), None)
+    if several is not None:
+        raise UserError(f"{several.input_line}: one value for the whole sweep")
+    about = [o for o in OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False) if is_about_sweep(o)]
+    if cfg.sweep.search.get("metric") is None:
+        raise UserError(
+            "sweep=optuna: what is sought? add sweep.search.metric=TAG, a tag of metrics.jsonl such as "
+            "critic/wasserstein_normalised, and sweep.search.direction=maximize where more is better"
+        )
+
+    found = space(overrides)
+    from gan_cli import build
+
+    def settings_of(trial: list[str]) -> dict:
+        settings = validate(composer.compose([*hydras, *about, *trial]), trial, composer.command)
+        build.check(settings)
+        return settings
+
+    cells = check(found, settings_of)
+    kept, one = _for_one_job(composer, cfg, [*about, *found.fixed, *cells[0][0]])
+    from gan_cli.sweeping.run import run_search
+
+    return run_search(found, cells, OmegaConf.to_container(one.sweep, resolve=True), [*kept, *flags])
+
+
+def _for_one_job(composer: Composer, cfg: DictConfig, cell: Sequence[str]) -> tuple[list[str], DictConfig]:
+    """Return the overrides of Hydra's block that each job gets too, and the config of one."""
+    fixed = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
+    elsewhere = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra/sweeper")
+    kept = [o for o in fixed if not key_of(o).startswith(elsewhere)]
+    one = composer.compose([*kept, *cell])
+    if one.hydra.mode == RunMode.MULTIRUN or one.hydra.sweeper.get("params"):  # say configs
+        kept.append("hydra.mode=RUN")
+    return kept, one
 
 
 def expand(composer: Composer, cfg: DictConfig) -> list[list[str]]:
@@ -101,14 +150,25 @@ def expand(composer: Composer, cfg: DictConfig) -> list[list[str]]:
     Raises:
         UserError: a kind of sweep that it cannot walk.
     """
-    words = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.get("params") or {}).items()]
-    words += OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False)
+    overrides = _overrides(composer, cfg)
+    endless = next((o for o in overrides if o.is_sweep_override() and not o.is_discrete_sweep()), None)
+    if endless is not None:
+        raise UserError(f"{endless.input_line}: a grid cannot hold every number of an interval; add sweep=optuna")
     try:
-        overrides = OverridesParser.create(config_loader=composer.loader).parse_overrides(words)
         (cells,) = BasicSweeper.split_arguments(overrides, None)
     except HydraException as error:
         raise UserError(f"the sweep cannot be expanded: {one_line(error)}") from error
     return cells
+
+
+def _overrides(composer: Composer, cfg: DictConfig) -> list[Override]:
+    """Return what is varied and what is not: of the config, then of the command line, which counts."""
+    words = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.get("params") or {}).items()]
+    words += OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False)
+    try:
+        return OverridesParser.create(config_loader=composer.loader).parse_overrides(words)
+    except HydraException as error:
+        raise UserError(f"the sweep cannot be expanded: {one_line(error)}") from error
 
 
 def _checked(check: Callable[[list[str]], dict], cell: list[str], index: int, cells: list[list[str]]) -> dict:

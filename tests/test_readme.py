@@ -41,7 +41,7 @@ def small_grid(arguments):
     grid, left = [], 2
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        several = equals and "," in value and "[" not in value
+        several = equals and "," in value and not {"[", "("} & set(value)
         grid.append(f"{key}={','.join(value.split(',')[:left])}" if several else argument)
         left = 1 if several else left
     return grid
@@ -60,6 +60,9 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
             ensure_server()
             monkeypatch.setattr(process, "start", warm.Forked)
             arguments = small_grid(arguments)
+            if "sweep=optuna" in arguments:
+                pytest.importorskip("optuna", reason='pip install "gan_cli[optuna]"')
+                arguments = [a for a in arguments if "n_trials" not in a] + ["sweep.search.n_trials=2"]
     elif "runs/NAME" in arguments or name == "ls":
         if not Path("runs").exists():
             assert main(["train", *SHORT]) == 0

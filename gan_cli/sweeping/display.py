@@ -17,7 +17,7 @@ from gan_cli.sweeping.record import Job
 from gan_cli.training.progress import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH
 
 TABLE_SECONDS = 0.5  # between two drawings
-_URGENT = ("running", "failed", "interrupted", "waiting", "finished")  # what is shown where not all jobs fit
+_URGENT = ("running", "failed", "interrupted", "waiting", "finished", "pruned")  # what is shown where not all jobs fit
 _HEADS = ("job", "state", "step", "estimate", "left", "overrides")
 _CONTROL = "\x1b"
 

@@ -8,13 +8,17 @@ from typing import Any
 from gan_cli.errors import UserError
 from gan_cli.wording import show
 
-SWEEP_KEYS = ("sweep.name", "sweep.jobs")
 Cell = tuple[list[str], dict[str, Any]]  # a cell's overrides and its validated settings
 
 
 def key_of(override: str) -> str:
     """Return an override's key, without the marks before it."""
     return override.lstrip("+~").partition("=")[0]
+
+
+def is_about_sweep(override: str) -> bool:
+    """Tell whether an override is about the command rather than about a run: sweep.name, sweep.jobs, sweep.search.*."""
+    return key_of(override).startswith("sweep.")
 
 
 def varied_keys(cells: Sequence[list[str]]) -> list[str]:
@@ -44,6 +48,6 @@ def refuse_outside_a_sweep(overrides: Sequence[str]) -> None:
     Raises:
         UserError: a key of `sweep`.
     """
-    wrong = next((o for o in overrides if key_of(o) in SWEEP_KEYS), None)
+    wrong = next((o for o in overrides if is_about_sweep(o)), None)
     if wrong is not None:
         raise UserError(f"{wrong}: is about a sweep, and this is one run; add -m")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gan_cli import runs
 from gan_cli.errors import UserError
-from gan_cli.sweeping.keys import SWEEP_KEYS, Cell, key_of, varied_keys
+from gan_cli.sweeping.keys import Cell, is_about_sweep, key_of, varied_keys
 from gan_cli.sweeping.record import LOGS, Job, Record
 from gan_cli.training.identity import is_free, leaves
 from gan_cli.training.rundir import ROOT, slug
@@ -19,8 +19,8 @@ _IN_NAME = ("loss", "model", "dataset")  # whose options say without a key what 
 _LONGEST = 100  # characters of a name
 
 
-def folder_for(name: str | None, cells: Sequence[list[str]]) -> Path:
-    """Return a sweep's directory, not made yet: runs/NAME, or one by the time and what is varied.
+def folder_for(name: str | None, keys: Sequence[str]) -> Path:
+    """Return a sweep's directory, not made yet: runs/NAME, or one by the time and the keys that are varied.
 
     Raises:
         UserError: a name that starts or resumes nothing, such as that of a run.
@@ -30,7 +30,7 @@ def folder_for(name: str | None, cells: Sequence[list[str]]) -> Path:
         if runs.is_run(path):
             raise UserError(f"sweep.name={name}: {path} is a run; choose another sweep.name")
         return path
-    varied = "_".join(key.rpartition(".")[2] for key in varied_keys(cells))
+    varied = "_".join(key.rpartition(".")[2] for key in keys)
     stem = slug(f"{datetime.now():%Y-%m-%d_%H-%M-%S}_sweep_{varied}")[:_LONGEST]
     candidates = (ROOT / (stem if i == 1 else f"{stem}_{i}") for i in range(1, 10_000))
     return next(path for path in candidates if not path.exists())
@@ -56,7 +56,7 @@ def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads:
         job = before.get(identity) or _new_job(label, settings["run_dir"], folder, taken)
         given = settings["run_dir"]
         job.label = " ".join(label)
-        job.overrides = [o for o in overrides if key_of(o) not in SWEEP_KEYS]
+        job.overrides = [o for o in overrides if not is_about_sweep(o)]
         job.identity, job.total_steps = identity, settings["train"]["steps"]
         job.run_dir, job.own_dir = (str(given), False) if given else (job.run_dir, job.own_dir)
         if settings["runtime"]["threads"] != "auto":

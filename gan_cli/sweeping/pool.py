@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Protocol
 
 from gan_cli.files import is_held
 from gan_cli.sweeping import process
@@ -18,7 +19,21 @@ from gan_cli.sweeping.process import Process, Start
 from gan_cli.sweeping.record import Job
 
 PAUSE_SECONDS = 0.05
+ENDED = ("finished", "pruned")  # there is nothing left to do
 _FINISHED_WITH_FAILURES = 3
+
+
+class Guide(Protocol):
+    """What decides about the jobs of a search while it runs; a grid has none."""
+
+    def choose(self, job: Job) -> None:
+        """Give a job that is about to start its overrides."""
+
+    def look(self, job: Job) -> str:
+        """Return why a running job should end now, or ''."""
+
+    def ended(self, job: Job) -> None:
+        """Take note of how a job ended."""
 
 
 @dataclass
@@ -28,6 +43,7 @@ class _Running:
     place: str | None
     began: float
     log_begin: int
+    pruned: str = ""
 
 
 class Pool:
@@ -40,6 +56,7 @@ class Pool:
         start: starts a process.
         display: is told of every change, and as time passes.
         save: writes sweep.json.
+        guide: of a search.
     """
 
     def __init__(
@@ -50,7 +67,9 @@ class Pool:
         start: Start,
         display: Display,
         save: Callable[[], None],
+        guide: Guide | None = None,
     ) -> None:
+        self._guide = guide
         self._waiting = [job for job in jobs if job.state == "waiting"]
         self._free = list(places)
         self._flags, self._start, self._display, self._save = flags, start, display, save
@@ -66,25 +85,22 @@ class Pool:
         with Stop(self._signal) as stop:
             try:
                 while self._running or (self._waiting and stop.received is None):
-                    changed = self._collect(stop.received is not None)
-                    if stop.received is None:
-                        changed = self._fill() or changed
-                    if changed:
+                    if self._collect(stop.received is not None):
                         self._save()
+                    if stop.received is None:
+                        self._prune()
+                        self._fill()
                     self._display.update()
                     time.sleep(PAUSE_SECONDS)
             finally:
                 self._signal(signal.SIGTERM)  # after an error here
         return stop.received
 
-    def _fill(self) -> bool:
-        started = False
+    def _fill(self) -> None:
         while self._free and (job := self._next()) is not None:
             self._waiting.remove(job)
             place = self._free.pop(0)
             self._begin(job, place)
-            started = True
-        return started
 
     def _next(self) -> Job | None:
         """Return the next job whose directory is free: a process of an earlier sweep may still be saving there."""
@@ -96,7 +112,17 @@ class Pool:
                 self._display.event(job, f"waits: {job.run_dir} is in use by another process")
         return None
 
+    def _prune(self) -> None:
+        """Stop the jobs that the search sees no use in; each saves, and may be resumed by hand."""
+        for one in self._running if self._guide else []:
+            if not one.pruned and (why := self._guide.look(one.job)):
+                one.pruned = why
+                if one.process.poll() is None:
+                    os.kill(one.process.pid, signal.SIGTERM)
+
     def _begin(self, job: Job, place: str | None) -> None:
+        if self._guide:
+            self._guide.choose(job)
         job.state, job.exit_code, job.reason = "running", None, ""
         job.attempts += 1
         job.gpu = place if job.any_gpu else None
@@ -117,6 +143,10 @@ class Pool:
             job.exit_code = code
             job.reason = process.reason(code, Path(job.log), one.log_begin) if code else ""
             job.state = end_state(job, stopping)
+            if job.state == "interrupted" and one.pruned:
+                job.state, job.reason = "pruned", one.pruned
+            if self._guide:
+                self._guide.ended(job)
             self._display.event(job, _told(job))
         return bool(ended)
 
@@ -147,7 +177,7 @@ def exit_code(jobs: Sequence[Job], received: int | None) -> int:
     """
     if received is not None:
         return 128 + received
-    bad = [job for job in jobs if job.state != "finished"] + [job for job in jobs if job.state == "finished"]
+    bad = [job for job in jobs if job.state not in ENDED] + [job for job in jobs if job.state == "finished"]
     codes = [job.exit_code if 0 <= (job.exit_code or 0) < 128 else 1 for job in bad]
     return next((code for code in codes if code), 0)
 

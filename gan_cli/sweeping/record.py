@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -17,10 +17,10 @@ from gan_cli.files import hold, replace_file
 from gan_cli.schema import Strict
 from gan_cli.wording import one_line
 
-RECORD, LOGS = "sweep.json", "logs"
+RECORD, LOGS, STUDY = "sweep.json", "logs", "study.journal"
 _BYTES = 2**26
 
-State = Literal["waiting", "running", "finished", "failed", "interrupted"]
+State = Literal["waiting", "running", "finished", "failed", "interrupted", "pruned"]
 
 
 class Job(Strict):
@@ -42,6 +42,7 @@ class Job(Strict):
         attempts: processes so far.
         exit_code: of the last one; minus the signal that ended it.
         reason: why it did not finish.
+        trial: its number in the study of a search; None: none yet, or this is a grid.
         seconds: that its processes ran, all together.
     """
 
@@ -60,6 +61,7 @@ class Job(Strict):
     attempts: int = 0
     exit_code: int | None = None
     reason: str = ""
+    trial: int | None = None
     seconds: float = 0.0
 
 
@@ -72,6 +74,7 @@ class Record(Strict):
         command: its arguments.
         updated: when this was written, UTC.
         jobs: of every command that ran it so far.
+        search: what makes a search the one it is; None: a grid.
     """
 
     status: Literal["running", "finished", "failed", "interrupted"]
@@ -79,6 +82,7 @@ class Record(Strict):
     command: list[str]
     updated: str = ""
     jobs: list[Job]
+    search: dict[str, Any] | None = None
 
 
 class Folder:
@@ -123,7 +127,7 @@ def read(folder: Path) -> Record | None:
         return Record.model_validate(content)
     except (FileNotFoundError, NotADirectoryError):
         with suppress(FileNotFoundError):
-            if any(entry not in (".lock", LOGS) for entry in os.listdir(folder)):
+            if any(entry not in (".lock", LOGS, STUDY) for entry in os.listdir(folder)):
                 raise UserError(f"{folder} holds something else than a sweep: choose another sweep.name") from None
         return None
     except OSError as error:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gan_cli import hardware
+from gan_cli.errors import UserError
 from gan_cli.sweeping import plan, process, record
 from gan_cli.sweeping.display import Display
-from gan_cli.sweeping.plan import Cell
-from gan_cli.sweeping.pool import Pool, exit_code
+from gan_cli.sweeping.keys import Cell, varied_keys
+from gan_cli.sweeping.pool import ENDED, Guide, Pool, exit_code
 from gan_cli.sweeping.record import RECORD, Folder, Job, Record
+from gan_cli.sweeping.space import Space
+from gan_cli.wording import show
 
 
 def run(cells: Sequence[Cell], sweep: Mapping[str, Any], flags: Sequence[str]) -> int:
@@ -26,31 +30,98 @@ def run(cells: Sequence[Cell], sweep: Mapping[str, Any], flags: Sequence[str]) -
     Raises:
         UserError: a directory that is something else, or in use.
     """
+    places, threads = _machine(sweep)
+    path = plan.folder_for(sweep["name"], varied_keys([overrides for overrides, _ in cells]))
+    with _held(path, None) as (folder, before):
+        jobs = plan.jobs_of(cells, path, before, threads)
+        now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs))
+        return _run(folder, now, jobs, places, flags)
+
+
+def run_search(found: Space, cells: Sequence[Cell], sweep: Mapping[str, Any], flags: Sequence[str]) -> int:
+    """Run a search and return its exit code.
+
+    Args:
+        found: what may be chosen.
+        cells: overrides and validated settings of trials that show that all of it can run.
+        sweep: the config's block of that name.
+        flags: see `process.arguments`.
+
+    Raises:
+        UserError: Optuna is not installed, or a directory that is something else, or in use.
+    """
+    from gan_cli.sweeping.search import Search, about, trials
+    from gan_cli.sweeping.study import Study
+
+    places, threads = _machine(sweep)
+    path = plan.folder_for(sweep["name"], [axis.key for axis in found.axes])
+    search, settings = sweep["search"], cells[0][1]
+    identity = about(found, search, settings)
+    with _held(path, identity) as (folder, before):
+        jobs = trials(search["n_trials"], path, before, settings, threads)
+        study = Study(path, found.axes, search, settings["train"]["steps"], len(places))
+        guide = Search(study, found, search["metric"], jobs)
+        now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs), search=identity)
+        code = _run(folder, now, jobs, places, flags, guide)
+        if best := guide.best():
+            print(best, flush=True)
+        return code
+
+
+def _machine(sweep: Mapping[str, Any]) -> tuple[list[str | None], int]:
+    """Return a place for each job at once, the GPU that it gets there or None, and the threads of each."""
     gpus = process.gpus()
     at_once = max(1, len(gpus)) if sweep["jobs"] == "auto" else int(sweep["jobs"])
     threads = max(1, hardware.available_threads() // at_once)
-    path = plan.folder_for(sweep["name"], [overrides for overrides, _ in cells])
-    record.read(path)  # refused before anything is written
+    return [gpus[i % len(gpus)] if gpus else None for i in range(at_once)], threads
+
+
+@contextmanager
+def _held(path: Path, identity: Mapping[str, Any] | None) -> Iterator[tuple[Folder, Record | None]]:
+    """Hold a sweep's directory and return what is there; another sweep's is refused before anything is written."""
+    _refuse_another(path, record.read(path), identity)
     folder = Folder(path)
     try:
         before = record.read(path)
-        jobs = plan.jobs_of(cells, path, before, threads)
-        places = [gpus[i % len(gpus)] if gpus else None for i in range(at_once)]
-        return _run(folder, before, jobs, places, flags)
+        _refuse_another(path, before, identity)
+        yield folder, before
     finally:
         folder.close()
 
 
-def _run(folder: Folder, before: Record | None, jobs: list[Job], places: list[str | None], flags: Sequence[str]) -> int:
-    now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs))
+def _refuse_another(folder: Path, before: Record | None, identity: Mapping[str, Any] | None) -> None:
+    """Refuse to go on with a search as another one, or with a grid as a search."""
+    if before is None or before.search == identity:
+        return
+    if before.search is None or identity is None:
+        was, now = ("a grid", "a search") if before.search is None else ("a search", "a grid")
+        raise UserError(f"{folder} is {was}, and this is {now}: choose another sweep.name")
+    key = next(key for key in {**before.search, **identity} if before.search.get(key) != identity.get(key))
+    then, now = (show(told.get(key)) for told in (before.search, identity))
+    raise UserError(f"{folder} is another search ({key}: {then} then, {now} now): choose another sweep.name")
+
+
+def _run(
+    folder: Folder,
+    now: Record,
+    jobs: list[Job],
+    places: list[str | None],
+    flags: Sequence[str],
+    guide: Guide | None = None,
+) -> int:
     display = Display(jobs)
     display.note(f"{folder.path}: {_plan(jobs, places)}")
     folder.write(now)
-    pool = Pool(jobs, places, flags, process.start, display, lambda: folder.write(now))
-    received = pool.run()
+    pool = Pool(jobs, places, flags, process.start, display, lambda: folder.write(now), guide)
+    try:
+        received = pool.run()
+    except UserError:
+        now.status, now.exit_code = "failed", UserError.exit_code
+        folder.write(now)
+        raise
     display.close()
     now.exit_code = exit_code(jobs, received)
-    finished = all(job.state == "finished" for job in jobs)
+    finished = all(job.state in ENDED for job in jobs)
     now.status = "finished" if finished else "failed" if received is None else "interrupted"
     folder.write(now)
     _tell_end(folder.path, jobs)
@@ -81,6 +152,6 @@ def _plan(jobs: Sequence[Job], places: Sequence[str | None]) -> str:
 
 
 def _tell_end(path: Path, jobs: Sequence[Job]) -> None:
-    states = ("finished", "failed", "interrupted", "waiting")
+    states = ("finished", "pruned", "failed", "interrupted", "waiting")
     counts = [f"{n} {state}" for state in states if (n := sum(job.state == state for job in jobs))]
     print(f"{path}: {', '.join(counts)}; {path / RECORD} says how each ended", flush=True)

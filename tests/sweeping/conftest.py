@@ -19,6 +19,7 @@ TOY = (
     *("runtime=cpu", "runtime.precision=fp32", "log.every_steps=2", "log.samples_every_steps=1000"),
 )
 LOSSES = '''
+import json
 import os
 import pathlib
 import signal
@@ -28,6 +29,27 @@ from typing import Literal
 import torch
 
 from gan_cli.losses.wasserstein import Wasserstein
+
+
+class Pulled(Wasserstein):
+    """Has a curve that is its own argument; while it is listed in `hold.json` its sixth step waits for a signal."""
+
+    def __init__(self, pull: float = 0.0, kind: Literal["fine", "blow"] = "fine"):
+        super().__init__()
+        self.pull, self.kind, self.calls = pull, kind, 0
+
+    def generator(self, fake, real):
+        self.calls += 1
+        held = json.loads(pathlib.Path("hold.json").read_text())
+        limit = time.monotonic() + 100
+        while self.calls == 6 and self.pull in held and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        loss = super().generator(fake, real)
+        return loss * float("nan") if self.kind == "blow" and self.calls == 3 else loss
+
+    def estimates(self, real, fake):
+        return {**super().estimates(real, fake), "pull": torch.tensor(self.pull, dtype=torch.float64)}
 
 
 class Fails(Wasserstein):
