@@ -96,7 +96,7 @@ def mann_whitney(a: Tensor, b: Tensor) -> tuple[float, float]:
         a: (N,) values.
         b: (M,) values.
     """
-    n, m = len(a), len(b)
+    n, m, a = len(a), len(b), a.contiguous()
     ordered = b.sort().values
     below, up_to = (torch.searchsorted(ordered, a, right=right) for right in (False, True))
     u = float((below + up_to).double().sum()) / 2
