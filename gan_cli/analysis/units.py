@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -69,13 +70,13 @@ def dropped(layer: nn.Module, maps: Tensor) -> Iterator[None]:
 
 
 @torch.no_grad()
-def responses(layer: nn.Module, ask: Callable[[Tensor], object], images: Iterator[Tensor]) -> Tensor:
+def responses(layer: nn.Module, ask: Callable[[Any], object], images: Iterable[Any]) -> Tensor:
     """Return each unit's largest response to each image, (N, units), over the places of its map.
 
     Args:
         layer: a convolution; a unit is one of its filters, before any norm and activation.
-        ask: passes images through the network of the layer.
-        images: in parts.
+        ask: passes a part through the network of the layer.
+        images: in parts, of what `ask` takes.
     """
     with outputs_of(layer) as found:
         for part in images:
