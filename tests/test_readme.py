@@ -22,7 +22,18 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
 SHORT = ["train.steps=2", "log.every_steps=1", "model.width=4", "train.batch_size=16", "runtime.threads=1"]
 
-QUICK = {"evaluate": ["count=60", "w1_count=30"], "collapse": ["batches=10", "max_size=8", "count=50"]}
+GALLERY = {  # as the section that looks into them calls the gallery's runs
+    "runs/GAN": ["loss=nonsaturating"],
+    "runs/INFOGAN": ["loss=infogan"],
+    "runs/CONDITIONAL": ["loss=nonsaturating", "condition=concat"],
+}
+QUICK = {  # by the command, or by another word of it
+    "evaluate": ["count=60", "w1_count=30"],
+    "collapse": ["batches=10", "max_size=8", "count=50"],
+    "kind=walk": ["kind.points=2", "kind.frames=3"],
+    "kind=truncation": ["kind.psi=[1,2]", "kind.count=40"],
+    "kind=classes": ["kind.count=20"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +80,11 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         run = next(Path("runs").glob("**/config.yaml")).parent
         arguments = [str(run) if a == "runs/NAME" else a for a in arguments]
         arguments = ["train.steps=3" if a.startswith("train.steps=") else a for a in arguments]
-    arguments += QUICK.get(name, [])
+    for run in GALLERY.keys() & set(arguments):
+        if not Path("gallery", run).exists():
+            assert main(["train", *GALLERY[run], *SHORT, f"run_dir={Path('gallery', run)}"]) == 0
+        arguments = [str(Path("gallery", run)) if a == run else a for a in arguments]
+    arguments += [a for key in (name, *arguments) for a in QUICK.get(key, [])]
     assert main([name, *arguments]) == 0, capsys.readouterr().err
     if name == "train":
         runs = [path.parent for path in Path("runs").glob("**/config.yaml")]

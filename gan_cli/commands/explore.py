@@ -54,10 +54,15 @@ def _changed(kind: Kind, arguments: dict[str, Any]) -> str:
     """Return the arguments that are not the class's defaults, as part of a file's name."""
     known = inspect.signature(type(kind)).parameters
     told = {key: value for key, value in arguments.items() if key not in known or value != _plain(known[key].default)}
-    full = "".join(f"_{key}_{show(value)}" for key, value in told.items())
+    full = "".join(f"_{key}_{_word(value)}" for key, value in told.items())
     text = re.sub(r"[^A-Za-z0-9_.+-]+", "-", full)[:_LONG]
-    lossy = any(isinstance(value, (str, dict)) for value in told.values()) or len(full) > _LONG
-    return f"{text}_{hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:8]}" if lossy else text
+    if text == full:
+        return text
+    return f"{text}_{hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:8]}"
+
+
+def _word(value: Any) -> str:
+    return "+".join(map(_word, value)) if isinstance(value, list) else show(value)
 
 
 def _plain(value: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import pytest
+from PIL import Image, ImageSequence
 
 from gan_cli.exploring import clips
 
@@ -72,6 +74,26 @@ def test_mistakes(refused, run_of):
     assert refused("explore", run, "kind.y=10") == "kind.y=10: the run's classes are 0 to 9"
     points = refused("explore", run_of("ring"), *FEW)
     assert points.startswith("kind=walk: shows images, and this run makes points")
+
+
+@pytest.mark.parametrize("format", ["gif", "mp4"])
+def test_a_clip_holds_its_frames(format):
+    if format == "mp4":
+        av = pytest.importorskip("av")
+    shades = np.linspace(20, 230, 5).astype(np.uint8)
+    frames = np.broadcast_to(shades[:, None, None, None], (5, 33, 64, 3))
+    content = io.BytesIO(clips.encoded(clips.Clip(frames, 12.0, format)))
+    if format == "gif":
+        clip = Image.open(content)
+        found = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(clip)]
+        assert clip.info["duration"] == 80  # of a second in thousandths
+    else:
+        with av.open(content) as container:
+            found = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            assert container.streams.video[0].average_rate == 12
+    assert len(found) == 5
+    assert found[0].shape[:2] == ((33, 64) if format == "gif" else (34, 64))  # H.264 wants even sides
+    np.testing.assert_allclose([frame[10, 10, 0] for frame in found], shades, atol=3)
 
 
 def test_mp4_without_its_library(refused, run_of, monkeypatch):
