@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from gan_cli.analysis.comparison import Comparison
+from gan_cli.analysis.plots import rendered
 
 _MOST_PANELS = 6
 _OUTLIER = 3.0  # a panel ends there times the span of the middle 96 % of its values
@@ -42,7 +42,7 @@ def curves(found: Comparison, tags: Sequence[str]) -> np.ndarray:
     handles = [Axes.plot(panels[0], [], [], color=c, linewidth=2.4)[0] for c in _colours(len(found.groups))]
     labels = [f"{group.label} ({len(group.runs)})" for group in found.groups]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False, fontsize=9)
-    return _render(figure)
+    return rendered(figure)
 
 
 def sheet(rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -110,7 +110,7 @@ def _grid(rows: Mapping[str, np.ndarray]) -> np.ndarray:
         for axes, image in zip(line, samples, strict=False):
             axes.imshow(image, interpolation="nearest")
         line[0].text(-0.12, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
-    return _render(figure)
+    return rendered(figure)
 
 
 def _scatters(rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -132,10 +132,4 @@ def _scatters(rows: Mapping[str, np.ndarray]) -> np.ndarray:
             axes.scatter(*samples.T, s=4, c="#e8590c", alpha=0.6, linewidths=0)
             axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
             axes.set_aspect("equal")
-    return _render(figure)
-
-
-def _render(figure: Figure) -> np.ndarray:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.array(canvas.buffer_rgba())[..., :3].copy()
+    return rendered(figure)

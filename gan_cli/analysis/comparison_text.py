@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import html
 import io
@@ -10,15 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from gan_cli.analysis import page as pages
 from gan_cli.analysis.comparison import Cell, Comparison
 from gan_cli.analysis.grouping import SEED, short_names
-
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{padding:.3em .8em;text-align:left;"
-    "border-bottom:1px solid #ddd;white-space:nowrap}th{border-bottom:2px solid #888}.best{font-weight:700}"
-    "img{max-width:100%}li{margin:.2em 0}"
-)
 
 
 def table(found: Comparison) -> str:
@@ -86,25 +79,15 @@ def page(found: Comparison, pictures: Mapping[str, bytes]) -> str:
         found: the comparison.
         pictures: title -> PNG.
     """
-    heads = "".join(f"<th>{html.escape(head)}</th>" for head in _heads(found))
-    lines = []
+    bold = []
     for i, line in enumerate(_lines(found)):
-        best = [False] * (len(line) - len(found.tags)) + [_is_best(found.cells[tag][i]) for tag in found.tags]
-        cells = [
-            f"<td{' class=best' if bold else ''}>{html.escape(c)}</td>" for c, bold in zip(line, best, strict=True)
-        ]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
+        plain = [False] * (len(line) - len(found.tags))
+        bold.append([*plain, *(_is_best(found.cells[tag][i]) for tag in found.tags)])
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in found.notes)
-    images = "".join(
-        f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" '
-        f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'
-        for title, png in pictures.items()
-    )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>gan compare</title><style>{_STYLE}</style>'
-        f"</head><body><h1>{sum(len(g.runs) for g in found.groups)} runs</h1><table><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table><ul>{notes}</ul>{images}</body></html>\n"
-    )
+    images = "".join(f"<h2>{html.escape(title)}</h2>{pages.image(title, png)}" for title, png in pictures.items())
+    count = sum(len(g.runs) for g in found.groups)
+    grid = pages.table(_heads(found), _lines(found), bold)
+    return pages.document("gan compare", f"<h1>{count} runs</h1>{grid}<ul>{notes}</ul>{images}")
 
 
 def _heads(found: Comparison) -> list[str]:

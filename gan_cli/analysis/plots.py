@@ -35,7 +35,7 @@ def maps(
     axes.set(xlim=(ticks[0][0], ticks[0][-1]), ylim=(ticks[1][0], ticks[1][-1]), xlabel="$x_1$", ylabel="$x_2$")
     axes.set_aspect("equal")
     _legend(axes, real, fake, ticks, scores)
-    return _render(figure)
+    return rendered(figure)
 
 
 def histograms(
@@ -58,7 +58,7 @@ def histograms(
         score_axes.set_ylabel("critic's score", color=SCORE)
         score_axes.tick_params(axis="y", colors=SCORE)
     _legend(axes, real, fake, ticks, scores)
-    return _render(figure)
+    return rendered(figure)
 
 
 def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -76,7 +76,7 @@ def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     axes.margins(x=0.01)
     axes.grid(alpha=0.3)
     axes.legend()
-    return _render(figure)
+    return rendered(figure)
 
 
 def _legend(
@@ -102,7 +102,8 @@ def _levels(scores: np.ndarray) -> np.ndarray:
     return np.linspace(low, high, 21)
 
 
-def _render(figure: Figure) -> np.ndarray:
+def rendered(figure: Figure) -> np.ndarray:
+    """Return a figure's pixels, (height, width, 3) uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3].copy()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_cli.commands._pages import allowed_targets, common, gather, png, require_writable, write
 from gan_cli.errors import UserError
-from gan_cli.files import replace_file
 from gan_cli.parser import Parser
 from gan_cli.runs import Run
-from gan_cli.targets import check_prefixes
 from gan_cli.wording import did_you_mean
 
 _EPILOG = """\
@@ -35,32 +32,30 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", metavar="DIR", help="where the files go (default: compare/ where the runs lie)")
     parser.add_argument("--table", action="store_true", help="print the table, write nothing")
     parser.add_argument("--seed", type=int, default=0, help="of the z on the sheet (default: 0)")
-    opted = [word for word in argv if word.startswith("allow_targets=")]
-    arguments = parser.parse_args([word for word in argv if word not in opted])
-    allowed = [name.strip() for word in opted for name in word.partition("=")[2].strip("[]").split(",")]
-    check_prefixes(allowed)
+    words, allowed = allowed_targets(argv)
+    arguments = parser.parse_args(words)
     paths = [Path(word) for word in arguments.runs]
     from gan_cli.analysis import comparison, comparison_text
 
-    runs = _gather(paths)
+    runs = gather(paths)
     found = comparison.compare(runs, arguments.tag, arguments.step)
     _refuse_unknown(found, arguments.tag)
     if arguments.table:
         print(comparison_text.table(found))
         return 0
-    out = Path(arguments.out) if arguments.out else _common(paths) / "compare"
-    _require_writable(out)
+    out = Path(arguments.out) if arguments.out else common(paths) / "compare"
+    require_writable(out)
     pictures = {}
     if found.tags:
         from gan_cli.analysis import comparison_plots
 
-        pictures["curves"] = _png(comparison_plots.curves(found, found.tags))
+        pictures["curves"] = png(comparison_plots.curves(found, found.tags))
     samples, without = _samples(runs, allowed, arguments.seed)
     found.notes.extend(without)
     if samples:
         from gan_cli.analysis import comparison_plots
 
-        pictures["samples"] = _png(comparison_plots.sheet(samples))
+        pictures["samples"] = png(comparison_plots.sheet(samples))
     print(comparison_text.table(found))
     files = {
         "groups.csv": comparison_text.groups_csv(found).encode(),
@@ -69,24 +64,9 @@ def main(argv: list[str]) -> int:
         **{f"{name}.png": png for name, png in pictures.items()},
         "index.html": comparison_text.page(found, pictures).encode(),
     }
-    _write(out, files)
+    write(out, files)
     print(f"\n{out}: {', '.join(files)}")
     return 0
-
-
-def _gather(paths: Sequence[Path]) -> list[Run]:
-    from gan_cli.analysis.comparison import gather
-
-    for path in paths:
-        if not path.is_dir():
-            raise UserError(f"{path}: no such directory; `gan ls` shows the runs here")
-    runs = gather(paths)
-    runs = [run for run in runs if run.config]
-    if not runs:
-        raise UserError(
-            f"{' '.join(map(str, paths))}: no run with a config.yaml is there; `gan ls` shows the runs here"
-        )
-    return runs
 
 
 def _refuse_unknown(found: Any, tags: Sequence[str]) -> None:
@@ -147,33 +127,3 @@ def _drawn(path: Path, allowed: list[str], seed: int) -> tuple[Any, str, int]:
     x = draw(COUNT if draw(1).dim() == 4 else POINTS)
     prior = f"{type(game.latent).__name__} of {game.latent.total_size}"
     return (to_uint8(x) if x.dim() == 4 else x.double().numpy()), prior, state.step
-
-
-def _common(paths: Sequence[Path]) -> Path:
-    """Return the directory in which the runs lie."""
-    if len(paths) == 1 and not (paths[0] / "config.yaml").is_file():
-        return paths[0]
-    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
-
-
-def _require_writable(out: Path) -> None:
-    existing = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(f"--out {out}: {existing} is no directory that can be written in; choose another")
-
-
-def _png(pixels: Any) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _write(out: Path, files: dict[str, bytes]) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            replace_file(out / name, [content])
-    except OSError as error:
-        raise UserError(f"--out {out} cannot be written ({error.strerror}): choose another") from error

@@ -22,6 +22,7 @@ class Constraint:
         needs_per_image_gradients: the penalty is about the gradient at each image alone, which batch statistics in
             the critic would mix.
         critic_norm: what `model.critic.norm=auto` is; none in any case where `needs_per_image_gradients`.
+        target_norm: of the gradient at points between real and fake, which the penalty asks for; None: for none.
         per_sample: the critic's weights do not depend on how many forward passes a batch is taken in.
     """
 
@@ -29,6 +30,7 @@ class Constraint:
     every: PositiveInt = 1
     needs_per_image_gradients: ClassVar[bool] = False
     critic_norm: ClassVar[Literal["batch", "none"]] = "batch"
+    target_norm: float | None = None
     per_sample: ClassVar[bool] = True
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:

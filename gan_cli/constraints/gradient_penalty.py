@@ -37,6 +37,7 @@ class GradientPenalty(Constraint):
     ) -> None:
         self.weight = weight
         self.sided = sided
+        self.target_norm = 1.0 if sided == "two" else None
         self.every = every
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:

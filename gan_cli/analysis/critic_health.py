@@ -1,0 +1,148 @@
+"""What a trained critic is like: its weights, its slopes, and whether it is as good as it can be against these fakes.
+
+Nothing here writes into a run; `further_updates` moves the state that it is given, so give it one of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_cli.constraints.gradient_penalty import gradient_norms
+from gan_cli.data.source import Batch, Source
+from gan_cli.rng import Draws
+from gan_cli.runs import FALLBACK
+from gan_cli.training.game import Game
+from gan_cli.training.phases import critic_update, shares
+from gan_cli.training.probes import buffers_kept
+from gan_cli.training.state import TrainState
+from gan_cli.updates.base import Phase
+
+BATCHES = 8  # that the slopes and the estimate are measured on
+MEASURED = 10  # times along the further updates
+
+
+class Slopes(NamedTuple):
+    """Norms of the critic's gradient, (N,) each, at real samples, at fakes, and at random points between the two."""
+
+    real: np.ndarray
+    fake: np.ndarray
+    between: np.ndarray
+
+
+class Further(NamedTuple):
+    """The estimate on held-out samples while the critic alone learns on.
+
+    Attributes:
+        updates: after how many, the first 0.
+        values: mean estimates there.
+        error: standard error of the whole change, over batches.
+    """
+
+    updates: list[int]
+    values: list[float]
+    error: float
+
+    @property
+    def rise(self) -> float:
+        """Return the change from the first to the last."""
+        return self.values[-1] - self.values[0]
+
+    @property
+    def relative(self) -> float:
+        """Return the rise over the size of the first value; NaN where that is 0."""
+        return self.rise / abs(self.values[0]) if self.values[0] else float("nan")
+
+
+def pairs(game: Game, heldout: Source, seed: int, device: torch.device) -> list[tuple[Batch, Batch]]:
+    """Return batches of held-out and of generated samples, the same each time."""
+    found = []
+    for i in range(BATCHES):
+        real = heldout.batch(*heldout.draw(i))
+        real = real if game.condition.needs_labels else real._replace(y=None)
+        draws = Draws(device, seed, "report", i)
+        with buffers_kept(game), torch.no_grad():
+            found.append((real, game.fake(len(real.x), real.y, draws)))
+    return found
+
+
+def slopes(game: Game, batches: Sequence[tuple[Batch, Batch]], seed: int) -> Slopes:
+    """Measure the gradient of the function that a penalty would differentiate, batch by batch, as it is trained."""
+    found: dict[str, list[Tensor]] = {name: [] for name in Slopes._fields}
+    for i, (real, fake) in enumerate(batches):
+        draws = Draws(real.x.device, seed, "slopes", i)
+        with buffers_kept(game):
+            real, fake = game.shown(real, "real", draws), game.shown(fake, "fake", draws)
+            with torch.no_grad():
+                on_real, on_fake = game.ask(*real), game.ask(*fake)
+            between = torch.lerp(fake.x, real.x, draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1)))
+
+            def witness(x: Tensor, real: Batch = real, on_real=on_real, on_fake=on_fake) -> Tensor:  # noqa: ANN001
+                return game.loss.witness(game.ask(x, real.y), on_real, on_fake)
+
+            for name, x in (("real", real.x), ("fake", fake.x), ("between", between)):
+                found[name].append(gradient_norms(witness, x.detach().clone().requires_grad_()))
+    return Slopes(*(torch.cat(found[name]).double().cpu().numpy() for name in Slopes._fields))
+
+
+def weights(state: TrainState) -> np.ndarray:
+    """Return every critic weight that the constraint could project, (N,)."""
+    return torch.cat([p.detach().flatten() for p in state.projected]).cpu().numpy()
+
+
+def further_updates(
+    state: TrainState,
+    train: Source,
+    batches: Sequence[tuple[Batch, Batch]],
+    tag: str,
+    n_updates: int,
+    seed: int,
+    accumulate: int = 1,
+) -> Further:
+    """Train the critic alone, the generator as it is, and measure the estimate on held-out samples along the way.
+
+    The nearer the critic was to its optimum against this generator, the less the estimate rises.
+
+    Args:
+        state: moved here: the critic and its optimizer, by the run's own objective, penalty and projection.
+        train: real samples to learn from, from the run's next batch on.
+        batches: of `pairs`.
+        tag: of the estimate, such as critic/wasserstein_estimate; critic/loss: minus the loss is measured.
+        n_updates: at least 1.
+        seed: of the fakes to learn from.
+        accumulate: parts that a batch is taken in.
+    """
+    game, first = state.game, state.real_batches
+    measured_at = sorted({round(i * n_updates / MEASURED) for i in range(MEASURED + 1)})
+    found = [_measure(game, batches, tag, seed)]
+    device = batches[0][0].x.device
+    for i in tqdm(range(n_updates), "critic alone", unit="update", disable=None, leave=False):
+        real = train.batch(*train.draw(first + i))
+        real = real if game.condition.needs_labels else real._replace(y=None)
+        draws = Draws(device, seed, "further", i)
+        critic_update(state, Phase("critic"), shares(len(real.x), real, draws, accumulate))
+        if i + 1 in measured_at:
+            found.append(_measure(game, batches, tag, seed))
+    change = found[-1] - found[0]
+    error = float(change.std(ddof=1) / np.sqrt(len(change)))
+    return Further(measured_at, [float(values.mean()) for values in found], error)
+
+
+@torch.no_grad()
+def _measure(game: Game, batches: Sequence[tuple[Batch, Batch]], tag: str, seed: int) -> np.ndarray:
+    values = []
+    for i, (real, fake) in enumerate(batches):
+        draws = Draws(real.x.device, seed, "measure", i)
+        with buffers_kept(game):
+            on_real = game.ask(*game.shown(real, "heldout", draws))
+            on_fake = game.ask(*game.shown(fake, "fake", draws))
+        if tag == FALLBACK:
+            values.append(-float(game.loss.critic(on_real, on_fake)))
+        else:
+            values.append(float(game.estimates(on_real, on_fake)[tag.removeprefix("critic/")]))
+    return np.array(values)

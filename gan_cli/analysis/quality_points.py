@@ -1,0 +1,136 @@
+"""Pairs of the critic's estimate and a score of the samples along one run, from its rows or measured afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gan_cli.analysis.correlation import FEWEST
+from gan_cli.analysis.evaluation import compared_samples, extract
+from gan_cli.analysis.reals import as_stored
+from gan_cli.extractors.base import Extractor
+from gan_cli.metrics.kid import kernel_distance
+
+GAP = 2  # white pixels around the images of a grid
+_SCORES = (
+    r"^quality/(fid|frechet_distance_\w+)$",
+    r"^quality/kid",
+    r"^distance/exact_w1$",
+    r"^distance/sliced_w1$",
+    r"^quality/high_quality_share$",
+)
+_HIGHER = re.compile(r"share")
+_W1_COUNT = 512
+
+
+class Point(NamedTuple):
+    """A step of a run: the estimate there, the score there, and where that is from: row, checkpoint or picture."""
+
+    step: int
+    estimate: float
+    score: float
+    source: str
+
+
+class Points(NamedTuple):
+    """What `from_rows` or `from_samples` found.
+
+    Attributes:
+        name: of the score.
+        how: it was measured.
+        points: by step.
+        higher_is_better: of the score.
+    """
+
+    name: str
+    how: str
+    points: list[Point]
+    higher_is_better: bool = False
+
+    def from_peak(self) -> Points:
+        """Return the points from the largest estimate on."""
+        highest = max(range(len(self.points)), key=lambda i: self.points[i].estimate)
+        return self._replace(points=self.points[highest:])
+
+
+def from_rows(rows: Sequence[dict[str, float]], estimate: str) -> Points | None:
+    """Return the rows that have a score; None where there are too few for a correlation."""
+    tags = dict.fromkeys(tag for row in rows for tag in row)
+    for pattern in _SCORES:
+        for tag in (tag for tag in tags if re.search(pattern, tag)):
+            both = [row for row in rows if tag in row and estimate in row]
+            points = [Point(int(row["step"]), row[estimate], row[tag], "row") for row in both]
+            points = [p for p in points if np.isfinite([p.estimate, p.score]).all()]
+            if len(points) >= FEWEST:
+                return Points(tag, "the run's own rows", points, bool(_HIGHER.search(tag)))
+    return None
+
+
+def from_samples(
+    rows: Sequence[dict[str, float]],
+    estimate: str,
+    real: Tensor,
+    extractor: Extractor | None,
+    drawn: Iterator[tuple[int, Tensor]],
+    pictures: Callable[[], Iterator[tuple[int, Tensor]]],
+) -> Points:
+    """Score what is left of a run: samples from its checkpoints, and the images of its pictures.
+
+    The kernel distance is unbiased whatever the number of samples, so those of a picture and those drawn from a
+    checkpoint stand beside each other; points are compared by the exact W1.
+
+    Args:
+        rows: of metrics.jsonl.
+        estimate: a tag of theirs.
+        real: samples (N, ...) to compare with.
+        extractor: loaded; None for points.
+        drawn: step and samples of each checkpoint, as many each.
+        pictures: step and images of each picture; called for images alone.
+    """
+    found: dict[int, tuple[float, str]] = {}
+    if extractor is None:
+        name, how = "distance/exact_w1", "samples drawn now from the checkpoints"
+        for step, x in drawn:
+            n = min(len(real), len(x), _W1_COUNT)
+            (exact,) = [s for s in compared_samples(real[:n], x[:n], n) if s.name == "exact_w1"]
+            found[step] = (exact.value, "checkpoint")
+    else:
+        name = "quality/kid" if extractor.standard else f"quality/kid_{extractor.name}"
+        how = f"samples of the checkpoints and pictures, against {len(real)} real images of the train split, just now"
+        features = extract(extractor, real, 250).x
+        for source, sets in (("picture", pictures()), ("checkpoint", drawn)):
+            for step, x in sets:
+                found[step] = (kernel_distance(features, extract(extractor, as_stored(x), 250).x), source)
+    points = []
+    for step, (score, source) in sorted(found.items()):
+        value = next((row[estimate] for row in rows if row["step"] >= step > 0 and estimate in row), None)
+        if value is not None and np.isfinite([value, score]).all():
+            points.append(Point(step, value, score, source))
+    return Points(name, how, points)
+
+
+def grid_images(path: Path, shape: Sequence[int], count: int) -> Tensor | None:
+    """Return the images (N, C, H, W) in [-1, 1] that a run's picture is a grid of; None where it is none of them.
+
+    Args:
+        path: a PNG.
+        shape: (C, H, W) of an image.
+        count: images on it.
+    """
+    channels, height, width = shape
+    with Image.open(path) as picture:
+        pixels = np.array(picture.convert("RGB"))
+    rows, odd_rows = divmod(pixels.shape[0] - GAP, height + GAP)
+    columns, odd_columns = divmod(pixels.shape[1] - GAP, width + GAP)
+    if odd_rows or odd_columns or rows * columns < count:
+        return None
+    cells = pixels[GAP:, GAP:].reshape(rows, height + GAP, columns, width + GAP, 3)[:, :height, :, :width]
+    images = torch.from_numpy(cells.transpose(0, 2, 4, 1, 3).reshape(-1, 3, height, width)[:count].copy())
+    return (images[:, :channels].float() / 127.5 - 1).contiguous()

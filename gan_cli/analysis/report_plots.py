@@ -1,0 +1,175 @@
+"""The figures of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import ConnectionPatch
+
+from gan_cli.analysis.correlation import Correlation
+from gan_cli.analysis.critic_health import Further, Slopes
+from gan_cli.analysis.plots import FAKE, REAL, SCORE, rendered
+from gan_cli.analysis.quality_points import Points
+
+_BETWEEN = "#2b8a3e"
+_SOURCES = {"row": ("o", "rows"), "checkpoint": ("s", "checkpoints"), "picture": ("o", "pictures")}
+
+
+def estimate(
+    tag: str,
+    steps: np.ndarray,
+    values: np.ndarray,
+    filtered_steps: np.ndarray,
+    filtered: np.ndarray,
+    window: int,
+    pictures: Sequence[tuple[int, np.ndarray]],
+) -> np.ndarray:
+    """Draw the curve, raw and filtered, below samples at steps along it, as figure 3 of the WGAN paper.
+
+    Args:
+        tag: of the curve.
+        steps: (N,).
+        values: (N,), as logged.
+        filtered_steps: (M,).
+        filtered: (M,), through the median filter.
+        window: rows of the filter.
+        pictures: step and pixels (height, width, 3) uint8, in order.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    figure = Figure(figsize=(10, 6.2 if pictures else 4.2), dpi=100)
+    grid = figure.add_gridspec(
+        2 if pictures else 1,
+        1,
+        height_ratios=[1, 1.9] if pictures else [1],
+        left=0.08,
+        right=0.985,
+        top=0.95,
+        bottom=0.15,
+    )
+    axes = figure.add_subplot(grid[-1])
+    axes.plot(steps, values, color=SCORE, linewidth=0.8, alpha=0.45, label=f"{tag}, as logged")
+    axes.plot(filtered_steps, filtered, color=SCORE, linewidth=2.4, label=f"median of {window} rows")
+    _limit(axes, values)
+    axes.set(xlabel="step")
+    axes.margins(x=0.01)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9, frameon=False)
+    for i, (step, pixels) in enumerate(pictures):
+        small = figure.add_axes(_place(i, len(pictures)))
+        small.imshow(pixels, interpolation="nearest")
+        small.set_title(f"step {step}", fontsize=9)
+        small.set(xticks=[], yticks=[])
+        height = float(np.interp(step, filtered_steps, filtered))
+        axes.plot([step], [height], "o", color=FAKE, markersize=6, zorder=5)
+        line = ConnectionPatch(
+            (0.5, 0), (step, height), small.transAxes, axes.transData, color=FAKE, linewidth=1, alpha=0.7
+        )
+        figure.add_artist(line)
+    return rendered(figure)
+
+
+def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
+    """Scatter the estimate against the score, coloured by step."""
+    figure = Figure(figsize=(7, 4.8), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    last = max(point.step for point in found.points)
+    for source, (marker, label) in _SOURCES.items():
+        here = [p for p in found.points if p.source == source]
+        if here:
+            shown = axes.scatter(
+                [p.score for p in here],
+                [p.estimate for p in here],
+                c=[p.step for p in here],
+                cmap="viridis",
+                vmin=0,
+                vmax=last,
+                marker=marker,
+                s=52,
+                edgecolors="white",
+                label=label,
+            )
+    figure.colorbar(shown, ax=axes, label="step")
+    better = "higher" if found.higher_is_better else "lower"
+    axes.set(xlabel=f"{found.name} ({better} is better)", ylabel=tag)
+    title = f"{len(found.points)} points: too few for a correlation"
+    if related is not None:
+        title = f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, {related.n} points"
+    axes.set_title(title, fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9)
+    return rendered(figure)
+
+
+def critic(
+    weights: np.ndarray, bound: float | None, slopes: Slopes, target: float | None, further: Further | None, tag: str
+) -> np.ndarray:
+    """Draw the critic's weights, its gradient norms, and the estimate while it alone learns on.
+
+    Args:
+        weights: (N,).
+        bound: the c at which they are clipped, or None.
+        slopes: of `critic_health.slopes`.
+        target: the norm that a penalty asks for, or None.
+        further: None where it was not measured.
+        tag: of the estimate.
+    """
+    figure = Figure(figsize=(13, 3.9), dpi=100, layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    left.hist(weights, bins=101, color=SCORE, log=True)
+    for x in () if bound is None else (-bound, bound):
+        left.axvline(x, color=FAKE, linewidth=1.2, linestyle="--")
+    left.set_title(
+        f"{len(weights):,} critic weights" + ("" if bound is None else f", clipped at ±{bound:g}"), fontsize=10
+    )
+    left.set(xlabel="weight", ylabel="number (log)")
+    every = np.concatenate(slopes)
+    every = every[np.isfinite(every)]
+    bins = _bins(every if target is None else np.append(every, target))
+    for values, colour, label in zip(slopes, (REAL, FAKE, _BETWEEN), ("at real", "at fake", "between"), strict=True):
+        middle.hist(
+            values, bins=bins, histtype="step", linewidth=1.8, color=colour, label=f"{label}, mean {values.mean():.3g}"
+        )
+    if target is not None:
+        middle.axvline(target, color="#888", linewidth=1.2, linestyle="--")
+    middle.set_title("norm of the critic's gradient", fontsize=10)
+    middle.set(xlabel="norm", ylabel="samples")
+    middle.legend(fontsize=8)
+    middle.set_ylim(top=1.35 * middle.get_ylim()[1])
+    if further is None:
+        right.set_axis_off()
+        right.text(0.5, 0.5, "not measured", ha="center", va="center", color="#888")
+    else:
+        right.errorbar(further.updates, further.values, color=SCORE, linewidth=2, marker="o", markersize=4)
+        right.errorbar(further.updates[-1], further.values[-1], yerr=2 * further.error, color=SCORE, capsize=4)
+        right.axhline(further.values[0], color="#888", linewidth=1, linestyle="--")
+        right.set_title("the critic alone trained on, the generator as it is", fontsize=10)
+        right.set(xlabel="further critic updates", ylabel=f"{tag}\n(held-out samples)")
+        right.grid(alpha=0.3)
+    return rendered(figure)
+
+
+def _place(i: int, n: int) -> tuple[float, float, float, float]:
+    """Return the box of picture i of n above the curve, in shares of the figure."""
+    width = min(0.18, 0.9 / n)
+    middle = 0.08 + 0.905 * (i + 0.5) / n
+    return (middle - width / 2, 0.665, width, 0.285)
+
+
+def _bins(values: np.ndarray) -> np.ndarray:
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    return np.linspace(low, high if high > low else low + 1, 51)
+
+
+def _limit(axes: Axes, values: np.ndarray) -> None:
+    finite = values[np.isfinite(values)]
+    if len(finite) < 20:
+        return
+    low, high = np.percentile(finite, [1, 99])
+    margin = 0.15 * (high - low)
+    if margin:
+        axes.set_ylim(max(finite.min(), low - margin) - 0.02 * margin, min(finite.max(), high + margin) + 0.02 * margin)

@@ -1,0 +1,125 @@
+"""One run's part of a report: its figures, its numbers, and what they mean."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gan_cli.analysis import page, verdicts
+from gan_cli.analysis.figures import MEDIAN_WINDOW
+from gan_cli.analysis.verdicts import MEANINGS, Verdict
+from gan_cli.naming import option
+from gan_cli.runs import FALLBACK, Run, headline
+from gan_cli.training.rundir import SAMPLES
+
+PICTURES = 5  # along the curve
+_CELLS = 5  # images of a grid that are shown, along each side
+_GAP = 2
+
+
+@dataclass
+class Part:
+    """What is told of one run.
+
+    Attributes:
+        name: of the run.
+        facts: a line about it.
+        verdicts: in the order they are shown.
+        figures: file's stem -> heading, picture (height, width, 3) uint8, caption.
+        numbers: for JSON.
+    """
+
+    name: str
+    facts: str
+    verdicts: list[Verdict] = field(default_factory=list)
+    figures: dict[str, tuple[str, np.ndarray, str]] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+    def section(self, pngs: Mapping[str, bytes], level: int) -> str:
+        """Return the run as HTML."""
+        lines = "".join(f'<li class="{v.kind}">{html.escape(v.text)}</li>' for v in self.verdicts)
+        figures = "".join(page.figure(head, pngs[stem], text) for stem, (head, _, text) in self.figures.items())
+        return (
+            f"<section><h{level}>{html.escape(self.name)}</h{level}><p class=facts>{html.escape(self.facts)}</p>"
+            f"<ul class=verdicts>{lines}</ul>{figures}</section>"
+        )
+
+
+def facts(run: Run) -> str:
+    """Return what a run is, in a line."""
+    chosen = filter(None, (option(group, run.config, run.choices) for group in ("loss", "model", "dataset")))
+    steps = f"{run.state}, step {run.step} of {run.total_steps}"
+    return ", ".join([*chosen, f"seed {run.config.get('seed')}", steps])
+
+
+def estimate_of(rows: Sequence[Mapping[str, float]]) -> str:
+    """Return the tag of the curve that a report is about; '' where there are no rows."""
+    if not rows:
+        return ""
+    tag = headline(rows[-1])
+    return next((known for known in MEANINGS if known in rows[-1]), tag) if tag in ("", FALLBACK) else tag
+
+
+def filtered(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return a curve through a median filter, with the filter's length.
+
+    It is that of the WGAN paper's figures, 101 rows, and shorter where there are fewer than two such windows: a tenth
+    of the rows, at least 3. Steps that have no full window are left out.
+    """
+    window = MEDIAN_WINDOW if len(values) >= 2 * MEDIAN_WINDOW else max(3, len(values) // 10 // 2 * 2 + 1)
+    if len(values) < window:
+        return steps, values, 1
+    half = window // 2
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=1)
+    return steps[half : len(steps) - half], middle, window
+
+
+def add_estimate(part: Part, run: Run, rows: Sequence[Mapping[str, float]], shape: Sequence[int] | None) -> str:
+    """Add the curve and what it says; return its tag, '' where there is none."""
+    tag = estimate_of(rows)
+    if not tag:
+        part.verdicts.append(Verdict("unknown", "the run has no rows yet"))
+        return ""
+    from gan_cli.analysis import report_plots
+
+    steps, values = np.array([(row["step"], row[tag]) for row in rows if tag in row], dtype=np.float64).T
+    at, smooth, window = filtered(steps, values)
+    pictures = _along(run.path / SAMPLES, int(steps[-1]), shape)
+    drawn = report_plots.estimate(tag, steps, values, at, smooth, window, pictures)
+    caption = f"{tag}: {MEANINGS.get(tag, 'as this loss reports it')}."
+    if pictures:
+        caption += " Above, the same z at steps along it."
+    part.figures["estimate"] = ("The estimate, and samples along it", drawn, caption)
+    part.numbers["estimate"] = {"tag": tag, "steps": len(steps), "window": window, "last": _number(smooth[-1])}
+    if tag == FALLBACK:
+        part.verdicts.append(Verdict("unknown", f"this loss estimates no distance: the curve is {tag}"))
+    part.verdicts += verdicts.trend(tag, at, smooth, run.config)
+    part.verdicts += verdicts.overfitting(tag, rows[-1])
+    return tag
+
+
+def _along(folder: Path, last: int, shape: Sequence[int] | None) -> list[tuple[int, np.ndarray]]:
+    """Return pictures at steps evenly along the curve, of a grid its first rows and columns."""
+    paths = {int(p.stem.removeprefix("step_")): p for p in folder.glob("step_*.png") if p.stem[5:].isdigit()}
+    steps = sorted(step for step in paths if 0 < step <= last)
+    if not steps:
+        return []
+    chosen = sorted({steps[round(i * (len(steps) - 1) / (PICTURES - 1))] for i in range(PICTURES)})
+    found = []
+    for step in chosen:
+        with Image.open(paths[step]) as picture:
+            pixels = np.array(picture.convert("RGB"))
+        if shape is not None and len(shape) == 3:
+            pixels = pixels[: _GAP + _CELLS * (shape[1] + _GAP), : _GAP + _CELLS * (shape[2] + _GAP)]
+        found.append((step, pixels))
+    return found
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,188 @@
+"""What a report's numbers mean, in plain words, with the override to try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from gan_cli.analysis.correlation import FEWEST, Correlation
+from gan_cli.analysis.critic_health import Further, Slopes
+from gan_cli.analysis.quality_points import Points
+from gan_cli.runs import FALLBACK
+
+RISE = 0.10  # of the estimate, from which on a critic is called not optimal
+SATURATED = 0.5  # share of weights at the bound, from which on the bound decides what the critic is
+OVERFITTING = 0.25  # of the estimate, above the held-out one
+SLOPE = 0.25  # from the penalty's target
+_MOVED = 0.05  # of the estimate's range, over the last quarter
+MEANINGS = {
+    "critic/wasserstein_estimate": "E f(real) - E f(fake): K times a lower bound of the Wasserstein distance, K the "
+    "critic's Lipschitz constant",
+    "critic/js_estimate": "log 2 - L_D / 2: a lower bound of the Jensen-Shannon divergence, at most log 2 = 0.693, "
+    "which it reaches as soon as the critic tells the two apart; it need not fall as samples improve",
+    "critic/f_divergence_bound": "a lower bound of the f-divergence that the loss names",
+    "critic/le_cam_estimate": "the Le Cam (chi-squared) distance that a least-squares critic bounds, in [0, 1]",
+    "critic/total_variation_estimate": "1 - L_D / 2 of a hinge critic: a lower bound of the total variation distance",
+    "critic/relativistic_estimate": "log 2 less the relativistic critic's loss: no distance is known that it bounds",
+    "critic/mmd": "the squared maximum mean discrepancy that the critic's features make as large as they can",
+    "critic/energy_distance": "the energy distance that the critic's features make as large as they can",
+    "critic/sinkhorn_divergence": "the Sinkhorn divergence that the critic's features make as large as they can",
+    "critic/convergence": "BEGAN's measure of convergence, E L(real) + |gamma E L(real) - E L(fake)|: no distance",
+    "critic/energy_gap": "E D(fake) - E D(real) of an auto-encoder critic: how much worse it copies fakes; no distance",
+    FALLBACK: "the critic's own loss: this objective estimates no distance, so its curve says nothing of the samples",
+}
+
+
+_MAXIMISED = re.compile(r"_(estimate|bound|distance|divergence)$|/mmd$")
+
+
+class Verdict(NamedTuple):
+    """A line: `good`, `look` (something to try) or `unknown` (it could not be told)."""
+
+    kind: Literal["good", "look", "unknown"]
+    text: str
+
+
+def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, settings: Mapping[str, Any]) -> list[Verdict]:
+    """Say how the filtered curve ends."""
+    finite = filtered[np.isfinite(filtered)]
+    if len(finite) < 4 or tag == FALLBACK:
+        return []
+    peak, end = int(np.argmax(finite)), finite[-1]
+    span = finite.max() - finite.min()
+    before = finite[-max(2, len(finite) // 4)]
+    more = f"train.steps={2 * settings['train']['steps']}"
+    if span and end < before - _MOVED * span:
+        fallen = f"; it was {finite[peak]:.4g} at step {int(steps[peak])}" if peak else ""
+        return [Verdict("look", f"the estimate is still falling, {end:.4g} at the end{fallen}: {more} trains on")]
+    if span and end > before + _MOVED * span:
+        return [
+            Verdict(
+                "look",
+                f"the estimate is rising at the end, to {end:.4g}: the critic is still learning, or the generator has "
+                f"lost ground; {more}, or a smaller optimizer.generator.lr",
+            )
+        ]
+    return [Verdict("good", f"the estimate has come to rest at {end:.4g}")]
+
+
+def quality(points: Points | None, related: Correlation | None, reason: str) -> Verdict:
+    """Say whether the estimate tells the quality of the samples."""
+    more = "evaluate.every_steps=100 or checkpoint.milestone_every_steps=100 gives more"
+    if points is None:
+        return Verdict("unknown", f"estimate and quality were not compared: {reason}")
+    if related is None:
+        return Verdict(
+            "unknown", f"estimate and quality: {len(points.points)} points, at least {FEWEST} are needed; {more}"
+        )
+    sign = -1 if points.higher_is_better else 1
+    told = (
+        f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, over {related.n} points, "
+        f"with {points.name}"
+    )
+    if not np.isfinite(related.rho):
+        return Verdict("unknown", f"estimate and quality: one of the two does not vary over {related.n} points")
+    low, high = sorted((sign * related.low, sign * related.high))
+    if low > 0:
+        return Verdict("good", f"the estimate falls as samples improve: {told}")
+    if high < 0:
+        return Verdict(
+            "look",
+            f"the estimate rises as samples improve: {told}; a critic that is still learning does this: "
+            "updates.burst_first_steps=25, or updates.n_critic=10",
+        )
+    return Verdict("unknown", f"whether the estimate follows quality cannot be told: {told}; {more}")
+
+
+def maximised(tag: str) -> str:
+    """Return the tag if it is what the critic makes as large as it can, else that of its loss."""
+    return tag if _MAXIMISED.search(tag) else FALLBACK
+
+
+def after_peak(points: Points, related: Correlation | None) -> list[Verdict]:
+    """Say how it is once the critic has learnt to see: from the estimate's peak on, which it rises to before.
+
+    Args:
+        points: from the peak on.
+        related: theirs.
+    """
+    if related is None or not np.isfinite(related.rho):
+        return []
+    sign = -1 if points.higher_is_better else 1
+    low, _ = sorted((sign * related.low, sign * related.high))
+    told = (
+        f"from the estimate's peak at step {points.points[0].step} on, before which the critic is still learning: "
+        f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, over {related.n} points"
+    )
+    return [Verdict("good" if low > 0 else "unknown", told)]
+
+
+def optimal(tag: str, further: Further, settings: Mapping[str, Any]) -> Verdict:
+    """Say whether the critic is as good as it can be against this generator."""
+    n, rise = further.updates[-1], further.rise
+    what = "its objective" if tag == FALLBACK else "the estimate"
+    if not np.isfinite(further.values).all():
+        return Verdict("look", "the critic's scores become NaN or infinite when it is trained on: optimizer.critic.lr")
+    told = f"{_change(further)} after {n} more updates ({further.values[0]:.4g} to {further.values[-1]:.4g})"
+    if rise > 2 * further.error and not further.relative < RISE:
+        return Verdict("look", f"the critic is not optimal: {told}: {_more_critic(settings)}")
+    return Verdict("good", f"the critic is near its best against these samples: {what} {told}")
+
+
+def saturation(share: float, bound: float) -> Verdict:
+    """Say whether the clip decides what the critic is."""
+    if share >= SATURATED:
+        return Verdict(
+            "look",
+            f"{100 * share:.0f} % of the critic's weights are at ±{bound:g}: the clip shapes the critic more than the "
+            f"data do: constraint=gradient_penalty optimizer=adam_wgan_gp, or constraint.c={2 * bound:g}",
+        )
+    return Verdict("good", f"{100 * share:.0f} % of the critic's weights are at ±{bound:g}: the clip leaves it room")
+
+
+def slope(slopes: Slopes, target: float) -> Verdict:
+    """Say whether a penalty reaches the gradient norm that it asks for."""
+    mean = float(slopes.between.mean())
+    if abs(mean - target) > SLOPE * target:
+        return Verdict(
+            "look",
+            f"the critic's gradient between real and fake has the norm {mean:.2g} where the penalty asks for "
+            f"{target:g}: more updates (updates.n_critic), or another constraint.weight",
+        )
+    return Verdict("good", f"the critic's gradient between real and fake has the norm {mean:.2g}, as the penalty asks")
+
+
+def overfitting(tag: str, row: Mapping[str, float]) -> list[Verdict]:
+    """Say whether the critic knows its training samples by heart."""
+    twin = f"{tag.rpartition('_')[0]}_heldout"
+    if tag not in row or twin not in row or not abs(row[tag]) > 0:
+        return []
+    share = (row[tag] - row[twin]) / abs(row[tag])
+    told = f"{row[tag]:.4g} on training samples, {row[twin]:.4g} on held-out ones"
+    if share > OVERFITTING:
+        return [Verdict("look", f"the critic over-fits: {told}: more data, or input=diffaugment")]
+    return [Verdict("good", f"the critic does not over-fit: {told}")]
+
+
+def told(status: Mapping[str, Any]) -> list[Verdict]:
+    """Repeat what the run itself warned of."""
+    warnings = status.get("warnings")
+    found = warnings if isinstance(warnings, Sequence) else []
+    return [Verdict("look", f"at step {w.get('step')}: {w.get('what')}: {w.get('reason')}") for w in found[-3:]]
+
+
+def _change(further: Further) -> str:
+    """Return how the estimate changed: `+38 %`, `5.2 times as high`, or a difference where it began at 0."""
+    if not np.isfinite(further.relative):
+        return f"{further.rise:+.3g}"
+    if further.values[0] > 0 and further.relative > 2:
+        return f"{further.relative + 1:.1f} times as high"
+    return f"{100 * further.relative:+.0f} %"
+
+
+def _more_critic(settings: Mapping[str, Any]) -> str:
+    n_critic = settings["updates"].get("n_critic")
+    return f"updates.n_critic={2 * n_critic}" if isinstance(n_critic, int) else "updates=alternating_5"

@@ -1,0 +1,86 @@
+"""What the commands that write a page about runs share: which runs, where the page goes, its files."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_cli.errors import UserError
+from gan_cli.files import replace_file
+from gan_cli.runs import Run
+from gan_cli.targets import check_prefixes
+
+
+def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a command line into its words, and the module prefixes that its allow_targets=[...] opts in to.
+
+    Raises:
+        UserError: not prefixes of modules.
+    """
+    opted = [word for word in argv if word.startswith("allow_targets=")]
+    names = [name.strip() for word in opted for name in word.partition("=")[2].strip("[]").split(",")]
+    return [word for word in argv if word not in opted], check_prefixes(names)
+
+
+def gather(paths: Sequence[Path]) -> list[Run]:
+    """Return the runs that directories are or hold.
+
+    Raises:
+        UserError: no such directory, or no run in it.
+    """
+    from gan_cli.analysis import comparison
+
+    for path in paths:
+        if not path.is_dir():
+            raise UserError(f"{path}: no such directory; `gan ls` shows the runs here")
+    runs = comparison.gather(paths)
+    runs = [run for run in runs if run.config]
+    if not runs:
+        raise UserError(
+            f"{' '.join(map(str, paths))}: no run with a config.yaml is there; `gan ls` shows the runs here"
+        )
+    return runs
+
+
+def common(paths: Sequence[Path]) -> Path:
+    """Return the directory in which the runs lie."""
+    if len(paths) == 1 and not (paths[0] / "config.yaml").is_file():
+        return paths[0]
+    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
+
+
+def require_writable(out: Path) -> None:
+    """Refuse a directory that could not be written, before any work is done for it.
+
+    Raises:
+        UserError: it could not.
+    """
+    existing = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UserError(f"--out {out}: {existing} is no directory that can be written in; choose another")
+
+
+def png(pixels: Any) -> bytes:
+    """Return pixels (height, width, 3) uint8 as a PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write(out: Path, files: dict[str, bytes]) -> None:
+    """Write files into a directory, each whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            replace_file(out / name, [content])
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be written ({error.strerror}): choose another") from error

@@ -1,0 +1,166 @@
+"""How `gan report` gathers what it tells of a run: from its rows, its checkpoints and pictures, and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from gan_cli import build
+from gan_cli.analysis import critic_health, quality_points, report_plots, run_report, verdicts
+from gan_cli.analysis.correlation import correlation
+from gan_cli.analysis.quality_points import Points
+from gan_cli.analysis.reals import available, open_singly, take
+from gan_cli.analysis.run_report import Part
+from gan_cli.analysis.verdicts import Verdict
+from gan_cli.commands._loading import Loaded, load
+from gan_cli.data.source import RealData
+from gan_cli.errors import UserError
+from gan_cli.rng import Draws
+from gan_cli.runs import Run
+from gan_cli.training import checkpoint, rundir
+from gan_cli.training.metrics_log import METRICS, read_rows
+from gan_cli.training.sampling import sample
+
+Rows = list[dict[str, float]]
+_REALS = 1_000  # real samples that those of pictures and checkpoints are compared with
+
+
+def part_of(run: Run, settings: dict[str, Any]) -> Part:
+    """Return one run's part; what cannot be measured is told in it."""
+    part = run_report.Part(run.path.name, run_report.facts(run))
+    rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
+    loaded, reason = None, ""
+    try:
+        loaded = load(run.path, settings | {"checkpoint": "latest"})
+    except UserError as error:
+        reason = str(error)
+    tag = run_report.add_estimate(part, run, rows, loaded.shape if loaded else None)
+    data = None
+    if loaded is not None:
+        try:
+            data = _open(loaded)
+        except UserError as error:
+            reason = str(error)
+    if tag:
+        _add_quality(part, run, rows, tag, loaded, settings, reason)
+        _add_critic(part, tag, loaded, data, settings, reason)
+    part.verdicts += verdicts.told(run.status)
+    return part
+
+
+def _open(loaded: Loaded) -> RealData:
+
+    settings, device = loaded.settings, next(loaded.state.game.parameters()).device
+    return build.dataset(settings).open(settings["train"]["batch_size"], settings["seed"], device)
+
+
+def _add_quality(
+    part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | None, settings: dict[str, Any], reason: str
+) -> None:
+
+    points = quality_points.from_rows(rows, tag)
+    if points is None and loaded is not None:
+        try:
+            points = _scored_here(run, rows, tag, loaded, settings)
+        except UserError as error:
+            reason = str(error)
+    if points is not None and not points.points:
+        points, reason = None, "no step has both an estimate and a score"
+    related = None
+    if points is not None:
+        related = correlation([p.estimate for p in points.points], [p.score for p in points.points])
+        picture = report_plots.quality(tag, points, related)
+        caption = (
+            f"The estimate against {points.name}, by step; scores: {points.how}. The interval is a bootstrap over the "
+            "points, which follow one another along one run: it is a narrow one."
+        )
+        part.figures["quality"] = ("The estimate against quality", picture, caption)
+        shown = None if related is None else {k: _finite(v) for k, v in related._asdict().items()}
+        part.numbers["quality"] = {"score": points.name, "how": points.how, "spearman": shown}
+        part.numbers["quality"]["points"] = [p._asdict() for p in points.points]
+    part.verdicts.append(verdicts.quality(points, related, reason))
+    if points is not None and len(later := points.from_peak().points) < len(points.points):
+        own = correlation([p.estimate for p in later], [p.score for p in later])
+        part.verdicts += verdicts.after_peak(points.from_peak(), own)
+
+
+def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, settings: dict[str, Any]) -> Points:
+    """Score what the run has kept.
+
+    Raises:
+        UserError: no data to compare with, or no extractor for them.
+    """
+    device = next(loaded.state.game.parameters()).device
+    data = open_singly(build.dataset(loaded.settings), device)
+    size = available(data.train)
+    real = take(data.train, 0, _REALS if size is None else min(_REALS, size)).x
+    extractor = None
+    if len(loaded.shape) == 3:
+        extractor = build.extractor(settings).choose(data)
+        extractor.load(device)
+
+    def drawn() -> Iterator[tuple[int, torch.Tensor]]:
+        for step in checkpoint.steps(run.path / rundir.CHECKPOINTS):
+            try:
+                state = load(run.path, settings | {"checkpoint": step}).state
+            except UserError:
+                continue  # damaged: `gan doctor` tells it
+            draws = Draws(device, settings["seed"], "sample")
+            yield step, torch.cat(list(sample(state.game, state.best_generator(), settings["count"], draws)))
+
+    def pictures() -> Iterator[tuple[int, torch.Tensor]]:
+        wanted = loaded.settings["log"]["sample_count"]
+        for path in sorted((run.path / rundir.SAMPLES).glob("step_*.png")):
+            if path.stem[5:].isdigit():
+                images = quality_points.grid_images(path, loaded.shape, wanted if isinstance(wanted, int) else 64)
+                if images is not None:
+                    yield int(path.stem[5:]), images.to(device)
+
+    return quality_points.from_samples(rows, tag, real, extractor, drawn(), pictures)
+
+
+def _add_critic(
+    part: Part, tag: str, loaded: Loaded | None, data: RealData | None, settings: dict[str, Any], reason: str
+) -> None:
+
+    if loaded is None or data is None:
+        part.verdicts.append(Verdict("unknown", f"the critic was not looked at: {reason}"))
+        return
+    state, constraint = loaded.state, loaded.state.game.constraint
+    if not state.game.loss.critic_plays:
+        part.verdicts.append(Verdict("unknown", "this loss trains no critic"))
+        return
+    device, seed = next(state.game.parameters()).device, settings["seed"]
+    batches = critic_health.pairs(state.game, data.heldout, seed, device)
+    slopes = critic_health.slopes(state.game, batches, seed)
+    weights, bound, target = critic_health.weights(state), getattr(constraint, "c", None), constraint.target_norm
+    saturation = {name: float(value) for name, value in constraint.curves(state.projected).items()}
+    accumulate, tag = loaded.settings["train"]["accumulate"], verdicts.maximised(tag)
+    further = critic_health.further_updates(state, data.train, batches, tag, settings["updates"], seed, accumulate)
+    part.figures["critic"] = (
+        "The critic",
+        report_plots.critic(weights, bound, slopes, target, further, tag),
+        f"Left: all its weights at step {state.step}. Middle: the norm of its gradient at held-out samples, at fakes, "
+        "and at random points between. Right: the estimate on held-out samples while a copy of the critic learns on "
+        "against the generator as it is, with two standard errors of the change: a critic at its best stays level.",
+    )
+    part.verdicts.append(verdicts.optimal(tag, further, loaded.settings))
+    if bound is not None and "clip_saturation" in saturation:
+        part.verdicts.append(verdicts.saturation(saturation["clip_saturation"], bound))
+    if target is not None:
+        part.verdicts.append(verdicts.slope(slopes, target))
+    means = {name: _finite(float(values.mean())) for name, values in slopes._asdict().items()}
+    part.numbers["critic"] = saturation | {
+        "step": state.step,
+        "gradient_norm": means,
+        "further": {"updates": further.updates, "values": [_finite(v) for v in further.values]},
+        "rise": _finite(further.relative),
+        "rise_error": _finite(further.error),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

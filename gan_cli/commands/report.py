@@ -1,0 +1,96 @@
+"""Report on runs: the estimate with samples along it, whether it tells quality, and how well the critic is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gan_cli.commands._pages import allowed_targets, common, gather, png, require_writable, write
+from gan_cli.errors import UserError
+from gan_cli.parser import Parser
+
+_EPILOG = """\
+Nothing of the run is changed: its critic is trained on in a copy. Runs with parts of your own: add
+allow_targets=[my_losses]."""
+
+
+def main(argv: list[str]) -> int:
+    """Write the page, its figures and their numbers, and print what they mean.
+
+    Raises:
+        UserError: no such directory, no run in it, or a directory that cannot be written.
+    """
+    parser = Parser(prog="gan report", description=__doc__, epilog=_EPILOG)
+    parser.add_argument("runs", nargs="+", metavar="RUNS", help="run directories, sweeps, directories of runs")
+    parser.add_argument("--out", metavar="DIR", help="where the files go (default: report/ in the run, or beside runs)")
+    parser.add_argument(
+        "--updates", type=_positive, default=50, help="of the critic alone, to see if it is optimal (default: 50)"
+    )
+    parser.add_argument(
+        "--count", type=_positive, default=500, help="samples a checkpoint, where the rows have no score (default: 500)"
+    )
+    parser.add_argument("--extractor", default="auto", help="where the rows have no score (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples drawn here (default: 0)")
+    words, allowed = allowed_targets(argv)
+    arguments = parser.parse_args(words)
+    paths = [Path(word) for word in arguments.runs]
+    runs = gather(paths)
+    one = len(runs) == 1
+    out = Path(arguments.out) if arguments.out else (runs[0].path if one else common(paths)) / "report"
+    require_writable(out)
+    settings = vars(arguments) | {"allow_targets": allowed, "extractor": _extractor(arguments.extractor)}
+    from gan_cli.analysis import page
+    from gan_cli.commands._reporting import part_of
+
+    parts = [part_of(run, settings) for run in runs]
+    files, sections = {}, []
+    for i, part in enumerate(parts):
+        stems = {stem: stem if one else f"{i + 1}_{stem}" for stem in part.figures}
+        pngs = {stem: png(pixels) for stem, (_, pixels, _) in part.figures.items()}
+        files |= {f"{stems[stem]}.png": content for stem, content in pngs.items()}
+        sections.append(part.section(pngs, 1 if one else 2))
+        print("\n".join([f"{part.name}: {part.facts}", *(f"  {_MARKS[v.kind]} {v.text}" for v in part.verdicts)]))
+    numbers = [
+        {"run": str(run.path), **part.numbers, "verdicts": _texts(part)} for run, part in zip(runs, parts, strict=True)
+    ]
+    head = "" if one else f"<h1>{len(runs)} runs</h1>"
+    title = parts[0].name if one else f"{len(runs)} runs"
+    files["report.json"] = json.dumps(numbers, indent=1, allow_nan=False).encode() + b"\n"
+    files["index.html"] = page.document(f"gan report: {title}", head + "".join(sections)).encode()
+    write(out, files)
+    print(f"\n{out}: {', '.join(files)}")
+    return 0
+
+
+_MARKS = {"good": "+", "look": "!", "unknown": "?"}
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _extractor(option: str) -> dict[str, Any]:
+    """Return an extractor's block.
+
+    Raises:
+        UserError: no such option.
+    """
+    import yaml
+
+    from gan_cli.confdir import conf_dir
+    from gan_cli.wording import did_you_mean
+
+    options = {path.stem: path for path in (conf_dir() / "extractor").glob("*.yaml")}
+    if option not in options:
+        hint = did_you_mean(option, options, "--extractor ") or ";"
+        raise UserError(f"--extractor {option}: no such option{hint} there are {', '.join(sorted(options))}")
+    return yaml.safe_load(options[option].read_text(encoding="utf-8"))
+
+
+def _texts(part: Any) -> list[dict[str, str]]:
+    return [verdict._asdict() for verdict in part.verdicts]

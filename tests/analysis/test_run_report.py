@@ -1,0 +1,218 @@
+"""The numbers behind a report: correlations, a critic that is trained on, scores of what a run has kept."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from gan_cli import build, losses
+from gan_cli.analysis import critic_health, figures, quality_points, run_report, verdicts
+from gan_cli.analysis.correlation import correlation, spearman
+from gan_cli.analysis.critic_health import Further, Slopes
+from gan_cli.analysis.quality_points import Point, Points
+from gan_cli.extractors.pixels import Pixels
+from gan_cli.losses.base import Answer
+from gan_cli.runs import FALLBACK
+
+CPU = torch.device("cpu")
+ESTIMATE = "critic/wasserstein_estimate"
+
+
+class TestCorrelation:
+    def test_by_hand(self):
+        assert spearman([1, 2, 3, 4], [10, 20, 40, 30]) == pytest.approx(0.8)
+        assert spearman([1, 2, 3], [9, 4, 1]) == -1
+        assert spearman([1, 1, 2], [1, 2, 3]) == pytest.approx(math.sqrt(3) / 2)  # ranks 1.5, 1.5, 3
+        assert math.isnan(spearman([1, 2, 3], [5, 5, 5]))
+
+    def test_the_interval_holds_the_value_and_narrows_with_more_pairs(self):
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=150)
+        y = x + rng.normal(size=150)
+        few, many = correlation(x[:20], y[:20]), correlation(x, y)
+        for found in (few, many):
+            assert found.low < found.rho < found.high
+        assert many.high - many.low < (few.high - few.low) / 2
+        assert many.rho == pytest.approx(6 / math.pi * math.asin(math.sqrt(0.5) / 2), abs=0.2)  # of two Gaussians
+        assert few == correlation(x[:20], y[:20])
+
+    def test_too_few_and_constant(self):
+        assert correlation([1, 2, 3, 4], [1, 2, 3, 4]) is None
+        assert math.isnan(correlation([1] * 6, range(6)).rho)
+
+
+@pytest.fixture
+def state_of(settings_of):
+    def made(*overrides):
+        small = ("model.width=8", "train.batch_size=16", "model=toy_mlp", "dataset=ring")
+        plan = build.check(settings_of(*small, *overrides))
+        data = plan.open()
+        return plan.state(data), data
+
+    return made
+
+
+class TestCritic:
+    def test_a_fresh_critic_is_not_optimal_and_one_trained_on_is_nearer(self, state_of):
+        state, data = state_of("loss=nonsaturating", "optimizer.lr=3e-3")
+        batches = critic_health.pairs(state.game, data.heldout, 0, CPU)
+        generator = [p.clone() for p in state.params["generator"]]
+        tag = "critic/js_estimate"
+        first = critic_health.further_updates(state, data.train, batches, tag, 160, 0)
+        state.real_batches += 160
+        second = critic_health.further_updates(state, data.train, batches, tag, 160, 1)
+        assert first.updates == [0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160]
+        assert 0.5 < first.rise < math.log(2)
+        assert first.error < 0.05
+        assert second.values[0] == pytest.approx(first.values[-1])
+        assert abs(second.rise) < first.rise / 3
+        assert all(torch.equal(a, b) for a, b in zip(generator, state.params["generator"], strict=True))
+        assert verdicts.optimal(tag, first, {"updates": {"n_critic": 5}}).text.endswith("updates.n_critic=10")
+
+    def test_the_slope_of_a_linear_critic(self, state_of):
+        state, data = state_of("loss=wgan_gp")
+        state.game.critic = Linear(3.0, 4.0)
+        found = critic_health.slopes(state.game, critic_health.pairs(state.game, data.heldout, 0, CPU), 0)
+        for norms in found:
+            assert norms.shape == (16 * critic_health.BATCHES,)
+            np.testing.assert_allclose(norms, 5.0, rtol=1e-6)
+        assert verdicts.slope(found, state.game.constraint.target_norm).kind == "look"
+
+    def test_measuring_moves_nothing(self, state_of):
+        state, data = state_of("loss=hinge", "model.critic.norm=batch")
+        before = {name: t.clone() for name, t in state.tensors().items()}
+        batches = critic_health.pairs(state.game, data.heldout, 0, CPU)
+        critic_health.slopes(state.game, batches, 0)
+        critic_health._measure(state.game, batches, "critic/total_variation_estimate", 0)
+        assert all(torch.equal(before[name], t) for name, t in state.tensors().items())
+
+
+class Linear(torch.nn.Module):
+    """A critic that is linear in points of the plane."""
+
+    def __init__(self, *slope):
+        super().__init__()
+        self.slope = torch.tensor(slope)
+
+    def forward(self, x, y, c, shown):
+        return Answer(x @ self.slope, x, {}, x, y, c)
+
+
+class TestQualityPoints:
+    def test_the_rows_own_scores_come_first(self):
+        rows = [{"step": i, ESTIMATE: float(i), "distance/exact_w1": 2.0 * i} for i in range(1, 7)]
+        found = quality_points.from_rows(rows, ESTIMATE)
+        assert found.name == "distance/exact_w1"
+        assert [tuple(p) for p in found.points] == [(i, i, 2.0 * i, "row") for i in range(1, 7)]
+        for row in rows:
+            row["quality/kid_pixels"] = float("nan")
+        assert quality_points.from_rows(rows, ESTIMATE).name == "distance/exact_w1"  # a NaN is no point
+        assert quality_points.from_rows(rows[:4], ESTIMATE) is None
+        for row in rows:
+            row["quality/fid"] = 1.0
+        assert quality_points.from_rows(rows, ESTIMATE).name == "quality/fid"
+
+    @pytest.mark.parametrize(("channels", "count", "columns"), [(1, 10, None), (3, 6, 3)])
+    def test_a_picture_gives_back_its_images(self, tmp_path, channels, count, columns):
+        x = torch.rand(count, channels, 6, 5) * 2 - 1
+        figures.save_png(tmp_path / "a.png", figures.image_grid(x, columns))
+        found = quality_points.grid_images(tmp_path / "a.png", (channels, 6, 5), count)
+        torch.testing.assert_close(found, x, atol=1 / 127, rtol=0)
+        assert quality_points.grid_images(tmp_path / "a.png", (channels, 7, 5), count) is None
+        assert quality_points.grid_images(tmp_path / "a.png", (channels, 6, 5), 99) is None
+
+    def test_pictures_and_checkpoints_are_scored_at_their_rows(self):
+        rows = [{"step": step, ESTIMATE: float(step)} for step in (10, 20, 30)]
+        real = torch.rand(40, 1, 8, 8) - 1  # dark
+        worse = [(step, torch.rand(20, 1, 8, 8) - 1 + bright) for step, bright in ((0, 1), (5, 1), (20, 0.5), (40, 0))]
+        found = quality_points.from_samples(rows, ESTIMATE, real, Pixels(4), iter([(30, real)]), lambda: iter(worse))
+        assert [(p.step, p.estimate, p.source) for p in found.points] == [
+            (5, 10.0, "picture"),
+            (20, 20.0, "picture"),
+            (30, 30.0, "checkpoint"),
+        ]
+        scores = [p.score for p in found.points]
+        assert scores == sorted(scores, reverse=True)
+        assert found.name == "quality/kid_pixels"
+
+    def test_points_are_scored_by_their_checkpoints_alone(self):
+        rows = [{"step": 10, ESTIMATE: 1.0}]
+        real = torch.rand(30, 2)
+        found = quality_points.from_samples(rows, ESTIMATE, real, None, iter([(10, real[:20] + 3)]), pytest.fail)
+        assert found.points[0].score == pytest.approx(math.hypot(3, 3), rel=1e-6)  # W1(P, P + c) = |c|
+
+
+class TestVerdicts:
+    SETTINGS: ClassVar = {"train": {"steps": 100}, "updates": {"n_critic": 5}}
+
+    def related(self, values, scores, higher=False):
+        points = Points(
+            "s", "", [Point(i, v, s, "row") for i, (v, s) in enumerate(zip(values, scores, strict=True))], higher
+        )
+        return verdicts.quality(points, correlation(values, scores), "")
+
+    def test_whether_the_estimate_tells_quality(self):
+        up, noise = list(range(10)), [3, 9, 1, 7, 2, 8, 0, 6, 5, 4]
+        assert self.related(up, up).text.startswith("the estimate falls as samples improve: Spearman 1.00")
+        assert self.related(up, up[::-1], higher=True).kind == "good"
+        assert self.related(up, up[::-1]).kind == "look"
+        assert self.related(up, noise).text.startswith("whether the estimate follows quality cannot be told")
+        few = self.related([1, 2], [1, 2])
+        assert few.kind == "unknown"
+        assert "2 points, at least 5 are needed; evaluate.every_steps=100" in few.text
+        shape = [Point(i, v, 9.0 - i, "row") for i, v in enumerate([1, 2, 8, 7, 6, 5, 4, 3])]
+        later = Points("s", "", shape).from_peak()
+        assert [p.step for p in later.points] == [2, 3, 4, 5, 6, 7]
+        own = correlation([p.estimate for p in later.points], [p.score for p in later.points])
+        (verdict,) = verdicts.after_peak(later, own)
+        assert (verdict.kind, "from the estimate's peak at step 2 on" in verdict.text) == ("good", True)
+        assert "because" in verdicts.quality(None, None, "because").text
+
+    def test_whether_the_critic_is_optimal(self):
+        rises = verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 1.38], 0.01), self.SETTINGS)
+        assert rises.text == "the critic is not optimal: +38 % after 50 more updates (1 to 1.38): updates.n_critic=10"
+        assert verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 1.05], 0.01), self.SETTINGS).kind == "good"
+        assert verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 1.38], 0.3), self.SETTINGS).kind == "good"  # noise
+        assert verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 5.0], 0.1), {"updates": {}}).text == (
+            "the critic is not optimal: 5.0 times as high after 50 more updates (1 to 5): updates=alternating_5"
+        )
+        assert "NaN" in verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, math.nan], 0.1), self.SETTINGS).text
+
+    def test_the_others(self):
+        assert "58 % of the critic's weights are at ±0.01" in verdicts.saturation(0.58, 0.01).text
+        assert verdicts.saturation(0.2, 0.01).kind == "good"
+        ones = Slopes(*(np.ones(4),) * 3)
+        assert verdicts.slope(ones, 1.0).kind == "good"
+        steps, falling = np.arange(20.0), np.linspace(2, 1, 20)
+        assert "still falling" in verdicts.trend(ESTIMATE, steps, falling, self.SETTINGS)[0].text
+        assert "is rising" in verdicts.trend(ESTIMATE, steps, falling[::-1], self.SETTINGS)[0].text
+        rested = np.concatenate([falling, np.ones(40)])
+        assert verdicts.trend(ESTIMATE, np.arange(60.0), rested, self.SETTINGS)[0].kind == "good"
+        assert verdicts.overfitting(ESTIMATE, {ESTIMATE: 1.0, "critic/wasserstein_heldout": 0.5})[0].kind == "look"
+        assert verdicts.overfitting(ESTIMATE, {ESTIMATE: 1.0, "critic/wasserstein_heldout": 0.9})[0].kind == "good"
+        assert verdicts.overfitting(ESTIMATE, {ESTIMATE: 1.0}) == []
+
+    def test_every_estimate_of_the_losses_has_its_meaning(self):
+        sources = "".join(path.read_text() for path in Path(losses.__file__).parent.glob("*.py"))
+        named = {f"critic/{name}" for name in re.findall(r'"(\w+_(?:estimate|bound))":', sources)}
+        named |= {f"critic/{name}" for name in re.findall(r'curve = "(\w+)"', sources)}
+        assert named == set(verdicts.MEANINGS) - {FALLBACK, "critic/convergence", "critic/energy_gap"}
+        assert {tag for tag in verdicts.MEANINGS if verdicts.maximised(tag) == tag} == named | {FALLBACK}
+        assert verdicts.maximised("critic/energy_gap") == FALLBACK
+
+
+@pytest.mark.parametrize(("n", "window"), [(300, 101), (100, 11), (20, 3), (2, 1)])
+def test_the_median_filter(n, window):
+    steps, values = np.arange(n, dtype=float), np.sin(np.arange(n))
+    at, smooth, found = run_report.filtered(steps, values)
+    assert found == window
+    assert len(at) == len(smooth) == n - window + 1
+    if window > 1:
+        assert smooth[0] == np.median(values[:window])
+        assert at[0] == window // 2

@@ -1,0 +1,93 @@
+"""`gan report` on small runs: its page, its files, and that it leaves the runs alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+QUICK = ("--updates", "4", "--count", "20", "--device", "cpu")
+SMALL = ("runtime=cpu", "runtime.threads=1", "train.batch_size=8", "log.every_steps=1", "model.width=4")
+
+
+def contents(path):
+    return {p: p.read_bytes() for p in Path(path).rglob("*") if p.is_file() and "report" not in p.parts}
+
+
+def test_images_with_pictures_scored_on_the_spot(gan):
+    steps = ("train.steps=6", "log.samples_every_steps=1", "log.sample_count=12", "checkpoint.every_steps=3")
+    assert gan("train", *SMALL, *steps, "model=mlp", "dataset.image_size=28", "run_dir=run").code == 0
+    before = contents("run")
+    ended = gan("report", "run", *QUICK, "--extractor", "pixels")
+    assert ended.code == 0, ended
+    assert contents("run") == before
+    out = Path("run/report")
+    assert {p.name for p in out.iterdir()} == {"estimate.png", "quality.png", "critic.png", "report.json", "index.html"}
+    for path in out.glob("*.png"):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 300
+    page = (out / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|<script", page)
+    assert "K times a lower bound of the Wasserstein distance" in page
+    (found,) = json.loads((out / "report.json").read_text())
+    assert found["quality"]["score"] == "quality/kid_pixels"
+    sources = {p["step"]: p["source"] for p in found["quality"]["points"]}
+    assert sources == {1: "picture", 2: "picture", 3: "checkpoint", 4: "picture", 5: "picture", 6: "checkpoint"}
+    assert found["critic"]["further"]["updates"] == [0, 1, 2, 3, 4]
+    assert 0 <= found["critic"]["clip_saturation"] <= 1
+    assert {v["kind"] for v in found["verdicts"]} <= {"good", "look", "unknown"}
+    assert all(verdict["text"] in ended.out for verdict in found["verdicts"])
+
+
+def test_several_runs_points_scores_of_the_rows_and_a_loss_without_an_estimate(gan):
+    for name, loss in (("a", "loss=wgan_gp"), ("b", "loss=energy_distance")):
+        scored = ("evaluate.every_steps=1", "evaluate.count=20", "train.steps=6")
+        ended = gan("train", *SMALL, *scored, loss, "model=toy_mlp", "dataset=ring", f"run_dir=runs/{name}")
+        assert ended.code == 0, ended
+    ended = gan("report", "runs", *QUICK)
+    assert ended.code == 0, ended
+    out = Path("runs/report")
+    files = {p.name for p in out.iterdir()}
+    assert {"1_estimate.png", "1_quality.png", "1_critic.png", "index.html", "report.json"} <= files
+    a, b = json.loads((out / "report.json").read_text())
+    assert a["quality"]["score"] == "distance/exact_w1"
+    assert a["quality"]["how"] == "the run's own rows"
+    assert a["quality"]["spearman"]["n"] == 6
+    assert b["estimate"]["tag"] == "critic/energy_distance"
+    assert b["critic"]["further"]["updates"] == [0, 1, 2, 3, 4]
+    assert (out / "index.html").read_text().count("<section>") == 2
+
+
+def test_a_run_without_checkpoint_or_data(gan, run_of, monkeypatch):
+    run = Path(run_of("ring"))
+    for path in (run / "checkpoints").iterdir():
+        (path / "MANIFEST.json").unlink()
+    ended = gan("report", str(run), *QUICK)
+    assert ended.code == 0, ended
+    assert "the critic was not looked at" in ended.out
+
+
+def test_mistakes(refused, run_of):
+    run = run_of("ring")
+    assert refused("report", "nowhere").startswith("nowhere: no such directory")
+    assert "did you mean --extractor pixels" in refused("report", run, "--extractor", "pixel")
+    assert "--updates" in refused("report", run, "--updates", "0")
+    assert "runs" in refused("report").lower()
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("nowhere",)])
+def test_an_answer_without_torch(argv):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from gan_cli.cli import main\n"
+        "try: main(['report', *sys.argv[1:]])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, timeout=120).returncode == 0
