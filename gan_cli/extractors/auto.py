@@ -25,5 +25,6 @@ class Auto(Choice):
             return inception
         raise UserError(
             "extractor=auto: no extractor suits these images offline; extractor=inception downloads its weights on "
-            "first use, extractor=pixels compares pixels, extractor=fashion_mnist was made for clothes"
+            "first use, extractor=efficientnet_lite0 has them installed by pip, extractor=pixels compares pixels, "
+            "extractor=fashion_mnist was made for clothes"
         )

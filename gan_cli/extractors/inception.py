@@ -13,7 +13,7 @@ from gan_cli.data.loader import to_bytes
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor, Features
 
-_CHOICES = "extractor=pixels, or extractor=fashion_mnist for grey clothes"
+_CHOICES = "extractor=efficientnet_lite0, extractor=pixels, or extractor=fashion_mnist for grey clothes"
 
 
 class Inception(Extractor):

@@ -92,7 +92,7 @@ def test_mistakes(refused, run_of, monkeypatch):
 
 def test_help_names_the_extractors(gan):
     out = gan("evaluate", "--help").out
-    assert "extractor: auto, fashion_mnist, inception, pixels" in out
+    assert "extractor: auto, efficientnet_lite0, fashion_mnist, inception, pixels" in out
     assert "optimizer:" not in out
 
 
