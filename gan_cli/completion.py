@@ -6,6 +6,7 @@ import contextlib
 import glob
 import io
 import os
+import re
 import sys
 from collections.abc import Mapping
 
@@ -64,7 +65,7 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
         return []
     os.environ["COMP_LINE"] = " ".join(["gan", *rest, word])
     found = _hydra_completion(name, [f"query={shell}", *options]).split()
-    return found if positional is None else [f for f in found if f.startswith(tuple(keys))]
+    return found if positional is None else [f for f in found if re.split("[=.]", f)[0] in keys]
 
 
 def _may_be_read(command: str, flags: Mapping[str, str | None]) -> bool:

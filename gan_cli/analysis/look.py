@@ -27,8 +27,8 @@ class Look(NamedTuple):
         state: its networks, restored.
         network: the generator that is asked for, or its moving average.
         shape: of its samples, (C, H, W) or (D,).
-        data: opened, a sample a batch; None where the command needs none.
-        extractor: loaded; None for points, and where there are no data.
+        data: opened, a sample a batch; None where the command needs none, or only wants them and they are not there.
+        extractor: loaded; None for points and without data, and where a command only wants one and none can be had.
         lacking: why there are no data or no extractor although some were wanted, or ''.
     """
 

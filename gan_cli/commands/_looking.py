@@ -53,16 +53,16 @@ def look(settings: dict[str, Any], data: Demand = "needed") -> Look:
     if data == "none":
         return found
     try:
-        real = open_data(path, settings, found.device)
-        extractor = None
-        if len(real.shape) == 3:
-            extractor = build.extractor(settings).choose(real)
+        found = found._replace(data=open_data(path, settings, found.device))
+        if len(shape) == 3:
+            extractor = build.extractor(settings).choose(found.data)
             extractor.load(found.device)
+            found = found._replace(extractor=extractor)
     except UserError as error:
         if data == "needed":
             raise
         return found._replace(lacking=str(error))
-    return found._replace(data=real, extractor=extractor)
+    return found
 
 
 def fakes(look: Look, n: int, settings: dict[str, Any]) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -87,5 +88,14 @@ def _write(folder: Path, stem: str, protocol: dict[str, Any], found: Found) -> l
     except OSError as error:
         raise UserError(f"out={folder} cannot be written ({error.strerror})") from error
     written.append(folder / f"{stem}.json")
-    write_json(written[-1], {"protocol": protocol, **found.numbers, "lines": found.lines})
+    write_json(written[-1], _strict({"protocol": protocol, **found.numbers, "lines": found.lines}))
     return written
+
+
+def _strict(value: Any) -> Any:
+    """Return a value with every number that is not finite as text, which JSON has no numbers for."""
+    if isinstance(value, dict):
+        return {key: _strict(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,6 +15,7 @@ from gan_cli.rng import Draws
 
 AROUND = 8  # pictures around the result
 ACROSS = 8  # columns of the sheet of samples
+COMPARED = 500  # samples at most whose distances are taken
 
 
 class Arithmetic(Kind):
@@ -120,5 +121,5 @@ def _spread(near: Tensor, x: Tensor) -> float | None:
     centre = near[AROUND // 2]
     others = torch.cat([near[: AROUND // 2], near[AROUND // 2 + 1 :]])
     moved = (others - centre).flatten(1).norm(dim=1).mean()
-    apart = torch.pdist(x.flatten(1)).mean()
+    apart = torch.pdist(x[:COMPARED].flatten(1)).mean()
     return float(moved / apart) if apart > 0 else None

@@ -21,7 +21,7 @@ class Found(NamedTuple):
 
     Attributes:
         pictures: name -> (height, width, 3) uint8; '' names the main one, whose file has the bare name.
-        numbers: strict JSON: no infinities, no NaN.
+        numbers: plain values for JSON, where those that are not finite become text.
         lines: plain words, printed.
         clips: name -> animation.
     """

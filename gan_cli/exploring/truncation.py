@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
+from tqdm import tqdm
 
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.look import Look
@@ -89,7 +90,8 @@ class Truncation(Kind):
         named = {f"{psi:g}": prior for psi, prior in zip(self.psi, priors, strict=True)}
         reference = features(real)
         found = {}
-        for name, prior in (named | {PRIOR: look.state.game.latent}).items():
+        priors_in_turn = (named | {PRIOR: look.state.game.latent}).items()
+        for name, prior in tqdm(priors_in_turn, "curve", unit="psi", disable=None, leave=False):
             z = self._z(prior, len(real), settings, look)
             found[name] = _measures(reference, features(look.draw(z, y, batch_size, f"psi {name}")))
         return found | {FLOOR: _measures(reference, features(other))}
