@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from gan_cli.blocks import check_block, missing, unknown_key, wrong_value
 from gan_cli.errors import UserError
+from gan_cli.extras import require_trackers
 from gan_cli.references import check_size, reason_against
 from gan_cli.schema import BLOCKS_OF, SCHEMAS, SUITABLE, Block, Evaluate, Model, Optimizer, Runtime, Strict
 from gan_cli.targets import check_prefixes
@@ -52,6 +53,7 @@ def validate(cfg: DictConfig, overrides: Sequence[str], command: str = "train") 
         raise UserError("the config is nested too deeply, or refers to itself") from error
     if command == "train":
         check_request(settings)
+        require_trackers(settings["log"]["to"])
         _refuse_idle(settings)
     return settings
 

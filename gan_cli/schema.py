@@ -54,11 +54,12 @@ class Train(Strict):
 
 
 class Log(Strict):
-    """Intervals in steps; pictures of `sample_count` samples, auto: as many as suit the data."""
+    """Intervals in steps; pictures of `sample_count` samples, auto: as many as suit the data; where they are shown."""
 
     every_steps: Annotated[PositiveInt, Field(examples=[10])]
     samples_every_steps: Annotated[PositiveInt, Field(examples=[100])]
     sample_count: Literal["auto"] | Annotated[PositiveInt, Field(examples=[64])]
+    to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(default=["tensorboard"], examples=[["tensorboard"]])
 
 
 class Evaluate(Strict):

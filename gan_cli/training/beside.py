@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gan_cli.errors import FinishedWithFailures, Interrupted, NonFiniteError
-from gan_cli.training.rundir import RunDirectory
+from gan_cli.training.rundir import RunDirectory, read_status
 from gan_cli.training.state import TrainState
 from gan_cli.wording import one_line
 
@@ -81,7 +81,7 @@ class Incidents:
         with suppress(OSError):
             self.run.note(text)
         with suppress(OSError):
-            self.run.write_status("running", **self.facts())
+            self.run.write_status(read_status(self.run.path).get("status", "running"), **self.facts())
 
 
 def beside(

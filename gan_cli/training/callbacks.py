@@ -13,13 +13,13 @@ import torch
 from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.training.averages import Averages
 from gan_cli.training.best import Best
+from gan_cli.training.boards import Boards
 from gan_cli.training.metrics_log import MetricsLog
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row
 from gan_cli.training.progress import Progress
 from gan_cli.training.saver import Saver
 from gan_cli.training.state import TrainState
-from gan_cli.training.tensorboard import Board
 
 LOOK_STEPS = 50  # between two looks at the numbers where looking makes the device wait
 
@@ -83,7 +83,7 @@ class Curves:
         every_steps: int,
         images_per_phase: int,
         metrics: MetricsLog,
-        board: Board,
+        board: Boards,
         progress: Progress,
         probes: Sequence[Callable[[TrainState, Row], Row]],
     ) -> None:

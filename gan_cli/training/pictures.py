@@ -12,12 +12,12 @@ from gan_cli.data.source import RealData
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.models.condition import Unconditional
 from gan_cli.rng import Draws
+from gan_cli.training.boards import Boards
 from gan_cli.training.game import Game
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row, buffers_kept, due
 from gan_cli.training.sampling import sample
 from gan_cli.training.state import TrainState
-from gan_cli.training.tensorboard import Board
 
 POINTS = 2_000  # a scatter plot's samples where log.sample_count is auto
 GRID = 64  # a grid's images there
@@ -49,7 +49,7 @@ class Pictures:
         count: int | str,
         folder: Path,
         data: RealData,
-        board: Board,
+        board: Boards,
         seed: int,
         device: torch.device,
         redraw: bool,

@@ -8,6 +8,7 @@ from typing import Any
 
 from gan_cli import build, config
 from gan_cli.errors import UserError
+from gan_cli.extras import require_trackers
 from gan_cli.training import checkpoint, rundir
 from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.identity import DATA, Change, differences, require_same
@@ -63,6 +64,7 @@ def open_session(path: Path, settings: dict[str, Any], force: bool) -> Session |
     Raises:
         UserError: another run than before without `force`, no checkpoint that verifies, or a directory in use.
     """
+    require_trackers(settings["log"]["to"])
     plan = build.check(settings)
     run = RunDirectory(path)
     try:

@@ -16,6 +16,7 @@ from gan_cli.naming import readable
 from gan_cli.training import checkpoint, profile, rundir
 from gan_cli.training.beside import Incidents, beside
 from gan_cli.training.best import Best
+from gan_cli.training.boards import Boards
 from gan_cli.training.callbacks import LOOK_STEPS, Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.engine import Eager
@@ -29,7 +30,6 @@ from gan_cli.training.progress import Progress
 from gan_cli.training.rundir import RunDirectory
 from gan_cli.training.saver import Saver
 from gan_cli.training.state import TrainState, below
-from gan_cli.training.tensorboard import Board
 from gan_cli.training.trainer import fit
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class Session:
         kept = step - 1 if found and below(found.tensors, _AVERAGES) else step
         first = 0 if step == 0 else kept + 1
         self.metrics = MetricsLog(run.path, kept if resumed else None)
-        self.board = Board(run.path, first if resumed else None)
+        to = plan.settings["log"]["to"]
+        self.board = Boards(run.path, first if resumed else None, to, lambda *told: self.incidents.failed(*told))
         self.progress = Progress(state.total_steps, step)
         self.incidents = Incidents(run, self.progress.note, rundir.read_status(run.path) if resumed else {}, step)
         self._callbacks(found, redraw=first <= step)
@@ -188,9 +189,7 @@ class Session:
             self._tell(self.evaluation.summary())
         for warning in self.warnings:
             self._tell(f"warning: {warning}")
-        self.board.text("config", f"```yaml\n{yaml.safe_dump(settings, sort_keys=False)}```")
-        self.board.layout()
-        self.board.hparams(flat(readable(settings, choices)))
+        self.board.describe(yaml.safe_dump(settings, sort_keys=False), flat(readable(settings, choices)))
 
     def _summary(self) -> str:
         runtime = self.plan.settings["runtime"]
