@@ -23,8 +23,8 @@ Confidence = Annotated[float, Field(gt=0, lt=1)]
 class Edit(Kind):
     """Samples whose z climbs a classifier's log-probability of a class, and the direction that all edits share.
 
-    The direction is the mean of the edits that arrived; other z are moved along it, as far as a z is long. Whatever
-    else changes is the entanglement (attribute dependency, Wu et al. 2021). In a run with classes the labels stay.
+    The direction is the mean of the edits that arrived; other z are moved along it. Whatever else
+    changes is the entanglement (attribute dependency, Wu et al. 2021). In a run with classes the labels stay.
 
     Args:
         target: the class that is asked for, by name or number.
@@ -32,6 +32,7 @@ class Edit(Kind):
         steps: of an edit.
         step_size: of each step, as a share of the length that z of the prior have.
         confidence: the classifier's, from which on a sample is left as it is.
+        length: how far other z are moved along the direction, as a share of that length.
         stay: z are kept where the prior puts them: their norm, the range of every number, codes.
         rows: samples in a picture.
         columns: places on the way in a picture.
@@ -47,12 +48,14 @@ class Edit(Kind):
         steps: PositiveInt = 40,
         step_size: PositiveFloat = 0.05,
         confidence: Confidence = 0.95,
+        length: PositiveFloat = 0.5,
         stay: bool = True,
         rows: PositiveInt = 8,
         columns: Annotated[int, Field(ge=2)] = 9,
         y: NonNegativeInt | None = None,
     ) -> None:
         self.target, self.count, self.steps, self.step_size = target, count, steps, step_size
+        self.length = length
         self.confidence, self.stay, self.rows, self.columns, self.y = confidence, stay, rows, columns, y
 
     def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
@@ -62,7 +65,7 @@ class Edit(Kind):
         y = labels(look, self.y, self.count)
         region = Region(look.state.game.latent, Draws(look.device, settings["seed"], "region"))
         keep = region.inside if self.stay else lambda z: z
-        size = settings["batch_size"]
+        size, far = settings["batch_size"], self.length * region.scale
 
         def log_p(z: Tensor) -> Tensor:
             return judge.log_p(look.state.game.generate(z, None if y is None else y[at], look.network))
@@ -82,7 +85,7 @@ class Edit(Kind):
                 pass  # none arrived: told below
             else:
                 for at in rows:
-                    moved.append(follow(others[at], direction, log_p, self.steps, region.scale, keep))
+                    moved.append(follow(others[at], direction, log_p, self.steps, far, keep))
         ways = {"gradient": path} | ({"direction": _joined(moved)} if moved else {})
         images = {key: [as_stored(look.draw(way.z[i], y, size)) for i in (0, -1)] for key, way in ways.items()}
         votes = by_neighbours(torch.cat([x for pair in images.values() for x in pair]), look.data)
@@ -95,22 +98,22 @@ class Edit(Kind):
             if key == "gradient":
                 lines.append(f"{self.count} samples edited, each along its own gradient, towards {name}:")
             else:
-                lines.append(
-                    f"{self.count} others moved by {region.scale:.2f} along the mean direction of these edits:"
-                )
+                lines.append(f"{self.count} others moved by {far:.2f} along the mean direction of these edits:")
             lines += told
             pictures["" if key == "gradient" else key] = self._picture(look, way, y, name, size)
         if not moved:
             return Found(pictures, numbers, [*lines, "no sample arrived, so there is no direction"])
         shares = ways["direction"].share(target).tolist()
-        mean = min(round(length / region.scale * self.steps), self.steps)
+        mean = min(round(length / far * self.steps), self.steps)
         numbers["direction"] |= {
             "unit_vector": direction.tolist(),
             "mean_edit_length": length,
+            "length": far,
             "share_at_mean_edit_length": shares[mean],
             "shares": shares,
         }
-        lines.append(f"  after {length:.2f}, the mean length of an edit, {100 * shares[mean]:.0f} % were {name}")
+        at_mean = f"{100 * shares[mean]:.0f} % were {name}"
+        lines.append(f"  after {far * mean / self.steps:.2f}, about as long as an edit or the end, {at_mean}")
         return Found(pictures, numbers, lines)
 
     def _measured(

@@ -36,6 +36,7 @@ def test_what_can_be_steered_is(explore, run_of, monkeypatch):
         "kind.steps=20",
         "kind.stay=false",
         "kind.step_size=0.1",
+        "kind.length=2",
     )
     assert [path.name.endswith(end) for path, end in zip(seen.files, (".png", "_direction.png", ".json"), strict=True)]
     gradient, direction = seen.json["gradient"], seen.json["direction"]
