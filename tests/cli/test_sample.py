@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_cli.commands.sample import sample
+from gan_cli.errors import UserError
+from tests.commands import settings_for
+
 
 @pytest.fixture
-def samples(gan):
+def samples(tmp_path, monkeypatch, capsys):
     """Draw into an array; return it, uint8 (N, H, W, 3), and where it lies."""
+    monkeypatch.chdir(tmp_path)
 
-    def draw(*argv: str) -> tuple[np.ndarray, Path]:
-        ended = gan("sample", *argv, "format=npz")
-        assert ended.code == 0, ended.err
-        path = Path(ended.out.strip())
+    def draw(run: str, *words: str) -> tuple[np.ndarray, Path]:
+        capsys.readouterr()
+        sample(settings_for("sample", run, *words, "format=npz")[0])
+        path = Path(capsys.readouterr().out.strip())
         return np.load(path)["samples"], path
 
     return draw
@@ -58,16 +63,30 @@ def test_raw_weights_have_a_name_of_their_own(samples, run_of):
     assert samples(run, "count=4")[1] != samples(run, "count=4", "weights=raw")[1]
 
 
-def test_mistakes(refused, run_of):
+def test_mistakes(samples, run_of):
+    def declined(run, *words):
+        with pytest.raises(UserError) as caught:
+            samples(run, *words)
+        return str(caught.value)
+
     clothes, classes, codes = run_of("clothes"), run_of("classes"), run_of("codes")
-    assert "did you mean Bag? classes: T-shirt/top, Trouser" in refused("sample", classes, "y=[0,Bg]")
-    assert refused("sample", classes, "y=10") == "y=10: the run's classes are 0 to 9"
-    assert refused("sample", clothes, "y=0").endswith("was trained without classes (condition=none); leave y out")
-    assert refused("sample", codes, "c=10") == "c=10.0: 10: code 0 has the values 0 to 9"
-    four = refused("sample", codes, "c=[1,2,3,4]")
+    assert "did you mean Bag? classes: T-shirt/top, Trouser" in declined(classes, "y=[0,Bg]")
+    assert declined(classes, "y=10") == "y=10: the run's classes are 0 to 9"
+    assert declined(classes, "y=[]").startswith("y=[]: must be a class, or a list of classes as in y=[0,3], by number")
+    assert declined(clothes, "y=0").endswith("was trained without classes (condition=none); leave y out")
+    assert declined(codes, "c=10") == "c=10.0: 10: code 0 has the values 0 to 9"
+    four = declined(codes, "c=[1,2,3,4]")
     assert four.endswith("the prior InfoGAN has 3 codes: 0 to 9, any number, any number")
-    assert refused("sample", clothes, "c=0").endswith("the prior Normal has no codes")
-    assert refused("sample", codes, "truncation=2") == (
+    assert declined(clothes, "c=0").endswith("the prior Normal has no codes")
+    assert declined(codes, "truncation=2") == (
         "truncation=2.0: the prior InfoGAN has bounds of its own, and only a normal one can be truncated; "
         "leave truncation out"
+    )
+
+
+def test_the_command_line(gan, refused, run_of):
+    run = run_of("classes")
+    assert gan("sample", run, "y=[0,Bag]", "truncation=1.5").out.endswith("count_64_y_0+8_truncation_1.5.png\n")
+    assert refused("sample", run, "truncation=0") == (
+        "truncation=0: must be a number above 0 or null, such as truncation=2.0"
     )

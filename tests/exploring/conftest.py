@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gan_cli.commands.explore import explore as command
+from gan_cli.errors import UserError
 from tests.cli import conftest as cli
+from tests.commands import settings_for
 
 gan, refused, run_of, _runs = cli.gan, cli.refused, cli.run_of, cli._runs
 
@@ -29,14 +32,31 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture
-def explore(gan: Callable[..., Any]) -> Callable[..., Seen]:
-    """Look into a run, which must succeed."""
+def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Seen]:
+    """Look into a run, as `gan explore RUN WORDS` does; what it writes must be there."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(*argv: str) -> Seen:
-        ended = gan("explore", *argv)
-        assert ended.code == 0, ended.err
-        files = [Path(line) for line in ended.out[ended.out.rindex("\n\n") :].split()]
+    def look(run: str, *words: str) -> Seen:
+        settings, chosen = settings_for("explore", run, *words)
+        capsys.readouterr()
+        command(settings, chosen)
+        out = capsys.readouterr().out
+        files = [Path(line) for line in out[out.rindex("\n\n") :].split()]
         assert all(path.is_file() for path in files)
-        return Seen(files, json.loads(files[-1].read_text()), ended.out)
+        return Seen(files, json.loads(files[-1].read_text()), out)
 
-    return run
+    return look
+
+
+@pytest.fixture
+def declined(explore: Callable[..., Seen], tmp_path: Path) -> Callable[..., str]:
+    """Look into a run in vain, with nothing written; return why."""
+
+    def look(run: str, *words: str) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(UserError) as caught:
+            explore(run, *words)
+        assert sorted(tmp_path.rglob("*")) == before
+        return str(caught.value)
+
+    return look

@@ -9,9 +9,11 @@ import yaml
 
 from gan_cli import build
 from gan_cli.blocks import check_block
+from gan_cli.commands.sample import sample
 from gan_cli.data.loader import to_bytes
 from gan_cli.exploring.shares import share_of
 from gan_cli.exploring.sheets import sheet
+from tests.commands import settings_for
 from tests.conftest import CONF
 from tests.exploring.conftest import Seen
 
@@ -52,10 +54,10 @@ def test_the_share_of_an_input():
     assert share_of(torch.ones(2, 3, 4)) is None
 
 
-def test_arithmetic(explore, gan, run_of):
+def test_arithmetic(explore, run_of):
     run = run_of("clothes")
     seen = explore(run, "kind=arithmetic", "kind.a=[0]", "kind.b=[0]", "kind.c=[5]", "kind.count=8", "kind.noise=0")
-    assert gan("sample", run, "count=8", "format=npz", "out=x.npz").code == 0
+    sample(settings_for("sample", run, "count=8", "format=npz", "out=x.npz")[0])
     fifth = np.load("x.npz")["samples"][5, ..., 0].astype(int)
     picture = seen.picture(main(seen))
     assert seen.json["neighbourhood"] == pytest.approx(0, abs=1e-6)
@@ -65,14 +67,14 @@ def test_arithmetic(explore, gan, run_of):
     np.testing.assert_allclose(around.reshape(9, 28, 28).astype(int), np.broadcast_to(fifth, (9, 28, 28)), atol=2)
 
 
-def test_arithmetic_with_classes_and_noise(explore, refused, run_of):
+def test_arithmetic_with_classes_and_noise(explore, declined, run_of):
     run = run_of("classes")
     seen = explore(run, "kind=arithmetic", "kind.count=12")
     assert seen.json["neighbourhood"] > 0
     assert len(seen.files) == 3
-    line = refused("explore", run, "kind=arithmetic", "kind.a=[64]")
+    line = declined(run, "kind=arithmetic", "kind.a=[64]")
     assert line == "kind (Arithmetic): a=[64]: the sheet has the samples 0 to 63; a larger kind.count"
-    assert "kind.b=[]: must be" in refused("explore", run, "kind=arithmetic", "kind.b=[]")
+    assert "kind.b=[]: must be" in declined(run, "kind=arithmetic", "kind.b=[]")
 
 
 def test_truncation(explore, run_of):
@@ -87,12 +89,12 @@ def test_truncation(explore, run_of):
     assert narrow.astype(float).std(axis=0).mean() < 0.1 * wide.astype(float).std(axis=0).mean()
 
 
-def test_priors_with_bounds_are_not_truncated(refused, run_of):
-    line = refused("explore", run_of("codes"), "kind=truncation")
+def test_priors_with_bounds_are_not_truncated(declined, run_of):
+    line = declined(run_of("codes"), "kind=truncation")
     assert line.startswith("kind=truncation: the prior InfoGAN has bounds of its own")
 
 
-def test_codes(explore, refused, run_of):
+def test_codes(explore, declined, run_of):
     run = run_of("codes")
     seen = explore(run, "kind=codes", "kind.rows=2", "kind.columns=3")
     assert [path.stem.partition("_rows_2_columns_3")[2] for path in seen.files] == ["_code_0", "_code_1", "_code_2", ""]
@@ -104,18 +106,18 @@ def test_codes(explore, refused, run_of):
     one = explore(run, "kind=codes", "kind.rows=2", "kind.columns=3", "kind.code=2")
     assert set(one.json["codes"]) == {"code_2"}
     assert one.json["codes"]["code_2"]["share_of_variance"] == found["code_2"]["share_of_variance"]
-    assert refused("explore", run, "kind=codes", "kind.code=3") == "kind.code=3: the run's codes are 0 to 2"
-    assert "train one with loss=infogan" in refused("explore", run_of("clothes"), "kind=codes")
+    assert declined(run, "kind=codes", "kind.code=3") == "kind.code=3: the run's codes are 0 to 2"
+    assert "train one with loss=infogan" in declined(run_of("clothes"), "kind=codes")
 
 
-def test_classes(explore, gan, refused, run_of):
+def test_classes(explore, declined, run_of):
     run = run_of("classes")
     seen = explore(run, "kind=classes", "kind.rows=2", "kind.steps=2", "kind.count=20")
     ways, columns = cells(seen.picture("between.png"), 2, 10), cells(seen.picture(main(seen)), 10, 2)
     np.testing.assert_allclose(ways[:, 0].astype(int), columns[0], atol=1)
     np.testing.assert_allclose(ways[:, 1].astype(int), np.roll(columns[0], -1, axis=0), atol=1)
-    assert gan("sample", run, "count=2", "y=7", "format=npz", "out=x.npz").code == 0
+    sample(settings_for("sample", run, "count=2", "y=7", "format=npz", "out=x.npz")[0])
     np.testing.assert_allclose(columns[:, 7].astype(int), np.load("x.npz")["samples"][..., 0], atol=1)
     assert set(seen.json["named_rightly"]["classes"]) >= {"Bag", "Trouser"}
     assert 0 <= seen.json["named_rightly"]["mean"] <= 1
-    assert "train one with condition=concat" in refused("explore", run_of("clothes"), "kind=classes")
+    assert "train one with condition=concat" in declined(run_of("clothes"), "kind=classes")

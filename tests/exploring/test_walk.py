@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from gan_cli.commands.sample import sample
 from gan_cli.exploring import clips
+from tests.commands import settings_for
 
 FEW = ("kind=walk", "kind.points=2", "kind.frames=3", "kind.paths=2")
 
@@ -27,10 +28,10 @@ def test_a_strip_an_animation_and_the_sharpest_transition(explore, run_of):
     assert f"sharpest transition in pixels: {jumps['pixels']['ratio']:.2f} times the mean step, path" in seen.out
 
 
-def test_the_first_and_last_frame_are_samples(explore, gan, run_of):
+def test_the_first_and_last_frame_are_samples(explore, run_of):
     run = run_of("clothes")
     strip = explore(run, *FEW, "kind.columns=2", "seed=3").picture()
-    assert gan("sample", run, "count=4", "seed=3", "out=grid.png").code == 0
+    sample(settings_for("sample", run, "count=4", "seed=3", "out=grid.png")[0])
     np.testing.assert_allclose(np.asarray(Image.open("grid.png")).astype(int), strip, atol=1)
 
 
@@ -62,18 +63,21 @@ def test_the_same_again_in_another_place(explore, run_of, tmp_path):
     np.testing.assert_allclose(first.picture().astype(int), second.picture(), atol=1)
 
 
-def test_mistakes(refused, run_of):
+def test_the_command_line(gan, refused, run_of):
     run = run_of("clothes")
+    ended = gan("explore", run, *FEW, "kind.columns=2")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[-1].endswith("_points_2_frames_3_paths_2_columns_2.json")
     assert "kind.points=1: must be a whole number of at least 2" in refused("explore", run, "kind.points=1")
     assert refused("explore", run, "kind=wlak").startswith("kind=wlak: no such option; did you mean kind=walk?")
-    assert refused("explore", run, "kind.y=1") == (
+
+
+def test_classes_and_images_that_there_are_not(declined, run_of):
+    assert declined(run_of("clothes"), "kind.y=1") == (
         "kind.y=1: this run was trained without classes (condition=none); leave kind.y out"
     )
-    shutil.rmtree(run)
-    run = run_of("classes")
-    assert refused("explore", run, "kind.y=10") == "kind.y=10: the run's classes are 0 to 9"
-    points = refused("explore", run_of("ring"), *FEW)
-    assert points.startswith("kind=walk: shows images, and this run makes points")
+    assert declined(run_of("classes"), "kind.y=10") == "kind.y=10: the run's classes are 0 to 9"
+    assert declined(run_of("ring"), *FEW).startswith("kind=walk: shows images, and this run makes points")
 
 
 @pytest.mark.parametrize("format", ["gif", "mp4"])
@@ -96,7 +100,7 @@ def test_a_clip_holds_its_frames(format):
     np.testing.assert_allclose([frame[10, 10, 0] for frame in found], shades, atol=3)
 
 
-def test_mp4_without_its_library(refused, run_of, monkeypatch):
+def test_mp4_without_its_library(declined, run_of, monkeypatch):
     monkeypatch.setattr(clips, "find_spec", lambda name: None)
-    line = refused("explore", run_of("clothes"), "kind.animation=mp4")
+    line = declined(run_of("clothes"), "kind.animation=mp4")
     assert line == 'kind.animation=mp4: PyAV is not installed; pip install "gan_cli[video]", or kind.animation=gif'

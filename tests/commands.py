@@ -1,0 +1,30 @@
+"""Commands called as functions: Hydra's three compositions are most of the time of a small one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gan_cli.config import check_settings
+from tests.conftest import CONF
+
+
+def settings_for(command: str, run: str, *words: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a command's checked settings and the options that they choose, as `gan COMMAND RUN WORDS` has them."""
+    config = yaml.safe_load((CONF / f"{command}.yaml").read_text()) | {"run": run}
+    del config["hydra"]
+    chosen = {}
+    for entry in config.pop("defaults"):
+        chosen |= {group: option for group, option in entry.items() if " " not in group} if entry != "_self_" else {}
+    given = dict(word.split("=", 1) for word in words)
+    chosen |= {group: given.pop(group) for group in [*given] if group in chosen}
+    config |= {group: yaml.safe_load(Path(CONF / group / f"{name}.yaml").read_text()) for group, name in chosen.items()}
+    for key, text in given.items():
+        *parents, name = key.split(".")
+        block = config
+        for parent in parents:
+            block = block[parent]
+        block[name] = yaml.safe_load(text)
+    return check_settings(command, config), chosen
