@@ -100,7 +100,7 @@ def add_estimate(part: Part, run: Run, rows: Sequence[Mapping[str, float]], shap
     if tag == FALLBACK:
         part.verdicts.append(Verdict("unknown", f"this loss estimates no distance: the curve is {tag}"))
     part.verdicts += verdicts.trend(tag, at, smooth, run.config)
-    part.verdicts += verdicts.overfitting(tag, rows[-1])
+    part.verdicts += verdicts.overfitting(tag, rows)
     return tag
 
 

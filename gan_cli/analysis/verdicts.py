@@ -17,6 +17,7 @@ RISE = 0.10  # of the estimate, from which on a critic is called not optimal
 SATURATED = 0.5  # share of weights at the bound, from which on the bound decides what the critic is
 OVERFITTING = 0.25  # of the estimate, above the held-out one
 SLOPE = 0.25  # from the penalty's target
+_LAST = 20  # rows, for means
 _MOVED = 0.05  # of the estimate's range, over the last quarter
 MEANINGS = {
     "critic/wasserstein_estimate": "E f(real) - E f(fake): K times a lower bound of the Wasserstein distance, K the "
@@ -66,7 +67,8 @@ def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, settings: Mapping[s
                 f"lost ground; {more}, or a smaller optimizer.generator.lr",
             )
         ]
-    return [Verdict("good", f"the estimate has come to rest at {end:.4g}")]
+    falls = tag.endswith("wasserstein_estimate")  # others may rest where the samples are bad
+    return [Verdict("good" if falls else "unknown", f"the estimate has come to rest at {end:.4g}")]
 
 
 def quality(points: Points | None, related: Correlation | None, reason: str) -> Verdict:
@@ -155,16 +157,26 @@ def slope(slopes: Slopes, target: float) -> Verdict:
     return Verdict("good", f"the critic's gradient between real and fake has the norm {mean:.2g}, as the penalty asks")
 
 
-def overfitting(tag: str, row: Mapping[str, float]) -> list[Verdict]:
-    """Say whether the critic knows its training samples by heart."""
+def overfitting(tag: str, rows: Sequence[Mapping[str, float]]) -> list[Verdict]:
+    """Say whether the critic knows its training samples by heart, by the means of the last rows.
+
+    Args:
+        tag: of the estimate.
+        rows: of the run; [] is returned where they have no held-out twin, or an estimate that is nothing but noise.
+    """
     twin = f"{tag.rpartition('_')[0]}_heldout"
-    if tag not in row or twin not in row or not abs(row[tag]) > 0:
+    pairs = np.array([(row[tag], row[twin]) for row in rows[-_LAST:] if tag in row and twin in row])
+    if len(pairs) < 2 or not np.isfinite(pairs).all():
         return []
-    share = (row[tag] - row[twin]) / abs(row[tag])
-    told = f"{row[tag]:.4g} on training samples, {row[twin]:.4g} on held-out ones"
-    if share > OVERFITTING:
-        return [Verdict("look", f"the critic over-fits: {told}: more data, or input=diffaugment")]
-    return [Verdict("good", f"the critic does not over-fit: {told}")]
+    (mean, heldout), gap = pairs.mean(axis=0), pairs[:, 0] - pairs[:, 1]
+    error = 2 * np.std(pairs[:, 0], ddof=1) / np.sqrt(len(pairs))
+    if abs(mean) <= error:
+        return []
+    text = f"{mean:.4g} on training samples, {heldout:.4g} on held-out ones, over the last {len(pairs)} rows"
+    beyond_chance = gap.mean() > 2 * gap.std(ddof=1) / np.sqrt(len(gap))
+    if beyond_chance and gap.mean() > OVERFITTING * abs(mean):
+        return [Verdict("look", f"the critic over-fits: {text}: more data, or input=diffaugment")]
+    return [Verdict("good", f"the critic does not over-fit: {text}")]
 
 
 def told(status: Mapping[str, Any]) -> list[Verdict]:
@@ -175,10 +187,10 @@ def told(status: Mapping[str, Any]) -> list[Verdict]:
 
 
 def _change(further: Further) -> str:
-    """Return how the estimate changed: `+38 %`, `5.2 times as high`, or a difference where it began at 0."""
-    if not np.isfinite(further.relative):
+    """Return how the estimate changed: `+38 %`, `5.2 times as high`, or a difference where it was not above 0."""
+    if not further.values[0] > 0:
         return f"{further.rise:+.3g}"
-    if further.values[0] > 0 and further.relative > 2:
+    if further.relative > 2:
         return f"{further.relative + 1:.1f} times as high"
     return f"{100 * further.relative:+.0f} %"
 

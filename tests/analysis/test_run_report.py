@@ -194,9 +194,19 @@ class TestVerdicts:
         assert "is rising" in verdicts.trend(ESTIMATE, steps, falling[::-1], self.SETTINGS)[0].text
         rested = np.concatenate([falling, np.ones(40)])
         assert verdicts.trend(ESTIMATE, np.arange(60.0), rested, self.SETTINGS)[0].kind == "good"
-        assert verdicts.overfitting(ESTIMATE, {ESTIMATE: 1.0, "critic/wasserstein_heldout": 0.5})[0].kind == "look"
-        assert verdicts.overfitting(ESTIMATE, {ESTIMATE: 1.0, "critic/wasserstein_heldout": 0.9})[0].kind == "good"
-        assert verdicts.overfitting(ESTIMATE, {ESTIMATE: 1.0}) == []
+        assert self.overfits([1.0, 1.1, 0.9], [0.5, 0.6, 0.4]) == ["look"]
+        assert self.overfits([1.0, 1.1, 0.9], [0.95, 1.0, 0.9]) == ["good"]
+        assert self.overfits([1.0, 1.1, 0.9], [1.5, -0.9, 0.2]) == ["good"]  # chance
+        assert self.overfits([0.01, -0.02, 0.01], [-0.5, -0.6, -0.4]) == []  # there is no estimate to speak of
+        assert verdicts.overfitting(ESTIMATE, [{ESTIMATE: 1.0}] * 5) == []
+        assert verdicts.trend("critic/js_estimate", np.arange(60.0), rested, self.SETTINGS)[0].kind == "unknown"
+        from_below = verdicts.optimal(ESTIMATE, Further([0, 9], [-0.1, 0.4], 0.01), self.SETTINGS)
+        assert "not optimal: +0.5 after 9 more updates (-0.1 to 0.4)" in from_below.text
+
+    def overfits(self, estimates, heldout):
+        pairs = zip(estimates, heldout, strict=True)
+        rows = [{ESTIMATE: e, "critic/wasserstein_heldout": h} for e, h in pairs]
+        return [v.kind for v in verdicts.overfitting(ESTIMATE, rows)]
 
     def test_every_estimate_of_the_losses_has_its_meaning(self):
         sources = "".join(path.read_text() for path in Path(losses.__file__).parent.glob("*.py"))
