@@ -15,6 +15,7 @@ from gan_cli.rng import generator
 ROWS = 1024  # of a distance matrix at a time
 QUANTILE = 0.01  # of held-out distances: what is nearer is a copy
 COPIED = 0.05  # share of copies above which a generator has memorised
+CERTAIN = 3.0  # deviations of C_T
 PER_CELL = 20  # samples of each kind that a cell needs for a rank test
 CELLS = 10  # of the training set, at the most
 
@@ -40,6 +41,7 @@ class Space(NamedTuple):
         z: of the Mann-Whitney test; below 0: samples are nearer than held-out reals.
         p: one-sided, of so small a z where samples are drawn as reals are.
         c_t: the same test within cells of the training set, see `data_copying`; NaN where no cell holds enough.
+        deviation: of c_t, where samples are drawn as reals are.
         threshold: the distance that one held-out real in a hundred is nearer than.
     """
 
@@ -48,12 +50,18 @@ class Space(NamedTuple):
     z: float
     p: float
     c_t: float
+    deviation: float
     threshold: float
 
     @property
     def nearer(self) -> Tensor:
         """Tell (N,) which samples are nearer than the threshold."""
         return self.fake < self.threshold
+
+    @property
+    def copied(self) -> bool:
+        """Tell whether samples are nearer than held-out reals on the whole, beyond chance."""
+        return self.c_t < -CERTAIN * self.deviation
 
 
 @torch.no_grad()
@@ -107,8 +115,8 @@ def mann_whitney(a: Tensor, b: Tensor) -> tuple[float, float]:
     return z, 0.5 * math.erfc(-z / math.sqrt(2))
 
 
-def data_copying(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Tensor) -> float:
-    """Return C_T of Meehan, Chaudhuri and Dasgupta (2020, section 3.2); far below 0: training data are copied.
+def data_copying(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Tensor) -> tuple[float, float]:
+    """Return C_T of Meehan, Chaudhuri and Dasgupta (2020), and its deviation by chance; far below 0: data are copied.
 
     The z of `mann_whitney` within each cell of the space, weighted by the held-out share of the cell. Within a cell,
     samples that are of another mixture of kinds than the reals cannot pass for copies, nor copies hide behind it.
@@ -122,13 +130,14 @@ def data_copying(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cell
     Returns:
         NaN where no cell holds PER_CELL of both.
     """
-    total = weights = 0.0
+    total = weights = squares = 0.0
     for cell in heldout_cells.unique().tolist():
         of_fake, of_heldout = fake[fake_cells == cell], heldout[heldout_cells == cell]
         if min(len(of_fake), len(of_heldout)) >= PER_CELL:
             total += len(of_heldout) * mann_whitney(of_fake, of_heldout)[0]
             weights += len(of_heldout)
-    return total / weights if weights else math.nan
+            squares += len(of_heldout) ** 2
+    return (total / weights, math.sqrt(squares) / weights) if weights else (math.nan, math.nan)
 
 
 @torch.no_grad()
@@ -147,8 +156,8 @@ def cells(x: Tensor, n_cells: int = CELLS, rounds: int = 20) -> Tensor:
 def compare(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Tensor) -> Space:
     """Compare distances to the nearest training image; arguments as for `data_copying`."""
     z, p = mann_whitney(fake, heldout)
-    c_t = data_copying(fake, heldout, fake_cells, heldout_cells)
-    return Space(fake, heldout, z, p, c_t, float(heldout.double().quantile(QUANTILE)))
+    c_t, deviation = data_copying(fake, heldout, fake_cells, heldout_cells)
+    return Space(fake, heldout, z, p, c_t, deviation, float(heldout.double().quantile(QUANTILE)))
 
 
 def copies(spaces: Mapping[str, Space]) -> Tensor:
@@ -160,7 +169,11 @@ def copies(spaces: Mapping[str, Space]) -> Tensor:
 
 
 def verdict(spaces: Mapping[str, Space]) -> str:
-    """Return one line that says whether the generator has memorised: more than 5 % copies for certain."""
+    """Return one line that says whether the generator has memorised.
+
+    It has where more than 5 % of its samples are copies for certain, and where in several spaces at once samples are
+    nearer to the training images than held-out reals on the whole: copies that are not exact.
+    """
     copied = copies(spaces)
     _, low, high = wilson(int(copied.sum()), len(copied))
     share = f"{100 * float(copied.double().mean()):.1f} % of {len(copied):,} samples"
@@ -168,6 +181,9 @@ def verdict(spaces: Mapping[str, Space]) -> str:
     told = f"{share} are nearer to a training image, in {where}, than 1 % of the held-out images are"
     if low > COPIED:
         return f"memorised: {told}"
+    if len(spaces) > 1 and all(space.copied for space in spaces.values()):
+        c_t = ", ".join(f"{space.c_t:.1f} in {name}" for name, space in spaces.items())
+        return f"memorised: samples are nearer to the training images than held-out images are (C_T {c_t}); {told}"
     if high > COPIED:
         return f"not sure: {told}; more samples tell (kind.count)"
     return f"not memorised: {told}"

@@ -35,9 +35,9 @@ class _Found(NamedTuple):
 class Neighbours(Kind):
     """Samples beside their nearest training images, in pixels and in features, and whether they are copies of them.
 
-    Samples as near to training images as other real images are is what a good generator has. A copy is a sample that is
-    nearer, in pixels and in features, than one held-out real in a hundred; more than 5 % copies is memorising. C_T
-    (Meehan et al. 2020) tells the same of the whole distribution: far below 0 where data are copied.
+    Samples of a good generator are as near to training images as other real images are. A copy is nearer, in pixels
+    and in features, than one held-out real in a hundred; more than 5 % copies is memorising, and so is C_T (Meehan et
+    al. 2020) far below 0 in both: samples that are nearer than held-out reals within each region of the data.
 
     Args:
         count: samples.
@@ -140,11 +140,12 @@ def _entry(space: Space) -> dict[str, Any]:
         "mann_whitney_z": space.z,
         "mann_whitney_p": space.p,
         "c_t": None if math.isnan(space.c_t) else space.c_t,
+        "c_t_deviation": None if math.isnan(space.c_t) else space.deviation,
     }
 
 
 def _told(name: str, space: Space) -> str:
-    c_t = "none" if math.isnan(space.c_t) else f"{space.c_t:.1f}"
+    c_t = "none" if math.isnan(space.c_t) else f"{space.c_t:.1f} (deviation by chance {space.deviation:.1f})"
     share = 100 * float(space.nearer.double().mean())
     return (
         f"{name}: median distance {float(space.fake.median()):.3g} of samples, {float(space.heldout.median()):.3g} of "

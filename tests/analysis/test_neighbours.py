@@ -64,9 +64,19 @@ def test_ranks_within_cells_are_not_misled_by_another_mixture_of_kinds():
     fake, heldout = dense[:200], torch.cat([dense[200:], wide])
     labels = torch.cat([torch.zeros(200), torch.ones(200)]).long()
     assert mann_whitney(fake, heldout)[0] < -8
-    assert abs(data_copying(fake, heldout, torch.zeros(200).long(), labels)) < 2
-    assert data_copying(fake / 4, heldout, torch.zeros(200).long(), labels) < -8
-    assert math.isnan(data_copying(fake[:10], heldout, torch.zeros(10).long(), labels))
+    assert abs(data_copying(fake, heldout, torch.zeros(200).long(), labels)[0]) < 2
+    assert data_copying(fake / 4, heldout, torch.zeros(200).long(), labels)[0] < -8
+    assert math.isnan(data_copying(fake[:10], heldout, torch.zeros(10).long(), labels)[0])
+
+
+def test_the_deviation_of_c_t_is_that_of_a_mean_of_cells():
+    found = []
+    for seed in range(200):
+        values = torch.rand(2, 240, generator=rng(seed))
+        labels = torch.arange(240) % 4
+        found.append(data_copying(*values, labels, labels))
+    assert found[0][1] == pytest.approx(0.5)  # four cells of one weight
+    assert float(torch.tensor([c_t for c_t, _ in found]).std()) == pytest.approx(0.5, rel=0.15)
 
 
 def test_cells_find_clusters():
@@ -96,6 +106,20 @@ def test_a_copy_is_near_in_every_space():
 )
 def test_the_verdict(copied, told):
     fake = torch.cat([torch.zeros(copied), torch.ones(200 - copied)])
-    line = verdict({"pixels": Space(fake, fake, 0.0, 0.5, 0.0, 0.5)})
+    line = verdict({"pixels": Space(fake, fake, 0.0, 0.5, 0.0, 0.3, 0.5)})
     assert line.startswith(told)
     assert "of 200 samples are nearer to a training image, in pixels, than" in line
+
+
+def test_copies_that_are_not_exact_are_copies_where_every_space_says_so():
+    def at(c_t):
+        return Space(torch.ones(200), torch.ones(200), 0.0, 0.5, c_t, 0.5, 0.5)
+
+    line = verdict({"pixels": at(-9), "features": at(-1.7)})
+    assert line.startswith("memorised: samples are nearer to the training images than held-out images are (C_T -9.0 in")
+    for spaces in (
+        {"pixels": at(-9)},
+        {"pixels": at(-9), "features": at(-1.2)},
+        {"pixels": at(math.nan), "features": at(-9)},
+    ):
+        assert verdict(spaces).startswith("not memorised: 0.0 %")
