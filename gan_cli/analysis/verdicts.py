@@ -18,6 +18,7 @@ SATURATED = 0.5  # share of weights at the bound, from which on the bound decide
 OVERFITTING = 0.25  # of the estimate, above the held-out one
 SLOPE = 0.25  # from the penalty's target
 _LAST = 20  # rows, for means
+_FEWEST_ROWS = 10  # of the filtered curve, of which a trend is told
 _MOVED = 0.05  # of the estimate's range, over the last quarter
 MEANINGS = {
     "critic/wasserstein_estimate": "E f(real) - E f(fake): K times a lower bound of the Wasserstein distance, K the "
@@ -50,7 +51,7 @@ class Verdict(NamedTuple):
 def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, settings: Mapping[str, Any]) -> list[Verdict]:
     """Say how the filtered curve ends."""
     finite = filtered[np.isfinite(filtered)]
-    if len(finite) < 4 or tag == FALLBACK:
+    if len(finite) < _FEWEST_ROWS or tag == FALLBACK:
         return []
     peak, end = int(np.argmax(finite)), finite[-1]
     span = finite.max() - finite.min()
@@ -78,7 +79,8 @@ def quality(points: Points | None, related: Correlation | None, reason: str) -> 
         return Verdict("unknown", f"estimate and quality were not compared: {reason}")
     if related is None:
         return Verdict(
-            "unknown", f"estimate and quality: {len(points.points)} points, at least {FEWEST} are needed; {more}"
+            "unknown",
+            f"estimate and quality: {len(points.points)} of the at least {FEWEST} points that are needed; {more}",
         )
     sign = -1 if points.higher_is_better else 1
     told = (

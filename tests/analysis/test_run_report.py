@@ -165,7 +165,7 @@ class TestVerdicts:
         assert self.related(up, noise).text.startswith("whether the estimate follows quality cannot be told")
         few = self.related([1, 2], [1, 2])
         assert few.kind == "unknown"
-        assert "2 points, at least 5 are needed; evaluate.every_steps=100" in few.text
+        assert "2 of the at least 5 points that are needed; evaluate.every_steps=100" in few.text
         shape = [Point(i, v, 9.0 - i, "row") for i, v in enumerate([1, 2, 8, 7, 6, 5, 4, 3])]
         later = Points("s", "", shape).from_peak()
         assert [p.step for p in later.points] == [2, 3, 4, 5, 6, 7]

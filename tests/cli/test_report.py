@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 QUICK = ("--updates", "4", "--count", "20", "--device", "cpu")
+MMD = "loss=mmd loss.space=pixels constraint=none updates=alternating"
 SMALL = ("runtime=cpu", "runtime.threads=1", "train.batch_size=8", "log.every_steps=1", "model.width=4")
 
 
@@ -44,22 +45,26 @@ def test_images_with_pictures_scored_on_the_spot(gan):
 
 
 def test_several_runs_points_scores_of_the_rows_and_a_loss_without_an_estimate(gan):
-    for name, loss in (("a", "loss=wgan_gp"), ("b", "loss=energy_distance")):
+    for name, loss in (("a", "loss=wgan_gp"), ("b", "loss=energy_distance"), ("c", MMD)):
         scored = ("evaluate.every_steps=1", "evaluate.count=20", "train.steps=6")
-        ended = gan("train", *SMALL, *scored, loss, "model=toy_mlp", "dataset=ring", f"run_dir=runs/{name}")
+        chosen = loss.split()
+        ended = gan("train", *SMALL, *scored, *chosen, "model=toy_mlp", "dataset=ring", f"run_dir=runs/{name}")
         assert ended.code == 0, ended
     ended = gan("report", "runs", *QUICK)
     assert ended.code == 0, ended
     out = Path("runs/report")
     files = {p.name for p in out.iterdir()}
     assert {"1_estimate.png", "1_quality.png", "1_critic.png", "index.html", "report.json"} <= files
-    a, b = json.loads((out / "report.json").read_text())
+    a, b, c = json.loads((out / "report.json").read_text())
     assert a["quality"]["score"] == "distance/exact_w1"
     assert a["quality"]["how"] == "the run's own rows"
     assert a["quality"]["spearman"]["n"] == 6
     assert b["estimate"]["tag"] == "critic/energy_distance"
     assert b["critic"]["further"]["updates"] == [0, 1, 2, 3, 4]
-    assert (out / "index.html").read_text().count("<section>") == 2
+    assert c["estimate"]["tag"] == "critic/mmd"
+    assert "critic" not in c
+    assert {"kind": "unknown", "text": "this loss trains no critic"} in c["verdicts"]
+    assert (out / "index.html").read_text().count("<section>") == 3
 
 
 def test_a_run_without_checkpoint_or_data(gan, run_of, monkeypatch):
