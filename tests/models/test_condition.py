@@ -24,6 +24,7 @@ from gan_cli.training import checkpoint, rundir
 from gan_cli.training.pictures import columns
 from gan_cli.training.sampling import sample as draw
 from gan_cli.training.session import Session
+from tests.commands import settings_for
 from tests.conftest import TINY
 from tests.helpers import Noise
 
@@ -185,9 +186,7 @@ def test_a_grid_has_a_column_a_class(begin, tmp_path, capsys, condition):
     with torch.no_grad():
         expected = game.generate(z, torch.tensor([0, 1, 2, 0, 1, 2, 0]), network.eval())
     assert_close(drawn, expected)
-    settings = {"run": str(tmp_path / "run"), "out": None, "count": 9, "format": "grid", "seed": 0, "weights": "auto",
-                "checkpoint": "latest", "batch_size": 4, "device": "cpu", "allow_targets": []}  # fmt: skip
-    sample(settings)
+    sample(settings_for("sample", str(tmp_path / "run"), "count=9", "batch_size=4", "device=cpu")[0])
     with Image.open(capsys.readouterr().out.strip().splitlines()[-1]) as grid:
         width, height = grid.size
     assert width == height  # nine images, three classes
