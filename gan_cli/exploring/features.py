@@ -93,9 +93,13 @@ class Features(Kind):
             lines.append("nothing is forgotten: the generator has no convolutions")
         else:
             name = self._layer(drawing)
-            pictures["forgotten"], numbers["generator"], told = forget(
-                look, judge, name, drawing[name], self.target, self.drop, self.count, self.columns, settings
-            )
+            layer, rest = drawing[name], (self.target, self.drop, self.count, self.columns, settings)
+            try:
+                pictures["forgotten"], numbers["generator"], told = forget(look, judge, name, layer, *rest)
+            except UserError as error:
+                if asked:
+                    raise
+                told = [f"nothing is forgotten: {error}"]
             lines += told
         if not pictures:
             raise UserError(f"kind=features: {'; '.join(lines)}; there is nothing to show")

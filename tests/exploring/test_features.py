@@ -126,6 +126,25 @@ def test_without_a_classifier_the_critic_alone(look_of):
         Features(target=1, **FEW)(look_of("model=dcgan", extractor=Pixels()), SETTINGS)
 
 
+class Shirts(TwoClasses):
+    """Every image is a shirt."""
+
+    def differentiable(self, images):
+        found = super().differentiable(images)
+        logits = torch.zeros(len(images), 10)
+        logits[:, 6] = 1
+        return found._replace(log_p=logits.log_softmax(1))
+
+
+def test_one_class_alone_cannot_be_forgotten(look_of):
+    look = look_of("model=dcgan", extractor=Shirts())
+    found = Features(**FEW)(look, SETTINGS)
+    assert found.numbers["generator"] is None
+    assert found.lines[-1].startswith("nothing is forgotten: kind.target=Shirt: 40 of 40 samples are positive")
+    with pytest.raises(UserError, match=r"^kind\.target=Shirt: 40 of 40"):
+        Features(target="shirt", **FEW)(look, SETTINGS)
+
+
 def test_mistakes(look_of):
     look = look_of("model=dcgan")
     with pytest.raises(UserError, match=r"kind.layer=x: the generator's convolutions are blocks.0.0, last"):
