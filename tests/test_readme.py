@@ -34,6 +34,9 @@ QUICK = {  # by the command, or by another word of it
     "kind=walk": ["kind.points=2", "kind.frames=3"],
     "kind=truncation": ["kind.psi=[1,2]", "kind.count=40"],
     "kind=classes": ["kind.count=20"],
+    "kind=neighbours": ["kind.count=50"],
+    "kind=edit": ["kind.count=4", "kind.steps=2"],
+    "kind=features": ["kind.units=1", "kind.count=40"],
 }
 
 
