@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.constraints.base import Constraint
+from gan_cli.constraints.zero_centred import R1R2
 from gan_cli.data.synthetic import GaussianMixture1d
 from gan_cli.latents.prior import Normal
 from gan_cli.losses.base import Loss
@@ -39,11 +40,18 @@ class Affine(nn.Module):
         return self.mu + self.sigma * z
 
 
-def game(loss: Loss, mu: float = 0.0, sigma: float = 1.0, seed: int = 0, activation: str = "tanh") -> Game:
+def game(
+    loss: Loss,
+    mu: float = 0.0,
+    sigma: float = 1.0,
+    seed: int = 0,
+    activation: str = "tanh",
+    constraint: Constraint | None = None,
+) -> Game:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         critic = Critic(Trunk((1,), (64, 64), activation=activation, init="auto"), {})
-    return Game(Affine(mu, sigma), critic, loss, Constraint(), Normal(1), Unconditional())
+    return Game(Affine(mu, sigma), critic, loss, constraint or Constraint(), Normal(1), Unconditional())
 
 
 class Settings(NamedTuple):
@@ -60,6 +68,7 @@ class Settings(NamedTuple):
     betas: tuple[float, float] = (0.9, 0.99)
     final: float = 0.02
     activation: str = "tanh"
+    gamma: float = 0.0  # of R1 + R2 on the critic
 
 
 class Learned(NamedTuple):
@@ -73,7 +82,8 @@ class Learned(NamedTuple):
 
 def learn(loss: Loss, updates: Updates, settings: Settings, seed: int = 0) -> Learned:
     """Play the game from N(0, 1)."""
-    played = game(loss, seed=seed, activation=settings.activation)
+    constraint = R1R2(settings.gamma) if settings.gamma else Constraint()
+    played = game(loss, seed=seed, activation=settings.activation, constraint=constraint)
     rates = {"critic": settings.critic_lr, "generator": settings.generator_lr}
     optimizers = {
         player: torch.optim.Adam(list(params.values()), rates[player], settings.betas, foreach=True)
