@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gan_cli.confdir import positional_key, primary_config
 from gan_cli.errors import GanError, UserError
+from gan_cli.processes import rank
 from gan_cli.wording import did_you_mean, one_line
 
 COMMANDS = Path(__file__).parent / "commands"
@@ -50,7 +51,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def tell(error: GanError, where: str = "") -> None:
-    """Print an error as one line on standard error."""
+    """Print an error as one line on standard error; a mistake that every process of a run makes, by the first alone."""
+    if rank():
+        if isinstance(error, UserError):
+            return
+        where = f"process {rank()}: {where}"
     print(f"gan: {where}{one_line(error)}", file=sys.stderr, flush=True)
 
 

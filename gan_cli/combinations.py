@@ -11,6 +11,7 @@ from torch import nn
 
 from gan_cli.constraints.base import Constraint
 from gan_cli.errors import UserError
+from gan_cli.processes import processes
 from gan_cli.training import lookahead
 from gan_cli.training.game import Game
 from gan_cli.updates.base import Phase, Updates
@@ -58,6 +59,8 @@ def refuse(settings: Settings, game: Game, updates: Updates, optimizers: Mapping
             f"train.batch_size=1: loss={option(settings['loss'])} compares the samples of a batch with each other; "
             "train.batch_size=2 or more"
         )
+    if (size := processes().size) > 1:
+        _refuse_shares(settings, game, phases, size)
     if (parts := settings["train"]["accumulate"]) > 1:
         _refuse_accumulation(settings, game, phases, parts)
 
@@ -79,13 +82,7 @@ def _refuse_accumulation(settings: Settings, game: Game, phases: Sequence[Phase]
     batch_size = settings["train"]["batch_size"]
     if batch_size % parts:
         raise UserError(f"{given}: does not divide train.batch_size={batch_size}; choose a divisor")
-    if not game.loss.per_sample:
-        raise UserError(
-            f"{given}: loss={option(settings['loss'])} compares the samples of a batch with each other, so "
-            "its parts do not add up to the whole; train.accumulate=1"
-        )
-    if any(phase.inner for phase in phases):
-        raise UserError(f"{given}: looking ahead is not a sum over samples; train.accumulate=1, or updates.k=0")
+    _refuse_unsummable(settings, game, phases, given, "train.accumulate=1")
     for name, network in (("generator", game.generator), ("critic", game.critic)):
         if norm := _batch_norm(network):
             raise UserError(
@@ -97,6 +94,26 @@ def _refuse_accumulation(settings: Settings, game: Game, phases: Sequence[Phase]
             f"{given}: constraint={option(settings['constraint'])} moves with every forward pass, so the "
             "parts see another critic than the whole; train.accumulate=1"
         )
+
+
+def _refuse_shares(settings: Settings, game: Game, phases: Sequence[Phase], size: int) -> None:
+    """What the processes compute on their rows must add up to the gradient of the whole batch."""
+    given, parts = f"{size} processes", size * settings["train"]["accumulate"]
+    batch_size = settings["train"]["batch_size"]
+    if batch_size % parts:
+        times = f" x train.accumulate={settings['train']['accumulate']}" if parts > size else ""
+        raise UserError(f"{given}{times}: do not divide train.batch_size={batch_size}; choose a multiple of {parts}")
+    _refuse_unsummable(settings, game, phases, given, "one process")
+
+
+def _refuse_unsummable(settings: Settings, game: Game, phases: Sequence[Phase], given: str, mend: str) -> None:
+    if not game.loss.per_sample:
+        raise UserError(
+            f"{given}: loss={option(settings['loss'])} compares the samples of a batch with each other, so "
+            f"its parts do not add up to the whole; {mend}"
+        )
+    if any(phase.inner for phase in phases):
+        raise UserError(f"{given}: looking ahead is not a sum over samples; {mend}, or updates.k=0")
 
 
 def no_labels(settings: Settings) -> UserError:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gan_cli.errors import GanError, UserError
+from gan_cli.processes import Processes, processes
 
 TORCH_THREADS = torch.get_num_threads()  # before any run of this process sets them
 NATIVE_BF16 = {"avx512_bf16", "amx_bf16"}  # flags of x86 processors that compute in bf16 rather than emulate it
@@ -23,17 +24,18 @@ def resolve(runtime: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: CUDA or a precision that this machine does not have.
     """
+    here = processes()
     device = runtime["device"]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    _require(device)
+    _require(device, here)
     cuda = device.startswith("cuda")
     precision = runtime["precision"]
     if precision == "auto":
         precision = "bf16" if (_cuda_has_bf16(device) if cuda else cpu_has_bf16()) else "fp32"
     if precision == "tf32" and not cuda:
         raise UserError("runtime.precision=tf32: a mode of NVIDIA GPUs, this run is on the CPU: runtime.precision=fp32")
-    threads = available_threads() if runtime["threads"] == "auto" else runtime["threads"]
+    threads = available_threads(here.local_size) if runtime["threads"] == "auto" else runtime["threads"]
     engine = "eager" if runtime["engine"] == "auto" else runtime["engine"]
     return {**runtime, "device": device, "precision": precision, "engine": engine, "threads": threads}
 
@@ -78,9 +80,13 @@ def require_memory(networks: nn.Module, settings: dict[str, Any]) -> None:
         )
 
 
-def available_threads() -> int:
-    """Return the physical cores that this process may use: torch's count, the affinity and the cgroup's quota."""
-    counts = [TORCH_THREADS, os.cpu_count() or 1]
+def available_threads(sharing: int = 1) -> int:
+    """Return the physical cores that this process may use: torch's count, the affinity and the cgroup's quota.
+
+    Args:
+        sharing: processes of one run that share them; torchrun has told torch of one thread each, whatever there is.
+    """
+    counts = [TORCH_THREADS if sharing == 1 else physical_cores(), os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):
         counts.append(len(os.sched_getaffinity(0)))
     quota = Path("/sys/fs/cgroup/cpu.max")
@@ -88,7 +94,13 @@ def available_threads() -> int:
         limit, period = quota.read_text().split()
         if limit != "max":
             counts.append(math.ceil(int(limit) / int(period)))
-    return max(1, min(counts))
+    return max(1, min(counts) // sharing)
+
+
+def physical_cores() -> int:
+    """Return the machine's cores; hardware threads of one count once where the system tells them apart."""
+    found = {path.read_text() for path in Path("/sys/devices/system/cpu").glob("cpu*/topology/core_cpus_list")}
+    return len(found) or os.cpu_count() or 1
 
 
 def cpu_has_bf16() -> bool:
@@ -110,11 +122,13 @@ def _cuda_has_bf16(device: str) -> bool:
     return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-def _require(device: str) -> None:
+def _require(device: str, here: Processes) -> None:
     if not device.startswith("cuda"):
         return
     if not torch.cuda.is_available():
         raise UserError(f"runtime.device={device}: no CUDA GPU is usable here; cpu (or auto) runs without one")
-    index = torch.device(device).index or 0
+    if here.size > 1 and device != "cuda":
+        raise UserError(f"runtime.device={device}: torchrun's processes take a GPU each: runtime.device=cuda")
+    index = torch.device(device).index or here.local_rank
     if index >= torch.cuda.device_count():
         raise UserError(f"runtime.device={device}: this machine has {torch.cuda.device_count()} GPU(s), counted from 0")

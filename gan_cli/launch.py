@@ -21,6 +21,7 @@ from gan_cli.cli import tell
 from gan_cli.compose import VERSION_BASE, Composer
 from gan_cli.confdir import chosen_groups, conf_dir, groups, positional_key, top_keys
 from gan_cli.errors import GanError, Interrupted, UserError
+from gan_cli.processes import processes
 from gan_cli.sweeping.keys import Cell, refuse_outside_a_sweep
 from gan_cli.wording import one_line
 
@@ -51,6 +52,8 @@ def launch(command: str, argv: Sequence[str]) -> int:
     cfg = composer.compose(overrides, sweep=sweeps)
     cells: list[Cell] | None = None
     if sweeps or cfg.hydra.mode == RunMode.MULTIRUN:
+        if processes().size > 1:
+            raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
         from gan_cli.sweep import in_own_processes, preflight, run_in_own_processes, search_in_own_processes
 
         own = in_own_processes(command, cfg)

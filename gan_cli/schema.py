@@ -90,6 +90,7 @@ class Runtime(Strict):
     precision: Precision
     engine: Literal["auto", "eager"]
     threads: Threads
+    batch_norm: Literal["sync", "local"] = "sync"
     profile: bool = False
 
 

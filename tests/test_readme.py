@@ -16,8 +16,10 @@ from gan_cli.cli import main
 from gan_cli.sweeping import process
 from tests.forkserver import ensure_server
 from tests.sweeping import warm
+from tests.team import Started
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
 SHORT = ["train.steps=2", "log.every_steps=1", "model.width=4", "train.batch_size=16", "runtime.threads=1"]
@@ -107,6 +109,14 @@ def test_a_mistake(command, line, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("torchrun ")])
+def test_a_command_of_several_processes(command, tmp_path):
+    head, _, arguments = command.partition(" -m gan_cli ")
+    assert re.fullmatch(r"torchrun --nproc-per-node=2 --max-restarts=3", head)  # itself: a slow test of its own
+    started = Started(tmp_path, [*shlex.split(arguments), *SHORT])
+    assert started.codes() == [0, 0], started.outputs[0].read_text()
+
+
 def test_gan_board(workplace):
     (workplace / "runs").mkdir(exist_ok=True)
     command = [sys.executable, "-m", "gan_cli", "board", "--port", "0"]
@@ -118,16 +128,15 @@ def test_gan_board(workplace):
 
 
 def test_nothing_else_is_promised():
-    others = {c for c in COMMANDS if not c.startswith("gan ")}
+    others = {c for c in COMMANDS if not c.startswith(("gan ", "torchrun "))}
     assert others == {"pip install ."}  # test_wheel.py installs the built package
     makes = set(re.findall(r"^make \w+$", README, re.MULTILINE))
-    ci = (Path(__file__).resolve().parents[1] / ".ci" / "run").read_text()
+    ci = (ROOT / ".ci" / "run").read_text()
     assert makes == {"make train", "make test"}
     assert all(command in ci for command in makes)
 
 
 def test_the_pictures_are_there():
-    root = Path(__file__).resolve().parents[1]
     names = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
     assert names
-    assert [name for name in names if not (root / name).is_file()] == []
+    assert [name for name in names if not (ROOT / name).is_file()] == []

@@ -7,7 +7,8 @@ from typing import Any
 
 from gan_cli import config
 from gan_cli.errors import UserError
-from gan_cli.training import rundir
+from gan_cli.training import distributed, rundir
+from gan_cli.training.following import follow
 from gan_cli.training.resuming import open_session, with_own
 
 
@@ -22,7 +23,12 @@ def resume(settings: dict[str, Any]) -> None:
     """
     path = Path(settings["run"])
     saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
-    opened = open_session(path, with_own(saved, settings), settings["force"])
+    settings, force = with_own(saved, settings), settings["force"]
+    team = distributed.join(settings)
+    if team and not team.leads:
+        follow(settings, team)
+        return
+    opened = open_session(path, settings, force, team)
     if isinstance(opened, int):
         raise UserError(f"{path} has finished its {opened} steps: train.steps={2 * opened} trains on")
     opened.train()

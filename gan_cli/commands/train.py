@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli import build
-from gan_cli.training import rundir
+from gan_cli.errors import UserError
+from gan_cli.processes import restarts
+from gan_cli.training import distributed, rundir
+from gan_cli.training.distributed import Team
+from gan_cli.training.following import follow
 from gan_cli.training.resuming import holds_run, open_session
 from gan_cli.training.session import Session
 
@@ -37,9 +41,15 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
         GanError: the config cannot be run, or the run stopped early.
     """
     how, force = settings["resume"], settings["force"]
+    if restarts() and how != "auto":
+        raise UserError("resume=never: torchrun is to start again what fails, as a new run each time: resume=auto")
     settings = {**settings, "resume": "never", "force": False}  # about this command; the run's config is without them
+    team = distributed.join(settings)
+    if team and not team.leads:
+        follow(settings, team)
+        return
     if how == "auto" and holds_run(Path(settings["run_dir"])):
-        _continue(Path(settings["run_dir"]), settings, force, choices)
+        _continue(Path(settings["run_dir"]), settings, force, choices, team)
         return
     rundir.refuse_used(settings["run_dir"])
     plan = build.check(settings)
@@ -47,13 +57,15 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     evaluation = plan.evaluation(data)
     state = plan.state(data)
     run = rundir.create(settings["run_dir"], _name(overrides, choices))
-    Session(plan, run, data, state, choices=choices, evaluation=evaluation).train()
+    Session(plan, run, data, state, choices=choices, evaluation=evaluation, team=team).train()
 
 
-def _continue(path: Path, settings: dict[str, Any], force: bool, choices: dict[str, str]) -> None:
+def _continue(path: Path, settings: dict[str, Any], force: bool, choices: dict[str, str], team: Team | None) -> None:
     """Train on; a finished run is a success, so that a scheduler may rerun its command until there is no more to do."""
-    opened = open_session(path, settings, force)
+    opened = open_session(path, settings, force, team)
     if isinstance(opened, int):
+        if team:
+            team.dismiss()
         print(f"{path} has finished its {opened} steps; train.steps={2 * opened} trains on", flush=True)
     else:
         opened.choices = choices

@@ -206,13 +206,19 @@ class StopOnSignal:
     Args:
         save: writes a checkpoint of the state, if this step has none, and returns once it is on the disk.
         run: the run's directory, for the message.
+        agreed: where several processes train, returns the largest number that one of them gives, in each of them; then
+            they stop after the same step, and a second signal, which their launcher sends after its own, changes
+            nothing. None: this process is alone.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
-    def __init__(self, save: Callable[[TrainState], None], run: str) -> None:
+    def __init__(
+        self, save: Callable[[TrainState], None], run: str, agreed: Callable[[int], int] | None = None
+    ) -> None:
         self.save = save
         self.run = run
+        self.agreed = agreed
         self.received: int | None = None
 
     def __enter__(self) -> StopOnSignal:
@@ -227,7 +233,7 @@ class StopOnSignal:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        for other in self.SIGNALS:
+        for other in () if self.agreed else self.SIGNALS:
             signal.signal(other, signal.SIG_DFL)
 
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
@@ -236,14 +242,15 @@ class StopOnSignal:
         Raises:
             Interrupted: after saving.
         """
-        if self.received is None or state.step == state.total_steps:
+        number = self.received
+        if self.agreed:  # what arrives while the others are waited for is told them after the next step
+            number = self.agreed(number or 0)
+        if not number or state.step == state.total_steps:
             return  # the run is finished; `check` tells the signal afterwards
         if logs:
             self.save(state)
-        name = signal.Signals(self.received).name
-        raise Interrupted(
-            f"{name}: stopped after step {state.step}; `gan resume {self.run}` continues it", self.received
-        )
+        name = signal.Signals(number).name
+        raise Interrupted(f"{name}: stopped after step {state.step}; `gan resume {self.run}` continues it", number)
 
     def check(self) -> None:
         """Pass on a signal that came in the last step, so that a sweep ends as it asks.

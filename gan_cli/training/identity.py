@@ -33,6 +33,7 @@ _MACHINE = {  # where a session's entry has it, and what brings it back
     "threads": (("threads",), "with runtime.threads={}"),
     "precision": (("precision",), "with runtime.precision={}"),
     "engine": (("engine",), "with runtime.engine={}"),
+    "processes": (("processes",), "with {} processes"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from gan_cli.data.source import Batch
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import Answer, Loss
 from gan_cli.rng import Draws
 from gan_cli.training import lookahead
+from gan_cli.training.distributed import Team
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
 
@@ -49,7 +50,7 @@ def shares(n: int, real: Batch | None, draws: Draws, parts: int) -> list[Share]:
     ]
 
 
-def critic_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Logs:
+def critic_update(state: TrainState, phase: Phase, batch: Sequence[Share], team: Team | None = None) -> Logs:
     """Move the critic one step on one batch of real and one of fake samples."""
     game = state.game
     penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
@@ -61,11 +62,11 @@ def critic_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Lo
         logs.append(_critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake))
         gradients.append(_gradients(state, "critic", terms.objective))
         answers.append((terms.real, terms.fake))
-    result = _mean(logs) | _move(state, "critic", _sum(gradients))
-    return result | _after_critic(state, phase, answers)
+    result, moves = _averaged(logs, {"critic": gradients}, team)
+    return result | _move(state, "critic", moves["critic"]) | _after_critic(state, phase, answers, team)
 
 
-def generator_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Logs:
+def generator_update(state: TrainState, phase: Phase, batch: Sequence[Share], team: Team | None = None) -> Logs:
     """Move the generator one step, and its moving average with it."""
     game = state.game
     logs, gradients = [], []
@@ -80,10 +81,11 @@ def generator_update(state: TrainState, phase: Phase, batch: Sequence[Share]) ->
         if not game.loss.critic_plays:
             logs[-1] |= _critic_logs(state, None, None, on_real, on_fake)
         gradients.append(_gradients(state, "generator", objective))
-    return _mean(logs) | _move(state, "generator", _sum(gradients)) | _after_generator(state)
+    result, moves = _averaged(logs, {"generator": gradients}, team)
+    return result | _move(state, "generator", moves["generator"]) | _after_generator(state)
 
 
-def joint_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Logs:
+def joint_update(state: TrainState, phase: Phase, batch: Sequence[Share], team: Team | None = None) -> Logs:
     """Move both players from the same point: one forward pass, every gradient taken before any weight moves."""
     game = state.game
     penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
@@ -97,10 +99,10 @@ def joint_update(state: TrainState, phase: Phase, batch: Sequence[Share]) -> Log
         moves["critic"].append(_gradients(state, "critic", terms.objective, retain_graph=True))
         moves["generator"].append(_gradients(state, "generator", objective))
         answers.append((terms.real, terms.fake))
-    result = _mean(logs)
-    for player, gradients in moves.items():
-        result |= _move(state, player, _sum(gradients))
-    return result | _after_critic(state, phase, answers) | _after_generator(state)
+    result, averaged = _averaged(logs, moves, team)
+    for player, gradients in averaged.items():
+        result |= _move(state, player, gradients)
+    return result | _after_critic(state, phase, answers, team) | _after_generator(state)
 
 
 UPDATES: dict[str, Callable[..., Logs]] = {
@@ -124,12 +126,13 @@ def _critic_logs(
     return logs
 
 
-def _after_critic(state: TrainState, phase: Phase, answers: Sequence[tuple[Answer, Answer]]) -> Logs:
+def _after_critic(state: TrainState, phase: Phase, answers: Sequence[tuple[Answer, Answer]], team: Team | None) -> Logs:
     state.game.constraint.project_(state.projected)
     state.critic_updates += 1
-    if phase.last:
+    if phase.last and type(state.game.loss).update_ is not Loss.update_:
+        whole = (_whole(parts) for parts in zip(*answers, strict=True))
         with torch.no_grad():
-            state.game.loss.update_(*(_whole(parts) for parts in zip(*answers, strict=True)))
+            state.game.loss.update_(*(team.whole(answer) if team else answer for answer in whole))
     return {"critic/weight_norm": _norm(state.params["critic"])}
 
 
@@ -161,13 +164,26 @@ def _sum(parts: Sequence[Gradients]) -> Gradients:
     """Return the mean over equal parts of a batch."""
     if len(parts) == 1:
         return parts[0]
-    return [None if g[0] is None else torch.stack(g).mean(dim=0) for g in zip(*parts, strict=True)]
+    return [None if g[0] is None else sum(g[1:], g[0]) / len(g) for g in zip(*parts, strict=True)]
 
 
 def _mean(parts: Sequence[Logs]) -> Logs:
     if len(parts) == 1:
         return parts[0]
     return {tag: torch.stack([part[tag] for part in parts]).mean() for tag in parts[0]}
+
+
+def _averaged(
+    logs: Sequence[Logs], gradients: Mapping[str, Sequence[Gradients]], team: Team | None
+) -> tuple[Logs, dict[str, Gradients]]:
+    """Return the means over a batch's parts, those of the other processes too."""
+    log, moves = _mean(logs), {player: _sum(parts) for player, parts in gradients.items()}
+    if team is None:
+        return log, moves
+    used = [g for parts in moves.values() for g in parts if g is not None]
+    means = iter(team.mean([*log.values(), *used]))
+    log = {tag: next(means) for tag in log}
+    return log, {player: [None if g is None else next(means) for g in parts] for player, parts in moves.items()}
 
 
 def _move(state: TrainState, player: str, gradients: Gradients) -> Logs:

@@ -11,6 +11,7 @@ from gan_cli.errors import UserError
 from gan_cli.extras import require_trackers
 from gan_cli.training import checkpoint, rundir
 from gan_cli.training.checkpoint import Checkpoint
+from gan_cli.training.distributed import Team
 from gan_cli.training.identity import DATA, Change, differences, require_same
 from gan_cli.training.metrics_log import METRICS, read_rows
 from gan_cli.training.rundir import RunDirectory
@@ -50,13 +51,14 @@ def holds_run(path: Path) -> bool:
     return True
 
 
-def open_session(path: Path, settings: dict[str, Any], force: bool) -> Session | int:
+def open_session(path: Path, settings: dict[str, Any], force: bool, team: Team | None = None) -> Session | int:
     """Continue a run from its newest checkpoint that verifies, or from step 0 where it was killed before its first.
 
     Args:
         path: the run's directory.
         settings: to go on with, validated.
         force: go on although the identity of the run differs from what it was.
+        team: the processes that train together, of which this one leads; None: it trains alone.
 
     Returns:
         a session to train, or the step at which the run is finished already.
@@ -68,13 +70,13 @@ def open_session(path: Path, settings: dict[str, Any], force: bool) -> Session |
     plan = build.check(settings)
     run = RunDirectory(path)
     try:
-        return _opened(plan, run, force)
+        return _opened(plan, run, force, team)
     except BaseException:
         run.close()
         raise
 
 
-def _opened(plan: build.Plan, run: RunDirectory, force: bool) -> Session | int:
+def _opened(plan: build.Plan, run: RunDirectory, force: bool, team: Team | None) -> Session | int:
     warnings: list[str] = []
     found = checkpoint.load(run.checkpoints, warnings.append) if checkpoint.steps(run.checkpoints) else None
     before = _settings_before(run.path, found, plan.settings["allow_targets"])
@@ -92,7 +94,7 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool) -> Session | int:
     if found:
         state.restore(found)
     told = {"warnings": warnings, "forced": changes}
-    return Session(plan, run, data, state, found, resumed=True, evaluation=evaluation, **told)
+    return Session(plan, run, data, state, found, resumed=True, evaluation=evaluation, team=team, **told)
 
 
 def _settings_before(path: Path, found: Checkpoint | None, allow_targets: list[str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gan_cli.training.best import Best
 from gan_cli.training.boards import Boards
 from gan_cli.training.callbacks import LOOK_STEPS, Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.checkpoint import Checkpoint
+from gan_cli.training.distributed import Team
 from gan_cli.training.engine import Eager
 from gan_cli.training.health import CriticWatch
 from gan_cli.training.identity import Change, listed, unlike
@@ -52,6 +53,7 @@ class Session:
         forced: what the user made differ from the sessions before although it makes another run of it.
         choices: the option chosen of each group, for names; None: as an earlier session has it.
         evaluation: scores the generator now and then; None: never.
+        team: the processes that train together, of which this one leads; None: it trains alone.
     """
 
     def __init__(
@@ -66,9 +68,11 @@ class Session:
         forced: Mapping[str, Change] | None = None,
         choices: Mapping[str, str] | None = None,
         evaluation: Evaluation | None = None,
+        team: Team | None = None,
     ) -> None:
         self.choices = choices
         self.evaluation = evaluation
+        self.team = team
         self.forced = dict(forced or {})
         self.plan, self.run, self.data, self.state = plan, run, data, state
         self.warnings = [*warnings, *plan.warnings]
@@ -91,7 +95,7 @@ class Session:
         seed, batch_size = settings["seed"], settings["train"]["batch_size"]
         every, picture_every = log["every_steps"], log["samples_every_steps"]
         accumulate = settings["train"]["accumulate"]
-        self.engine = Eager(build.updates(settings), data.train, batch_size, seed, device, accumulate)
+        self.engine = Eager(build.updates(settings), data.train, batch_size, seed, device, accumulate, self.team)
         self.watch = StopOnNonFinite(min(every, LOOK_STEPS) if device.type == "cuda" else 1)
         probes: list[Any] = [CriticProbe(data.heldout, self.engine.next_real, seed, device)]
         if data.modes:
@@ -112,7 +116,8 @@ class Session:
         self.checkpoints = Checkpoints(
             self._save, self.saver, saving["every_steps"], saving["every_seconds"], milestones, self.best
         )
-        self.stop = StopOnSignal(self.checkpoints.save_and_wait, str(self.run.path))
+        agreed = self.team.agreed if self.team else None
+        self.stop = StopOnSignal(self.checkpoints.save_and_wait, str(self.run.path), agreed)
 
     def _best(self, found: Checkpoint | None) -> Best:
         saving, log = self.plan.settings["checkpoint"], self.plan.settings["log"]
@@ -142,6 +147,8 @@ class Session:
                 stack.callback(close)
             stack.enter_context(self.stop)
             try:
+                if self.team:
+                    self.team.begin(self.state)
                 self._describe()
                 fit(self.state, self._runner(), [self.watch, self.curves, self.pictures, self.checkpoints, self.stop])
                 final = encoded(self.curves.last)
@@ -170,6 +177,7 @@ class Session:
         settings = self.plan.settings
         now = rundir.provenance(self.plan.device, self.data.fingerprint)
         now |= {key: settings["runtime"][key] for key in ("precision", "engine")}
+        now["processes"] = self.team.size if self.team else 1
         before = rundir.read_status(self.run.path)
         sessions = before.get("sessions", [])
         if sessions and (changes := unlike(sessions[-1], now)):
@@ -197,9 +205,13 @@ class Session:
         start = f", from step {self.state.step}" if self.state.step else ""
         return (
             f"{self.state.total_steps} steps{start} on {runtime['device']} ({runtime['precision']}, "
-            f"{runtime['engine']} engine, {runtime['threads']} threads), generator {sizes['generator']:,} and critic "
+            f"{runtime['engine']} engine, {self._workers()}), generator {sizes['generator']:,} and critic "
             f"{sizes['critic']:,} parameters, {self._data_summary()}"
         )
+
+    def _workers(self) -> str:
+        threads = f"{self.plan.settings['runtime']['threads']} threads"
+        return f"{self.team.size} processes of {threads}" if self.team else threads
 
     def _data_summary(self) -> str:
         sizes = [source.size for source in (self.data.train, self.data.heldout)]
