@@ -79,3 +79,24 @@ def test_mistakes(refused, run_of):
         "kind=neighbours: these training data have no end, so there is nothing to learn by heart"
     )
     assert "kind.count=10" in refused("explore", run_of("memorised"), *FEW, "kind.count=10")
+
+
+@pytest.mark.slow
+def test_a_generator_that_learnt_50_images_by_heart_in_training_is_caught(gan, explore, tmp_path):
+    pytest.importorskip("geomloss")
+    loss = ("loss=sinkhorn", "loss.space=pixels", "loss.blur=0.5", "loss.diameter=30", "constraint=none")
+    parts = ("updates=alternating", "model=mlp", "model.width=16", "latent.size=8", "optimizer.lr=1e-3", "runtime=cpu")
+    data = ("dataset.limit=50", "train.batch_size=50", "dataset.image_size=16", "train.steps=1600")
+    assert gan("train", *loss, *parts, *data, "runtime.threads=1", f"run_dir={tmp_path / 'run'}").code == 0
+    found = explore(str(tmp_path / "run"), "kind=neighbours").json
+    assert found["verdict"].startswith("memorised: ")
+    assert all(space["c_t"] < -2 for space in found["spaces"].values())
+
+
+@pytest.mark.slow
+def test_a_generator_of_9_500_images_has_not(gan, explore, tmp_path):
+    parts = ("experiment=gallery", "loss=nonsaturating", "model.width=16", "dataset.image_size=16", "train.steps=600")
+    assert gan("train", *parts, "runtime=cpu", "runtime.threads=1", f"run_dir={tmp_path / 'run'}").code == 0
+    found = explore(str(tmp_path / "run"), "kind=neighbours").json
+    assert found["verdict"].startswith("not memorised: ")
+    assert all(space["c_t"] > 2 for space in found["spaces"].values())
