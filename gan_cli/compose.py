@@ -26,7 +26,7 @@ from gan_cli.wording import did_you_mean, one_line
 VERSION_BASE = "1.3"
 _HYDRA_CODE = ("hydra.", "hydra_plugins.", "logging.", "colorlog.", "ext://sys.std")
 _NAMES_CODE = ("_target_", "class", "()", "factory")
-_LAUNCHERS = ("joblib", "submitit")  # our extras that bring them
+_LAUNCHERS = ("joblib", "submitit", "ray")  # our extras that bring them
 _MANY = 12  # options: more are not listed in one line
 
 

@@ -16,7 +16,7 @@ def installed(launcher: str) -> bool:
     return found is not None and importlib.util.find_spec(f"hydra_plugins.hydra_{launcher}_launcher") is not None
 
 
-@pytest.mark.parametrize(("name", "extra"), [("joblib", "joblib"), ("submitit_local", "submitit")])
+@pytest.mark.parametrize(("name", "extra"), [("joblib", "joblib"), ("submitit_local", "submitit"), ("ray", "ray")])
 def test_a_launcher_that_is_not_installed_names_its_extra(refused, name, extra):
     if installed(extra):
         pytest.skip(f"hydra-{extra}-launcher is installed here")
@@ -25,7 +25,7 @@ def test_a_launcher_that_is_not_installed_names_its_extra(refused, name, extra):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "extra"), [("joblib", "joblib"), ("submitit_local", "submitit")])
+@pytest.mark.parametrize(("name", "extra"), [("joblib", "joblib"), ("submitit_local", "submitit"), ("ray", "ray")])
 def test_a_launcher_trains_the_same_runs(gan, place: Path, name, extra):
     if not installed(extra):
         pytest.skip(f'hydra-{extra}-launcher is not installed: pip install "gan_cli[{extra}]"')
