@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 FEWEST = 5  # pairs of which a correlation is told
-_RESAMPLED = 1_000
+_RESAMPLED = 2_000
 _LEVEL = 0.95
 
 
@@ -23,10 +23,7 @@ class Correlation(NamedTuple):
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
     """Return the correlation of the ranks, equal values sharing their mean rank; NaN where either does not vary."""
-    a, b = _ranks(x), _ranks(y)
-    if not len(a) or a.std() == 0 or b.std() == 0:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
+    return float(_correlations(np.asarray(x, dtype=np.float64)[None], np.asarray(y, dtype=np.float64)[None])[0])
 
 
 def correlation(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
@@ -45,14 +42,22 @@ def correlation(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
         return None
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     rng = np.random.default_rng(0)
-    drawn = [spearman(a[i], b[i]) for i in rng.integers(0, len(a), (_RESAMPLED, len(a)))]
-    kept = [rho for rho in drawn if np.isfinite(rho)]
+    drawn = rng.integers(0, len(a), (_RESAMPLED, len(a)))
+    found = _correlations(a[drawn], b[drawn])
+    kept = found[np.isfinite(found)]
     tail = 100 * (1 - _LEVEL) / 2
-    low, high = np.percentile(kept, [tail, 100 - tail]) if kept else (np.nan, np.nan)
+    low, high = np.percentile(kept, [tail, 100 - tail]) if len(kept) else (np.nan, np.nan)
     return Correlation(spearman(a, b), float(low), float(high), len(a))
 
 
-def _ranks(values: Sequence[float]) -> np.ndarray:
-    _, inverse, counts = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse.ravel()]
+def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the rank correlation (K,) of each row of x and y (K, n)."""
+    a, b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (_ranks(x), _ranks(y)))
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), scale, out=np.full(len(x), np.nan), where=scale > 0)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks in each row: the mean of the places that equal values take from the left and from the right."""
+    places = [row.argsort(axis=1, kind="stable").argsort(axis=1) for row in (values, values[:, ::-1])]
+    return (places[0] + places[1][:, ::-1]) / 2

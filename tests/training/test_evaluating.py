@@ -20,8 +20,14 @@ from gan_cli.training.session import Session
 STEPS, SAVED, KILLED = 5, 3, 4
 SMALL = ("model.width=4", "train.batch_size=8", f"train.steps={STEPS}", f"checkpoint.every_steps={SAVED}")
 LOGGING = ("log.every_steps=1", "log.samples_every_steps=3", "log.sample_count=4")
-CLOTHES = ("dataset.image_size=16", "train.ema_halflife_images=8", "evaluate.count=12", "evaluate.w1_count=6")
-POINTS = ("model=toy_mlp", "dataset=ring", "loss=wgan_gp", "evaluate.count=12")
+CLOTHES = (
+    "dataset.image_size=16",
+    "dataset.limit=100",
+    "train.ema_halflife_images=8",
+    "evaluate.count=12",
+    "evaluate.w1_count=6",
+)
+POINTS = ("log.samples_every_steps=100", "model=toy_mlp", "dataset=ring", "loss=wgan_gp", "evaluate.count=12")
 ADDED = ("quality/", "distance/")
 SCORES = ("frechet_distance", "kid", "classifier_score", "precision", "recall", "density", "coverage")
 
@@ -61,7 +67,7 @@ def assert_equal(a, b):
     assert [name for name in a if not torch.equal(a[name], b[name])] == []
 
 
-@pytest.mark.parametrize("kind", [CLOTHES, (*CLOTHES, "condition=concat", "loss=hinge"), POINTS])
+@pytest.mark.parametrize("kind", [(*CLOTHES, "condition=concat"), POINTS])
 def test_a_run_is_bit_equal_with_and_without_also_through_a_kill(begin, tmp_path, kind):
     off = [o for o in kind if not o.startswith("evaluate.")]
     begin("without", *off)[0].train()
