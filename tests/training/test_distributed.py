@@ -61,7 +61,7 @@ def until(condition, what):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("loss=wgan_gp", "train.ema_halflife_images=50"),
+        ("loss=wgan_gp", "train.ema_halflife_images=50", "evaluate.every_steps=4", "evaluate.count=20"),
         ("loss=began",),  # its k_t moves by the whole batch
         ("loss=fgan_kl", "updates=simultaneous", "train.accumulate=2"),
     ],
