@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from gan_cli import runs
+from gan_cli.sweeping import process
 from tests.sweeping.conftest import TOY
 
 
@@ -40,3 +45,27 @@ def test_a_launcher_trains_the_same_runs(gan, place: Path, name, extra):
     refusal = gan("train", *every, "-m", "seed=0,1", f"hydra/launcher={name}", "sweep.jobs=2")
     assert refusal.code == 2
     assert "sweep.jobs=2: is for jobs that gan starts itself" in refusal.err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_preempted_job_is_requeued_and_goes_on(gan, place: Path):
+    """SLURM's signal, which submitit answers by sending the same job again."""
+    if not installed("submitit"):
+        pytest.skip('hydra-submitit-launcher is not installed: pip install "gan_cli[submitit]"')
+    every = (*TOY, "runtime.threads=1", "train.steps=400", "log.every_steps=10", "checkpoint.every_steps=50")
+    launcher = ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=60")
+    sweep = process.start(
+        ["train", *every, "-m", "seed=0", *launcher, "run_dir=runs/${seed}", "resume=auto"], place / "log", os.environ
+    )
+    run, limit = place / "runs/0", time.monotonic() + 400
+    while runs.standing(run).step < 120:
+        assert sweep.poll() is None, (place / "log").read_text()
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    os.kill(runs.status(run)["sessions"][-1]["process"], signal.SIGUSR2)
+    assert sweep.wait() == 0, (place / "log").read_text()
+    status = runs.status(run)
+    assert (status["status"], len(status["sessions"])) == ("finished", 2)
+    assert gan("train", *every, "seed=0", "run_dir=single").code == 0
+    assert (run / "metrics.jsonl").read_bytes() == (place / "single/metrics.jsonl").read_bytes()

@@ -14,11 +14,14 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from gan_cli import runs
+from gan_cli import runs, sweep
+from gan_cli.compose import Composer
+from gan_cli.confdir import conf_dir
+from gan_cli.config import validate
 from gan_cli.errors import UserError
 from gan_cli.sweeping import process
 from gan_cli.sweeping.rows import NewRows
-from gan_cli.sweeping.space import Axis, space
+from gan_cli.sweeping.space import Axis, check, space
 from tests.sweeping.conftest import TOY
 
 needs_optuna = pytest.mark.skipif(
@@ -77,6 +80,14 @@ def test_what_is_no_space(word, told):
     with pytest.raises(UserError) as refusal:
         axes(word)
     assert told in str(refusal.value)
+
+
+def test_the_ready_search_can_run():
+    composer = Composer.create("train", conf_dir(), "train", None)
+    found = space(sweep._overrides(composer, composer.compose(["sweep=ring_lr"])))
+    assert [axis.key for axis in found.axes] == ["optimizer.critic.lr", "optimizer.generator.lr", "updates.n_critic"]
+    cells = check(found, lambda trial: validate(composer.compose(["sweep=ring_lr", *trial]), trial))
+    assert len(cells) == 1 + len(found.axes)
 
 
 @needs_optuna
