@@ -33,10 +33,11 @@ def test_what_can_be_steered_is(explore, run_of, monkeypatch):
         "kind=edit",
         "kind.target=bag",
         "kind.count=16",
-        "kind.steps=20",
+        "kind.steps=10",
         "kind.stay=false",
-        "kind.step_size=0.1",
+        "kind.step_size=0.2",
         "kind.length=2",
+        "kind.rows=2",
     )
     assert [path.name.endswith(end) for path, end in zip(seen.files, (".png", "_direction.png", ".json"), strict=True)]
     gradient, direction = seen.json["gradient"], seen.json["direction"]
