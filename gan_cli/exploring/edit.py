@@ -104,16 +104,17 @@ class Edit(Kind):
         if not moved:
             return Found(pictures, numbers, [*lines, "no sample arrived, so there is no direction"])
         shares = ways["direction"].share(target).tolist()
-        mean = min(round(length / far * self.steps), self.steps)
+        mean = round(length / far * self.steps)
+        reached = shares[mean] if mean <= self.steps else None
         numbers["direction"] |= {
             "unit_vector": direction.tolist(),
             "mean_edit_length": length,
             "length": far,
-            "share_at_mean_edit_length": shares[mean],
+            "share_at_mean_edit_length": reached,
             "shares": shares,
         }
-        at_mean = f"{100 * shares[mean]:.0f} % were {name}"
-        lines.append(f"  after {far * mean / self.steps:.2f}, about as long as an edit or the end, {at_mean}")
+        if reached is not None:
+            lines.append(f"  {100 * reached:.0f} % were {name} after {length:.2f}, the mean length of an edit")
         return Found(pictures, numbers, lines)
 
     def _measured(
