@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from gan_cli.commands._looking import Fakes, look, looking_protocol, write_json
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
+from gan_cli.extractors.pixels import Pixels
 from gan_cli.metrics.modes import ModeCoverage, mode_coverage
 
 COLLAPSE = "collapse"
@@ -38,27 +40,38 @@ def collapse(settings: dict[str, Any]) -> None:
     real = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS)).x
     if len(real) < 3:
         raise UserError(f"{run.path}: {len(real)} held-out samples are too few to tell what a duplicate is; at least 3")
-    found, picture = _birthday(extractor, real, fakes, settings)
+    tests = {name: _birthday(space, real, fakes, settings) for name, space in _spaces(extractor).items()}
+    # The fewer samples count: copies with noise look unlike to a classifier, and alike things are not alike in pixels.
+    where = min(tests, key=lambda name: (tests[name].high, tests[name].support))
+    found = tests[where]
     modes, classes = _coverage(data, extractor, real, fakes, settings)
     line = verdict(found, available(data.train), modes, classes)
     protocol = looking_protocol(run, settings) | {
         "real": f"{len(real)} held-out samples, data {data.fingerprint}",
         "duplicates": "pairs nearer than held-out samples get: one batch of them in a hundred holds such a pair",
     }
-    print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *_told(found, data, modes, classes)]))
+    told = [line for name, test in tests.items() for line in [f"in {name}", *_birthday_told(test)]]
+    print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *told, *_told(data, modes, classes)]))
     out = Path(settings["out"]) if settings["out"] else run.path / COLLAPSE / _name(protocol, extractor)
-    write_json(out, {"protocol": protocol, "verdict": line, **_content(found, data, modes, classes)})
+    content = {"space": where, **_birthday_content(found)}
+    content["others"] = {name: _birthday_content(test) for name, test in tests.items() if name != where}
+    write_json(out, {"protocol": protocol, "verdict": line, **content, **_content(data, modes, classes)})
     try:
-        figures.save_png(out.with_suffix(".png"), picture)
+        figures.save_png(out.with_suffix(".png"), _picture(found, real, fakes))
     except OSError as error:
         raise UserError(f"out={out}: the picture beside it cannot be written ({error.strerror})") from error
     print(f"\n{out}\n{out.with_suffix('.png')}\n\n{line}")
 
 
-def _birthday(
-    extractor: Extractor | None, real: Tensor, fakes: Fakes, settings: dict[str, Any]
-) -> tuple[Birthday, Any]:
-    """Run the test; return it and a picture of the nearest pairs, a pair a row of two columns, several abreast."""
+def _spaces(extractor: Extractor | None) -> dict[str, Extractor | None]:
+    """Return where samples are compared, by name: points as they are, images in features and in pixels."""
+    if extractor is None:
+        return {"the plane of the samples": None}
+    return {extractor.name: extractor, Pixels.name: extractor if extractor.name == Pixels.name else Pixels()}
+
+
+def _birthday(extractor: Extractor | None, real: Tensor, fakes: Fakes, settings: dict[str, Any]) -> Birthday:
+    """Run the test in one space."""
 
     def features(x: Tensor) -> Tensor:
         return x if extractor is None else extract(extractor, x, settings["batch_size"]).x
@@ -69,7 +82,7 @@ def _birthday(
             bar.set_postfix_str(f"{size.with_duplicate} of {size.batches} batches of {size.size} hold a duplicate")
             bar.update()
 
-        found = birthday(
+        return birthday(
             lambda start, stop: features(fakes.rows(start, stop)),
             features(real),
             settings["batches"],
@@ -77,11 +90,14 @@ def _birthday(
             settings["pairs"],
             seen,
         )
+
+
+def _picture(found: Birthday, real: Tensor, fakes: Fakes) -> np.ndarray:
+    """Return the nearest pairs, a pair a row of two columns, several abreast; of points, all of them."""
     shown = torch.cat([fakes.rows(int(i), int(i) + 1) for i in found.pairs.flatten()])
     if shown.dim() != 4:
-        return found, figures.points_figure(real[:COUNT], fakes.rows(0, COUNT), None)
-    across = 2 * max(1, math.isqrt(len(found.pairs) // 2 or 1))
-    return found, figures.image_grid(shown, across)
+        return figures.points_figure(real[:COUNT], fakes.rows(0, COUNT), None)
+    return figures.image_grid(shown, 2 * max(1, math.isqrt(len(found.pairs) // 2 or 1)))
 
 
 def _coverage(
@@ -105,14 +121,20 @@ def _classes(extractor: Extractor, x: Tensor, columns: list[int], settings: dict
     return extract(extractor, x, settings["batch_size"]).log_p[:, columns].argmax(1)
 
 
-def _told(found: Birthday, data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> list[str]:
-    """Return the findings as lines."""
-    rows = [f"batches of {s.size:4}: {s.with_duplicate:4} of {s.batches} hold a duplicate" for s in found.sizes]
+def _birthday_told(found: Birthday) -> list[str]:
+    """Return a birthday test as lines."""
+    rows = [f"  batches of {s.size:4}: {s.with_duplicate:4} of {s.batches} hold a duplicate" for s in found.sizes]
     at = found.at
     rows.append(
-        f"effective support: {found.support:,.0f}, 95 % interval {found.low:,.0f} to {found.high:,.0f}, from batches "
+        f"  effective support: {found.support:,.0f}, 95 % interval {found.low:,.0f} to {found.high:,.0f}, from batches "
         f"of {at.size}: the number of equally likely samples that would repeat as often"
     )
+    return rows
+
+
+def _told(data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> list[str]:
+    """Return modes and classes as lines."""
+    rows = []
     if modes is not None:
         rows.append(
             f"modes: {modes.captured} of {modes.total}; high quality {modes.high_quality_share:.3f}; "
@@ -131,9 +153,9 @@ def _told(found: Birthday, data: RealData, modes: ModeCoverage | None, classes: 
     return rows
 
 
-def _content(found: Birthday, data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> dict[str, Any]:
-    """Return the findings as JSON has them."""
-    content: dict[str, Any] = {
+def _birthday_content(found: Birthday) -> dict[str, Any]:
+    """Return a birthday test as JSON has it."""
+    return {
         "sizes": [size._asdict() for size in found.sizes],
         "effective_support": {
             "value": _number(found.support),
@@ -143,6 +165,11 @@ def _content(found: Birthday, data: RealData, modes: ModeCoverage | None, classe
         },
         "near_pairs": {"samples": found.pairs.tolist(), "distances": found.distances.tolist()},
     }
+
+
+def _content(data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> dict[str, Any]:
+    """Return modes and classes as JSON has them."""
+    content: dict[str, Any] = {}
     if modes is not None:
         content["modes"] = {key: _number(value) for key, value in modes._asdict().items()}
     if classes is not None:

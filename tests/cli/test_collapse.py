@@ -68,6 +68,14 @@ def test_a_memorised_generator_is_caught(gan, run_of, monkeypatch):
     assert found["verdict"].endswith("as many as it was trained on (50): it may have learnt them by heart")
 
 
+def test_noisy_copies_that_a_classifier_takes_for_others_are_caught_in_pixels(gan, run_of, monkeypatch):
+    repeat(monkeypatch, real_images(range(50)), 0.3)
+    found = result(gan("collapse", run_of("memorised"), "count=500").out)
+    assert found["space"] == "pixels"
+    assert 25 < found["effective_support"]["value"] < 100
+    assert found["others"]["fashion_mnist"]["effective_support"]["value"] > 500
+
+
 def test_three_modes_are_caught(gan, run_of, monkeypatch):
     repeat(monkeypatch, real_images([0, 1, 2]), 0.05)
     found = result(gan("collapse", run_of("classes"), "count=500").out)
