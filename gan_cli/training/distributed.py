@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -152,7 +153,11 @@ def join(settings: dict[str, Any]) -> Team | None:
     cuda = runtime["device"].startswith("cuda")
     if cuda:
         torch.cuda.set_device(here.local_rank)
-    dist.init_process_group("nccl" if cuda else "gloo", timeout=WAIT)
+    store, rank, size = next(iter(dist.rendezvous("env://", timeout=WAIT)))
+    if here.local_size == here.size:
+        # One agent of torchrun's keeps its store when it starts the processes again, with the addresses of the dead.
+        store = dist.PrefixStore(f"restart_{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    dist.init_process_group("nccl" if cuda else "gloo", timeout=WAIT, store=store, rank=rank, world_size=size)
     control = dist.new_group(backend="gloo", timeout=WAIT) if cuda else dist.group.WORLD
     return Team(here.rank, here.size, control, runtime["batch_norm"] == "sync")
 

@@ -223,6 +223,6 @@ def test_torchrun_starts_again_what_a_killed_process_left(tmp_path, monkeypatch)
     train = ["train", *POINTS, "loss=wgan_gp", "resume=auto", "run_dir=two"]
     ended = subprocess.run([*torchrun, "dies.py", *train], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
-    assert "from step 4" in ended.stdout
+    assert "from step 4" in ended.stderr
     alone(tmp_path, monkeypatch, "train", *POINTS, "loss=wgan_gp", "train.accumulate=2", "run_dir=one")
     assert state(tmp_path / "two", 6) == state(tmp_path / "one", 6)
