@@ -118,7 +118,7 @@ def test_too_few_or_other_features():
         frechet_distance(normal(1, 2), normal(5, 2))
     with pytest.raises(ValueError, match="at least 2 of each"):
         kernel_distance(normal(3, 2), normal(5, 3))
-    with pytest.raises(ValueError, match="more than 5"):
+    with pytest.raises(ValueError, match="at least 6 of each"):
         manifold(normal(5, 2), normal(50, 2))
     with pytest.raises(ValueError, match=r"\(N, K\)"):
         classifier_score(torch.zeros(0, 3))
