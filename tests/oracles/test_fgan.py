@@ -66,8 +66,7 @@ def test_each_learned_gaussian_is_best_in_its_own_divergence(rule):
         assert min(COLUMNS, key=lambda name, column=column: values[name][column]) == column
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", ["kl", "jeffrey"])
+@pytest.mark.parametrize(("name", "rule"), [("kl", "simultaneous"), ("jeffrey", "alternating")])
 def test_a_short_game_goes_towards_it(name, rule):
     start = divergence(name, mixture, gaussian(0.0, 1.0))
     found = learn(FGAN(name), RULES[rule], Settings(steps=120))
