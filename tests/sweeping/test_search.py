@@ -217,6 +217,7 @@ def command(*more: str) -> tuple[str, ...]:
     return ("train", *PULLED, "train.steps=12", "-m", "sweep=optuna", "+loss.pull=interval(0,1)", *search, *more)
 
 
+@pytest.mark.slow
 @needs_optuna
 def test_a_search_whose_parent_dies_at_its_worst_moments_goes_on(gan, place, forked, monkeypatch):
     from gan_cli.sweeping import study
