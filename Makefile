@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-# Twice the cores: tests wait for the processes that they start.
-WORKERS := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2) --maxprocesses 4
+# One more than the cores: tests wait for the processes that they start.
+WORKERS := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4
 
 .PHONY: setup train test test-slow faults lint format check bench clean
 

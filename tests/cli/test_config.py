@@ -298,7 +298,7 @@ KEYS = ["seed", "run_dir", "train", "train.steps", "runtime.threads", "model.wid
 def test_any_value_is_taken_or_refused_in_one_line(composed):
     default = composed()
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(key=st.sampled_from(KEYS), value=VALUES)
     def case(key, value):
         config = copy.deepcopy(default)

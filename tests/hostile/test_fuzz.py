@@ -151,11 +151,11 @@ def fuzz_overrides(cases):
 
 
 def test_some_checkpoints(original):
-    fuzz_reader(original, 500)
+    fuzz_reader(original, 200)
 
 
 def test_some_overrides():
-    fuzz_overrides(100)
+    fuzz_overrides(50)
 
 
 @pytest.mark.slow
