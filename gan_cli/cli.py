@@ -32,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
         argv: arguments without the program's name; None: the process's own.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises then, where it would print and exit
+    # Before torch loads OpenMP: threads that spin while they wait take the cores from any other process, and from each
+    # other where that process takes one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # pydantic would look through every installed package for them
     argv = sys.argv[1:] if argv is None else argv
     if any("allow_targets" in word for word in argv) and os.getcwd() not in sys.path:

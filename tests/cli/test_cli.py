@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
@@ -51,6 +52,15 @@ def test_every_file_of_commands_is_a_command():
 def test_version(gan):
     assert gan("--version").out.split()[0] == "gan"
     assert gan("train", "--version").out == gan("--version").out
+
+
+@pytest.mark.parametrize(("given", "is_set"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_torch_do_not_spin_while_they_wait_unless_the_user_says_so(gan, monkeypatch, given, is_set):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    gan("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == is_set
 
 
 def test_unknown_command_names_the_closest(refused):
