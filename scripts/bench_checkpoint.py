@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from benchmarks.cases import Case, ours, settings_of
+from benchmarks.timing import timed
 
 from gan_cli import build
-from gan_cli.confdir import conf_dir
 from gan_cli.training import checkpoint
-from gan_cli.training.engine import Eager
 from gan_cli.training.saver import Saver
 from gan_cli.training.state import TrainState
 
@@ -47,21 +45,10 @@ def main() -> None:
 
 def measure(rounds: int, folder: Path, overrides: list[str]) -> dict[str, Any]:
     """Return a checkpoint's bytes, and the medians of seconds."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose("train", overrides=[*DEFAULTS, *overrides])
-    plan = build.check(OmegaConf.to_container(config, resolve=True))
+    plan = build.check(settings_of([*DEFAULTS, *overrides]))
     data = plan.open()
     state = plan.state(data)
-    train = plan.settings["train"]
-    updates, seed = build.updates(plan.settings), plan.settings["seed"]
-    engine = Eager(updates, data.train, train["batch_size"], seed, plan.device, train["accumulate"])
-
-    def step() -> None:
-        engine(state)
-        state.step += 1
-        if plan.device.type == "cuda":
-            torch.cuda.synchronize()
-
+    step = ours(Case(plan, data.shape), data.train, state)
     step()  # warm; and the optimizers have their slots from here on
     with tempfile.TemporaryDirectory(dir=folder) as place:
         seconds = savings(Path(place), rounds, state, step)
@@ -111,13 +98,6 @@ def savings(place: Path, rounds: int, state: TrainState, step: Callable[[], None
     for saver in savers.values():
         saver.close()
     return {name: values[1:] for name, values in seconds.items()}
-
-
-def timed(call: Callable[[], None]) -> float:
-    """Return how many seconds a call takes."""
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 def _no_rows() -> None:

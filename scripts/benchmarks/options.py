@@ -1,0 +1,37 @@
+"""What the command line chooses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line chooses; a part reads what concerns it.
+
+    Attributes:
+        losses: of the speed.
+        sizes: S of the images.
+        channels: C of the images.
+        rounds: measurements of each thing, which take turns.
+        steps: steps a measurement.
+        images: of the data set larger than memory.
+        overrides: of `gan train`, such as model.width=32.
+        tell: shows a line while it runs.
+    """
+
+    losses: tuple[str, ...] = ("wgan", "wgan_gp", "nonsaturating")
+    sizes: tuple[int, ...] = (32, 64)
+    channels: tuple[int, ...] = (1, 3)
+    rounds: int = 3
+    steps: int = 1
+    images: int = 200_000
+    overrides: tuple[str, ...] = ()
+    tell: Callable[[str], None] = field(default=print)
+
+
+def plain_environment() -> dict[str, str]:
+    """Return the environment without OpenMP's settings, for processes that are to find their own."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "KMP_"))}
