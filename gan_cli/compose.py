@@ -13,7 +13,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import setup_globals
+from hydra.core.utils import JobRuntime, setup_globals
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -56,6 +56,7 @@ class Composer(NamedTuple):
         """
         hydra.version.setbase(VERSION_BASE)
         setup_globals()
+        JobRuntime.instance().set("name", command)
         search_path = create_config_search_path(str(conf))
         foreign = [] if conf == conf_dir() else [str(conf)]
         if user_dir is not None:
@@ -152,7 +153,7 @@ class Composer(NamedTuple):
 
     def options(self, group: str) -> list[str]:
         """Return a group's options; [] for what is not a group."""
-        return self.loader.get_group_options(group)
+        return self.loader.repository.get_group_options(group)  # the loader's own way copies its whole repository
 
     def _explain(self, error: Exception, overrides: Sequence[str]) -> UserError:
         if isinstance(error, OverrideParseException):

@@ -7,11 +7,15 @@ import importlib
 import inspect
 import string
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -69,9 +73,35 @@ def launch(command: str, argv: Sequence[str]) -> int:
         refuse_outside_a_sweep(overrides)
         if cfg.hydra.sweeper.get("params") and not any(o.lower() == "hydra.mode=run" for o in overrides):
             raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
+        return _run(composer, cfg, arguments)
     task = _Task(command, cells)
     with contextlib.suppress(_Stop):
         _hydra(arguments, conf, name, task)
+    return task.exit_code
+
+
+class _Composed(ConfigLoaderImpl):
+    """Hydra's loader, with a config that is composed already."""
+
+    def __init__(self, search_path: ConfigSearchPath, cfg: DictConfig) -> None:
+        super().__init__(search_path)
+        self._cfg = cfg
+
+    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
+        return self._cfg
+
+
+def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
+    """Leave one run of a composed config to Hydra; `hydra.main` would compose it twice more."""
+    task = _Task(composer.command, None)
+    places = composer.loader.get_search_path()
+    hydra = Hydra.create_main_hydra2(composer.command, places)
+    hydra.config_loader = _Composed(places, cfg)
+    try:
+        with contextlib.suppress(_Stop), _typed(arguments):
+            hydra.run(composer.config_name, task, arguments.overrides)
+    finally:
+        GlobalHydra.instance().clear()
     return task.exit_code
 
 
@@ -121,10 +151,17 @@ def _hydra(arguments: Arguments, conf: Path, name: str, task: Callable[[DictConf
     def job(cfg: DictConfig) -> None:
         task(cfg)
 
+    with _typed(arguments):
+        hydra.main(config_path=str(conf), config_name=name, version_base=VERSION_BASE)(job)()
+
+
+@contextlib.contextmanager
+def _typed(arguments: Arguments) -> Iterator[None]:
+    """These are the process's arguments inside."""
     saved = sys.argv
     sys.argv = ["gan", *arguments.argv()]
     try:
-        hydra.main(config_path=str(conf), config_name=name, version_base=VERSION_BASE)(job)()
+        yield
     finally:
         sys.argv = saved
 
