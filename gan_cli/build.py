@@ -28,6 +28,7 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.condition import Unconditional
 from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.rng import seed_of
+from gan_cli.training import stepping
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
@@ -247,6 +248,7 @@ def _critic(
 
 
 def _optimizers(settings: Settings, game: Game) -> dict[str, torch.optim.Optimizer]:
+    stepping.construct_without_dynamo()
     return {
         player: _make(
             settings, f"optimizer.{player}", torch.optim.Optimizer, params=list(params.values()), **_foreach(spec)

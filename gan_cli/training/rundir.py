@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def create(run_dir: str | None, name: str) -> RunDirectory:
 def _made(path: Path) -> Path:
     """Make a directory of this name, or with a number behind it where other runs took the name at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for candidate in (path, *(path.with_name(f"{path.name}_{i}") for i in range(2, 10_000))):
+    for candidate in chain([path], (path.with_name(f"{path.name}_{i}") for i in range(2, 10_000))):
         try:
             candidate.mkdir()
         except FileExistsError:

@@ -13,7 +13,7 @@ from gan_cli import build, hardware
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted
 from gan_cli.naming import readable
-from gan_cli.training import checkpoint, profile, rundir
+from gan_cli.training import checkpoint, rundir
 from gan_cli.training.beside import Incidents, beside
 from gan_cli.training.best import Best
 from gan_cli.training.boards import Boards
@@ -166,6 +166,8 @@ class Session:
         runtime = self.plan.settings["runtime"]
         if not runtime["profile"]:
             return self.engine
+        from gan_cli.training import profile  # loads triton
+
         if (left := self.state.total_steps - self.state.step) < profile.STEPS:
             self._warn(f"runtime.profile=true: {profile.STEPS} steps are needed, {left} are left: no profile")
             return self.engine
