@@ -28,7 +28,7 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.condition import Unconditional
 from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.rng import seed_of
-from gan_cli.training import stepping
+from gan_cli.training import engines, stepping
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
@@ -51,6 +51,7 @@ class Plan:
         device: where the run trains.
         needs_labels: the networks are told the class of a sample.
         warnings: what the literature would warn of.
+        engine: what runs the steps, and why.
     """
 
     settings: Settings
@@ -58,6 +59,7 @@ class Plan:
     device: torch.device
     needs_labels: bool
     warnings: list[str]
+    engine: engines.Choice
 
     def open(self) -> RealData:
         """Read the data, and freeze what only they could tell.
@@ -136,8 +138,10 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
     hardware.require_memory(game, settings)
     optimizers = _optimizers(settings, game)
     refuse(settings, game, updates(settings), optimizers)
-    device = torch.device(runtime["device"])
-    return Plan(settings, dataset, device, condition.needs_labels, constraint.advice(settings["optimizer"]["critic"]))
+    engine = engines.choose(settings, optimizers)
+    runtime["engine"] = engine.engine
+    advice = constraint.advice(settings["optimizer"]["critic"])
+    return Plan(settings, dataset, torch.device(runtime["device"]), condition.needs_labels, advice, engine)
 
 
 def state(settings: Settings, sample_shape: tuple[int, ...], device: torch.device, n_classes: int = 0) -> TrainState:
@@ -251,7 +255,11 @@ def _optimizers(settings: Settings, game: Game) -> dict[str, torch.optim.Optimiz
     stepping.construct_without_dynamo()
     return {
         player: _make(
-            settings, f"optimizer.{player}", torch.optim.Optimizer, params=list(params.values()), **_foreach(spec)
+            settings,
+            f"optimizer.{player}",
+            torch.optim.Optimizer,
+            params=list(params.values()),
+            **_fast(settings, spec),
         )
         for player, params in game.players().items()
         for spec in [settings["optimizer"][player]]
@@ -265,10 +273,13 @@ def _resolved(settings: Settings, key: str, ask: Callable[[], T]) -> T:
         raise UserError(f"{key} ({option(settings[key])}): {error}") from error
 
 
-def _foreach(spec: Mapping[str, Any]) -> dict[str, bool]:
-    """All parameters in one operation, where the optimizer can and the config does not say otherwise."""
+def _fast(settings: Settings, spec: Mapping[str, Any]) -> dict[str, bool]:
+    """All parameters in one operation and nothing counted on the host, where the config does not say otherwise."""
     accepted = inspect.signature(_class_of(spec["_target_"], "optimizer")).parameters
-    return {"foreach": True} if "foreach" in accepted and not {"foreach", "fused"} & set(spec) else {}
+    found = {"foreach": True} if "foreach" in accepted and not {"foreach", "fused"} & set(spec) else {}
+    if settings["runtime"]["device"].startswith("cuda") and "capturable" in accepted and "capturable" not in spec:
+        found["capturable"] = True
+    return found
 
 
 @contextmanager

@@ -19,7 +19,7 @@ NATIVE_BF16 = {"avx512_bf16", "amx_bf16"}  # flags of x86 processors that comput
 
 
 def resolve(runtime: dict[str, Any]) -> dict[str, Any]:
-    """Return the runtime settings with every `auto` replaced, by rule and never by timing.
+    """Return the runtime settings with every `auto` but the engine's replaced, by rule and never by timing.
 
     Raises:
         UserError: CUDA or a precision that this machine does not have.
@@ -36,8 +36,7 @@ def resolve(runtime: dict[str, Any]) -> dict[str, Any]:
     if precision == "tf32" and not cuda:
         raise UserError("runtime.precision=tf32: a mode of NVIDIA GPUs, this run is on the CPU: runtime.precision=fp32")
     threads = available_threads(here.local_size) if runtime["threads"] == "auto" else runtime["threads"]
-    engine = "eager" if runtime["engine"] == "auto" else runtime["engine"]
-    return {**runtime, "device": device, "precision": precision, "engine": engine, "threads": threads}
+    return {**runtime, "device": device, "precision": precision, "threads": threads}
 
 
 def apply(runtime: dict[str, Any]) -> None:

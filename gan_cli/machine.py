@@ -47,11 +47,13 @@ def extras() -> list[Finding]:
 def hardware() -> list[Finding]:
     """Return the processor, the memory, the GPUs, what `auto` means with them, and the room for runs."""
     from gan_cli import hardware as here
+    from gan_cli.training import engines
     from gan_cli.training.rundir import processor
 
     bf16 = "native bf16" if here.cpu_has_bf16() else "no native bf16"
     found = [Finding("processor", f"{processor()}, {os.cpu_count() or 1} logical cores, {bf16}"), _memory(), *_gpus()]
     auto = here.resolve(dict.fromkeys(("device", "precision", "engine", "threads"), "auto"))
+    auto["engine"] = engines.choose({"runtime": auto}, {}).engine
     found.append(Finding("runtime=auto", " ".join(f"{key}={value}" for key, value in auto.items())))
     return [*found, room(Path("runs"))]
 

@@ -35,16 +35,25 @@ class Draws:
 
     def __init__(self, device: torch.device | str, seed: int, step: int | str, phase: int = 0) -> None:
         self.device = torch.device(device)
-        self.step = step
         self._key = (seed, step, phase)
         self._streams: dict[str, torch.Generator] = {}
         self._rows: tuple[int, int] | None = None
 
+    def again(self) -> Draws:
+        """Return the same numbers from the start."""
+        same = Draws(self.device, *self._key)
+        same._rows = self._rows
+        return same
+
     def rows(self, start: int, total: int) -> Draws:
         """Return the same numbers as a batch of `total` samples draws, of its rows from `start` on alone."""
-        part = Draws(self.device, *self._key)
+        part = self.again()
         part._rows = (start, total)
         return part
+
+    def scheduled(self, value: Callable[[int], float]) -> float | Tensor:
+        """Return what `value` gives for the step; what depends on the step must come from here, not from a counter."""
+        return value(self._key[1])
 
     def _stream(self, name: str) -> torch.Generator:
         if name not in self._streams:

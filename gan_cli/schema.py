@@ -88,7 +88,7 @@ class Runtime(Strict):
 
     device: Device
     precision: Precision
-    engine: Literal["auto", "eager"]
+    engine: Literal["auto", "eager", "compile", "cuda_graph"]
     threads: Threads
     batch_norm: Literal["sync", "local"] = "sync"
     profile: bool = False

@@ -31,6 +31,13 @@ class Noise:
         return Batch(x * 2 - 1, None)
 
 
+class Labelled(Noise):
+    """Noise whose labels are 0, 1, 2, 0, ..."""
+
+    def batch(self, x: Tensor) -> Batch:
+        return super().batch(x)._replace(y=torch.arange(len(x)) % 3)
+
+
 def noise_data(shape: tuple[int, ...], batch_size: int, seed: int = 0) -> RealData:
     train, heldout = (Noise(shape, batch_size, seed, name) for name in ("train", "heldout"))
     return RealData(shape, None, train, heldout, "noise", lambda n: Noise(shape, n).batch(*Noise(shape, n).draw(0)))

@@ -18,7 +18,7 @@ from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws
 from gan_cli.runs import FALLBACK
 from gan_cli.training.game import Game
-from gan_cli.training.phases import critic_update, shares
+from gan_cli.training.phases import shares, update
 from gan_cli.training.probes import buffers_kept
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
@@ -125,7 +125,8 @@ def further_updates(
         real = train.batch(*train.draw(first + i))
         real = real if game.condition.needs_labels else real._replace(y=None)
         draws = Draws(device, seed, "further", i)
-        critic_update(state, Phase("critic"), shares(len(real.x), real, draws, accumulate))
+        update(state, Phase("critic"), shares(len(real.x), real, draws, accumulate))
+        state.critic_updates += 1
         if i + 1 in measured_at:
             found.append(_measure(game, batches, tag, seed))
     change = found[-1] - found[0]

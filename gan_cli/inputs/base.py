@@ -23,6 +23,6 @@ class Input:
         Args:
             x: samples (N, ...), images in [-1, 1].
             stream: of the random numbers; real and generated samples have their own.
-            draws: the random numbers of this phase; `draws.step` tells how far the run is.
+            draws: the random numbers of this phase; `draws.scheduled` gives what depends on the step.
         """
         return x

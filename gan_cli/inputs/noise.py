@@ -39,4 +39,4 @@ class InstanceNoise(Input):
 
     def __call__(self, x: Tensor, stream: str, draws: Draws) -> Tensor:
         """Return x + std * N(0, 1)."""
-        return x + self.std_at(draws.step) * draws.normal(stream, *x.shape)
+        return x + draws.scheduled(self.std_at) * draws.normal(stream, *x.shape)

@@ -36,6 +36,11 @@ class StopOnNonFinite:
         self.every_steps = every_steps
         self._pending: list[tuple[int, Logs]] = []
 
+    @classmethod
+    def every(cls, log_steps: int, device: torch.device) -> StopOnNonFinite:
+        """Return one that looks as often as a device can bear, at least once a log row."""
+        return cls(min(log_steps, LOOK_STEPS) if device.type == "cuda" else 1)
+
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
         """Keep the step's values, and look at what was kept when it is time."""
         self._pending += [(state.step, log) for log in logs]

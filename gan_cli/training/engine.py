@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import nullcontext
 
 import torch
@@ -10,9 +11,11 @@ from torch import Tensor
 from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws, seed_of
 from gan_cli.training.distributed import Team
-from gan_cli.training.phases import UPDATES, Logs, Share, shares
+from gan_cli.training.phases import PARTS, Logs, Part, Share, shares, update
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase, Updates
+
+Drawn = tuple[Tensor, ...]
 
 
 class Eager:
@@ -45,14 +48,11 @@ class Eager:
         self.device = device
         self.accumulate = accumulate
         self.team = team
-        self._ahead: tuple[int, tuple[Tensor, ...]] | None = None
+        self._ahead: tuple[int, Drawn] | None = None
 
     def next_real(self, state: TrainState) -> Batch:
         """Return the real batch that the next critic update will read, without taking it away."""
-        if self._ahead is None or self._ahead[0] != state.real_batches:
-            self._ahead = (state.real_batches, self.source.draw(state.real_batches))
-        batch = self.source.batch(*self._ahead[1])
-        return batch if state.game.condition.needs_labels else batch._replace(y=None)
+        return self._real(state, self._draw_real(state))
 
     def __call__(self, state: TrainState) -> list[Logs]:
         """Run one step; return each phase's logs, 0-d tensors on the device."""
@@ -66,17 +66,48 @@ class Eager:
                 continue
             draws = Draws(self.device, self.seed, state.step, index)
             torch.manual_seed(seed_of(self.seed, "global", state.step, index))  # a user's network may have dropout
-            real = None
+            drawn = None
             if _reads_real(state, phase):
-                real = self.next_real(state)
+                drawn = self._draw_real(state)
                 state.real_batches += 1
-            logs.append(UPDATES[phase.player](state, phase, self._own_shares(real, draws), self.team))
+            logs.append(self._phase(state, phase, drawn, draws))
+            state.critic_updates += phase.player != "generator"
         return logs
 
-    def _own_shares(self, real: Batch | None, draws: Draws) -> list[Share]:
+    def _phase(self, state: TrainState, phase: Phase, drawn: Drawn | None, draws: Draws) -> Logs:
+        """Run one phase on what the source drew for it, if anything, and on its random numbers."""
+        return update(state, phase, self._shares(self._real(state, drawn), draws), self.team, self._part)
+
+    def _part(self, state: TrainState, phase: Phase, share: Share) -> Part:
+        return PARTS[phase.player](state, phase, share)
+
+    def _draw_real(self, state: TrainState) -> Drawn:
+        if self._ahead is None or self._ahead[0] != state.real_batches:
+            self._ahead = (state.real_batches, self.source.draw(state.real_batches))
+        return self._ahead[1]
+
+    def _real(self, state: TrainState, drawn: Drawn | None) -> Batch | None:
+        if drawn is None:
+            return None
+        batch = self.source.batch(*drawn)
+        return batch if state.game.condition.needs_labels else batch._replace(y=None)
+
+    def _shares(self, real: Batch | None, draws: Draws) -> list[Share]:
+        """Return this process's shares of the batch."""
         rank, size = (self.team.rank, self.team.size) if self.team else (0, 1)
         every = shares(self.batch_size, real, draws, size * self.accumulate)
         return every[rank * self.accumulate : (rank + 1) * self.accumulate]
+
+
+def variant(state: TrainState, phase: Phase) -> Hashable:
+    """Return what tells apart phases that are not the same operations: who moves, and which penalties are due."""
+    constraint = state.game.constraint
+    due = state.critic_updates % constraint.every if constraint.penalises else None
+    if phase.player == "generator" and not phase.inner:
+        due = None
+    elif not phase.inner and due is not None:
+        due = due == 0
+    return phase, due
 
 
 def _reads_real(state: TrainState, phase: Phase) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 
 from gan_cli import build
 from gan_cli.errors import Interrupted, NonFiniteError
-from gan_cli.training.callbacks import LOOK_STEPS, StopOnNonFinite, StopOnSignal
+from gan_cli.training import engines
+from gan_cli.training.callbacks import StopOnNonFinite, StopOnSignal
 from gan_cli.training.distributed import PeerLost, Team
-from gan_cli.training.engine import Eager
 from gan_cli.training.trainer import fit
 
 
@@ -27,13 +27,11 @@ def follow(settings: dict[str, Any], team: Team) -> None:
     plan = build.check(settings)
     data = plan.open()
     state = plan.state(data)
-    train, device = plan.settings["train"], plan.device
     try:
         if not team.begin(state):
             return
-        updates, seed = build.updates(plan.settings), plan.settings["seed"]
-        engine = Eager(updates, data.train, train["batch_size"], seed, device, train["accumulate"], team)
-        watch = StopOnNonFinite(min(plan.settings["log"]["every_steps"], LOOK_STEPS) if device.type == "cuda" else 1)
+        engine = engines.make(plan, build.updates(plan.settings), data, team)
+        watch = StopOnNonFinite.every(plan.settings["log"]["every_steps"], plan.device)
         with StopOnSignal(lambda state: None, "the run", team.agreed) as stop:
             fit(state, engine, [watch, stop])
         stop.check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -50,66 +50,99 @@ def shares(n: int, real: Batch | None, draws: Draws, parts: int) -> list[Share]:
     ]
 
 
-def critic_update(state: TrainState, phase: Phase, batch: Sequence[Share], team: Team | None = None) -> Logs:
-    """Move the critic one step on one batch of real and one of fake samples."""
-    game = state.game
-    penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
-    logs, gradients, answers = [], [], []
-    for n, real, draws in batch:
-        with torch.no_grad():
-            fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
-        terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised)
-        logs.append(_critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake))
-        gradients.append(_gradients(state, "critic", terms.objective))
-        answers.append((terms.real, terms.fake))
-    result, moves = _averaged(logs, {"critic": gradients}, team)
-    return result | _move(state, "critic", moves["critic"]) | _after_critic(state, phase, answers, team)
+class Part(NamedTuple):
+    """What one share of a phase's batch comes to, before any weight moves.
+
+    Attributes:
+        logs: curves, 0-d each.
+        gradients: by player, for exactly its parameters; None for one that is not used.
+        answers: the critic's to real and fake samples, where the critic moves.
+    """
+
+    logs: Logs
+    gradients: dict[str, Gradients]
+    answers: tuple[Answer, Answer] | None = None
 
 
-def generator_update(state: TrainState, phase: Phase, batch: Sequence[Share], team: Team | None = None) -> Logs:
-    """Move the generator one step, and its moving average with it."""
-    game = state.game
-    logs, gradients = [], []
-    for n, real, draws in batch:
-        fake = game.shown(game.fake(n, None if real is None else real.y, draws), "fake", draws)
-        seen = None if real is None else game.shown(real, "real", draws)
-        ask = lookahead.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
-        on_real = ask(*seen) if game.loss.generator_reads_real else None
-        on_fake = ask(*fake)
-        objective = game.generator_objective(on_fake, on_real)
-        logs.append({"generator/loss": objective.detach()})
-        if not game.loss.critic_plays:
-            logs[-1] |= _critic_logs(state, None, None, on_real, on_fake)
-        gradients.append(_gradients(state, "generator", objective))
-    result, moves = _averaged(logs, {"generator": gradients}, team)
-    return result | _move(state, "generator", moves["generator"]) | _after_generator(state)
-
-
-def joint_update(state: TrainState, phase: Phase, batch: Sequence[Share], team: Team | None = None) -> Logs:
-    """Move both players from the same point: one forward pass, every gradient taken before any weight moves."""
-    game = state.game
-    penalised = game.constraint.penalises and state.critic_updates % game.constraint.every == 0
-    logs, moves, answers = [], {"critic": [], "generator": []}, []
-    for n, real, draws in batch:
+def critic_part(state: TrainState, phase: Phase, share: Share) -> Part:
+    """Return the critic's gradient on real and fake samples."""
+    game, (n, real, draws) = state.game, share
+    with torch.no_grad():
         fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
-        terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised)
-        objective = game.generator_objective(terms.fake, terms.real if game.loss.generator_reads_real else None)
-        logs.append(_critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake))
-        logs[-1]["generator/loss"] = objective.detach()
-        moves["critic"].append(_gradients(state, "critic", terms.objective, retain_graph=True))
-        moves["generator"].append(_gradients(state, "generator", objective))
-        answers.append((terms.real, terms.fake))
-    result, averaged = _averaged(logs, moves, team)
-    for player, gradients in averaged.items():
-        result |= _move(state, player, gradients)
-    return result | _after_critic(state, phase, answers, team) | _after_generator(state)
+    terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised(state))
+    logs = _critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake)
+    return Part(logs, {"critic": _gradients(state, "critic", terms.objective)}, (terms.real, terms.fake))
 
 
-UPDATES: dict[str, Callable[..., Logs]] = {
-    "critic": critic_update,
-    "generator": generator_update,
-    "both": joint_update,
+def generator_part(state: TrainState, phase: Phase, share: Share) -> Part:
+    """Return the generator's gradient."""
+    game, (n, real, draws) = state.game, share
+    fake = game.shown(game.fake(n, None if real is None else real.y, draws), "fake", draws)
+    seen = None if real is None else game.shown(real, "real", draws)
+    ask = lookahead.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
+    on_real = ask(*seen) if game.loss.generator_reads_real else None
+    on_fake = ask(*fake)
+    objective = game.generator_objective(on_fake, on_real)
+    logs = {"generator/loss": objective.detach()}
+    if not game.loss.critic_plays:
+        logs |= _critic_logs(state, None, None, on_real, on_fake)
+    return Part(logs, {"generator": _gradients(state, "generator", objective)})
+
+
+def joint_part(state: TrainState, phase: Phase, share: Share) -> Part:
+    """Return both players' gradients at the same point, from one forward pass."""
+    game, (n, real, draws) = state.game, share
+    fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
+    terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised(state))
+    objective = game.generator_objective(terms.fake, terms.real if game.loss.generator_reads_real else None)
+    logs = _critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake)
+    logs["generator/loss"] = objective.detach()
+    gradients = {
+        "critic": _gradients(state, "critic", terms.objective, retain_graph=True),
+        "generator": _gradients(state, "generator", objective),
+    }
+    return Part(logs, gradients, (terms.real, terms.fake))
+
+
+PartOf = Callable[[TrainState, Phase, Share], Part]
+PARTS: dict[str, PartOf] = {
+    "critic": critic_part,
+    "generator": generator_part,
+    "both": joint_part,
 }
+
+
+def update(
+    state: TrainState,
+    phase: Phase,
+    batch: Sequence[Share],
+    team: Team | None = None,
+    part_of: PartOf | None = None,
+) -> Logs:
+    """Run a phase but for the counters: no weight moves before every gradient is taken.
+
+    Args:
+        state: whose players move.
+        phase: which of them.
+        batch: its shares, of this process.
+        team: the processes that train together.
+        part_of: computes a share's part; None: as PARTS does.
+    """
+    parts = [(part_of or PARTS[phase.player])(state, phase, share) for share in batch]
+    logs, gradients = _averaged(parts, team)
+    for player, mean in gradients.items():
+        logs |= _move(state, player, mean)
+    if "critic" in gradients:
+        logs |= _after_critic(state, phase, [part.answers for part in parts], team)
+    if "generator" in gradients:
+        logs |= _after_generator(state)
+    return logs
+
+
+def penalised(state: TrainState) -> bool:
+    """Return whether the constraint's penalty is due in the next critic update."""
+    constraint = state.game.constraint
+    return constraint.penalises and state.critic_updates % constraint.every == 0
 
 
 @torch.no_grad()
@@ -128,7 +161,6 @@ def _critic_logs(
 
 def _after_critic(state: TrainState, phase: Phase, answers: Sequence[tuple[Answer, Answer]], team: Team | None) -> Logs:
     state.game.constraint.project_(state.projected)
-    state.critic_updates += 1
     if phase.last and type(state.game.loss).update_ is not Loss.update_:
         whole = (_whole(parts) for parts in zip(*answers, strict=True))
         with torch.no_grad():
@@ -173,17 +205,16 @@ def _mean(parts: Sequence[Logs]) -> Logs:
     return {tag: torch.stack([part[tag] for part in parts]).mean() for tag in parts[0]}
 
 
-def _averaged(
-    logs: Sequence[Logs], gradients: Mapping[str, Sequence[Gradients]], team: Team | None
-) -> tuple[Logs, dict[str, Gradients]]:
+def _averaged(parts: Sequence[Part], team: Team | None) -> tuple[Logs, dict[str, Gradients]]:
     """Return the means over a batch's parts, those of the other processes too."""
-    log, moves = _mean(logs), {player: _sum(parts) for player, parts in gradients.items()}
+    log = _mean([part.logs for part in parts])
+    moves = {player: _sum([part.gradients[player] for part in parts]) for player in parts[0].gradients}
     if team is None:
         return log, moves
-    used = [g for parts in moves.values() for g in parts if g is not None]
+    used = [g for gradients in moves.values() for g in gradients if g is not None]
     means = iter(team.mean([*log.values(), *used]))
     log = {tag: next(means) for tag in log}
-    return log, {player: [None if g is None else next(means) for g in parts] for player, parts in moves.items()}
+    return log, {player: [None if g is None else next(means) for g in found] for player, found in moves.items()}
 
 
 def _move(state: TrainState, player: str, gradients: Gradients) -> Logs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ class Profile:
 
     Args:
         run: one step.
+        eager: the same step operation by operation, whose operations are counted; `run` itself where it is such a one.
         folder: where the trace goes, as TensorBoard's profiler plugin and Perfetto read it.
         device: where the state lives.
         precision: of the run's matrix products, which the peak is measured in.
@@ -34,12 +36,14 @@ class Profile:
     def __init__(
         self,
         run: Callable[[TrainState], list[Logs]],
+        eager: Callable[[TrainState], list[Logs]],
         folder: Path,
         device: torch.device,
         precision: str,
         tell: Callable[[str], None],
     ) -> None:
-        self.run, self.folder, self.device, self.precision, self.tell = run, folder, device, precision, tell
+        self.run, self.eager, self.tell = run, eager, tell
+        self.folder, self.device, self.precision = folder, device, precision
         self._done = 0
         self._seconds = 0.0
         self._profiler: profile | None = None
@@ -81,6 +85,8 @@ class Profile:
 
     def _counted(self, state: TrainState) -> list[Logs]:
         with FlopCounterMode(display=False) as counter:
+            logs = self.eager(state if self.eager is self.run else copy.deepcopy(state))
+        if self.eager is not self.run:
             logs = self.run(state)
         flops = counter.get_total_flops()
         peak = peak_flops(self.device, self.precision)

@@ -13,14 +13,13 @@ from gan_cli import build, hardware
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted
 from gan_cli.naming import readable
-from gan_cli.training import checkpoint, rundir
+from gan_cli.training import checkpoint, engines, rundir
 from gan_cli.training.beside import Incidents, beside
 from gan_cli.training.best import Best
 from gan_cli.training.boards import Boards
-from gan_cli.training.callbacks import LOOK_STEPS, Checkpoints, Curves, StopOnNonFinite, StopOnSignal
+from gan_cli.training.callbacks import Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.checkpoint import Checkpoint
 from gan_cli.training.distributed import Team
-from gan_cli.training.engine import Eager
 from gan_cli.training.health import CriticWatch
 from gan_cli.training.identity import Change, listed, unlike
 from gan_cli.training.metrics_log import MetricsLog
@@ -94,9 +93,8 @@ class Session:
         log, saving = settings["log"], settings["checkpoint"]
         seed, batch_size = settings["seed"], settings["train"]["batch_size"]
         every, picture_every = log["every_steps"], log["samples_every_steps"]
-        accumulate = settings["train"]["accumulate"]
-        self.engine = Eager(build.updates(settings), data.train, batch_size, seed, device, accumulate, self.team)
-        self.watch = StopOnNonFinite(min(every, LOOK_STEPS) if device.type == "cuda" else 1)
+        self.engine = engines.make(self.plan, build.updates(settings), data, self.team)
+        self.watch = StopOnNonFinite.every(every, device)
         probes: list[Any] = [CriticProbe(data.heldout, self.engine.next_real, seed, device)]
         if data.modes:
             probes.append(ModeCoverage(data, every, picture_every, seed, device))
@@ -172,7 +170,10 @@ class Session:
             self._warn(f"runtime.profile=true: {profile.STEPS} steps are needed, {left} are left: no profile")
             return self.engine
         folder = self.run.path / rundir.PROFILE
-        return profile.Profile(self.engine, folder, self.plan.device, runtime["precision"], self._tell)
+        eager = self.engine
+        if runtime["engine"] != "eager":
+            eager = engines.make(self.plan, build.updates(self.plan.settings), self.data, engine="eager")
+        return profile.Profile(self.engine, eager, folder, self.plan.device, runtime["precision"], self._tell)
 
     def _describe(self) -> None:
         """Say in run.json, train.log, TensorBoard and on the screen what begins here."""
@@ -195,6 +196,8 @@ class Session:
         here |= {"evaluation": self.evaluation.protocol()} if self.evaluation else {}
         self.run.write_status("running", reason="", **here, **self.incidents.facts())
         self._tell(f"{self.run.path}: {self._summary()}")
+        if self.plan.engine.reason:
+            self._tell(f"runtime.engine=auto is {self.plan.engine.engine}: {self.plan.engine.reason}")
         if self.evaluation:
             self._tell(self.evaluation.summary())
         for warning in self.warnings:

@@ -96,14 +96,14 @@ def kill_in_run(folder: Path, at: int) -> None:
 def kill_in_step(step: int, seed: int) -> None:
     """Kill -9 at a random moment from a step's beginning on."""
     wait = random.Random(seed).uniform(0.0, 0.06)
-    plain = phases.UPDATES["critic"]
+    plain = phases.PARTS["critic"]
 
     def update(state: Any, *args: Any) -> Any:
         if state.step == step:
             threading.Timer(wait, kill).start()
         return plain(state, *args)
 
-    phases.UPDATES["critic"] = update
+    phases.PARTS["critic"] = update
 
 
 @contextmanager
@@ -154,14 +154,14 @@ def full_from(step: int, size: int) -> None:
 
 def in_step(step: int, then: Callable[[Any], None], player: str = "generator") -> None:
     """Call something with the state in a step (from 1), before a player's update."""
-    plain = phases.UPDATES[player]
+    plain = phases.PARTS[player]
 
     def update(state: Any, *args: Any) -> Any:
         if state.step == step - 1:
             then(state)
         return plain(state, *args)
 
-    phases.UPDATES[player] = update
+    phases.PARTS[player] = update
 
 
 def nan_in(where: str, step: int) -> None:
@@ -221,13 +221,13 @@ def signal_in(step: int, number: int) -> None:
 
 def slow_steps(seconds: float) -> None:
     """Take this long for each step."""
-    plain = phases.UPDATES["generator"]
+    plain = phases.PARTS["generator"]
 
     def update(*args: Any) -> Any:
         time.sleep(seconds)
         return plain(*args)
 
-    phases.UPDATES["generator"] = update
+    phases.PARTS["generator"] = update
 
 
 def broken(what: str) -> None:

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from gan_cli import build
 from gan_cli.rng import Draws
 from gan_cli.training.engine import Eager
-from gan_cli.training.phases import UPDATES, Share
+from gan_cli.training.phases import Share, update
 from gan_cli.updates.base import Phase
 from tests.conftest import LOSSES, TINY
 from tests.helpers import Noise
@@ -46,7 +46,7 @@ def test_only_the_moving_players_weights_move(settings_of, loss, player):
         pytest.skip("no critic plays")
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(0))
     before = kept(state)
-    UPDATES[player](state, Phase(player, last=True), [Share(8, real, Draws(CPU, 0, 0))])
+    update(state, Phase(player, last=True), [Share(8, real, Draws(CPU, 0, 0))])
     moved = {name for name, value in kept(state).items() if not torch.equal(value, before[name])}
     may = {name for p, params in game.players().items() if player in (p, "both") for name in params}
     assert moved

@@ -6,8 +6,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_cli import build
 from gan_cli.training.engine import Eager
-from tests.conftest import CONF, LOSSES, TINY
-from tests.helpers import Noise
+from tests.conftest import LOSSES, TINY, options
+from tests.helpers import Labelled, Noise
 
 CPU, IMAGE = torch.device("cpu"), (1, 16, 16)
 aten = torch.ops.aten
@@ -62,10 +62,6 @@ def test_the_watch_sees_what_waits(wait):
         wait()
 
 
-def options(group):
-    return [path.stem for path in sorted((CONF / group).glob("*.yaml"))]
-
-
 def every_part():
     yield from ((f"loss={loss}",) for loss in LOSSES)
     yield from (
@@ -97,10 +93,6 @@ def test_a_conditional_step_waits_for_nothing(settings_of, condition):
         settings_of("loss=nonsaturating", f"condition={condition}", "dataset.image_size=16", *TINY), IMAGE
     ).settings
     state = build.state(settings, IMAGE, CPU, n_classes=3)
-
-    class Labelled(Noise):
-        def batch(self, x):
-            return super().batch(x)._replace(y=torch.arange(len(x)) % 3)
 
     engine = Eager(build.updates(settings), Labelled(IMAGE, 8), 8, 0, CPU)
     with WaitsForNothing(state.optimizers.values()):

@@ -46,9 +46,11 @@ def test_too_few_steps_are_told(settings_of, tmp_path):
 def test_operations_are_counted(tmp_path):
     told = []
     weight = torch.ones(10, 20)
-    run = profile.Profile(
-        lambda state: [torch.ones(5, 10) @ weight], tmp_path, torch.device("cpu"), "fp32", told.append
-    )
+
+    def step(state):
+        return [torch.ones(5, 10) @ weight]
+
+    run = profile.Profile(step, step, tmp_path, torch.device("cpu"), "fp32", told.append)
     for step in range(profile.STEPS):
         run(type("State", (), {"step": step}))
     assert told[-1].startswith(f"  {2 * 5 * 10 * 20 / 1e9:.4g} GFLOP a step")

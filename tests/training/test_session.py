@@ -11,8 +11,8 @@ from torch.testing import assert_close
 from gan_cli import build
 from gan_cli.errors import Interrupted, NonFiniteError, UserError
 from gan_cli.losses.base import Answer
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.phases import UPDATES
+from gan_cli.training import checkpoint, engine, rundir
+from gan_cli.training.phases import update
 from gan_cli.training.probes import CriticProbe
 from gan_cli.training.session import Session
 from tests.conftest import TINY
@@ -202,12 +202,12 @@ def test_no_overfitting_shows_where_there_can_be_none(settings_of, tmp_path):
 def test_the_estimate_is_the_mean_over_all_critic_updates(begin, tmp_path, monkeypatch):
     seen = []
 
-    def watching(*args):
-        seen.append(critic_update(*args))
-        return seen[-1]
+    def watching(state, phase, *args):
+        logs = update(state, phase, *args)
+        seen.extend([logs] if phase.player == "critic" else [])
+        return logs
 
-    critic_update = UPDATES["critic"]
-    monkeypatch.setitem(UPDATES, "critic", watching)
+    monkeypatch.setattr(engine, "update", watching)
     begin("run", "log.every_steps=4", steps=4).train()
     assert len(seen) == 4 * 5
     means = {tag: torch.stack([log[tag] for log in seen]).double().mean().item() for tag in seen[0]}

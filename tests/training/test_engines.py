@@ -1,0 +1,264 @@
+"""Every engine takes the steps that `Eager` takes, for every part, by glob.
+
+A recording of a phase's operations stands for a CUDA graph where there is no GPU: like one, it repeats them on the same
+memory without running any of our code, so whatever changes from step to step and does not come in through what is
+copied would show.
+"""
+
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from gan_cli import build, hardware
+from gan_cli.errors import GanError, UserError
+from gan_cli.processes import Processes
+from gan_cli.training import engines
+from gan_cli.training.compiled import Compiled
+from gan_cli.training.engine import Eager
+from gan_cli.training.graphed import CudaGraphs
+from tests.conftest import LOSSES, TINY, options
+from tests.helpers import Labelled, Noise
+
+CPU, IMAGE, STEPS = torch.device("cpu"), (1, 16, 16), 3
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+
+class Recorded:
+    """Captures work as its operations; recording runs them, so what it moved is put back."""
+
+    def __init__(self, state):
+        self.state = state
+        self.calls = 0
+
+    def __call__(self, work):
+        kept = {name: t.clone() for name, t in self.state.tensors().items()}
+        recorded = make_fx(work)()
+        for name, tensor in self.state.tensors().items():
+            tensor.copy_(kept[name])
+
+        def replay():
+            self.calls += 1
+            with torch.no_grad():
+                return recorded()
+
+        return replay
+
+
+def begun(settings_of, overrides, shape, n_classes=0, device=CPU):
+    settings = build.check(settings_of(*overrides), shape, n_classes).settings
+    return build.state(settings, shape, device, n_classes), settings
+
+
+def trained(state, engine, steps=STEPS):
+    logs = []
+    for _ in range(steps):
+        logs += engine(state)
+        state.step += 1
+    assert logs
+    return state.tensors() | {f"{i}/{tag}": value for i, log in enumerate(logs) for tag, value in log.items()}
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+
+
+def compare(settings_of, *overrides, shape=IMAGE, n_classes=0, engine="graphs"):
+    size = () if shape == (2,) else ("dataset.image_size=16", *TINY)
+    source = Labelled(shape, 8) if n_classes else Noise(shape, 8)
+
+    def run(make):
+        state, settings = begun(settings_of, (*size, *overrides), shape, n_classes)
+        arguments = (build.updates(settings), source, 8, 0, CPU, settings["train"]["accumulate"])
+        return trained(state, make(state, *arguments))
+
+    expected = run(lambda _, *arguments: Eager(*arguments))
+    if engine == "compiled":
+        found = run(lambda _, *arguments: Compiled(*arguments, compiler=lambda recorded: recorded))
+    else:
+        captures = []
+
+        def graphs(state, *arguments):
+            captures.append(Recorded(state))
+            return CudaGraphs(*arguments, capture=captures[0])
+
+        found = run(graphs)
+        assert captures[0].calls
+    assert_same(found, expected)
+
+
+def parts():
+    yield from ((f"constraint={c}", "loss=wgan") for c in options("constraint"))
+    yield ("loss=wgan_gp", "constraint.every=2")
+    yield from ((f"updates={u}", "loss=nonsaturating") for u in options("updates"))
+    yield from ((f"input={i}", "loss=nonsaturating") for i in options("input"))
+    yield from ((f"latent={z}", "loss=nonsaturating") for z in options("latent") if z != "infogan")
+    yield ("loss=wgan_gp", "train.accumulate=2", "model=mlp", "train.ema_halflife_images=50")
+    yield ("loss=wgan_gp", "updates=unrolled", "updates.k=2", "constraint.every=3")
+
+
+NO_COUNT = "optimizer=rmsprop"  # torch's Adam counts its steps on the host unless its weights are on a GPU
+BY_DEFAULT = {"wgan", "infogan", "began"}  # of the losses; the others are slow tests
+PARTS = list(parts())
+EVERY_LOSS = [pytest.param(x, marks=() if x in BY_DEFAULT else pytest.mark.slow) for x in LOSSES]
+
+
+@pytest.mark.parametrize("loss", EVERY_LOSS)
+def test_a_graph_of_every_loss_takes_the_steps_of_eager(settings_of, loss):
+    compare(settings_of, f"loss={loss}", NO_COUNT)
+
+
+@pytest.mark.parametrize("overrides", PARTS, ids="+".join)
+def test_a_graph_of_every_part_takes_the_steps_of_eager(settings_of, overrides):
+    compare(settings_of, *overrides, NO_COUNT)
+
+
+@pytest.mark.parametrize("condition", [c for c in options("condition") if c != "none"])
+def test_a_graph_of_every_condition_takes_the_steps_of_eager(settings_of, condition):
+    compare(settings_of, "loss=nonsaturating", f"condition={condition}", NO_COUNT, n_classes=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overrides", [*[(f"loss={x}",) for x in LOSSES], *PARTS], ids="+".join)
+def test_recorded_operations_of_every_part_take_the_steps_of_eager(settings_of, overrides):
+    compare(settings_of, *overrides, engine="compiled")
+
+
+@pytest.mark.parametrize(
+    "overrides", [("loss=wgan_gp", "constraint.every=2"), ("loss=nonsaturating", "input=noise")], ids="+".join
+)
+def test_recorded_operations_take_the_steps_of_eager(settings_of, overrides):
+    compare(settings_of, *overrides, engine="compiled")
+
+
+def test_what_a_recording_does_not_see_would_show(settings_of, monkeypatch):
+    # a schedule that counts for itself, instead of asking the draws, stands still in a recording
+    calls = iter(range(10_000))
+
+    def call(self, x, stream, draws):
+        return x + self.std_at(next(calls)) * draws.normal(stream, *x.shape)
+
+    monkeypatch.setattr("gan_cli.inputs.noise.InstanceNoise.__call__", call)
+    with pytest.raises(AssertionError):
+        compare(settings_of, "loss=nonsaturating", "input=noise", "input.until_step=100", NO_COUNT)
+
+
+@pytest.mark.parametrize("overrides", [("loss=wgan",), ("loss=wgan_gp", "model=mlp")], ids="+".join)
+@pytest.mark.slow
+def test_compiled_steps_are_those_of_eager_but_for_rounding(settings_of, overrides):
+    size = ("dataset.image_size=16", *TINY, *overrides, "optimizer=sgd", "optimizer.lr=1e-3")
+
+    def run(make):
+        state, settings = begun(settings_of, size, IMAGE)
+        start = {name: t.clone() for name, t in state.tensors().items()}
+        end = trained(state, make(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU), steps=2)
+        return {name: (end[name] - t).double() for name, t in start.items()}
+
+    expected, found = run(Eager), run(Compiled)
+    for name, moved in expected.items():
+        assert (found[name] - moved).norm() <= COMPILED_TOLERANCE * moved.norm() + 1e-9, name
+
+
+COMPILED_TOLERANCE = 1e-4  # of a tensor's movement, by its norm: sums are taken in another order
+
+
+@pytest.mark.slow
+def test_a_compiled_run_resumes_bit_exactly(tmp_path):
+    small = ["loss=wgan_gp", "model=mlp", "model.width=8", "dataset.image_size=16", "updates.n_critic=2"]
+    often = ["log.every_steps=1", "checkpoint.every_steps=2", "runtime.threads=1", "runtime.engine=compile"]
+
+    def train(name, steps, *more):
+        arguments = [*small, *often, f"train.steps={steps}", f"run_dir={name}", *more]
+        subprocess.run([sys.executable, "-m", "gan_cli", "train", *arguments], cwd=tmp_path, check=True)
+
+    train("whole", 4)
+    train("cut", 2)
+    train("cut", 4, "resume=auto")
+    for file in ("metrics.jsonl", "checkpoints/step_0000000004/state.safetensors"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "cut" / file).read_bytes(), file
+
+
+def test_a_step_that_does_not_compile_is_told_in_one_line(settings_of):
+    def broken(*_):
+        raise RuntimeError("no compiler here\nand a long story")
+
+    state, settings = begun(settings_of, ("dataset.image_size=16", *TINY), IMAGE)
+    engine = Compiled(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU, compiler=lambda recorded: broken)
+    with pytest.raises(GanError) as told:
+        engine(state)
+    reason = "RuntimeError: no compiler here"
+    expected = f"runtime.engine=compile: this step cannot be compiled here ({reason}): runtime.engine=eager"
+    assert str(told.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("overrides", "world", "engine", "reason"),
+    [
+        (("runtime.engine=eager",), 1, "eager", None),
+        (("runtime.engine=compile",), 1, "compile", None),
+        ((), 1, "eager", "on a CPU nearly all"),
+        (("runtime.device=cuda",), 1, "cuda_graph", "one by one"),
+        (("runtime.device=cuda", "optimizer=sgd"), 1, "cuda_graph", "one by one"),
+        (("runtime.device=cuda",), 2, "eager", "2 processes"),
+        (("runtime.device=cuda", "allow_targets=[mine]"), 1, "eager", "outside gan_cli"),
+        (("runtime.device=cuda", "optimizer.critic._target_=torch.optim.Adagrad"), 1, "eager", "Adagrad"),
+    ],
+)
+def test_auto_is_a_rule(settings_of, monkeypatch, overrides, world, engine, reason):
+    settings = settings_of("loss=wgan", "runtime.device=cpu", "runtime.engine=auto", *overrides)
+    monkeypatch.setattr(engines, "processes", lambda: Processes(0, world, 0, world))
+    parameter = [torch.nn.Parameter(torch.ones(1))]
+    make = {
+        "Adagrad": torch.optim.Adagrad,
+        "SGD": torch.optim.SGD,
+        "RMSprop": partial(torch.optim.RMSprop, capturable=True),
+    }
+    optimizers = {
+        player: make[settings["optimizer"][player]["_target_"].rpartition(".")[2]](parameter, lr=1e-3)
+        for player in ("critic", "generator")
+    }
+    choice = engines.choose(settings, optimizers)
+    assert choice.engine == engine
+    assert (choice.reason is None) if reason is None else reason in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [("cuda_graph", "runtime.engine=cuda_graph: needs an NVIDIA GPU, this run is on cpu: runtime.engine=eager")],
+)
+def test_an_engine_that_cannot_run_is_refused(settings_of, engine, told):
+    with pytest.raises(UserError) as error:
+        build.check(settings_of(f"runtime.engine={engine}", "runtime.device=cpu"))
+    assert str(error.value) == told
+
+
+CUDA_PARTS = [*[(f"loss={x}",) for x in LOSSES], *PARTS]
+
+
+@CUDA
+@pytest.mark.parametrize("overrides", CUDA_PARTS, ids="+".join)
+def test_cuda_graphs_take_the_steps_of_eager(settings_of, overrides):
+    device = torch.device("cuda")
+    size = ("dataset.image_size=16", "runtime.device=cuda", "runtime.precision=fp32", *TINY, *overrides)
+
+    def run(make):
+        hardware.apply({"threads": 1, "precision": "fp32"})
+        state, settings = begun(settings_of, size, IMAGE, device=device)
+        data = ImagesOnDevice(device)
+        return trained(state, make(build.updates(settings), data, 8, 0, device, settings["train"]["accumulate"]), 4)
+
+    assert_same(run(CudaGraphs), run(Eager))
+
+
+class ImagesOnDevice(Noise):
+    def __init__(self, device):
+        super().__init__(IMAGE, 8)
+        self.device = device
+
+    def draw(self, k):
+        return tuple(t.to(self.device) for t in super().draw(k))
