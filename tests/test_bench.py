@@ -5,32 +5,116 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "bench.py"
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 SMALL = ["runtime=cpu", "runtime.threads=1", "model.width=4", "train.batch_size=8"]
+FACTS = {
+    "command": "python scripts/bench.py",
+    "processor": "A processor",
+    "cores": 2,
+    "instructions": "AVX2",
+    "bf16": False,
+    "gpu": None,
+    "torch": "2.6",
+    "python": "3.10",
+    "date": "2026-01-01 00:00 UTC",
+    "load": 0.5,
+}
+
+
+@pytest.fixture
+def report(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    from benchmarks import report
+
+    return report
 
 
 def bench(folder, *words):
     """Run the script; return what it printed and the numbers of its parts."""
-    command = [sys.executable, str(SCRIPT), *words, "--rounds", "2", "--docs", str(folder), *SMALL]
+    command = [sys.executable, str(SCRIPTS / "bench.py"), *words, "--docs", str(folder), *SMALL]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout, json.loads((folder / "benchmarks.json").read_text())
+    kept = json.loads((folder / "benchmarks.json").read_text())
+    return ran.stdout, {name: results[-1] for name, results in kept.items()}
 
 
-def test_the_speed_of_each_loss_is_written_as_a_table_and_as_numbers(tmp_path):
-    printed, kept = bench(tmp_path, "speed", "--sizes", "16", "--channels", "3")
+def test_speed_floor_and_fakes_are_written_as_tables_and_as_numbers(tmp_path):
+    printed, kept = bench(tmp_path, "speed", "floor", "fakes", "--sizes", "16", "--channels", "3", "--rounds", "2")
     rows = kept["speed"]["rows"]
     assert [row["loss"] for row in rows] == ["wgan", "wgan_gp", "nonsaturating"]
     for row in rows:
         assert all(len(values) == 2 and min(values) > 0 for values in row["rounds"].values())
         assert f"| {row['loss']} | 16 x 16 x 3 | {row['seconds']['gan']:.3f} |" in printed
+    (floor,) = kept["floor"]["rows"]
+    assert floor["share"] == pytest.approx(floor["flops"] / floor["peak"] / floor["seconds"])
+    assert [row["name"] for row in kept["fakes"]["rows"]] == ["dcgan, 16 x 16 x 1", "toy_mlp, points"]
     page = (tmp_path / "benchmarks.md").read_text()
-    assert printed.strip() in page
+    for section in printed.strip().split("## ")[1:]:
+        assert section.strip() in page
     assert "--docs" in kept["speed"]["facts"]["command"]
-    assert str(kept["speed"]["facts"]["torch"]) in page
 
 
-def test_a_part_that_is_not_there_is_refused(tmp_path):
-    ran = subprocess.run([sys.executable, str(SCRIPT), "sped"], cwd=tmp_path, capture_output=True, text=True)
+@pytest.mark.slow
+def test_every_part_that_starts_processes(tmp_path):
+    parts = ["startup", "memory", "overheads", "pipeline", "busy"]
+    _, kept = bench(tmp_path, *parts, "--sizes", "16", "--rounds", "1", "--images", "2000")
+    assert list(kept) == parts
+    assert kept["startup"]["ratio"] > 0
+    assert all(row["peak"] > row["before"] > 0 for row in kept["memory"]["rows"] if row["before"])
+    assert all(0 < share < 1 for row in kept["overheads"]["rows"] for share in row["shares"].values())
+    assert kept["pipeline"]["rows"][0]["ratio"] > 0
+    assert [len(row["rounds"]["beside"]) for row in kept["busy"]["rows"]] == [3, 3]
+
+
+def test_shares_of_overheads_are_of_the_default_intervals(report, monkeypatch):
+    from benchmarks import overheads
+    from benchmarks.options import Options
+
+    found = {
+        "step": [[0, 2.0], [1, 2.0], [2, 2.0], [3, 2.0]],
+        "watch": [[1, 9.0], [2, 0.001], [3, 0.001]],
+        "curves": [[1, 9.0], [2, 0.203], [3, 0.003]],
+        "pictures": [[1, 9.0], [2, 0.4], [3, 0.4]],
+        "checkpoints": [[1, 9.0], [2, 0.6], [3, 0.6]],
+    }
+    monkeypatch.setattr(overheads, "run", lambda command: json.dumps(found))
+    result = overheads.measure(Options(sizes=(16,), tell=lambda text: None))
+    shares = result["rows"][0]["shares"]
+    # a row every 10 steps and 0.004 s each step; a picture every 100; a checkpoint every 300 s, before 1,000 steps
+    assert shares == pytest.approx({"logging": 0.024 / 2, "pictures": 0.004 / 2, "checkpoints": 0.6 / 300})
+    assert "**1.20%** | **0.40%** (0.20% + 0.20%)" in overheads.tables(result)
+
+
+def speed(loss, ratio, **facts):
+    seconds = {"gan": 1.0, "textbook": ratio}
+    runtime = {"device": "cpu", "precision": "fp32", "engine": "eager", "threads": 1}
+    row = {"loss": loss, "size": 32, "channels": 1, "seconds": seconds, "ratio": ratio}
+    return {"facts": FACTS | facts, "rows": [row | {"ratio_in_memory": None, "runtime": runtime}]}
+
+
+def test_a_part_measured_again_takes_the_place_of_what_it_measured_before(report, tmp_path):
+    report.keep(tmp_path, {"speed": speed("wgan", 1.25, command="first")})
+    report.keep(tmp_path, {"speed": speed("wgan_gp", 1.5, command="second")})
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "**1.25**" in page
+    assert "**1.50**" in page
+    assert page.index("`first`") < page.index("`second`")
+    report.keep(tmp_path, {"speed": speed("wgan", 1.75, command="third")})
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "**1.25**" not in page
+    assert "`first`" not in page
+    assert page.index("**1.50**") < page.index("**1.75**")
+
+
+@pytest.mark.parametrize(("facts", "told"), [({}, 2), ({"bf16": True}, 1), ({"gpu": "A GPU", "bf16": True}, 0)])
+def test_goals_that_the_machine_cannot_show_are_named(report, tmp_path, facts, told):
+    report.keep(tmp_path, {"speed": speed("wgan", 1.25, **facts)})
+    assert (tmp_path / "benchmarks.md").read_text().count("are not measured") == told
+
+
+def test_a_part_that_is_not_there_is_refused():
+    ran = subprocess.run([sys.executable, str(SCRIPTS / "bench.py"), "sped"], capture_output=True, text=True)
     assert ran.returncode == 2
     assert "sped: no such part; there are speed, " in ran.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,14 +23,9 @@ class Options:
 
     losses: tuple[str, ...] = ("wgan", "wgan_gp", "nonsaturating")
     sizes: tuple[int, ...] = (32, 64)
-    channels: tuple[int, ...] = (1, 3)
+    channels: tuple[int, ...] = (1,)
     rounds: int = 3
     steps: int = 1
     images: int = 200_000
     overrides: tuple[str, ...] = ()
     tell: Callable[[str], None] = field(default=print)
-
-
-def plain_environment() -> dict[str, str]:
-    """Return the environment without OpenMP's settings, for processes that are to find their own."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "KMP_"))}

@@ -31,6 +31,7 @@ def facts(command: str) -> dict[str, Any]:
     """Return where, when and by which command something is measured."""
     import torch  # here: a mistake on the command line is told without it
 
+    from gan_cli.hardware import cpu_has_bf16
     from gan_cli.training.rundir import processor
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
@@ -39,6 +40,7 @@ def facts(command: str) -> dict[str, Any]:
         "processor": processor(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bf16": cpu_has_bf16(),
         "gpu": gpu,
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -47,26 +49,55 @@ def facts(command: str) -> dict[str, Any]:
     }
 
 
-def section(name: str, result: dict[str, Any]) -> str:
-    """Return a part as Markdown."""
-    module, at = part(name), result["facts"]
+def _others(module: ModuleType, known: list[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return earlier results without the cells that a new one has."""
+    if not hasattr(module, "cell"):
+        return []
+    again = [module.cell(row) for row in new["rows"]]
+    left = ({**result, "rows": [row for row in result["rows"] if module.cell(row) not in again]} for result in known)
+    return [result for result in left if result["rows"]]
+
+
+def section(name: str, results: Sequence[dict[str, Any]]) -> str:
+    """Return a part as Markdown: what it is, and a table for each run of the script."""
+    module = part(name)
+    told = [f"{module.tables(result)}\n\n{_where(result['facts'])}\n" for result in results]
+    return "\n".join([f"## {module.TITLE}\n\n{module.ABOUT}\n", *told])
+
+
+def _where(at: dict[str, Any]) -> str:
+    """Return what a table's figures were measured with."""
     gpu = f"{at['gpu']}, " if at["gpu"] else ""
-    where = (
+    return (
         f"`{at['command']}`: {gpu}{at['processor']}, {at['cores']} cores, {at['instructions']}, torch {at['torch']}, "
         f"Python {at['python']}, {at['date']}; load average when it began: {at['load']:.1f}."
     )
-    return f"## {module.TITLE}\n\n{module.ABOUT}\n\n{module.tables(result)}\n\n{where}\n"
 
 
 def keep(folder: Path, results: dict[str, dict[str, Any]]) -> None:
-    """Put parts into the folder's benchmarks.json, in place of what it has of them, and write benchmarks.md from it."""
+    """Put parts into the folder's benchmarks.json, in place of what it has of them, and write benchmarks.md from it.
+
+    A part whose module has a function `cell(row)` keeps those rows of earlier runs that are of other cells.
+    """
     file = folder / "benchmarks.json"
     known = json.loads(file.read_text()) if file.exists() else {}
-    known |= results
+    for name, result in results.items():
+        known[name] = [*_others(part(name), known.get(name, []), result), result]
     ordered = {name: known[name] for name in PARTS if name in known}
     file.write_text(json.dumps(ordered, indent=1) + "\n")
-    pages = [section(name, result) for name, result in ordered.items()]
-    (folder / "benchmarks.md").write_text(HEADING + "\n".join(pages))
+    pages = [section(name, found) for name, found in ordered.items()]
+    (folder / "benchmarks.md").write_text(HEADING + _missing(ordered) + "\n".join(pages))
+
+
+def _missing(results: dict[str, list[dict[str, Any]]]) -> str:
+    """Say which of the goals these machines cannot show."""
+    machines = [result["facts"] for found in results.values() for result in found]
+    told = []
+    if not any(at["bf16"] for at in machines):
+        told.append("The goals for processors that compute in bf16 are not measured: this one does not.")
+    if not any(at["gpu"] for at in machines):
+        told.append("The goals for GPUs are not measured: this machine has none.")
+    return "\n".join([*told, "", ""]) if told else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

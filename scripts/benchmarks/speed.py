@@ -12,14 +12,14 @@ from benchmarks.timing import in_turn, median_ratio, medians
 
 TITLE = "Speed of a step"
 ABOUT = """\
-`gan train loss=LOSS model=dcgan` with its default engine, precision, data pipeline and threads, against the loop that
-public scripts for this loss write: a DataLoader with two workers that resizes pictures as they are asked for, eager
-float32, a clamp for each parameter (wgan), the penalty by `torch.autograd.grad` (wgan_gp), `BCEWithLogitsLoss` and one
-batch of fakes for both updates, where ours draws two (nonsaturating), one `.item()` a step. Both train networks of the
-same classes on the shipped Fashion-MNIST; 3 channels are its grey pictures three times over. *In memory* is the same
-textbook loop with its float32 images in memory and no DataLoader, which no public script does. Both loops run under
-`OMP_WAIT_POLICY=PASSIVE`, which `gan` sets and public scripts do not. Measurements take turns, A B A B; seconds are
-medians, ratios the medians of the ratios of neighbours."""
+`gan train loss=LOSS model=dcgan` with its default engine, precision, data pipeline and threads, against the loop
+that public scripts for this loss write: a DataLoader with two workers that resizes pictures as they are asked for,
+eager float32, a clamp for each parameter (wgan), the penalty by `torch.autograd.grad` (wgan_gp),
+`BCEWithLogitsLoss` and one batch of fakes for both updates, where ours draws two (nonsaturating), one `.item()` a
+step. Both train networks of the same classes on the shipped Fashion-MNIST; 3 channels are its grey pictures three
+times over. *In memory* is the same textbook loop with its float32 images in memory and no DataLoader, which no
+public script does. Both loops run under `OMP_WAIT_POLICY=PASSIVE`, which `gan` sets and public scripts do not.
+Measurements take turns, A B A B; seconds are medians, ratios the medians of the ratios of neighbours."""
 
 
 def measure(options: Options) -> dict[str, Any]:
@@ -50,6 +50,11 @@ def _cell(loss: str, size: int, channels: int, options: Options) -> dict[str, An
         "ratio_in_memory": median_ratio(seconds["in memory"], seconds["gan"]) if "in memory" in seconds else None,
         "runtime": {key: runtime[key] for key in ("device", "precision", "engine", "threads")},
     }
+
+
+def cell(row: dict[str, Any]) -> list[Any]:
+    """Return what tells a row from others."""
+    return [row["loss"], row["size"], row["channels"]]
 
 
 def tables(result: dict[str, Any]) -> str:

@@ -1,0 +1,39 @@
+"""Fresh processes, each in a temporary directory and without OpenMP's settings, so that they find their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+CHILDREN = Path(__file__).parent / "children"
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment without OpenMP's settings."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "KMP_"))}
+
+
+def child(name: str, *words: object) -> list[str]:
+    """Return the command of a script in children/."""
+    return [sys.executable, str(CHILDREN / f"{name}.py"), *map(str, words)]
+
+
+def run(command: Sequence[str], **more: str) -> str:
+    """Run a command to its end in a temporary directory and return what it prints.
+
+    Args:
+        command: its words.
+        more: environment variables.
+
+    Raises:
+        RuntimeError: it failed; what it said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        ran = subprocess.run(command, cwd=folder, env=environment() | more, capture_output=True, text=True)
+    if ran.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {ran.stderr}")
+    return ran.stdout
