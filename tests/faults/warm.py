@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import mmap
 import os
 import shutil
@@ -53,6 +54,7 @@ rundir._git_commit = lambda: None  # three processes of git a child
 _TRAIN = settings("train", *RECIPE)
 _RESUME = settings("resume", "run=runs/none")
 _DATA = build.check(_TRAIN).open()
+gc.freeze()  # what each child inherits: a search for garbage would copy its pages, and find nothing
 
 
 def begin(run: Path, overrides: Sequence[str]) -> None:

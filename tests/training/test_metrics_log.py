@@ -1,8 +1,6 @@
 import json
 import math
 import struct
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from gan_cli import files
 from gan_cli.errors import UserError
 from gan_cli.training.metrics_log import MetricsLog, read_rows
+from tests.apart import run
 
 
 def steps_of(path):
@@ -169,7 +168,8 @@ log.close()
 
 
 def test_a_full_disk_raises_and_the_row_can_be_written_again(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, check=True)
+    done = run(FULL_DISK, tmp_path)
+    assert done.returncode == 0, done.stderr
     step, error = done.stdout.split()
     assert error == "OSError"
     expected = [{"step": i, "a": i / 3} for i in range(1, int(step) + 1)]

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -13,6 +11,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan_cli import files
 from gan_cli.training.tensorboard import Board
+from tests.apart import run
 
 TAG = "critic/wasserstein_estimate"
 
@@ -202,7 +201,8 @@ board.close()
 
 
 def test_a_full_disk_raises_at_once_and_the_row_can_be_written_again(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, check=True)
+    done = run(FULL_DISK, tmp_path)
+    assert done.returncode == 0, done.stderr
     last, error, image_error = done.stdout.split()
     assert error == image_error == "OSError"
     assert curve(tmp_path, "a") == [(step, float(step)) for step in range(1, int(last) + 1)]
