@@ -29,19 +29,23 @@ class Draws:
     Args:
         device: where the numbers are drawn and used.
         seed: the run's seed.
-        step: the generator update being prepared, from 0.
+        step: the generator update being prepared, from 0; or a name, of numbers that are not a step's.
         phase: the update within the step, from 0.
+        at: the step that schedules go by, where `step` is a name.
     """
 
-    def __init__(self, device: torch.device | str, seed: int, step: int | str, phase: int = 0) -> None:
+    def __init__(
+        self, device: torch.device | str, seed: int, step: int | str, phase: int | str = 0, at: int = 0
+    ) -> None:
         self.device = torch.device(device)
+        self.at = at if isinstance(step, str) else step
         self._key = (seed, step, phase)
         self._streams: dict[str, torch.Generator] = {}
         self._rows: tuple[int, int] | None = None
 
     def again(self) -> Draws:
         """Return the same numbers from the start."""
-        same = Draws(self.device, *self._key)
+        same = Draws(self.device, *self._key, at=self.at)
         same._rows = self._rows
         return same
 
@@ -53,7 +57,7 @@ class Draws:
 
     def scheduled(self, value: Callable[[int], float]) -> float | Tensor:
         """Return what `value` gives for the step; what depends on the step must come from here, not from a counter."""
-        return value(self._key[1])
+        return value(self.at)
 
     def _stream(self, name: str) -> torch.Generator:
         if name not in self._streams:

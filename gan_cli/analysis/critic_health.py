@@ -71,11 +71,12 @@ def pairs(game: Game, heldout: Source, seed: int, device: torch.device) -> list[
     return found
 
 
-def slopes(game: Game, batches: Sequence[tuple[Batch, Batch]], seed: int) -> Slopes:
+def slopes(state: TrainState, batches: Sequence[tuple[Batch, Batch]], seed: int) -> Slopes:
     """Measure the gradient of the function that a penalty would differentiate, batch by batch, as it is trained."""
+    game = state.game
     found: dict[str, list[Tensor]] = {name: [] for name in Slopes._fields}
     for i, (real, fake) in enumerate(batches):
-        draws = Draws(real.x.device, seed, "slopes", i)
+        draws = Draws(real.x.device, seed, "slopes", i, at=state.step)
         with buffers_kept(game):
             real, fake = game.shown(real, "real", draws), game.shown(fake, "fake", draws)
             with torch.no_grad():
@@ -119,26 +120,26 @@ def further_updates(
     """
     game, first = state.game, state.real_batches
     measured_at = sorted({round(i * n_updates / MEASURED) for i in range(MEASURED + 1)})
-    found = [_measure(game, batches, tag, seed)]
+    found = [_measure(state, batches, tag, seed)]
     device = batches[0][0].x.device
     for i in tqdm(range(n_updates), "critic alone", unit="update", disable=None, leave=False):
         real = train.batch(*train.draw(first + i))
         real = real if game.condition.needs_labels else real._replace(y=None)
-        draws = Draws(device, seed, "further", i)
+        draws = Draws(device, seed, "further", i, at=state.step)
         update(state, Phase("critic"), shares(len(real.x), real, draws, accumulate))
         state.critic_updates += 1
         if i + 1 in measured_at:
-            found.append(_measure(game, batches, tag, seed))
+            found.append(_measure(state, batches, tag, seed))
     change = found[-1] - found[0]
     error = float(change.std(ddof=1) / np.sqrt(len(change)))
     return Further(measured_at, [float(values.mean()) for values in found], error)
 
 
 @torch.no_grad()
-def _measure(game: Game, batches: Sequence[tuple[Batch, Batch]], tag: str, seed: int) -> np.ndarray:
-    values = []
+def _measure(state: TrainState, batches: Sequence[tuple[Batch, Batch]], tag: str, seed: int) -> np.ndarray:
+    game, values = state.game, []
     for i, (real, fake) in enumerate(batches):
-        draws = Draws(real.x.device, seed, "measure", i)
+        draws = Draws(real.x.device, seed, "measure", i, at=state.step)
         with buffers_kept(game):
             on_real = game.ask(*game.shown(real, "heldout", draws))
             on_fake = game.ask(*game.shown(fake, "fake", draws))

@@ -18,7 +18,7 @@ from gan_cli.metrics.manifold import manifold
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.metrics.transport import exact_w1, sliced_w1
 from gan_cli.rng import Draws
-from gan_cli.training.game import Game
+from gan_cli.training.state import TrainState
 
 
 class Score(NamedTuple):
@@ -70,12 +70,12 @@ class Reference:
         """Return the modes that N fakes reach, where they are known."""
         return [] if self.data.modes is None else mode_scores(self.reals.second.x, fake, *self.data.modes)
 
-    def critic(self, game: Game, fake: Batch, seed: int) -> list[Score]:
+    def critic(self, state: TrainState, fake: Batch, seed: int) -> list[Score]:
         """Return the critic's estimate on the samples of the exact W1, and what it is in units of distance."""
-        n, first = self.w1_count, self.reals.first
+        n, first, game = self.w1_count, self.reals.first, state.game
         real = Batch(first.x[:n], first.y[:n] if game.condition.needs_labels and first.y is not None else None)
         fake = Batch(fake.x[:n], None if fake.y is None else fake.y[:n])
-        found = critic_distance(game, real, fake, Draws(real.x.device, seed, "evaluate"))
+        found = critic_distance(game, real, fake, Draws(real.x.device, seed, "evaluate", at=state.step))
         if found is None:
             return []
         values = {

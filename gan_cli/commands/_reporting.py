@@ -135,7 +135,7 @@ def _add_critic(
         return
     device, seed = next(state.game.parameters()).device, settings["seed"]
     batches = critic_health.pairs(state.game, data.heldout, seed, device)
-    slopes = critic_health.slopes(state.game, batches, seed)
+    slopes = critic_health.slopes(state, batches, seed)
     weights, bound, target = critic_health.weights(state), getattr(constraint, "c", None), constraint.target_norm
     saturation = {name: float(value) for name, value in constraint.curves(state.projected).items()}
     accumulate, tag = loaded.settings["train"]["accumulate"], verdicts.maximised(tag)

@@ -27,7 +27,7 @@ def evaluate(settings: dict[str, Any]) -> None:
     protocol = _protocol(run, reals, settings)
     reference = Reference(data, reals, extractor, settings["w1_count"], settings["batch_size"])
     scores = reference.scores(fake.x) + reference.modes(fake.x)
-    scores += reference.critic(run.state.game, fake, settings["seed"])
+    scores += reference.critic(run.state, fake, settings["seed"])
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(scores)]))
     name = _name(protocol, extractor, len(reals.first.x), settings["split"])
     out = Path(settings["out"]) if settings["out"] else run.path / EVALUATIONS / name

@@ -52,7 +52,7 @@ class Evaluation:
             [as_stored(part) for part in sample(state.game, state.best_generator(), n, draws, self.batch_size)]
         )
         y = torch.arange(n, device=device) % condition.n_classes if condition.needs_labels else None
-        scores = self.reference.scores(x) + self.reference.critic(state.game, Batch(x, y), self.seed)
+        scores = self.reference.scores(x) + self.reference.critic(state, Batch(x, y), self.seed)
         return {tag(score): score.value for score in scores}
 
     def protocol(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gan_cli.analysis.quality_points import Point, Points
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.losses.base import Answer
 from gan_cli.runs import FALLBACK
+from tests.conftest import options
 
 CPU = torch.device("cpu")
 ESTIMATE = "critic/wasserstein_estimate"
@@ -78,18 +79,28 @@ class TestCritic:
     def test_the_slope_of_a_linear_critic(self, state_of):
         state, data = state_of("loss=wgan_gp")
         state.game.critic = Linear(3.0, 4.0)
-        found = critic_health.slopes(state.game, critic_health.pairs(state.game, data.heldout, 0, CPU), 0)
+        found = critic_health.slopes(state, critic_health.pairs(state.game, data.heldout, 0, CPU), 0)
         for norms in found:
             assert norms.shape == (16 * critic_health.BATCHES,)
             np.testing.assert_allclose(norms, 5.0, rtol=1e-6)
         assert verdicts.slope(found, state.game.constraint.target_norm).kind == "look"
 
+    @pytest.mark.parametrize("input", [name for name in options("input") if name != "diffaugment"])  # of images alone
+    def test_every_input_is_as_it_was_at_the_step(self, state_of, input):
+        state, data = state_of("loss=wgan", f"input={input}")
+        batches = critic_health.pairs(state.game, data.heldout, 0, CPU)
+        found = []
+        for state.step in (0, 10_000):
+            slopes = critic_health.slopes(state, batches, 0).real.tolist()
+            found.append((slopes, critic_health._measure(state, batches, "critic/wasserstein_estimate", 0).tolist()))
+        assert (found[0] != found[1]) is (input == "noise")  # it is annealed by then
+
     def test_measuring_moves_nothing(self, state_of):
         state, data = state_of("loss=hinge", "model.critic.norm=batch")
         before = {name: t.clone() for name, t in state.tensors().items()}
         batches = critic_health.pairs(state.game, data.heldout, 0, CPU)
-        critic_health.slopes(state.game, batches, 0)
-        critic_health._measure(state.game, batches, "critic/total_variation_estimate", 0)
+        critic_health.slopes(state, batches, 0)
+        critic_health._measure(state, batches, "critic/total_variation_estimate", 0)
         assert all(torch.equal(before[name], t) for name, t in state.tensors().items())
 
 
