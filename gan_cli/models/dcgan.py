@@ -7,6 +7,7 @@ from itertools import pairwise
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from gan_cli.models.convolution import Conv2d, ConvTranspose2d
 from gan_cli.models.initial import Init, draw_
 from gan_cli.models.layers import Norm, attend, channels_and_size, check_attention, image_sizes, normalisation
 
@@ -42,7 +43,7 @@ class _Upsampling(nn.Module):
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias),
+                ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias),
                 normalisation(norm, after),
                 nn.ReLU(inplace=True),
             )
@@ -55,7 +56,7 @@ class _Upsampling(nn.Module):
                 for a in attend(attention, size, n)
             }
         )
-        self.last = nn.ConvTranspose2d(filters[-1], channels, 4, stride=2, padding=1)
+        self.last = ConvTranspose2d(filters[-1], channels, 4, stride=2, padding=1)
         draw_(self, _own(init), gain)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -149,7 +150,7 @@ class Trunk(nn.Module):
         for i in range(doublings):
             after, size = width * 2 ** min(i, MAX_DOUBLINGS), size // 2
             plain = i == 0 or norm == "none"
-            layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=plain))
+            layers.append(Conv2d(before, after, 4, stride=2, padding=1, bias=plain))
             layers += [] if plain else [normalisation(norm, after)]
             layers += [nn.LeakyReLU(0.2, inplace=True), *attend(attention, size, after)]
             before = after
