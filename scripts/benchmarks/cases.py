@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from gan_cli.data import prepared
 from gan_cli.data.images import FashionMNIST10k
 from gan_cli.data.loader import Order, Resident
 from gan_cli.data.source import Source
-from gan_cli.training.engine import Eager
+from gan_cli.training import engines
 from gan_cli.training.state import TrainState
 
 Step = Callable[[], None]
@@ -72,9 +73,7 @@ def ours(case: Case, source: Source, state: TrainState | None = None) -> Step:
         state: what is trained; None: a new one.
     """
     plan, state = case.plan, state or case.state()
-    train = plan.settings["train"]
-    updates, seed = build.updates(plan.settings), plan.settings["seed"]
-    run = Eager(updates, source, train["batch_size"], seed, plan.device, train["accumulate"])
+    run = engines.make(plan, build.updates(plan.settings), SimpleNamespace(train=source))
 
     def step() -> None:
         run(state)

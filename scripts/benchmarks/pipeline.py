@@ -36,9 +36,9 @@ def _rows(options: Options, cache: str) -> list[dict[str, Any]]:
     given = [word for word in options.overrides if word.startswith("model.width=")]
     for width in [None] if given else WIDTHS:
         overrides = [*options.overrides, *([] if width is None else [f"model.width={width}"])]
-        steps = options.steps * (5 if width == WIDTHS[0] else 1)
+        rounds = options.rounds * (5 if width == WIDTHS[0] else 1)
         spare = max(int(options.images * BYTES * SPARE_SHARE), LEAST_SPARE)
-        command = child("mapped", options.images, spare, options.rounds, steps, *overrides)
+        command = child("mapped", options.images, spare, rounds, options.steps, *overrides)
         found = json.loads(run(command, XDG_CACHE_HOME=cache).splitlines()[-1])
         seconds = found["rounds"]
         ratio = median_ratio(seconds["mapped"], seconds["resident"])
