@@ -40,11 +40,10 @@ def test_it_trains_from_another_directory(wheel, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
-    where = [sys.executable, "-c", "import gan_cli; print(gan_cli.__file__)"]
-    gan = [sys.executable, "-m", "gan_cli"]
-    train = [*gan, "train", "train.steps=1", "model.width=4", "run_dir=here"]
-    found = subprocess.run(where, cwd=elsewhere, env=environment, check=True, capture_output=True, text=True)
-    assert found.stdout.startswith(str(site))
-    subprocess.run(train, cwd=elsewhere, env=environment, check=True, capture_output=True)
-    sampled = subprocess.run([*gan, "sample", "here"], cwd=elsewhere, env=environment, check=True, capture_output=True)
-    assert (elsewhere / sampled.stdout.decode().strip()).stat().st_size > 0
+    code = "import sys, gan_cli; from gan_cli.cli import main; print(gan_cli.__file__)"
+    train = ["train", "train.steps=1", "train.batch_size=8", "model.width=4", "log.sample_count=4", "run_dir=here"]
+    code += f"; sys.exit(main({train}) or main(['sample', 'here', 'count=4']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(site))
+    assert (elsewhere / done.stdout.splitlines()[-1].strip()).stat().st_size > 0

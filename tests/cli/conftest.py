@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -66,7 +68,8 @@ RUNS = {
 
 @pytest.fixture(scope="session")
 def _runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.getbasetemp() / "runs"  # one for every conftest that takes this fixture
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs"  # one for all processes
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -77,7 +80,10 @@ def run_of(_runs: Path, tmp_path: Path) -> Callable[[str], str]:
 
     def copied(name: str) -> str:
         if not (_runs / name).exists():
-            assert main(["train", *SMALL, *RUNS[name], f"run_dir={_runs / name}"]) == 0
+            own = _runs / f"{name}-{os.getpid()}"
+            assert main(["train", *SMALL, *RUNS[name], f"run_dir={own}"]) == 0
+            with contextlib.suppress(OSError):  # another process was faster
+                own.rename(_runs / name)
         return str(shutil.copytree(_runs / name, tmp_path / name))
 
     return copied
