@@ -30,7 +30,7 @@ def measure(options: Options) -> dict[str, Any]:
 
 def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
     chosen = [f"loss={loss}", "model=dcgan", f"dataset.image_size={size}", *options.overrides]
-    often = [f"train.steps={2 * options.rounds + 1}", "log.every_steps=2", "log.samples_every_steps=1"]
+    often = [f"train.steps={2 * options.rounds + 2}", "log.every_steps=2", "log.samples_every_steps=1"]
     words = [*chosen, *often, "checkpoint.every_steps=1", "checkpoint.every_seconds=null", "run_dir=run"]
     found = json.loads(run(child("callback_seconds", "train", *words)).splitlines()[-1])
     first = {name: [s for step, s in found[name] if step > 1] for name in ("step", "pictures", "checkpoints")}
