@@ -45,6 +45,16 @@ def test_a_class_of_another_role_is_refused(settings_of, key, target):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
+def test_a_fused_kernel_that_mixes_up_weights_is_refused(settings_of, optimizer):
+    settings = settings_of("optimizer.lr=0.1", "runtime.device=cpu")
+    settings["optimizer"]["critic"] = {"_target_": f"torch.optim.{optimizer}", "fused": True}
+    with pytest.raises(UserError, match=r"optimizer\.critic\.fused=true: .* optimizer\.critic\.fused=false"):
+        build.check(settings)
+    settings["optimizer"]["critic"]["fused"] = False
+    build.check(settings)
+
+
 @pytest.mark.parametrize("name", ["LBFGS", "SparseAdam"])
 def test_an_optimizer_that_no_run_can_step_is_refused(settings_of, name):
     settings = settings_of()

@@ -102,12 +102,10 @@ class Eager:
 def variant(state: TrainState, phase: Phase) -> Hashable:
     """Return what tells apart phases that are not the same operations: who moves, and which penalties are due."""
     constraint = state.game.constraint
-    due = state.critic_updates % constraint.every if constraint.penalises else None
-    if phase.player == "generator" and not phase.inner:
-        due = None
-    elif not phase.inner and due is not None:
-        due = due == 0
-    return phase, due
+    if not constraint.penalises or (phase.player == "generator" and not phase.inner):
+        return phase, None
+    since = state.critic_updates % constraint.every
+    return phase, since if phase.inner else since == 0
 
 
 def _reads_real(state: TrainState, phase: Phase) -> bool:
