@@ -296,7 +296,8 @@ class _Undrawn(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Return what an initialiser was to fill; call anything else."""
         kwargs = kwargs or {}
-        if getattr(func, "__module__", "") == "torch.nn.init":
+        draws = (torch.Tensor.normal_, torch.Tensor.uniform_)  # on the meta device they load torch._dynamo
+        if func in draws or getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
         if func is torch.nn.functional.normalize:  # these two: the power iterations that spectral norm begins with
             return args[0]

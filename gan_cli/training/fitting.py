@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from gan_cli.training import stepping
+
 MAX_TAGS = 1000
 MAX_TAG = 200  # characters
 _EXACT = 2**53  # whole numbers below it are exact in float64
@@ -114,7 +116,7 @@ def _slots_after_a_step(optimizer: torch.optim.Optimizer) -> list[dict[str, Tens
         small += params
         full += group["params"]
     try:
-        trial.step()
+        stepping.step(trial)
     except Exception:
         return None
     return [

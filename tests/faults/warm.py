@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from gan_cli import build
-from gan_cli.analysis import figures  # noqa: F401  (imported here rather than in each child)
+from gan_cli.analysis import figures, plots  # noqa: F401  (imported here rather than in each child)
 from gan_cli.cli import main, tell
 from gan_cli.commands import resume, train
 from gan_cli.errors import GanError

@@ -1,6 +1,7 @@
 """Optimizers' steps are torch's own, bit for bit, and load nothing that serves torch.compile."""
 
 import copy
+import json
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from gan_cli.training import stepping
+from tests.conftest import options
 
 OPTIMIZERS = {
     "RMSprop": {"momentum": 0.1, "centered": True},
@@ -70,3 +72,18 @@ def test_neither_an_optimizer_nor_its_step_loads_torch_dynamo():
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
+def test_neither_a_check_of_any_model_nor_a_run_nor_a_sample_of_it_loads_torch_dynamo(settings_of, tmp_path):
+    models = [settings_of(f"model={name}") for name in options("model")]
+    code = (
+        "import json, sys; from gan_cli import build; from gan_cli.cli import main\n"
+        "for settings in json.loads(sys.argv[1]): build.check(settings, (3, 32, 32), 2)\n"
+        "assert 'torch._dynamo' not in sys.modules, 'a check'\n"
+        "assert main(['train', *sys.argv[2:], 'run_dir=run']) == 0 and 'torch._dynamo' not in sys.modules, 'a run'\n"
+        "assert main(['sample', 'run', 'count=4']) == 0 and 'torch._dynamo' not in sys.modules, 'a sample'"
+    )
+    words = ["model=mlp", "model.width=4", "runtime=cpu", "train.steps=1", "train.batch_size=8", "log.sample_count=4"]
+    command = [sys.executable, "-c", code, json.dumps(models), *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
