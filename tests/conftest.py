@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import functools
 import gc
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,15 @@ def _read_once() -> None:
 def _one_thread() -> None:
     """Small networks on a shared machine: more threads only wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all test processes; what each of them needs is made by the first: under `helpers.alone`."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

@@ -1,6 +1,11 @@
-"""Small games that tests train."""
+"""Small games that tests train, and a lock."""
 
 from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -8,6 +13,14 @@ from torch import Tensor
 from gan_cli.data.source import Batch, RealData
 from gan_cli.losses.base import Answer
 from gan_cli.rng import generator
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One process at a time is inside."""
+    with open(path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def answer(*scores: float) -> Answer:

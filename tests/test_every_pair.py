@@ -6,6 +6,7 @@ The default run trains a covering array; the product of loss, constraint, update
 from __future__ import annotations
 
 import functools
+import pickle
 from itertools import product
 
 import pytest
@@ -21,7 +22,7 @@ from gan_cli.training.engine import Eager
 from gan_cli.training.session import Session
 from tests.conftest import CONF, LOSSES
 from tests.covering import Cell, covering_array, pairs_of
-from tests.helpers import Noise
+from tests.helpers import Noise, alone
 
 SHAPES = {"points": (2,), "grey": (1, 9, 9), "rgb": (3, 16, 16)}
 GROUPS = ("loss", "constraint", "updates", "model", "condition", "latent", "input", "optimizer")
@@ -91,9 +92,13 @@ def plain(part: Cell) -> Cell:
     return {"model": model, "condition": "none", "input": "none", **cell}
 
 
-@functools.cache
-def array() -> tuple[list[Cell], dict]:
-    return covering_array(AXES, plain, refusal)
+@pytest.fixture(scope="module")
+def array(shared) -> tuple[list[Cell], dict]:
+    path = shared / "array.pickle"
+    with alone(shared / "array.lock"):
+        if not path.exists():
+            path.write_bytes(pickle.dumps(covering_array(AXES, plain, refusal)))
+    return pickle.loads(path.read_bytes())
 
 
 def train(cell: Cell) -> None:
@@ -123,12 +128,12 @@ def train_all(cells: list[Cell]) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_pair_of_options_trains_two_steps(loss):
-    train_all([cell for cell in array()[0] if cell.get("loss") == loss])
+def test_every_pair_of_options_trains_two_steps(array, loss):
+    train_all([cell for cell in array[0] if cell.get("loss") == loss])
 
 
-def test_the_array_holds_every_pair_that_is_not_refused():
-    cells, refused = array()
+def test_the_array_holds_every_pair_that_is_not_refused(array):
+    cells, refused = array
     held = set().union(*(pairs_of(cell) for cell in cells))
     groups = list(AXES)
     for i, first in enumerate(groups):
@@ -138,8 +143,8 @@ def test_the_array_holds_every_pair_that_is_not_refused():
     assert all("loss" in cell for cell in cells)
 
 
-def test_what_is_refused_is_refused_in_one_line_with_a_mend():
-    _, refused = array()
+def test_what_is_refused_is_refused_in_one_line_with_a_mend(array):
+    _, refused = array
     for pair, reason in refused.items():
         assert {group for group, _ in pair} in MAY_EXCLUDE, f"{sorted(pair)}: {reason}"
         assert "\n" not in reason
@@ -149,8 +154,8 @@ def test_what_is_refused_is_refused_in_one_line_with_a_mend():
     assert frozenset({("loss", "wgan"), ("condition", "projection")}) not in refused
 
 
-def test_cells_of_the_array_are_whole_runs(tmp_path):
-    cells = array()[0][::12]
+def test_cells_of_the_array_are_whole_runs(array, tmp_path):
+    cells = array[0][::12]
     for i, cell in enumerate(cells):
         plan, data = plan_of(cell), data_of(SHAPES[cell["data"]])
         path = tmp_path / str(i)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,6 +10,7 @@ import pytest
 
 from gan_cli import sources
 from gan_cli.cli import main
+from tests.helpers import alone
 
 
 class Ended(NamedTuple):
@@ -66,24 +65,14 @@ RUNS = {
 }
 
 
-@pytest.fixture(scope="session")
-def _runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs"  # one for all processes
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 @pytest.fixture
-def run_of(_runs: Path, tmp_path: Path) -> Callable[[str], str]:
+def run_of(shared: Path, tmp_path: Path) -> Callable[[str], str]:
     """Copy one of RUNS, of one step; it is trained when it is first asked for."""
 
     def copied(name: str) -> str:
-        if not (_runs / name).exists():
-            own = _runs / f"{name}-{os.getpid()}"
-            assert main(["train", *SMALL, *RUNS[name], f"run_dir={own}"]) == 0
-            with contextlib.suppress(OSError):  # another process was faster
-                own.rename(_runs / name)
-        return str(shutil.copytree(_runs / name, tmp_path / name))
+        with alone(shared / f"{name}.lock"):
+            if not (shared / name).exists():
+                assert main(["train", *SMALL, *RUNS[name], f"run_dir={shared / name}"]) == 0
+        return str(shutil.copytree(shared / name, tmp_path / name))
 
     return copied

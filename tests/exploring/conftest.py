@@ -16,7 +16,7 @@ from gan_cli.errors import UserError
 from tests.cli import conftest as cli
 from tests.commands import settings_for
 
-gan, refused, run_of, _runs = cli.gan, cli.refused, cli.run_of, cli._runs
+gan, refused, run_of = cli.gan, cli.refused, cli.run_of
 
 
 class Seen(NamedTuple):

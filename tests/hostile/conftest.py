@@ -12,6 +12,7 @@ from gan_cli import sources
 from gan_cli.cli import main, tell
 from gan_cli.errors import GanError
 from gan_cli.training import checkpoint
+from tests.helpers import alone
 from tests.hostile.perform import perform
 
 TRAIN = (
@@ -31,10 +32,12 @@ TRAIN = (
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory) -> Path:
+def trained(shared) -> Path:
     """A run of three steps, with the checkpoints of steps 2 and 3."""
-    path = tmp_path_factory.mktemp("trained") / "run"
-    assert main([*TRAIN, f"run_dir={path}"]) == 0
+    path = shared / "hostile"
+    with alone(shared / "hostile.lock"):
+        if not path.exists():
+            assert main([*TRAIN, f"run_dir={path}"]) == 0
     assert checkpoint.steps(path / "checkpoints") == [3, 2]
     return path
 
