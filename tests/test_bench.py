@@ -40,8 +40,10 @@ def bench(folder, *words):
     return ran.stdout, {name: results[-1] for name, results in kept.items()}
 
 
-def test_speed_floor_and_fakes_are_written_as_tables_and_as_numbers(tmp_path):
-    printed, kept = bench(tmp_path, "speed", "floor", "fakes", "--sizes", "16", "--channels", "3", "--rounds", "2")
+def test_speed_floor_layers_and_fakes_are_written_as_tables_and_as_numbers(tmp_path):
+    printed, kept = bench(
+        tmp_path, "speed", "floor", "layers", "fakes", "--sizes", "16", "--channels", "3", "--rounds", "2"
+    )
     rows = kept["speed"]["rows"]
     assert [row["loss"] for row in rows] == ["wgan", "wgan_gp", "nonsaturating"]
     for row in rows:
@@ -49,6 +51,10 @@ def test_speed_floor_and_fakes_are_written_as_tables_and_as_numbers(tmp_path):
         assert f"| {row['loss']} | 16 x 16 x 3 | {row['seconds']['gan']:.3f} |" in printed
     (floor,) = kept["floor"]["rows"]
     assert floor["share"] == pytest.approx(floor["flops"] / floor["peak"] / floor["seconds"])
+    assert [row["name"] for row in kept["layers"]["rows"]][::3] == [
+        "transposed convolution 8 to 4, 4 to 8 pixels", "convolution 4 to 8, 8 to 4 pixels"
+    ]  # fmt: skip
+    assert all(min(row["seconds"].values()) > 0 for row in kept["layers"]["rows"])
     assert [row["name"] for row in kept["fakes"]["rows"]] == ["dcgan, 16 x 16 x 1", "toy_mlp, points"]
     page = (tmp_path / "benchmarks.md").read_text()
     for section in printed.strip().split("## ")[1:]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PARTS = ("speed", "startup", "memory", "overheads", "pipeline", "busy", "floor", "fakes")
+PARTS = ("speed", "startup", "memory", "overheads", "pipeline", "busy", "floor", "layers", "fakes")
 HEADING = """\
 # Benchmarks
 

@@ -1,0 +1,98 @@
+"""How near each convolution comes to the machine's peak, forward and backward."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.cases import case
+from benchmarks.options import Options
+from benchmarks.report import table
+from benchmarks.timing import in_turn, medians
+from gan_cli.models.convolution import weight_gradient
+from gan_cli.training.profile import peak_flops
+
+TITLE = "Where the arithmetic is lost"
+ABOUT = """\
+Every convolution of DCGAN by itself, channels last, in GFLOP/s (multiplications with the padding's zeros counted), and
+the peak of a large matrix product or convolution. `weights, product` is the gradient of the weights as one matrix
+product, which `gan_cli.models.convolution` takes in its place on maps of at most 4 x 4 where the processor is as this
+one. The share is that of all the operations with the faster of the two."""
+
+
+class Layer(NamedTuple):
+    """A convolution, its input and its output."""
+
+    module: nn.Conv2d | nn.ConvTranspose2d
+    x: Tensor
+    y: Tensor
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Time the layers of both networks at every size."""
+    rows = []
+    for size in options.sizes:
+        chosen = case("wgan", size, 1, options.overrides)
+        peak = peak_flops(chosen.plan.device, "fp32")
+        for layer in _layers(chosen.state().game, chosen.plan.settings):
+            rows.append({"size": size, "peak": peak, **_timed(layer, options)})
+        options.tell(f"layers at {size}: peak {peak / 1e9:.0f} GFLOP/s")
+    return {"rows": rows}
+
+
+def _layers(game: nn.Module, settings: dict[str, Any]) -> list[Layer]:
+    found: list[Layer] = []
+    hooks = [
+        module.register_forward_hook(lambda module, x, y: found.append(Layer(module, x[0].detach(), y.detach())))
+        for module in game.modules()
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
+    ]
+    with torch.no_grad():
+        z = torch.randn(settings["train"]["batch_size"], settings["latent"]["size"])
+        game.ask(game.generate(z.to(next(game.parameters()).device)))
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def _timed(layer: Layer, options: Options) -> dict[str, Any]:
+    module, x, y = layer
+    weight, gradient = module.weight.detach(), torch.randn_like(y)
+    transposed = isinstance(module, nn.ConvTranspose2d)
+    way = (module.stride, module.padding, (1, 1), transposed, (0, 0), 1)
+    small, large = (x, gradient) if transposed else (gradient, x)
+
+    def backward(*wanted: bool) -> tuple[Tensor, ...]:
+        return torch.ops.aten.convolution_backward(gradient, x, weight, None, *way, [*wanted, False])
+
+    seconds = medians(
+        in_turn(
+            {
+                "forward": lambda: torch.convolution(x, weight, None, *way),
+                "input": lambda: backward(True, False),
+                "weights": lambda: backward(False, True),
+                "product": lambda: weight_gradient(small, large, weight.shape[2:], module.stride, module.padding),
+            },
+            options.rounds,
+            3,
+        )
+    )
+    flops = 2 * small.shape[0] * small.shape[2] * small.shape[3] * weight.numel()
+    kind = "transposed convolution" if transposed else "convolution"
+    name = f"{kind} {x.shape[1]} to {y.shape[1]}, {x.shape[2]} to {y.shape[2]} pixels"
+    return {"name": name, "flops": flops, "seconds": seconds}
+
+
+def tables(result: dict[str, Any]) -> str:
+    """Return the result as Markdown."""
+    rows = []
+    for row in result["rows"]:
+        seconds, flops = row["seconds"], row["flops"]
+        speeds = [f"{flops / seconds[name] / 1e9:.0f}" for name in ("forward", "input", "weights", "product")]
+        whole = seconds["forward"] + seconds["input"] + min(seconds["weights"], seconds["product"])
+        share = 3 * flops / whole / row["peak"]
+        rows.append([f"{row['size']} x {row['size']}", row["name"], f"{flops / 1e9:.2f}", *speeds, f"{share:.0%}"])
+    heads = ["images", "layer", "GFLOP", "forward", "input", "weights", "weights, product", "share of the peak"]
+    return table(heads, rows)
