@@ -1,4 +1,4 @@
-"""The textbook loops: what public GAN scripts do, on networks of our classes.
+"""The textbook loops: what public GAN scripts do, on networks of our shapes made of torch's own layers.
 
 A DataLoader with two workers that resizes and normalises each picture as it is asked for, eager float32 in the default
 memory format, torch's optimizers, `.item()` for the log in every step. Each loss is written as its scripts write it.
@@ -64,8 +64,8 @@ class Textbook:
     def __init__(self, case: Case, loader: bool = True) -> None:
         settings, self.device = case.plan.settings, case.plan.device
         game = case.state().game
-        self.generator = game.generator.to(memory_format=torch.contiguous_format)
-        self.critic = Scores(game.critic.to(memory_format=torch.contiguous_format))
+        self.generator = _of_torch(game.generator)
+        self.critic = Scores(_of_torch(game.critic))
         self.n, self.z_size = settings["train"]["batch_size"], settings["latent"]["size"]
         self.n_critic = settings["updates"].get("n_critic", 1)
         self.settings = settings
@@ -94,6 +94,15 @@ class Textbook:
         """Return the network's Adam with the paper's settings."""
         spec = self.settings["optimizer"]["critic"]
         return torch.optim.Adam(network.parameters(), lr=spec["lr"], betas=tuple(spec["betas"]))
+
+
+def _of_torch(network: nn.Module) -> nn.Module:
+    """Make a network's convolutions torch's own, in the default memory format; the weights stay."""
+    for module in network.modules():
+        for plain in (nn.Conv2d, nn.ConvTranspose2d):
+            if isinstance(module, plain):
+                module.__class__ = plain
+    return network.to(memory_format=torch.contiguous_format)
 
 
 def wgan(case: Case, loader: bool = True) -> Step:
