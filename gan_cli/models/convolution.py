@@ -1,4 +1,4 @@
-"""Convolutions whose weights' gradient is a matrix product where that is the faster way to the same sum."""
+"""Convolutions that are computed as matrix products where that is the faster way to the same sums."""
 
 from __future__ import annotations
 
@@ -6,76 +6,97 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import fold, pad
 
-# oneDNN has no gradient kernel of its own for channels-last float32 weights on such processors: its general one takes
-# 1.5 to 2.6 times as long as the product below on maps of this size, and is the faster one on larger maps.
-_SLOW_KERNEL = torch.backends.cpu.get_cpu_capability() == "AVX2"
-_SMALL_MAP = 16  # positions: 4 x 4
+# oneDNN lacks some channels-last float32 kernels on such processors. Its general gradient of weights takes 1.5 to 2.6
+# times as long as the product below on maps of 4 x 4, and is the faster one on larger maps; what a single channel is
+# made of takes it 3 to 5 times as long as the product.
+_SLOW_KERNELS = torch.backends.cpu.get_cpu_capability() == "AVX2"
+_SMALL_MAP = 16  # positions
+
+Pair = tuple[int, int]
 
 
 class Conv2d(nn.Conv2d):
-    """torch.nn.Conv2d, with a faster gradient on small maps."""
+    """torch.nn.Conv2d, with faster gradients on small maps and for images of one channel."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x (N, C, H, W)."""
         positions = (x.shape[2] // self.stride[0]) * (x.shape[3] // self.stride[1])
-        return _applied(self, x, False) if _pays(self, x, positions) else super().forward(x)
+        if not _pays(self, x, self.in_channels, positions):
+            return super().forward(x)
+        return _Convolution.apply(x, self.weight, self.bias, self.stride, self.padding, False)
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """torch.nn.ConvTranspose2d, with a faster gradient on small maps."""
+    """torch.nn.ConvTranspose2d without output padding, faster to one channel, with faster gradients on small maps."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the transposed convolution of x (N, C, H, W)."""
-        return _applied(self, x, True) if _pays(self, x, x.shape[2] * x.shape[3]) else super().forward(x)
+        if not _pays(self, x, self.out_channels, x.shape[2] * x.shape[3]):
+            return super().forward(x)
+        return _Convolution.apply(x, self.weight, self.bias, self.stride, self.padding, True)
 
 
-def _pays(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, positions: int) -> bool:
+def _pays(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, channels: int, positions: int) -> bool:
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
-    learning = torch.is_grad_enabled() and layer.weight.requires_grad
     single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return _SLOW_KERNEL and plain and learning and single and positions <= _SMALL_MAP
-
-
-def _applied(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, transposed: bool) -> Tensor:
-    return _Convolution.apply(x, layer.weight, layer.bias, layer.stride, layer.padding, transposed)
+    return _SLOW_KERNELS and plain and single and (channels == 1 or positions <= _SMALL_MAP)
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-        transposed: bool,
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, transposed: bool
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.way = (stride, padding, (1, 1), transposed, (0, 0), 1)
         ctx.bias_sizes = None if bias is None else tuple(bias.shape)
-        return torch.convolution(x, weight, bias, *ctx.way)
+        if not (transposed and weight.shape[1] == 1):
+            return torch.convolution(x, weight, bias, *ctx.way)
+        size = [
+            (n - 1) * s - 2 * p + k for n, s, p, k in zip(x.shape[2:], stride, padding, weight.shape[2:], strict=True)
+        ]
+        y = to_one_channel(x, weight, size, stride, padding)
+        return y if bias is None else y + bias
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        of_x, of_weight, of_bias = ctx.needs_input_grad[:3]
-        twice = torch.is_grad_enabled()  # torch's own gradient has a derivative as fast as itself
-        found = torch.ops.aten.convolution_backward(
-            gradient, x, weight, ctx.bias_sizes, *ctx.way, [of_x, of_weight and twice, of_bias]
-        )
-        if of_weight and not twice:
-            stride, padding, _, transposed, *_ = ctx.way
-            small, large = (x, gradient) if transposed else (gradient, x)
-            found = found[0], weight_gradient(small, large, weight.shape[2:], stride, padding), found[2]
-        return (*found, None, None, None)
+        stride, padding, _, transposed, *_ = ctx.way
+        small, large = (x, gradient) if transposed else (gradient, x)
+        wanted = list(ctx.needs_input_grad[:3])
+        ours: dict[int, Tensor] = {}
+        if not torch.is_grad_enabled():  # torch's own gradients have derivatives as fast as themselves
+            if wanted[0] and not transposed and weight.shape[1] == 1:
+                ours[0] = to_one_channel(gradient, weight, x.shape[2:], stride, padding)
+            if wanted[1] and small.shape[2] * small.shape[3] <= _SMALL_MAP:
+                ours[1] = weight_gradient(small, large, weight.shape[2:], stride, padding)
+        left = [want and i not in ours for i, want in enumerate(wanted)]
+        theirs = torch.ops.aten.convolution_backward(gradient, x, weight, ctx.bias_sizes, *ctx.way, left)
+        return (*(ours.get(i, found) for i, found in enumerate(theirs)), None, None, None)
 
 
-def weight_gradient(
-    small: Tensor, large: Tensor, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
-) -> Tensor:
+def to_one_channel(x: Tensor, weight: Tensor, size: Pair, stride: Pair, padding: Pair) -> Tensor:
+    """Return a transposed convolution whose result has one channel, as a product and a sum of patches.
+
+    Args:
+        x: (N, C, h, w).
+        weight: (C, 1, height, width).
+        size: H, W of the result.
+        stride: of the convolution.
+        padding: taken off both sides of the result.
+
+    Returns:
+        (N, 1, H, W).
+    """
+    n, channels, h, w = x.shape
+    kernel = weight.shape[2:]
+    patches = x.permute(0, 2, 3, 1).reshape(n, h * w, channels) @ weight.reshape(channels, -1)
+    return fold(patches.transpose(1, 2), tuple(size), tuple(kernel), padding=padding, stride=stride)
+
+
+def weight_gradient(small: Tensor, large: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> Tensor:
     """Return the gradient of a convolution's weight as one matrix product.
 
     Args:
