@@ -253,17 +253,12 @@ def _critic(
 
 def _optimizers(settings: Settings, game: Game) -> dict[str, torch.optim.Optimizer]:
     stepping.construct_without_dynamo()
-    return {
-        player: _make(
-            settings,
-            f"optimizer.{player}",
-            torch.optim.Optimizer,
-            params=list(params.values()),
-            **_fast(settings, spec),
-        )
-        for player, params in game.players().items()
-        for spec in [settings["optimizer"][player]]
-    }
+    made = {}
+    for player, found in game.players().items():
+        params, key = list(found.values()), f"optimizer.{player}"
+        fast = _fast(settings, settings["optimizer"][player])
+        made[player] = _make(settings, key, torch.optim.Optimizer, params=params, **fast)
+    return made
 
 
 def _resolved(settings: Settings, key: str, ask: Callable[[], T]) -> T:
