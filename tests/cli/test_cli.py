@@ -9,6 +9,7 @@ import types
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from gan_cli import cli
 from gan_cli.arguments import parse, quoted_override, split_positional
@@ -32,6 +33,22 @@ def command(monkeypatch):
         return calls
 
     return install
+
+
+def test_a_config_is_composed_once_and_hydra_tells_the_command_line(gan, command, monkeypatch):
+    composed, arguments = [], []
+    load = ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(
+        ConfigLoaderImpl, "load_configuration", lambda self, *a, **k: composed.append(a) or load(self, *a, **k)
+    )
+    calls = command("train", lambda count: arguments.extend(sys.argv))
+    before = list(sys.argv)
+    assert gan("train", "seed=3", "loss=wgan_gp").code == 0
+    assert len(composed) == 1
+    assert arguments == ["gan", "seed=3", "loss=wgan_gp"]
+    assert sys.argv == before
+    [(settings, overrides, choices)] = calls
+    assert (settings["seed"], overrides, choices["loss"]) == (3, ["seed=3", "loss=wgan_gp"], "wgan_gp")
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
