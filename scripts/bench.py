@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     options = Options(
         given.losses, given.sizes, given.channels, given.rounds, given.steps, given.images, overrides, _tell
     )
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # temporary files and processes go too
     command = shlex.join(["python", "scripts/bench.py", *(sys.argv[1:] if argv is None else argv)])
     for name in parts or report.PARTS:
         at = report.facts(command)
