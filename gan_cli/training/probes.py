@@ -14,6 +14,7 @@ from gan_cli.rng import Draws
 from gan_cli.training.state import TrainState
 
 Row = dict[str, float]
+PROBED = 32  # samples at most: a row is to cost less than a hundredth of the steps between two
 ESTIMATES = ("_estimate", "_bound")  # how the names of curves that have a held-out twin end
 
 
@@ -60,7 +61,7 @@ class CriticProbe:
 
         `critic/<name>_heldout` is the row's estimate less the critic's over-fitting: what the same critic, on the same
         fakes, estimates for a training batch above what it estimates for a held-out one. `critic/lipschitz` is the
-        largest gradient norm among one random point on each of batch_size real-fake segments, a lower bound of the
+        largest gradient norm among one random point on each of PROBED real-fake segments, a lower bound of the
         critic's Lipschitz constant K; with batch norm it is the gradient of the batch's summed score. For losses whose
         estimate is K times a distance, `critic/<name>_normalised` is their ratio.
         """
@@ -69,11 +70,11 @@ class CriticProbe:
         curves = {}
         with buffers_kept(game):
             with torch.no_grad():
-                real = self.heldout.batch(*self.heldout.draw(state.step))
+                real = _first(self.heldout.batch(*self.heldout.draw(state.step)))
                 real = game.shown(real if game.condition.needs_labels else real._replace(y=None), "heldout", draws)
                 fake = game.shown(game.fake(len(real.x), real.y, draws), "fake", draws)
                 on_fake, on_real = game.ask(*fake), game.ask(*real)
-                on_trained = game.ask(*game.shown(self.next_real(state), "real", draws))
+                on_trained = game.ask(*game.shown(_first(self.next_real(state)), "real", draws))
                 trained, heldout = (game.estimates(answer, on_fake) for answer in (on_trained, on_real))
                 heldout = {name: value for name, value in heldout.items() if name.endswith(ESTIMATES)}
                 curves |= {_renamed(f"critic/{name}", "heldout"): trained[name] - heldout[name] for name in heldout}
@@ -90,6 +91,10 @@ class CriticProbe:
             if game.loss.integral_probability_metric and values["critic/lipschitz"] > 0:
                 values[_renamed(tag, "normalised")] = row[tag] / values["critic/lipschitz"]
         return values
+
+
+def _first(batch: Batch) -> Batch:
+    return Batch(*(t if t is None else t[:PROBED] for t in batch))
 
 
 def _renamed(name: str, kind: str) -> str:
