@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws, seed_of
-from gan_cli.training.distributed import Team
 from gan_cli.training.phases import PARTS, Logs, Part, Share, shares, update
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase, Updates
+
+if TYPE_CHECKING:
+    from gan_cli.training.distributed import Team
 
 Drawn = tuple[Tensor, ...]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,9 +13,11 @@ from gan_cli.data.source import Batch
 from gan_cli.losses.base import Answer, Loss
 from gan_cli.rng import Draws
 from gan_cli.training import lookahead, stepping
-from gan_cli.training.distributed import Team
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
+
+if TYPE_CHECKING:
+    from gan_cli.training.distributed import Team
 
 Logs = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]

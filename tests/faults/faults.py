@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from gan_cli.analysis import figures
-from gan_cli.training import checkpoint, phases, pictures, session
+from gan_cli.training import checkpoint, engine, phases, pictures, session
 from gan_cli.training.metrics_log import MetricsLog
 from gan_cli.training.tensorboard import Board
 
@@ -180,13 +180,13 @@ def nan_in(where: str, step: int) -> None:
         source.batch = lambda *args: plain(*args)._replace(x=plain(*args).x * float("nan"))
 
     sources: list[Any] = []
-    plain = session.Eager.__init__
+    plain = engine.Eager.__init__
 
     def init(self: Any, updates: Any, source: Any, *args: Any) -> None:
         sources.append(source)
         plain(self, updates, source, *args)
 
-    session.Eager.__init__ = init
+    engine.Eager.__init__ = init
     in_step(step, {"weights": weights, "loss": loss, "data": data}[where])
 
 
