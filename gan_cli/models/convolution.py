@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,63 +18,119 @@ Pair = tuple[int, int]
 
 
 class Conv2d(nn.Conv2d):
-    """torch.nn.Conv2d, with faster gradients on small maps and for images of one channel."""
+    """torch.nn.Conv2d, with faster gradients on small maps and for images of one channel.
+
+    Attributes:
+        once: nobody differentiates its gradients, which torch's own convolution alone allows.
+    """
+
+    once = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x (N, C, H, W)."""
         positions = (x.shape[2] // self.stride[0]) * (x.shape[3] // self.stride[1])
-        if not _pays(self, x, self.in_channels, positions):
-            return super().forward(x)
-        return _Convolution.apply(x, self.weight, self.bias, self.stride, self.padding, False)
+        return _applied(self, x, False) if _pays(self, x, self.in_channels, positions) else super().forward(x)
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """torch.nn.ConvTranspose2d without output padding, faster to one channel, with faster gradients on small maps."""
+    """torch.nn.ConvTranspose2d without output padding, faster to one channel, with faster gradients on small maps.
+
+    Attributes:
+        once: as for `Conv2d`.
+    """
+
+    once = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the transposed convolution of x (N, C, H, W)."""
-        if not _pays(self, x, self.out_channels, x.shape[2] * x.shape[3]):
-            return super().forward(x)
-        return _Convolution.apply(x, self.weight, self.bias, self.stride, self.padding, True)
+        positions = x.shape[2] * x.shape[3]
+        return _applied(self, x, True) if _pays(self, x, self.out_channels, positions) else super().forward(x)
 
 
-def _pays(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, channels: int, positions: int) -> bool:
+def differentiated_once(network: nn.Module) -> None:
+    """Let a network's convolutions take the faster ways; differentiating one of their gradients is an error then."""
+    for module in network.modules():
+        if isinstance(module, (Conv2d, ConvTranspose2d)):
+            module.once = True
+
+
+def _pays(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> bool:
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
     single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return _SLOW_KERNELS and plain and single and (channels == 1 or positions <= _SMALL_MAP)
+    return _SLOW_KERNELS and layer.once and plain and single and (channels == 1 or positions <= _SMALL_MAP)
 
 
-class _Convolution(torch.autograd.Function):
+def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool) -> Tensor:
+    """Return the convolution by two functions, so that a gradient that nobody asks for is not computed."""
+    way = _Way(layer.stride, layer.padding, transposed)
+    y = _OfInput.apply(x, layer.weight.detach(), way)
+    if torch.is_grad_enabled() and layer.weight.requires_grad:
+        y = y + _OfWeight.apply(layer.weight, x.detach(), y.shape, way)
+    return y if layer.bias is None else y + layer.bias.view(-1, 1, 1)
+
+
+class _Way(NamedTuple):
+    stride: Pair
+    padding: Pair
+    transposed: bool
+
+    def arguments(self) -> tuple[Any, ...]:
+        """Return what torch's convolutions take after weight and bias."""
+        return self.stride, self.padding, (1, 1), self.transposed, (0, 0), 1
+
+
+class _OfInput(torch.autograd.Function):
+    """A convolution as a function of its input alone."""
+
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, transposed: bool
-    ) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.way = (stride, padding, (1, 1), transposed, (0, 0), 1)
-        ctx.bias_sizes = None if bias is None else tuple(bias.shape)
-        if not (transposed and weight.shape[1] == 1):
-            return torch.convolution(x, weight, bias, *ctx.way)
-        size = [
-            (n - 1) * s - 2 * p + k for n, s, p, k in zip(x.shape[2:], stride, padding, weight.shape[2:], strict=True)
-        ]
-        y = to_one_channel(x, weight, size, stride, padding)
-        return y if bias is None else y + bias
+    def forward(ctx: Any, x: Tensor, weight: Tensor, way: _Way) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.way, ctx.x = way, torch.empty_like(x, device="meta")
+        if not (way.transposed and weight.shape[1] == 1):
+            return torch.convolution(x, weight, None, *way.arguments())
+        size = [(x.shape[2 + i] - 1) * way.stride[i] - 2 * way.padding[i] + weight.shape[2 + i] for i in (0, 1)]
+        return to_one_channel(x, weight, size, way.stride, way.padding)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        stride, padding, _, transposed, *_ = ctx.way
-        small, large = (x, gradient) if transposed else (gradient, x)
-        wanted = list(ctx.needs_input_grad[:3])
-        ours: dict[int, Tensor] = {}
-        if not torch.is_grad_enabled():  # torch's own gradients have derivatives as fast as themselves
-            if wanted[0] and not transposed and weight.shape[1] == 1:
-                ours[0] = to_one_channel(gradient, weight, x.shape[2:], stride, padding)
-            if wanted[1] and small.shape[2] * small.shape[3] <= _SMALL_MAP:
-                ours[1] = weight_gradient(small, large, weight.shape[2:], stride, padding)
-        left = [want and i not in ours for i, want in enumerate(wanted)]
-        theirs = torch.ops.aten.convolution_backward(gradient, x, weight, ctx.bias_sizes, *ctx.way, left)
-        return (*(ours.get(i, found) for i, found in enumerate(theirs)), None, None, None)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        _once()
+        (weight,), way = ctx.saved_tensors, ctx.way
+        if weight.shape[1] == 1 and not way.transposed:
+            return to_one_channel(gradient, weight, ctx.x.shape[2:], way.stride, way.padding), None, None
+        x = gradient.new_empty(()).expand(ctx.x.shape)  # its shape alone is read
+        return (
+            torch.ops.aten.convolution_backward(gradient, x, weight, None, *way.arguments(), [True, False, False])[0],
+            None,
+            None,
+        )
+
+
+class _OfWeight(torch.autograd.Function):
+    """A convolution as a function of its weight alone, but for its value: that is 0."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, x: Tensor, shape: torch.Size, way: _Way) -> Tensor:
+        ctx.save_for_backward(weight, x)
+        ctx.way = way
+        return weight.new_zeros(()).expand(shape)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        _once()
+        (weight, x), way = ctx.saved_tensors, ctx.way
+        small, large = (x, gradient) if way.transposed else (gradient, x)
+        if small.shape[2] * small.shape[3] <= _SMALL_MAP:
+            found = weight_gradient(small, large, weight.shape[2:], way.stride, way.padding)
+        else:
+            found = torch.ops.aten.convolution_backward(
+                gradient, x, weight, None, *way.arguments(), [False, True, False]
+            )[1]
+        return found, None, None, None
+
+
+def _once() -> None:
+    if torch.is_grad_enabled():  # as torch.autograd.grad(..., create_graph=True) has it
+        raise RuntimeError("a gradient is to be differentiated, of a network that is said to be differentiated once")
 
 
 def to_one_channel(x: Tensor, weight: Tensor, size: Pair, stride: Pair, padding: Pair) -> Tensor:

@@ -57,7 +57,7 @@ def test_zero_steps_ahead_is_the_plain_rule_bit_for_bit(settings_of, loss):
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("overrides", GAMES, ids="+".join)
 def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, monkeypatch, overrides, k):
-    state, _ = state_of(settings_of, *overrides)
+    state, _ = state_of(settings_of, *overrides, "updates=unrolled", "updates.k=1")
     game = state.game
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77))
     with torch.no_grad():
@@ -83,7 +83,7 @@ def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, mon
 
 @pytest.mark.parametrize("overrides", GAMES, ids="+".join)
 def test_looking_ahead_leaves_no_trace(settings_of, overrides):
-    state, _ = state_of(settings_of, *overrides)
+    state, _ = state_of(settings_of, *overrides, "updates=unrolled", "updates.k=1")
     before = kept(state)
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(3))
     update(state, Phase("generator", inner=Inner(2)), [Share(8, real, Draws(CPU, 0, 9))])
