@@ -88,9 +88,9 @@ def test_shares_of_overheads_are_of_the_default_intervals(report, monkeypatch):
     monkeypatch.setattr(overheads, "run", lambda command: json.dumps(found))
     result = overheads.measure(Options(sizes=(16,), tell=lambda text: None))
     shares = result["rows"][0]["shares"]
-    # a row every 10 steps and 0.004 s each step; a picture every 100; a checkpoint every 300 s, before 1,000 steps
-    assert shares == pytest.approx({"logging": 0.024 / 2, "pictures": 0.004 / 2, "checkpoints": 0.6 / 300})
-    assert "**1.20%** | **0.40%** (0.20% + 0.20%)" in overheads.tables(result)
+    # a row every 25 steps and 0.004 s each step; a picture every 100; a checkpoint every 300 s, before 1,000 steps
+    assert shares == pytest.approx({"logging": 0.012 / 2, "pictures": 0.004 / 2, "checkpoints": 0.6 / 300})
+    assert "**0.60%** | **0.40%** (0.20% + 0.20%)" in overheads.tables(result)
 
 
 def speed(loss, ratio, **facts):

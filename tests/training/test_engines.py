@@ -95,11 +95,12 @@ def compare(settings_of, *overrides, shape=IMAGE, n_classes=0, engine="graphs"):
 def parts():
     yield from ((f"constraint={c}", "loss=wgan") for c in options("constraint"))
     yield ("loss=wgan_gp", "constraint.every=2")
-    yield from ((f"updates={u}", "loss=nonsaturating") for u in options("updates"))
+    short = {"unrolled": ("updates.k=1",)}
+    yield from ((f"updates={u}", "loss=nonsaturating", *short.get(u, ())) for u in options("updates"))
     yield from ((f"input={i}", "loss=nonsaturating") for i in options("input"))
     yield from ((f"latent={z}", "loss=nonsaturating") for z in options("latent") if z != "infogan")
     yield ("loss=wgan_gp", "train.accumulate=2", "model=mlp", "train.ema_halflife_images=50")
-    yield ("loss=wgan_gp", "updates=unrolled", "updates.k=2", "constraint.every=3")
+    yield ("loss=wgan_gp", "updates=unrolled", "updates.k=1", "constraint.every=3")
 
 
 NO_COUNT = "optimizer=rmsprop"  # torch's Adam counts its steps on the host unless its weights are on a GPU
