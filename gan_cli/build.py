@@ -221,9 +221,10 @@ def _game(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> 
     with _seeded(settings, "critic"):
         critic = _critic(settings, sample_shape, loss, condition, heads)
         constraint.parametrize(critic)
-    differentiated_once(generator)
-    if not (constraint.penalises or any(phase.inner for phase in updates(settings).phases(0))):
-        differentiated_once(critic)
+    if not settings.get("allow_targets"):  # a loss of the user's own may differentiate whichever gradient it likes
+        differentiated_once(generator)
+        if not (constraint.penalises or any(phase.inner for phase in updates(settings).phases(0))):
+            differentiated_once(critic)
     shown = _make(settings, "input", Input)
     _resolved(settings, "input", lambda: shown.check(sample_shape))
     dtype = torch.bfloat16 if settings["runtime"]["precision"] == "bf16" else None

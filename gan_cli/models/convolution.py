@@ -85,7 +85,7 @@ class _OfInput(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, way: _Way) -> Tensor:
         ctx.save_for_backward(weight)
-        ctx.way, ctx.x = way, torch.empty_like(x, device="meta")
+        ctx.way, ctx.size = way, x.shape
         if not (way.transposed and weight.shape[1] == 1):
             return torch.convolution(x, weight, None, *way.arguments())
         size = [(x.shape[2 + i] - 1) * way.stride[i] - 2 * way.padding[i] + weight.shape[2 + i] for i in (0, 1)]
@@ -96,8 +96,8 @@ class _OfInput(torch.autograd.Function):
         _once()
         (weight,), way = ctx.saved_tensors, ctx.way
         if weight.shape[1] == 1 and not way.transposed:
-            return to_one_channel(gradient, weight, ctx.x.shape[2:], way.stride, way.padding), None, None
-        x = gradient.new_empty(()).expand(ctx.x.shape)  # its shape alone is read
+            return to_one_channel(gradient, weight, ctx.size[2:], way.stride, way.padding), None, None
+        x = gradient.new_empty(()).expand(ctx.size)  # its shape alone is read
         return (
             torch.ops.aten.convolution_backward(gradient, x, weight, None, *way.arguments(), [True, False, False])[0],
             None,

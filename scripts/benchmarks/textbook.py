@@ -95,6 +95,12 @@ class Textbook:
         spec = self.settings["optimizer"]["critic"]
         return torch.optim.Adam(network.parameters(), lr=spec["lr"], betas=tuple(spec["betas"]))
 
+    def move_generator(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the Wasserstein generator's step."""
+        optimizer.zero_grad()
+        (-self.critic(self.generator(self.z())).mean()).backward()
+        optimizer.step()
+
 
 def _of_torch(network: nn.Module) -> nn.Module:
     """Make a network's convolutions torch's own, in the default memory format; the weights stay."""
@@ -121,10 +127,7 @@ def wgan(case: Case, loader: bool = True) -> Step:
             optimize_critic.step()
             for p in of.critic.parameters():
                 p.data.clamp_(-c, c)
-        optimize_generator.zero_grad()
-        generator_loss = -of.critic(of.generator(of.z())).mean()
-        generator_loss.backward()
-        optimize_generator.step()
+        of.move_generator(optimize_generator)
         critic_loss.item()
 
     return step
@@ -150,10 +153,7 @@ def wgan_gp(case: Case, loader: bool = True) -> Step:
             critic_loss = of.critic(fake).mean() - of.critic(real).mean() + lambda_ * penalty(real, fake)
             critic_loss.backward()
             optimize_critic.step()
-        optimize_generator.zero_grad()
-        generator_loss = -of.critic(of.generator(of.z())).mean()
-        generator_loss.backward()
-        optimize_generator.step()
+        of.move_generator(optimize_generator)
         critic_loss.item()
 
     return step

@@ -86,7 +86,7 @@ def test_what_nobody_asks_for_is_not_computed(classes, channels, size, options, 
     grad((mine(x) ** 3).sum(), mine.weight if unwanted == "input" else x)
 
 
-def test_critics_under_penalties_keep_torchs_convolutions(settings_of):
+def test_what_is_differentiated_twice_keeps_torchs_convolutions(settings_of):
     def once(*overrides):
         settings = build.check(settings_of("model.width=4", *overrides)).settings
         game = build.state(settings, (1, 16, 16), torch.device("cpu")).game
@@ -94,11 +94,11 @@ def test_critics_under_penalties_keep_torchs_convolutions(settings_of):
             name: {m.once for m in getattr(game, name).modules() if isinstance(m, (CONV[0], TRANSPOSED[0]))}
             for name in ("generator", "critic")
         }
-        assert found["generator"] == {True}
-        return found["critic"]
+        return found["generator"], found["critic"]
 
-    assert once("loss=wgan") == once("loss=ebgan") == {True}
-    assert once("loss=wgan_gp") == once("loss=nonsaturating", "updates=unrolled") == {False}
+    assert once("loss=wgan") == once("loss=ebgan") == ({True}, {True})
+    assert once("loss=wgan_gp") == once("loss=nonsaturating", "updates=unrolled") == ({True}, {False})
+    assert once("loss=wgan", "allow_targets=[mine]") == ({False}, {False})
 
 
 @pytest.mark.parametrize(
