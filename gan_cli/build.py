@@ -26,7 +26,7 @@ from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
 from gan_cli.models.condition import Unconditional
-from gan_cli.models.convolution import differentiated_once
+from gan_cli.models.derivatives import differentiated
 from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.rng import seed_of
 from gan_cli.training import engines, stepping
@@ -222,9 +222,9 @@ def _game(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> 
         critic = _critic(settings, sample_shape, loss, condition, heads)
         constraint.parametrize(critic)
     if not settings.get("allow_targets"):  # a loss of the user's own may differentiate whichever gradient it likes
-        differentiated_once(generator)
-        if not (constraint.penalises or any(phase.inner for phase in updates(settings).phases(0))):
-            differentiated_once(critic)
+        differentiated(generator, 1)
+        if not any(phase.inner for phase in updates(settings).phases(0)):
+            differentiated(critic, 2 if constraint.penalises else 1)
     shown = _make(settings, "input", Input)
     _resolved(settings, "input", lambda: shown.check(sample_shape))
     dtype = torch.bfloat16 if settings["runtime"]["precision"] == "bf16" else None

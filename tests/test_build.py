@@ -5,6 +5,7 @@ import torch
 
 from gan_cli import build, hardware
 from gan_cli.errors import UserError
+from gan_cli.models.derivatives import Differentiated
 from gan_cli.training.game import Game
 
 RUNTIME = {"device": "cpu", "precision": "fp32", "engine": "eager", "threads": 1}
@@ -82,6 +83,22 @@ def test_one_players_width_does_not_shift_the_others_weights(settings_of):
         return build.state(settings, (1, 32, 32), torch.device("cpu")).game.critic.state_dict()
 
     torch.testing.assert_close(critic(), critic("model.generator.width=8"), rtol=0, atol=0)
+
+
+def test_networks_know_what_of_them_is_differentiated(settings_of):
+    def times(*overrides):
+        settings = build.check(settings_of("model.width=4", *overrides)).settings
+        game = build.state(settings, (1, 16, 16), torch.device("cpu")).game
+        found = (
+            {m.times for m in network.modules() if isinstance(m, Differentiated)}
+            for network in (game.generator, game.critic)
+        )
+        return tuple(found)
+
+    assert times("loss=wgan") == times("loss=ebgan") == ({1}, {1})
+    assert times("loss=wgan_gp") == times("loss=nonsaturating", "constraint=r1_r2") == ({1}, {2})
+    assert times("loss=nonsaturating", "updates=unrolled") == ({1}, {None})
+    assert times("loss=wgan", "allow_targets=[mine]") == ({None}, {None})
 
 
 def test_cuda_where_there_is_none(monkeypatch):

@@ -8,23 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import fold, pad
 
+from gan_cli.models.derivatives import Differentiated
+
 # oneDNN lacks some channels-last float32 kernels on such processors. Its general gradient of weights takes 1.5 to 2.6
 # times as long as the product below on maps of 4 x 4, and is the faster one on larger maps; what a single channel is
 # made of takes it 3 to 5 times as long as the product.
 _SLOW_KERNELS = torch.backends.cpu.get_cpu_capability() == "AVX2"
 _SMALL_MAP = 16  # positions
 
+_backward = torch.ops.aten.convolution_backward
+
 Pair = tuple[int, int]
 
 
-class Conv2d(nn.Conv2d):
-    """torch.nn.Conv2d, with faster gradients on small maps and for images of one channel.
-
-    Attributes:
-        once: nobody differentiates its gradients, which torch's own convolution alone allows.
-    """
-
-    once = False
+class Conv2d(Differentiated, nn.Conv2d):
+    """torch.nn.Conv2d, with faster gradients on small maps, for images of one channel, and under gradient penalties."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x (N, C, H, W)."""
@@ -32,14 +30,8 @@ class Conv2d(nn.Conv2d):
         return _applied(self, x, False) if _pays(self, x, self.in_channels, positions) else super().forward(x)
 
 
-class ConvTranspose2d(nn.ConvTranspose2d):
-    """torch.nn.ConvTranspose2d without output padding, faster to one channel, with faster gradients on small maps.
-
-    Attributes:
-        once: as for `Conv2d`.
-    """
-
-    once = False
+class ConvTranspose2d(Differentiated, nn.ConvTranspose2d):
+    """torch.nn.ConvTranspose2d without output padding; faster as above, and to one channel."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the transposed convolution of x (N, C, H, W)."""
@@ -47,90 +39,117 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         return _applied(self, x, True) if _pays(self, x, self.out_channels, positions) else super().forward(x)
 
 
-def differentiated_once(network: nn.Module) -> None:
-    """Let a network's convolutions take the faster ways; differentiating one of their gradients is an error then."""
-    for module in network.modules():
-        if isinstance(module, (Conv2d, ConvTranspose2d)):
-            module.once = True
-
-
 def _pays(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> bool:
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
     single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return _SLOW_KERNELS and layer.once and plain and single and (channels == 1 or positions <= _SMALL_MAP)
-
-
-def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool) -> Tensor:
-    """Return the convolution by two functions, so that a gradient that nobody asks for is not computed."""
-    way = _Way(layer.stride, layer.padding, transposed)
-    y = _OfInput.apply(x, layer.weight.detach(), way)
-    if torch.is_grad_enabled() and layer.weight.requires_grad:
-        y = y + _OfWeight.apply(layer.weight, x.detach(), y.shape, way)
-    return y if layer.bias is None else y + layer.bias.view(-1, 1, 1)
+    faster = layer.times == 2 or (layer.times == 1 and (channels == 1 or positions <= _SMALL_MAP))
+    return _SLOW_KERNELS and faster and plain and single
 
 
 class _Way(NamedTuple):
+    """A convolution but for its input.
+
+    Attributes:
+        weight: (S, L, height, width) between maps of L channels and no larger ones of S channels.
+        stride: from one patch of the larger map to the next.
+        padding: on both sides of the larger map.
+        transposed: it makes the larger map of the smaller one.
+        size: height and width of what it makes.
+        times: as `Differentiated` has it.
+    """
+
+    weight: Tensor
     stride: Pair
     padding: Pair
     transposed: bool
+    size: Pair
+    times: int
 
     def arguments(self) -> tuple[Any, ...]:
-        """Return what torch's convolutions take after weight and bias."""
-        return self.stride, self.padding, (1, 1), self.transposed, (0, 0), 1
+        """Return what torch takes after weight and bias for the convolution that makes the smaller map."""
+        return self.stride, self.padding, (1, 1), False, (0, 0), 1
+
+    def back(self, size: tuple[int, ...]) -> _Way:
+        """Return the way of the gradient by the input, a map of this size: a convolution itself."""
+        return self._replace(transposed=not self.transposed, size=size)
+
+
+def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool) -> Tensor:
+    sizes = zip(x.shape[2:], layer.kernel_size, layer.stride, layer.padding, strict=True)
+    height, width = ((n - 1) * s - 2 * p + k if transposed else (n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
+    way = _Way(layer.weight, layer.stride, layer.padding, transposed, (height, width), layer.times)
+    return _convolved(x, layer.bias, way)
+
+
+def _convolved(x: Tensor, bias: Tensor | None, way: _Way) -> Tensor:
+    """Return the convolution by two functions, so that a gradient that nobody asks for is not computed."""
+    y = _OfInput.apply(x, None if bias is None else bias.detach(), way)
+    if torch.is_grad_enabled() and way.weight.requires_grad:
+        return _Joined.apply(y, _OfWeight.apply(way.weight, bias, x.detach(), y.shape, way))
+    return y
 
 
 class _OfInput(torch.autograd.Function):
-    """A convolution as a function of its input alone."""
+    """A convolution as a function of its input alone, although its derivative is one of the weight too."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, way: _Way) -> Tensor:
-        ctx.save_for_backward(weight)
-        ctx.way, ctx.size = way, x.shape
-        if not (way.transposed and weight.shape[1] == 1):
-            return torch.convolution(x, weight, None, *way.arguments())
-        size = [(x.shape[2 + i] - 1) * way.stride[i] - 2 * way.padding[i] + weight.shape[2 + i] for i in (0, 1)]
-        return to_one_channel(x, weight, size, way.stride, way.padding)
+    def forward(ctx: Any, x: Tensor, bias: Tensor | None, way: _Way) -> Tensor:
+        weight = way.weight.detach()
+        ctx.save_for_backward(weight)  # torch sees then whether it moves before its use
+        ctx.way, ctx.size = way, tuple(x.shape[2:])
+        if not way.transposed:
+            return torch.convolution(x, weight, bias, *way.arguments())
+        if weight.shape[1] == 1:
+            y = to_one_channel(x, weight, way.size, way.stride, way.padding)
+        else:
+            made = x.new_empty(()).expand(len(x), weight.shape[1], *way.size)  # its shape alone is read
+            y = _backward(x, made, weight, None, *way.arguments(), [True, False, False])[0]
+        return y if bias is None else y.add_(bias.view(-1, 1, 1))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        _once()
-        (weight,), way = ctx.saved_tensors, ctx.way
-        if weight.shape[1] == 1 and not way.transposed:
-            return to_one_channel(gradient, weight, ctx.size[2:], way.stride, way.padding), None, None
-        x = gradient.new_empty(()).expand(ctx.size)  # its shape alone is read
-        return (
-            torch.ops.aten.convolution_backward(gradient, x, weight, None, *way.arguments(), [True, False, False])[0],
-            None,
-            None,
-        )
+        _ = ctx.saved_tensors
+        _allow(ctx.way.times == 2 or not torch.is_grad_enabled())
+        return _convolved(gradient, None, ctx.way.back(ctx.size)), None, None
 
 
 class _OfWeight(torch.autograd.Function):
-    """A convolution as a function of its weight alone, but for its value: that is 0."""
+    """A convolution as a function of its weight and bias alone, but for its value: that is 0."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, x: Tensor, shape: torch.Size, way: _Way) -> Tensor:
-        ctx.save_for_backward(weight, x)
-        ctx.way = way
+    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, shape: torch.Size, way: _Way) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.way, ctx.biased = way, bias is not None
         return weight.new_zeros(()).expand(shape)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        _once()
-        (weight, x), way = ctx.saved_tensors, ctx.way
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
+        _allow(not torch.is_grad_enabled())
+        (x,), way = ctx.saved_tensors, ctx.way
         small, large = (x, gradient) if way.transposed else (gradient, x)
         if small.shape[2] * small.shape[3] <= _SMALL_MAP:
-            found = weight_gradient(small, large, weight.shape[2:], way.stride, way.padding)
+            found = weight_gradient(small, large, way.weight.shape[2:], way.stride, way.padding)
         else:
-            found = torch.ops.aten.convolution_backward(
-                gradient, x, weight, None, *way.arguments(), [False, True, False]
-            )[1]
-        return found, None, None, None
+            found = _backward(small, large, way.weight, None, *way.arguments(), [False, True, False])[1]
+        return found, gradient.sum((0, 2, 3)) if ctx.biased else None, None, None, None
 
 
-def _once() -> None:
-    if torch.is_grad_enabled():  # as torch.autograd.grad(..., create_graph=True) has it
-        raise RuntimeError("a gradient is to be differentiated, of a network that is said to be differentiated once")
+class _Joined(torch.autograd.Function):
+    """The sum of a convolution and its zeros, at no cost."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, zeros: Tensor) -> Tensor:
+        ctx.mark_dirty(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        return gradient, gradient
+
+
+def _allow(known: bool) -> None:
+    if not known:
+        raise RuntimeError("a gradient is differentiated more often than its network is said to be")
 
 
 def to_one_channel(x: Tensor, weight: Tensor, size: Pair, stride: Pair, padding: Pair) -> Tensor:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from gan_cli.models.activations import LeakyReLU, ReLU
 from gan_cli.models.convolution import Conv2d, ConvTranspose2d
 from gan_cli.models.initial import Init, draw_
 from gan_cli.models.layers import Norm, attend, channels_and_size, check_attention, image_sizes, normalisation
@@ -39,13 +40,13 @@ class _Upsampling(nn.Module):
         bias = norm == "none"
         self.project = nn.Linear(latent_size, filters[0] * self.sizes[0] ** 2, bias=bias)
         self.first = nn.Sequential(
-            normalisation(norm, filters[0]), nn.ReLU(inplace=True), *attend(attention, self.sizes[0], filters[0])
+            normalisation(norm, filters[0]), ReLU(inplace=True), *attend(attention, self.sizes[0], filters[0])
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias),
                 normalisation(norm, after),
-                nn.ReLU(inplace=True),
+                ReLU(inplace=True),
             )
             for before, after in pairwise(filters)
         )
@@ -152,7 +153,7 @@ class Trunk(nn.Module):
             plain = i == 0 or norm == "none"
             layers.append(Conv2d(before, after, 4, stride=2, padding=1, bias=plain))
             layers += [] if plain else [normalisation(norm, after)]
-            layers += [nn.LeakyReLU(0.2, inplace=True), *attend(attention, size, after)]
+            layers += [LeakyReLU(0.2, inplace=True), *attend(attention, size, after)]
             before = after
         self.layers = nn.Sequential(*layers)
         self.n_features = before * size**2

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from gan_cli.models.activations import LeakyReLU, ReLU
 from gan_cli.models.initial import Init, draw_
 from gan_cli.models.layers import FlatNorm, flat_normalisation
 
@@ -37,7 +38,7 @@ def _hidden_layers(
 def _activation(activation: Activation) -> nn.Module:
     if activation == "tanh":
         return nn.Tanh()
-    return nn.ReLU(inplace=True) if activation == "relu" else nn.LeakyReLU(0.2, inplace=True)
+    return ReLU(inplace=True) if activation == "relu" else LeakyReLU(0.2, inplace=True)
 
 
 class Generator(nn.Module):

@@ -9,6 +9,8 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from gan_cli.models.activations import ReLU
+from gan_cli.models.convolution import Conv2d
 from gan_cli.models.initial import Init, draw_
 from gan_cli.models.layers import Norm, attend, channels_and_size, check_attention, image_sizes, normalisation
 
@@ -43,18 +45,19 @@ class Block(nn.Module):
         super().__init__()
         hidden = before if resample == "down" and not first else after
         self.resample, self.first = resample, first
+        self.relu = ReLU()
         self.norm_1 = nn.Identity() if first else normalisation(norm, before)
-        self.conv_1 = nn.Conv2d(before, hidden, 3, padding=1)
+        self.conv_1 = Conv2d(before, hidden, 3, padding=1)
         self.norm_2 = normalisation(norm, hidden)
-        self.conv_2 = nn.Conv2d(hidden, after, 3, padding=1)
-        self.shortcut = nn.Conv2d(before, after, 1) if resample or before != after else nn.Identity()
+        self.conv_2 = Conv2d(hidden, after, 3, padding=1)
+        self.shortcut = Conv2d(before, after, 1) if resample or before != after else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map (N, after, H', W') for x (N, before, H, W)."""
-        h = x if self.first else self.norm_1(x).relu()
+        h = x if self.first else self.relu(self.norm_1(x))
         if self.resample == "up":
             h, x = (interpolate(t, scale_factor=2.0, mode="nearest") for t in (h, x))
-        h = self.conv_2(self.norm_2(self.conv_1(h)).relu())
+        h = self.conv_2(self.relu(self.norm_2(self.conv_1(h))))
         if self.resample == "down":
             h, x = avg_pool2d(h, 2), avg_pool2d(x, 2)
         return h + self.shortcut(x)
@@ -96,7 +99,7 @@ class Generator(nn.Module):
             {str(s): layer for s, n in zip(self.sizes, filters, strict=True) for layer in attend(attention, s, n)}
         )
         self.norm = normalisation(norm, filters[-1])
-        self.last = nn.Conv2d(filters[-1], channels, 3, padding=1)
+        self.last = Conv2d(filters[-1], channels, 3, padding=1)
         draw_(self, _own(init), gain)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -148,7 +151,7 @@ class Trunk(nn.Module):
             layers += [Block(before, after, "down", norm, first=i == 0), *attend(attention, size, after)]
             before = after
         self.n_features = width * min(2 ** (doublings - 1), growth)
-        layers += [Block(before, self.n_features, None, norm), normalisation(norm, self.n_features), nn.ReLU()]
+        layers += [Block(before, self.n_features, None, norm), normalisation(norm, self.n_features), ReLU()]
         self.layers = nn.Sequential(*layers)
         self.init, self.gain = init, gain
         self.init_(self)

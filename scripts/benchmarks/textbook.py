@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
 from benchmarks.cases import Case, Step, pictures
+from gan_cli.models.derivatives import Differentiated
 
 IN_MEMORY = 1000  # pictures, where they are held in memory: reading them one by one takes long
 
@@ -103,11 +104,10 @@ class Textbook:
 
 
 def _of_torch(network: nn.Module) -> nn.Module:
-    """Make a network's convolutions torch's own, in the default memory format; the weights stay."""
+    """Make a network's layers torch's own, in the default memory format; the weights stay."""
     for module in network.modules():
-        for plain in (nn.Conv2d, nn.ConvTranspose2d):
-            if isinstance(module, plain):
-                module.__class__ = plain
+        if isinstance(module, Differentiated):
+            module.__class__ = next(base for base in type(module).__bases__ if base is not Differentiated)
     return network.to(memory_format=torch.contiguous_format)
 
 

@@ -1,4 +1,4 @@
-"""The convolutions made of matrix products have torch's values and gradients."""
+"""The convolutions with derivatives of their own have torch's values and gradients."""
 
 import pytest
 import torch
@@ -6,8 +6,8 @@ from torch import nn
 from torch.autograd import grad
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.models import convolution
+from gan_cli.models.derivatives import differentiated
 
 DOUBLING = {"kernel_size": 4, "stride": 2, "padding": 1}
 ODD = {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 0)}
@@ -33,11 +33,11 @@ def _slow_kernels(monkeypatch):
     monkeypatch.setattr(convolution, "_SLOW_KERNELS", True)
 
 
-def pair(classes, channels, size, options, bias=True):
+def pair(classes, channels, size, options, bias=True, times=1):
     torch.manual_seed(0)
     mine, plain = (cls(*channels, **options, bias=bias) for cls in classes)
     mine.load_state_dict(plain.state_dict())
-    convolution.differentiated_once(mine)
+    differentiated(mine, times)
     return mine, plain, torch.randn(6, channels[0], *size, requires_grad=True)
 
 
@@ -60,13 +60,29 @@ def test_values_and_gradients(classes, channels, size, options, products, bias, 
     assert used == products
 
 
+@pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("classes", "channels", "size", "options", "products"), LAYERS)
-def test_a_gradient_is_not_differentiated_unless_torch_does_it(classes, channels, size, options, products):
+def test_the_input_gradients_own_gradients(classes, channels, size, options, products, bias):
+    """As a penalty on the slopes of a whole network needs them: by its input, by this layer's weights and by others'."""
+    mine, plain, x = pair(classes, channels, size, options, bias, times=2)
+    before = torch.tensor(1.5, requires_grad=True)
+    results = []
+    for layer in (mine, plain):
+        wanted = [x, before, *layer.parameters()]
+        (slope,) = grad((layer(before * x) ** 3).sum(), x, create_graph=True)
+        results.append(grad(slope.square().sum(), wanted))
+    assert_close(results[0], results[1], rtol=1e-4, atol=1e-2)
+    assert all(g.abs().max() > 1 for g in results[1])
+
+
+@pytest.mark.parametrize(("classes", "channels", "size", "options", "products"), LAYERS)
+def test_no_gradient_is_differentiated_that_was_said_not_to_be(classes, channels, size, options, products):
     mine, plain, x = pair(classes, channels, size, options)
-    for of in (x, mine.weight):
-        with pytest.raises(RuntimeError, match="differentiated once"):
+    for times, of in ((1, x), (1, mine.weight), (2, mine.weight)):
+        differentiated(mine, times)
+        with pytest.raises(RuntimeError, match="more often than"):
             grad((mine(x) ** 3).sum(), of, create_graph=True)
-    mine.once = False
+    mine.times = None
     slopes = [grad((layer(x) ** 3).sum(), x, create_graph=True)[0] for layer in (mine, plain)]
     found, expected = (
         grad(s.square().sum(), [x, layer.weight]) for s, layer in zip(slopes, (mine, plain), strict=True)
@@ -74,10 +90,20 @@ def test_a_gradient_is_not_differentiated_unless_torch_does_it(classes, channels
     assert_close(found, expected, rtol=0, atol=0)
 
 
+def test_a_weight_that_moved_before_its_use_is_an_error():
+    mine, _, x = pair(CONV, (3, 5), (4, 4), DOUBLING)
+    y = mine(x).sum()
+    with torch.no_grad():
+        mine.weight += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        grad(y, x)
+
+
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("unwanted", ["input", "weight"])
 @pytest.mark.parametrize(("classes", "channels", "size", "options", "products"), LAYERS)
-def test_what_nobody_asks_for_is_not_computed(classes, channels, size, options, products, unwanted, monkeypatch):
-    mine, _, x = pair(classes, channels, size, options)
+def test_what_nobody_asks_for_is_not_computed(classes, channels, size, options, products, unwanted, times, monkeypatch):
+    mine, _, x = pair(classes, channels, size, options, times=times)
 
     def never(*arguments):
         raise AssertionError
@@ -86,28 +112,20 @@ def test_what_nobody_asks_for_is_not_computed(classes, channels, size, options, 
     grad((mine(x) ** 3).sum(), mine.weight if unwanted == "input" else x)
 
 
-def test_what_is_differentiated_twice_keeps_torchs_convolutions(settings_of):
-    def once(*overrides):
-        settings = build.check(settings_of("model.width=4", *overrides)).settings
-        game = build.state(settings, (1, 16, 16), torch.device("cpu")).game
-        found = {
-            name: {m.once for m in getattr(game, name).modules() if isinstance(m, (CONV[0], TRANSPOSED[0]))}
-            for name in ("generator", "critic")
-        }
-        return found["generator"], found["critic"]
-
-    assert once("loss=wgan") == once("loss=ebgan") == ({True}, {True})
-    assert once("loss=wgan_gp") == once("loss=nonsaturating", "updates=unrolled") == ({True}, {False})
-    assert once("loss=wgan", "allow_targets=[mine]") == ({False}, {False})
-
-
 @pytest.mark.parametrize(
-    ("channels", "size", "slow_kernels", "uses"),
-    [(3, 8, True, True), (3, 16, True, False), (1, 16, True, True), (1, 8, False, False)],
+    ("channels", "size", "times", "slow_kernels", "uses"),
+    [
+        (3, 8, 1, True, True),
+        (3, 16, 1, True, False),
+        (1, 16, 1, True, True),
+        (1, 8, 1, False, False),
+        (3, 16, 2, True, True),
+        (3, 16, 2, False, False),
+    ],
 )
-def test_only_where_it_is_the_faster_way(monkeypatch, channels, size, slow_kernels, uses):
+def test_only_where_it_is_the_faster_way(monkeypatch, channels, size, times, slow_kernels, uses):
     monkeypatch.setattr(convolution, "_SLOW_KERNELS", slow_kernels)
-    mine, _, x = pair(CONV, (channels, 5), (size, size), DOUBLING)
+    mine, _, x = pair(CONV, (channels, 5), (size, size), DOUBLING, times=times)
     taken = []
     apply = convolution._OfInput.apply
     monkeypatch.setattr(convolution._OfInput, "apply", lambda *a: taken.append(a) or apply(*a))

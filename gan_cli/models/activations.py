@@ -1,0 +1,49 @@
+"""Activations made of straight lines, whose second derivative, 0, is not computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.models.derivatives import Differentiated
+
+
+class LeakyReLU(Differentiated, nn.LeakyReLU):
+    """torch.nn.LeakyReLU; where its gradient is differentiated, no pass of zeros runs back through its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return max(x, 0) + slope min(x, 0)."""
+        return _Bent.apply(x, self.negative_slope, self.inplace) if self.times == 2 else super().forward(x)
+
+
+class ReLU(Differentiated, nn.ReLU):
+    """torch.nn.ReLU, as above."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return max(x, 0)."""
+        return _Bent.apply(x, 0.0, self.inplace) if self.times == 2 else super().forward(x)
+
+
+class _Bent(torch.autograd.Function):
+    """max(x, 0) + slope min(x, 0). torch counts its slopes as a function of x when they are differentiated, which costs
+    a whole pass back through a critic for the zeros of a gradient penalty.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: float, inplace: bool) -> Tensor:
+        bent, more = (torch.nn.functional.leaky_relu, (slope,)) if slope else (torch.nn.functional.relu, ())
+        y = bent(x, *more, inplace=inplace)
+        if inplace:
+            ctx.mark_dirty(x)
+        ctx.save_for_backward(y)
+        ctx.slope = slope
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        y = ctx.saved_tensors[0].detach()
+        if ctx.slope:
+            return torch.ops.aten.leaky_relu_backward(gradient, y, ctx.slope, True), None, None
+        return torch.ops.aten.threshold_backward(gradient, y, 0), None, None
