@@ -26,8 +26,8 @@ from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
 from gan_cli.models.condition import Unconditional
-from gan_cli.models.derivatives import differentiated
 from gan_cli.models.critic import Critic, EnergyCritic
+from gan_cli.models.derivatives import differentiated
 from gan_cli.rng import seed_of
 from gan_cli.training import engines, stepping
 from gan_cli.training.ema import MovingAverage

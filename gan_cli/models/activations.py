@@ -27,8 +27,9 @@ class ReLU(Differentiated, nn.ReLU):
 
 
 class _Bent(torch.autograd.Function):
-    """max(x, 0) + slope min(x, 0). torch counts its slopes as a function of x when they are differentiated, which costs
-    a whole pass back through a critic for the zeros of a gradient penalty.
+    """max(x, 0) + slope min(x, 0), its slopes being constants.
+
+    torch has them as functions of x, so that a gradient penalty runs a whole pass of zeros back through the critic.
     """
 
     @staticmethod

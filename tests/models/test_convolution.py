@@ -63,7 +63,7 @@ def test_values_and_gradients(classes, channels, size, options, products, bias, 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("classes", "channels", "size", "options", "products"), LAYERS)
 def test_the_input_gradients_own_gradients(classes, channels, size, options, products, bias):
-    """As a penalty on the slopes of a whole network needs them: by its input, by this layer's weights and by others'."""
+    """As a penalty on a network's slopes needs them: by its input, by this layer's weights and by others'."""
     mine, plain, x = pair(classes, channels, size, options, bias, times=2)
     before = torch.tensor(1.5, requires_grad=True)
     results = []
