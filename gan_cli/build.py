@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from gan_cli import hardware
 from gan_cli.combinations import no_labels, option, refuse
 from gan_cli.constraints.base import Constraint
+from gan_cli.construct import class_of, make
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.errors import UserError
 from gan_cli.exploring.base import Kind
@@ -28,7 +26,7 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.condition import Unconditional
 from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.models.derivatives import differentiated
-from gan_cli.rng import seed_of
+from gan_cli.models.initial import Undrawn, seeded
 from gan_cli.training import engines, stepping
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
@@ -112,26 +110,26 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
     """
     settings = copy.deepcopy(settings)
     runtime = settings["runtime"] = hardware.resolve(settings["runtime"])
-    constraint, loss = _make(settings, "constraint", Constraint), _make(settings, "loss", Loss)
+    constraint, loss = make(settings, "constraint", Constraint), make(settings, "loss", Loss)
     for network in ("critic", "generator"):
         if settings["model"][network].get("norm") == "auto":
             without = constraint.needs_per_image_gradients or constraint.critic_norm == "none" or loss.energy
             settings["model"][network]["norm"] = "none" if network == "critic" and without else "batch"
-    dataset = _make(settings, "dataset", object)
+    dataset = make(settings, "dataset", object)
     if not callable(getattr(dataset, "open", None)):
         raise UserError(f"dataset={settings['dataset']['_target_']}: not a dataset; `gan list dataset` names some")
     if settings["dataset"].get("path"):
         settings["dataset"]["path"] = os.path.abspath(settings["dataset"]["path"])
     sample_shape = tuple(sample_shape or dataset.expected_shape())
     settings["constraint"] |= constraint.resolve(sample_shape)
-    settings["latent"] |= _make(settings, "latent", Latent).resolve(sample_shape)
-    condition = _make(settings, "condition", Unconditional, n_classes=0)
+    settings["latent"] |= make(settings, "latent", Latent).resolve(sample_shape)
+    condition = make(settings, "condition", Unconditional, n_classes=0)
     if n_classes is None:
         n_classes = dataset.expected_classes() if hasattr(dataset, "expected_classes") else None
     if condition.needs_labels and n_classes == 0:
         raise no_labels(settings)
     try:
-        with torch.device("meta"), _Undrawn():
+        with torch.device("meta"), Undrawn():
             game = _game(settings, sample_shape, n_classes or 2)  # 2: any number will do for the check
     except (RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
@@ -166,7 +164,7 @@ def state(settings: Settings, sample_shape: tuple[int, ...], device: torch.devic
 def outline(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> TrainState:
     """Build what `state` builds on the meta device: names, shapes and types, without memory or time for the values."""
     device = torch.device("meta")
-    with device, _Undrawn():
+    with device, Undrawn():
         return _state(settings, sample_shape, device, n_classes)
 
 
@@ -182,50 +180,48 @@ def _state(settings: Settings, sample_shape: tuple[int, ...], device: torch.devi
 
 def dataset(settings: Settings) -> Dataset:
     """Construct the dataset that a run's settings name, unopened."""
-    return _make(settings, "dataset", object)
+    return make(settings, "dataset", object)
 
 
 def extractor(settings: Settings) -> Choice:
     """Construct the extractor that a command's settings name, or what chooses it by the data."""
-    return _make(settings, "extractor", Choice)
+    return make(settings, "extractor", Choice)
 
 
 def kind(settings: Settings) -> Kind:
     """Construct the way of looking that `gan explore` is to take."""
-    return _make(settings, "kind", Kind)
+    return make(settings, "kind", Kind)
 
 
 def updates(settings: Settings) -> Updates:
     """Build the update rule."""
-    return _make(settings, "updates", Updates)
+    return make(settings, "updates", Updates)
 
 
 def _game(settings: Settings, sample_shape: tuple[int, ...], n_classes: int) -> Game:
-    latent = _make(settings, "latent", Latent)
-    loss = _make(settings, "loss", Loss)
-    constraint = _make(settings, "constraint", Constraint)
-    condition = _make(settings, "condition", Unconditional, n_classes=n_classes)
-    with _seeded(settings, "generator"):
+    latent = make(settings, "latent", Latent)
+    loss = make(settings, "loss", Loss)
+    constraint = make(settings, "constraint", Constraint)
+    condition = make(settings, "condition", Unconditional, n_classes=n_classes)
+    with seeded(settings["seed"], "generator"):
         size = condition.latent_size(latent.total_size)
-        generator = _make(settings, "model.generator", nn.Module, latent_size=size, sample_shape=sample_shape)
+        generator = make(settings, "model.generator", nn.Module, latent_size=size, sample_shape=sample_shape)
         way = _resolved(settings, "condition", lambda: condition.resolve(generator))
         if way:
             settings["condition"] |= way
-            condition = _make(settings, "condition", Unconditional, n_classes=n_classes)
+            condition = make(settings, "condition", Unconditional, n_classes=n_classes)
             if (resized := condition.latent_size(latent.total_size)) != size:
-                generator = _make(
-                    settings, "model.generator", nn.Module, latent_size=resized, sample_shape=sample_shape
-                )
+                generator = make(settings, "model.generator", nn.Module, latent_size=resized, sample_shape=sample_shape)
         generator = condition.adapt(generator)
     heads = _resolved(settings, "loss", lambda: loss.heads(latent)) | condition.critic_heads
-    with _seeded(settings, "critic"):
+    with seeded(settings["seed"], "critic"):
         critic = _critic(settings, sample_shape, loss, condition, heads)
         constraint.parametrize(critic)
     if not settings.get("allow_targets"):  # a loss of the user's own may differentiate whichever gradient it likes
         differentiated(generator, 1)
         if not any(phase.inner for phase in updates(settings).phases(0)):
             differentiated(critic, 2 if constraint.penalises else 1)
-    shown = _make(settings, "input", Input)
+    shown = make(settings, "input", Input)
     _resolved(settings, "input", lambda: shown.check(sample_shape))
     dtype = torch.bfloat16 if settings["runtime"]["precision"] == "bf16" else None
     return Game(generator, critic, loss, constraint, latent, condition, shown, dtype)
@@ -236,7 +232,7 @@ def _critic(
 ) -> nn.Module:
     """Make the critic that the loss asks for from the model's trunk, and its decoder from the generator's family."""
     trunk_shape = condition.critic_shape(sample_shape)
-    trunk = _make(settings, "model.critic", nn.Module, sample_shape=trunk_shape)
+    trunk = make(settings, "model.critic", nn.Module, sample_shape=trunk_shape)
     for attribute in ("n_features", "init_"):
         if not hasattr(trunk, attribute):
             raise UserError(f"model.critic={settings['model']['critic']['_target_']}: has no {attribute}, not a trunk")
@@ -252,7 +248,7 @@ def _critic(
     norm = {"norm": model["critic"]["norm"]} if normalised else {}  # the decoder is part of the critic
     code_size = model["code_size"]
     decoder_settings = {"decoder": {**model["generator"], **norm}}
-    decoder = _make(decoder_settings, "decoder", nn.Module, latent_size=code_size, sample_shape=sample_shape)
+    decoder = make(decoder_settings, "decoder", nn.Module, latent_size=code_size, sample_shape=sample_shape)
     return EnergyCritic(trunk, decoder, code_size, loss.energy, heads)
 
 
@@ -262,7 +258,7 @@ def _optimizers(settings: Settings, game: Game) -> dict[str, torch.optim.Optimiz
     for player, found in game.players().items():
         params, key = list(found.values()), f"optimizer.{player}"
         fast = _fast(settings, settings["optimizer"][player])
-        made[player] = _make(settings, key, torch.optim.Optimizer, params=params, **fast)
+        made[player] = make(settings, key, torch.optim.Optimizer, params=params, **fast)
     return made
 
 
@@ -275,65 +271,8 @@ def _resolved(settings: Settings, key: str, ask: Callable[[], T]) -> T:
 
 def _fast(settings: Settings, spec: Mapping[str, Any]) -> dict[str, bool]:
     """All parameters in one operation and nothing counted on the host, where the config does not say otherwise."""
-    accepted = inspect.signature(_class_of(spec["_target_"], "optimizer")).parameters
+    accepted = inspect.signature(class_of(spec["_target_"], "optimizer")).parameters
     found = {"foreach": True} if "foreach" in accepted and not {"foreach", "fused"} & set(spec) else {}
     if settings["runtime"]["device"].startswith("cuda") and "capturable" in accepted and "capturable" not in spec:
         found["capturable"] = True
     return found
-
-
-@contextmanager
-def _seeded(settings: Settings, player: str) -> Iterator[None]:
-    """Weights drawn inside depend on (seed, player) alone, and torch's global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed_of(settings["seed"], "weights", player))
-        yield
-
-
-class _Undrawn(TorchFunctionMode):
-    """Leaves weights undrawn: a check on the meta device needs their shapes alone, and drawing is most of its time."""
-
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        """Return what an initialiser was to fill; call anything else."""
-        kwargs = kwargs or {}
-        draws = (torch.Tensor.normal_, torch.Tensor.uniform_)  # on the meta device they load torch._dynamo
-        if func in draws or getattr(func, "__module__", "") == "torch.nn.init":
-            return args[0] if args else kwargs["tensor"]
-        if func is torch.nn.functional.normalize:  # these two: the power iterations that spectral norm begins with
-            return args[0]
-        if func is torch.mv:
-            return args[0][:, 0]
-        return func(*args, **kwargs)
-
-
-def _class_of(target: str, key: str) -> type:
-    module, _, name = target.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"{key}._target_={target}: {error}") from error
-    if not inspect.isclass(found):
-        raise UserError(f"{key}._target_={target}: not a class")
-    return found
-
-
-def _make(settings: Settings, key: str, role: type[T], **supplied: Any) -> T:
-    """Construct the part at a key of the config; its `_target_` has passed the allow-list of `targets` already."""
-    spec = settings
-    for part in key.split("."):
-        spec = spec[part]
-    cls = _class_of(spec["_target_"], key)
-    if not issubclass(cls, role):
-        raise UserError(f"{key}._target_={spec['_target_']}: not a {role.__name__}")
-    if inspect.isabstract(cls):
-        missing = ", ".join(sorted(cls.__abstractmethods__))
-        raise UserError(f"{key}._target_={spec['_target_']}: the class lacks the methods it must have: {missing}")
-    arguments = {name: value for name, value in spec.items() if name != "_target_"}
-    try:
-        inspect.signature(cls).bind(**arguments, **supplied)
-    except TypeError as error:
-        raise UserError(f"{key} ({cls.__name__}): {error}") from error
-    try:
-        return cls(**arguments, **supplied)
-    except ValueError as error:
-        raise UserError(f"{key} ({cls.__name__}): {error}") from error

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
+import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from gan_cli.rng import seed_of
 
 Init = Literal["auto", "normal", "glorot", "he", "orthogonal"]
 
@@ -52,3 +58,27 @@ def fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, floa
         return layer.weight[:, 0].numel() / math.prod(layer.stride), layer.weight[0].numel()
     stride = math.prod(layer.stride) if isinstance(layer, nn.Conv2d) else 1
     return layer.weight[0].numel(), layer.weight[:, 0].numel() / stride
+
+
+@contextmanager
+def seeded(seed: int, player: str) -> Iterator[None]:
+    """Weights drawn inside depend on (seed, player) alone, and torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed_of(seed, "weights", player))
+        yield
+
+
+class Undrawn(TorchFunctionMode):
+    """Leaves weights undrawn: a check on the meta device needs their shapes alone, and drawing is most of its time."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Return what an initialiser was to fill; call anything else."""
+        kwargs = kwargs or {}
+        draws = (torch.Tensor.normal_, torch.Tensor.uniform_)  # on the meta device they load torch._dynamo
+        if func in draws or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        if func is torch.nn.functional.normalize:  # these two: the power iterations that spectral norm begins with
+            return args[0]
+        if func is torch.mv:
+            return args[0][:, 0]
+        return func(*args, **kwargs)
