@@ -19,7 +19,8 @@ ABOUT = """\
 Every convolution of DCGAN by itself, channels last, in GFLOP/s (multiplications with the padding's zeros counted), and
 the peak of a large matrix product or convolution. `weights, product` is the gradient of the weights as one matrix
 product, which `gan_cli.models.convolution` takes in its place on maps of at most 4 x 4 where the processor is as this
-one. The share is that of all the operations with the faster of the two."""
+one. `slopes` is how a gradient penalty's slopes depend on the critic's weights, as torch computes it; ours is one of
+the two columns before it. The share is that of forward, input and the faster of the two for weights."""
 
 
 class Layer(NamedTuple):
@@ -67,18 +68,17 @@ def _timed(layer: Layer, options: Options) -> dict[str, Any]:
     def backward(*wanted: bool) -> tuple[Tensor, ...]:
         return torch.ops.aten.convolution_backward(gradient, x, weight, None, *way, [*wanted, False])
 
-    seconds = medians(
-        in_turn(
-            {
-                "forward": lambda: torch.convolution(x, weight, None, *way),
-                "input": lambda: backward(True, False),
-                "weights": lambda: backward(False, True),
-                "product": lambda: weight_gradient(small, large, weight.shape[2:], module.stride, module.padding),
-            },
-            options.rounds,
-            3,
-        )
-    )
+    timed = {
+        "forward": lambda: torch.convolution(x, weight, None, *way),
+        "input": lambda: backward(True, False),
+        "weights": lambda: backward(False, True),
+        "product": lambda: weight_gradient(small, large, weight.shape[2:], module.stride, module.padding),
+    }
+    if not transposed:
+        moving = weight.clone().requires_grad_()
+        slopes = torch.ops.aten.convolution_backward(gradient, x, moving, None, *way, [True, False, False])[0]
+        timed["slopes"] = lambda: torch.autograd.grad(slopes, moving, x, retain_graph=True)
+    seconds = medians(in_turn(timed, options.rounds, 3))
     flops = 2 * small.shape[0] * small.shape[2] * small.shape[3] * weight.numel()
     kind = "transposed convolution" if transposed else "convolution"
     name = f"{kind} {x.shape[1]} to {y.shape[1]}, {x.shape[2]} to {y.shape[2]} pixels"
@@ -90,9 +90,10 @@ def tables(result: dict[str, Any]) -> str:
     rows = []
     for row in result["rows"]:
         seconds, flops = row["seconds"], row["flops"]
-        speeds = [f"{flops / seconds[name] / 1e9:.0f}" for name in ("forward", "input", "weights", "product")]
+        names = ("forward", "input", "weights", "product", "slopes")
+        speeds = [f"{flops / seconds[name] / 1e9:.0f}" if name in seconds else "" for name in names]
         whole = seconds["forward"] + seconds["input"] + min(seconds["weights"], seconds["product"])
         share = 3 * flops / whole / row["peak"]
         rows.append([f"{row['size']} x {row['size']}", row["name"], f"{flops / 1e9:.2f}", *speeds, f"{share:.0%}"])
-    heads = ["images", "layer", "GFLOP", "forward", "input", "weights", "weights, product", "share of the peak"]
-    return table(heads, rows)
+    heads = ["forward", "input", "weights", "weights, product", "slopes"]
+    return table(["images", "layer", "GFLOP", *heads, "share of the peak"], rows)

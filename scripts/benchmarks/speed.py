@@ -16,7 +16,7 @@ ABOUT = """\
 that public scripts for this loss write: a DataLoader with two workers that resizes pictures as they are asked for,
 eager float32, a clamp for each parameter (wgan), the penalty by `torch.autograd.grad` (wgan_gp),
 `BCEWithLogitsLoss` and one batch of fakes for both updates, where ours draws two (nonsaturating), one `.item()` a
-step. Both train the same networks, the textbook loop with torch's own convolutions, on the shipped Fashion-MNIST; 3
+step. Both train the same networks, the textbook loop with torch's own layers, on the shipped Fashion-MNIST; 3
 channels are its grey pictures three times over. *In memory* is the same textbook loop with its float32 images in
 memory and no DataLoader, which no public script does. Both loops run under `OMP_WAIT_POLICY=PASSIVE`, which `gan`
 sets and public scripts do not. Measurements take turns, A B A B; seconds are medians, ratios the medians of the
