@@ -43,7 +43,8 @@ class ConvTranspose2d(Differentiated, nn.ConvTranspose2d):
 def _pays(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> bool:
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
     single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    faster = layer.times == 2 or (layer.times == 1 and (channels == 1 or positions <= _SMALL_MAP))
+    halving = max(layer.stride) > 1  # a residual network's convolutions at one size gain nothing
+    faster = layer.times == 2 or (layer.times == 1 and halving and (channels == 1 or positions <= _SMALL_MAP))
     return _SLOW_KERNELS and faster and plain and single
 
 

@@ -12,10 +12,11 @@ from gan_cli.models.derivatives import differentiated
 DOUBLING = {"kernel_size": 4, "stride": 2, "padding": 1}
 ODD = {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 0)}
 CONV = (convolution.Conv2d, nn.Conv2d)
+ONE_SIZE = {"kernel_size": 3, "stride": 1, "padding": 1}
 TRANSPOSED = (convolution.ConvTranspose2d, nn.ConvTranspose2d)
 LAYERS = [  # classes, channels in and out, size, options, and which products they take
     (CONV, (3, 5), (8, 8), DOUBLING, {"weight_gradient"}),
-    (CONV, (3, 5), (4, 4), {"kernel_size": 3, "stride": 1, "padding": 1}, {"weight_gradient"}),
+    (CONV, (3, 5), (8, 8), {"kernel_size": 3, "stride": 2, "padding": 1}, {"weight_gradient"}),
     (CONV, (3, 5), (5, 7), ODD, {"weight_gradient"}),
     (CONV, (1, 5), (16, 16), DOUBLING, {"to_one_channel"}),
     (CONV, (1, 5), (11, 14), ODD, {"to_one_channel"}),
@@ -61,7 +62,9 @@ def test_values_and_gradients(classes, channels, size, options, products, bias, 
 
 
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize(("classes", "channels", "size", "options", "products"), LAYERS)
+@pytest.mark.parametrize(
+    ("classes", "channels", "size", "options", "products"), [*LAYERS, (CONV, (3, 5), (4, 4), ONE_SIZE, set())]
+)
 def test_the_input_gradients_own_gradients(classes, channels, size, options, products, bias):
     """As a penalty on a network's slopes needs them: by its input, by this layer's weights and by others'."""
     mine, plain, x = pair(classes, channels, size, options, bias, times=2)
@@ -88,6 +91,16 @@ def test_no_gradient_is_differentiated_that_was_said_not_to_be(classes, channels
         grad(s.square().sum(), [x, layer.weight]) for s, layer in zip(slopes, (mine, plain), strict=True)
     )
     assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("times", "uses"), [(1, False), (2, True)])
+def test_one_size_is_torchs_own_but_under_a_penalty(times, uses, monkeypatch):
+    mine, _, x = pair(CONV, (3, 5), (4, 4), ONE_SIZE, times=times)
+    taken = []
+    apply = convolution._OfInput.apply
+    monkeypatch.setattr(convolution._OfInput, "apply", lambda *a: taken.append(a) or apply(*a))
+    mine(x)
+    assert bool(taken) is uses
 
 
 def test_a_weight_that_moved_before_its_use_is_an_error():
