@@ -68,7 +68,11 @@ class Loss(nn.Module, ABC):
 
     @abstractmethod
     def generator(self, fake: Answer, real: Answer | None) -> Tensor:
-        """Return what the generator minimises, 0-d; `real` is given where `generator_reads_real`."""
+        """Return what the generator minimises, 0-d.
+
+        `real` is given where `generator_reads_real`, and where the generator looks ahead: the critic's answer to real
+        samples then depends on the generator too, so in a game of one value V that is the whole of V.
+        """
 
     def witness(self, at: Answer, real: Answer, fake: Answer) -> Tensor:
         """Return the function (N,) whose smoothness a penalty asks for, at the answered points.

@@ -71,9 +71,10 @@ class FGAN(Loss):
         return self.divergence.conjugate(fake.score).mean() - self.divergence.activation(real.score).mean()
 
     def generator(self, fake: Answer, real: Answer | None) -> Tensor:
-        """Return -E_Q f*(g_f(V)), the part of F that fakes move, or -E_Q g_f(V)."""
-        fakes = self.divergence.conjugate if self.minimax else self.divergence.activation
-        return -fakes(fake.score).mean()
+        """Return -E_Q f*(g_f(V)), the part of F that fakes move, and given `real` all of F; or -E_Q g_f(V)."""
+        if not self.minimax:
+            return -self.divergence.activation(fake.score).mean()
+        return -self.divergence.conjugate(fake.score).mean() if real is None else -self.critic(real, fake)
 
     def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
         """Return the lower bound F of the divergence."""

@@ -32,8 +32,8 @@ class Minimax(Loss):
         return _cross_entropies(real, fake) + smoothing
 
     def generator(self, fake: Answer, real: Answer | None) -> Tensor:
-        """Return E log(1 - D(fake))."""
-        return -softplus(fake.score).mean()
+        """Return E log(1 - D(fake)); given `real`, the whole value -L_D."""
+        return -softplus(fake.score).mean() if real is None else -self.critic(real, fake)
 
     def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
         """Return the lower bound log 2 - L_D / 2 of the Jensen-Shannon divergence, at most log 2.

@@ -21,8 +21,8 @@ class Wasserstein(Loss):
         return fake.score.mean() - real.score.mean()
 
     def generator(self, fake: Answer, real: Answer | None) -> Tensor:
-        """Return -E f(fake)."""
-        return -fake.score.mean()
+        """Return -E f(fake); given `real`, the whole value E f(real) - E f(fake)."""
+        return -fake.score.mean() if real is None else -self.critic(real, fake)
 
     def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
         """Return the signed estimate of K times the distance, E f(real) - E f(fake)."""

@@ -82,7 +82,7 @@ def generator_part(state: TrainState, phase: Phase, share: Share) -> Part:
     fake = game.shown(game.fake(n, None if real is None else real.y, draws), "fake", draws)
     seen = None if real is None else game.shown(real, "real", draws)
     ask = lookahead.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
-    on_real = ask(*seen) if game.loss.generator_reads_real else None
+    on_real = ask(*seen) if phase.inner or game.loss.generator_reads_real else None
     on_fake = ask(*fake)
     objective = game.generator_objective(on_fake, on_real)
     logs = {"generator/loss": objective.detach()}

@@ -13,6 +13,9 @@ spectral radius is the rate at which the distance from 0 shrinks. Let a = 1 - h 
     unrolled       x descends V(x, y_k(x)), y_k the critic k steps ahead: y_k = a^k y + s x, s = h (1 + a + ... ).
                    At d = 0 the determinant is 1 - 2 k h^2: looking ahead turns the circle into a spiral inwards.
 
+The bilinear game at d = 0 is what a Wasserstein GAN plays on two points (the Dirac-GAN of Mescheder et al. 2018): real
+samples at r, generated ones at theta and the critic y x have V = y (r - theta), so (theta - r, -y) takes these steps.
+
 Nowozin et al. 2016, theorem 2: where V is delta-strongly convex in x and concave in y, and J = |gradient|^2 / 2 is
 L-smooth, simultaneous steps of h = delta / L give J_t <= (1 - delta^2 / L)^t J_0. The bilinear game has delta = d and
 L = 1 + d^2 (the Hessian of J is (1 + d^2) times the identity), and there the bound is attained.
@@ -27,8 +30,10 @@ from torch import nn
 from torch.testing import assert_close
 
 from gan_cli.constraints.base import Constraint
+from gan_cli.data.source import Batch
 from gan_cli.latents.prior import Normal
 from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.wasserstein import Wasserstein
 from gan_cli.models.condition import Unconditional
 from gan_cli.training.engine import Eager
 from gan_cli.training.game import Game
@@ -81,16 +86,35 @@ class ScalarCritic(nn.Module):
         return Answer(score, score[:, None], {}, x)
 
 
+class LinearCritic(ScalarCritic):
+    def forward(self, x, y=None, c=None, trunk_input=None):
+        return Answer(self.y * x[:, 0], x, {}, x)
+
+
+class Point(Noise):
+    """Real samples that are all the same."""
+
+    def __init__(self, r: float) -> None:
+        super().__init__((1,), 1)
+        self.r = r
+
+    def batch(self, x: torch.Tensor) -> Batch:
+        return Batch(torch.full_like(x, self.r, dtype=torch.float64), None)
+
+
 def play(monkeypatch, updates, d, h, steps, start=(0.3, 0.4), power=1):
     """Return the path of (x, y), (steps + 1, 2)."""
+    return path_of(monkeypatch, updates, Value(d, power), ScalarCritic(start[1]), Noise((1,), 1), h, steps, start[0])
+
+
+def path_of(monkeypatch, updates, loss, critic, real, h, steps, x):
+    """Return the weights of both players, (steps + 1, 2)."""
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # samples are float32 otherwise
-    game = Game(
-        ScalarGenerator(start[0]), ScalarCritic(start[1]), Value(d, power), Constraint(), Normal(1), Unconditional()
-    )
+    game = Game(ScalarGenerator(x), critic, loss, Constraint(), Normal(1), Unconditional())
     optimizers = {p: torch.optim.SGD(list(w.values()), lr=h) for p, w in game.players().items()}
     state = TrainState(game, optimizers, None, steps)
-    run = Eager(updates, Noise((1,), 1), 1, 0, CPU)
-    path = [start]
+    run = Eager(updates, real, 1, 0, CPU)
+    path = [(x, critic.y.item())]
     for _ in range(steps):
         run(state)
         state.step += 1
@@ -145,6 +169,16 @@ def test_the_bilinear_game_turns_by_its_matrix_at_its_spectral_radius(monkeypatc
         assert_close(measured, math.sqrt(1 - 2 * k * h**2))
     else:
         assert measured < 1 - h * d  # looking ahead is faster than not
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_wasserstein_gan_of_two_points_plays_the_bilinear_game(monkeypatch, rule):
+    h, steps, r, start = 0.1, 40, 2.0, (2.3, -0.4)
+    updates, k = RULES[rule]
+    path = path_of(monkeypatch, updates, Wasserstein(), LinearCritic(start[1]), Point(r), h, steps, start[0])
+    matrix = bilinear_step(rule, 0.0, h, k)
+    exact = np.array([np.linalg.matrix_power(matrix, t) @ [start[0] - r, -start[1]] for t in range(steps + 1)])
+    np.testing.assert_allclose(path, [r, 0.0] + exact * [1, -1], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("d", [0.1, 0.5, 1.0, 2.0])

@@ -81,6 +81,23 @@ def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, mon
     assert any("weight" in name for name in trained)
 
 
+@pytest.mark.parametrize("loss", ["gan", "wgan", "fgan_kl", "fgan_tv"])
+def test_in_a_game_of_one_value_the_generator_minimises_all_of_it(settings_of, monkeypatch, loss):
+    # Real samples move the value too: the critic's answer to them, ahead, depends on the generator.
+    state, _ = state_of(settings_of, f"loss={loss}", "updates=unrolled", "updates.k=1")
+    game, draws = state.game, Draws(CPU, 0, 5)
+    batch = [Share(8, Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77)), draws)]
+    z = game.latent.sample(8, draws)
+    monkeypatch.setattr(type(game.latent), "sample", lambda self, n, draws: z)
+    before = kept(state)
+    logs = update(state, Phase("generator", inner=Inner(2)), batch)
+    state.load(before)
+    for _ in range(2):
+        update(state, Phase("critic"), batch)
+    terms = game.critic_terms(game.ask, batch[0].real, game.fake(8, None, draws), draws)
+    assert_close(logs["generator/loss"], -terms.objective.detach(), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("overrides", GAMES, ids="+".join)
 def test_looking_ahead_leaves_no_trace(settings_of, overrides):
     state, _ = state_of(settings_of, *overrides, "updates=unrolled", "updates.k=1")
