@@ -50,7 +50,8 @@ class Constraint:
         Args:
             f: the witness function, samples -> (N,).
             real: real samples (N, ...), without a graph.
-            fake: generated samples of the same shape, without a graph.
+            fake: generated samples of the same shape; with their graph, to be kept, where both players' gradients are
+                taken from one pass or the generator looks ahead, through its influence on the penalty too.
             draws: the random numbers of this phase; the stream `penalty` is the constraint's own.
         """
         return real.new_zeros(())

@@ -47,7 +47,7 @@ class GradientPenalty(Constraint):
     def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """Return the penalty, one interpolation point a pair."""
         epsilon = draws.uniform("penalty", len(real), *[1] * (real.dim() - 1))
-        x_hat = torch.lerp(fake.detach(), real.detach(), epsilon).requires_grad_()
+        x_hat = torch.lerp(fake, real, epsilon).requires_grad_()
         excess = gradient_norms(f, x_hat, create_graph=True) - 1
         return self.weight * (excess.clamp_min(0) if self.sided == "one" else excess).square().mean()
 

@@ -135,7 +135,7 @@ class Game(nn.Module):
         penalty = None
         if self.constraint.penalises if penalised is None else penalised:
             penalty = self.constraint.every * self.constraint.penalty(
-                lambda x: self.loss.witness(ask(x, real.y), on_real, on_fake), real.x, fake.x.detach(), draws
+                lambda x: self.loss.witness(ask(x, real.y), on_real, on_fake), real.x, fake.x, draws
             )
             objective = objective + penalty
         return CriticTerms(objective, penalty, on_real, on_fake)

@@ -113,11 +113,24 @@ def test_looking_ahead_leaves_no_trace(settings_of, overrides):
     assert all(p.grad is None for p in state.game.parameters())
 
 
-@pytest.mark.parametrize(("inner", "lr"), [("auto", None), ("sgd", 0.01), ("rmsprop", 1e-4), ("adam", 1e-3)])
-def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch, inner, lr):
+@pytest.mark.parametrize(
+    ("inner", "lr", "game"),
+    [
+        ("auto", None, ("loss=nonsaturating",)),
+        ("sgd", 0.01, ("loss=nonsaturating",)),
+        ("rmsprop", 1e-4, ("loss=nonsaturating",)),
+        ("adam", 1e-3, ("loss=nonsaturating",)),
+        ("sgd", 0.01, ("loss=nonsaturating", "constraint=r2")),
+        ("sgd", 0.01, ("loss=wgan_gp",)),
+        ("sgd", 0.1, ("loss=mmd", "constraint=r1_r2")),
+    ],
+)
+def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch, inner, lr, game):
     # d/dtheta of L(theta, w_k(theta)) against finite differences along one direction
-    state, _ = state_of(settings_of, "loss=nonsaturating", "model=mlp", "optimizer.critic.lr=1e-3")
+    state, _ = state_of(settings_of, *game, "model=toy_tanh", "optimizer.critic.lr=1e-3")
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # the critic's answer is float32 otherwise
+    uniform = Draws.uniform
+    monkeypatch.setattr(Draws, "uniform", lambda *args: uniform(*args).double())
     game = state.game.double()
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(3))
     real = real._replace(x=real.x.double())
@@ -131,7 +144,7 @@ def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch
         x = torch.func.functional_call(game.generator, moved, (z,))
         fake = real._replace(x=x)
         ask = lookahead.ask(state, Inner(2, inner, lr), real, fake, Draws(CPU, 0, 0))
-        return game.generator_objective(ask(*fake), None), fake
+        return game.generator_objective(ask(*fake), ask(*real)), fake
 
     t = torch.zeros((), dtype=torch.float64, requires_grad=True)
     value, fake = objective(t)
@@ -140,5 +153,5 @@ def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch
     by_differences = (objective(t.detach() + h)[0] - objective(t.detach() - h)[0]) / (2 * h)
     assert_close(through, by_differences.detach(), rtol=1e-4, atol=1e-9)
     # The part that passes through the critic's steps is not nothing.
-    (direct,) = torch.autograd.grad(game.generator_objective(game.ask(*fake), None), t)
+    (direct,) = torch.autograd.grad(game.generator_objective(game.ask(*fake), game.ask(*real)), t)
     assert (through - direct).abs() > 1e-3 * direct.abs()
