@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_cli.analysis.critic import critic_distance
-from gan_cli.analysis.reals import Reals
+from gan_cli.analysis.reals import Reals, as_stored
 from gan_cli.data.source import Batch, RealData
 from gan_cli.extractors.base import Extractor, Features
 from gan_cli.metrics.classifier_score import classifier_score
@@ -18,6 +18,8 @@ from gan_cli.metrics.manifold import manifold
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.metrics.transport import exact_w1, sliced_w1
 from gan_cli.rng import Draws
+from gan_cli.training.game import Game
+from gan_cli.training.sampling import sample
 from gan_cli.training.state import TrainState
 
 
@@ -72,10 +74,10 @@ class Reference:
 
     def critic(self, state: TrainState, fake: Batch, seed: int) -> list[Score]:
         """Return the critic's estimate on the samples of the exact W1, and what it is in units of distance."""
-        n, first, game = self.w1_count, self.reals.first, state.game
-        real = Batch(first.x[:n], first.y[:n] if game.condition.needs_labels and first.y is not None else None)
-        fake = Batch(fake.x[:n], None if fake.y is None else fake.y[:n])
-        found = critic_distance(game, real, fake, Draws(real.x.device, seed, "evaluate", at=state.step))
+        n, game = self.w1_count, state.game
+        real = self.reals.first.head(n)
+        real = real if game.condition.needs_labels else real._replace(y=None)
+        found = critic_distance(game, real, fake.head(n), Draws(real.x.device, seed, "evaluate", at=state.step))
         if found is None:
             return []
         values = {
@@ -93,6 +95,17 @@ class Reference:
         if self.extractor is not None:
             scores += compared_features(self.extractor, self._real, self._features(x))
         return scores + compared_samples(self.reals.first.x, x, self.w1_count)
+
+
+def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_size: int) -> Batch:
+    """Return as many generated samples as real ones, images as an 8-bit file would hold them.
+
+    A game with classes is asked for those of the real samples, each beside its own: the classes have the shares that
+    they have in the data, and what a critic adds to the scores of a class falls out of the difference of means.
+    """
+    y = real.y if game.condition.needs_labels else None
+    parts = sample(game, network, len(real.x), draws, batch_size, y)
+    return Batch(torch.cat([as_stored(part) for part in parts]), y)
 
 
 def extract(extractor: Extractor, images: Tensor, batch_size: int) -> Features:

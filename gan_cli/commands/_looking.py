@@ -12,10 +12,10 @@ from torch import Tensor
 
 from gan_cli import build, config
 from gan_cli.analysis.look import Demand, Look
-from gan_cli.analysis.reals import as_stored, open_singly
+from gan_cli.analysis.reals import open_singly
 from gan_cli.commands._loading import generator_of, load
 from gan_cli.data.loader import to_bytes, to_float
-from gan_cli.data.source import Batch, RealData
+from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.files import replace_file
 from gan_cli.rng import Draws
@@ -65,16 +65,6 @@ def look(settings: dict[str, Any], data: Demand = "needed") -> Look:
     return found
 
 
-def fakes(look: Look, n: int, settings: dict[str, Any]) -> Batch:
-    """Return n samples, images as a file would hold them, with labels where the run has them: each class in turn."""
-    game = look.state.game
-    device = next(game.parameters()).device
-    draws = Draws(device, settings["seed"], "sample")
-    x = torch.cat([as_stored(part) for part in sample(game, look.network, n, draws, settings["batch_size"])])
-    condition = game.condition
-    return Batch(x, torch.arange(n, device=device) % condition.n_classes if condition.needs_labels else None)
-
-
 def looking_protocol(look: Look, settings: dict[str, Any]) -> dict[str, Any]:
     """Return what every result depends on: the run, its generator, how it is drawn from, the extractor."""
     psi = getattr(look.state.game.latent, "psi", None)
@@ -92,14 +82,16 @@ def looking_protocol(look: Look, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 class Fakes:
-    """An endless row of a run's samples, kept in 8 bits as a file would hold them; labels, where needed, are drawn too.
+    """An endless row of a run's samples, kept in 8 bits as a file would hold them.
 
     Args:
         look: whose generator, prior and condition are used.
+        y: labels (N,) of real samples; where the run has classes, those of its samples are drawn from them.
         settings: `seed` and `batch_size` are used.
     """
 
-    def __init__(self, look: Look, settings: dict[str, Any]) -> None:
+    def __init__(self, look: Look, y: Tensor | None, settings: dict[str, Any]) -> None:
+        self._labels = y
         self._game, self._network, self._batch_size = look.state.game, look.network, settings["batch_size"]
         self._draws = Draws(next(self._game.parameters()).device, settings["seed"], "sample")
         self._kept: Tensor | None = None
@@ -114,10 +106,10 @@ class Fakes:
         return to_float(rows) if rows.dtype == torch.uint8 else rows
 
     def _stored(self, n: int) -> Tensor:
-        condition = self._game.condition
         y = None
-        if condition.needs_labels:
-            y = (self._draws.uniform("labels", n) * condition.n_classes).long().clamp(max=condition.n_classes - 1)
+        if self._game.condition.needs_labels:
+            among = (self._draws.uniform("labels", n) * len(self._labels)).long().clamp(max=len(self._labels) - 1)
+            y = self._labels[among]
         parts = sample(self._game, self._network, n, self._draws, self._batch_size, y)
         return torch.cat([to_bytes(x) if x.dim() == 4 else x for x in parts])
 

@@ -36,8 +36,9 @@ def collapse(settings: dict[str, Any]) -> None:
         UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
     """
     run = look(settings)
-    data, extractor, fakes = run.data, run.extractor, Fakes(run, settings)
-    real = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS)).x
+    data, extractor = run.data, run.extractor
+    real, labels, _ = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS))
+    fakes = Fakes(run, labels, settings)
     if len(real) < 3:
         raise UserError(f"{run.path}: {len(real)} held-out samples are too few to tell what a duplicate is; at least 3")
     tests = {name: _birthday(space, real, fakes, settings) for name, space in _spaces(extractor).items()}

@@ -6,10 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from gan_cli.analysis.evaluation import Reference, Score
+from gan_cli.analysis.evaluation import Reference, Score, fakes_like
 from gan_cli.analysis.reals import Reals, two_sets
-from gan_cli.commands._looking import Look, fakes, look, looking_protocol, write_json
+from gan_cli.commands._looking import Look, look, looking_protocol, write_json
 from gan_cli.extractors.base import Extractor
+from gan_cli.rng import Draws
 
 EVALUATIONS = "evaluations"
 
@@ -23,7 +24,8 @@ def evaluate(settings: dict[str, Any]) -> None:
     run = look(settings)
     data, extractor = run.data, run.extractor
     reals = two_sets(data, settings["split"], settings["count"])
-    fake = fakes(run, len(reals.first.x), settings)
+    draws = Draws(run.device, settings["seed"], "sample")
+    fake = fakes_like(reals.first, run.state.game, run.network, draws, settings["batch_size"])
     protocol = _protocol(run, reals, settings)
     reference = Reference(data, reals, extractor, settings["w1_count"], settings["batch_size"])
     scores = reference.scores(fake.x) + reference.modes(fake.x)
@@ -40,10 +42,12 @@ def _protocol(run: Look, reals: Reals, settings: dict[str, Any]) -> dict[str, An
     data = run.data
     kind = "images" if len(data.shape) == 3 else "points"
     n, shape = len(reals.first.x), " x ".join(map(str, data.shape))
+    stored = ", stored in 8 bits" if kind == "images" else ""
+    classes = ", of the real ones' classes" if run.state.game.condition.needs_labels else ""
     return looking_protocol(run, settings) | {
         "real": f"{n} {kind} of {shape}, {settings['split']} split, data {data.fingerprint}",
         "floor": f"{n} other real {kind} in the fakes' place, {reals.second_split} split",
-        "fake": f"{n} {kind}, seed {settings['seed']}" + (", stored in 8 bits" if kind == "images" else ""),
+        "fake": f"{n} {kind}, seed {settings['seed']}{stored}{classes}",
     }
 
 

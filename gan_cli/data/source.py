@@ -23,6 +23,10 @@ class Batch(NamedTuple):
     y: Tensor | None
     c: Tensor | None = None
 
+    def head(self, n: int) -> Batch:
+        """Return the first n samples, all where there are fewer."""
+        return Batch(*(t if t is None else t[:n] for t in self))
+
 
 class Source(Protocol):
     """An endless stream of batches; batch k is a pure function of (seed, k), so a resumed run needs only k."""

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored, two_sets
+from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.exploring.base import Found, Kind, labels
 from gan_cli.exploring.sheets import sheet
@@ -35,7 +36,7 @@ class Truncation(Kind):
         psi: the bounds, in units of the prior's standard deviation.
         columns: samples a row.
         count: samples of each set that are measured, fewer where the data have not twice as many.
-        y: class of every picture; None: the classes in turn.
+        y: class of every picture; None: the classes in turn. What is measured has the classes of the real samples.
     """
 
     data = "wanted"
@@ -61,7 +62,7 @@ class Truncation(Kind):
         n = min(self.count, len(reals.first.x))
         if n <= K_DENSITY:
             return Found(pictures, {}, [f"no curve: {n} real samples are too few for one"])
-        found = self._curve(look, priors, reals.first.x[:n], reals.second.x[:n], settings)
+        found = self._curve(look, priors, reals.first.head(n), reals.second.x[:n], settings)
         from gan_cli.exploring.curves import trade
 
         pictures["curve"] = trade(found, [f"{psi:g}" for psi in self.psi], look.extractor.name)
@@ -79,20 +80,20 @@ class Truncation(Kind):
         return prior.sample(n, Draws(look.device, settings["seed"], "sample"))
 
     def _curve(
-        self, look: Look, priors: list[Latent], real: Tensor, other: Tensor, settings: dict[str, Any]
+        self, look: Look, priors: list[Latent], real: Batch, other: Tensor, settings: dict[str, Any]
     ) -> dict[str, dict[str, float]]:
         """Return the measures at each psi, of the run's own prior and of other real samples."""
-        batch_size, y = settings["batch_size"], labels(look, self.y, len(real))
+        batch_size, y = settings["batch_size"], real.y if look.state.game.condition.needs_labels else None
 
         def features(x: Tensor) -> Tensor:
             return extract(look.extractor, as_stored(x), batch_size).x
 
         named = {f"{psi:g}": prior for psi, prior in zip(self.psi, priors, strict=True)}
-        reference = features(real)
+        reference = features(real.x)
         found = {}
         priors_in_turn = (named | {PRIOR: look.state.game.latent}).items()
         for name, prior in tqdm(priors_in_turn, "curve", unit="psi", disable=None, leave=False):
-            z = self._z(prior, len(real), settings, look)
+            z = self._z(prior, len(real.x), settings, look)
             found[name] = _measures(reference, features(look.draw(z, y, batch_size, f"psi {name}")))
         return found | {FLOOR: _measures(reference, features(other))}
 

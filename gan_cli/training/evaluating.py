@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
-from gan_cli.analysis.evaluation import Reference, Score
-from gan_cli.analysis.reals import as_stored, open_singly, two_sets
-from gan_cli.data.source import Batch, Dataset
+from gan_cli.analysis.evaluation import Reference, Score, fakes_like
+from gan_cli.analysis.reals import open_singly, two_sets
+from gan_cli.data.source import Dataset
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
 from gan_cli.training.probes import Row, due
-from gan_cli.training.sampling import sample
 from gan_cli.training.state import TrainState
 
 
@@ -45,14 +44,10 @@ class Evaluation:
         """Return `quality/<score>` in the extractor's space and `distance/<score>` in that of the samples, when due."""
         if not due(state.step, self.log_every_steps, self.every_steps):
             return {}
-        n, condition = self.reference.count, state.game.condition
-        device = self.reference.reals.first.x.device
-        draws = Draws(device, self.seed, "sample")
-        x = torch.cat(
-            [as_stored(part) for part in sample(state.game, state.best_generator(), n, draws, self.batch_size)]
-        )
-        y = torch.arange(n, device=device) % condition.n_classes if condition.needs_labels else None
-        scores = self.reference.scores(x) + self.reference.critic(state, Batch(x, y), self.seed)
+        real = self.reference.reals.first
+        draws = Draws(real.x.device, self.seed, "sample")
+        fake = fakes_like(real, state.game, state.best_generator(), draws, self.batch_size)
+        scores = self.reference.scores(fake.x) + self.reference.critic(state, fake, self.seed)
         return {tag(score): score.value for score in scores}
 
     def protocol(self) -> dict[str, Any]:

@@ -70,11 +70,11 @@ class CriticProbe:
         curves = {}
         with buffers_kept(game):
             with torch.no_grad():
-                real = _first(self.heldout.batch(*self.heldout.draw(state.step)))
+                real = self.heldout.batch(*self.heldout.draw(state.step)).head(PROBED)
                 real = game.shown(real if game.condition.needs_labels else real._replace(y=None), "heldout", draws)
                 fake = game.shown(game.fake(len(real.x), real.y, draws), "fake", draws)
                 on_fake, on_real = game.ask(*fake), game.ask(*real)
-                on_trained = game.ask(*game.shown(_first(self.next_real(state)), "real", draws))
+                on_trained = game.ask(*game.shown(self.next_real(state).head(PROBED), "real", draws))
                 trained, heldout = (game.estimates(answer, on_fake) for answer in (on_trained, on_real))
                 heldout = {name: value for name, value in heldout.items() if name.endswith(ESTIMATES)}
                 curves |= {_renamed(f"critic/{name}", "heldout"): trained[name] - heldout[name] for name in heldout}
@@ -91,10 +91,6 @@ class CriticProbe:
             if game.loss.integral_probability_metric and values["critic/lipschitz"] > 0:
                 values[_renamed(tag, "normalised")] = row[tag] / values["critic/lipschitz"]
         return values
-
-
-def _first(batch: Batch) -> Batch:
-    return Batch(*(t if t is None else t[:PROBED] for t in batch))
 
 
 def _renamed(name: str, kind: str) -> str:

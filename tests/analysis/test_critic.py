@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from gan_cli import build
 from gan_cli.analysis.critic import critic_distance
+from gan_cli.analysis.evaluation import Reference, fakes_like
+from gan_cli.analysis.reals import open_singly, two_sets
 from gan_cli.data.source import Batch
 from gan_cli.rng import Draws
+from gan_cli.training.sampling import sample
 
 
 @pytest.fixture
@@ -53,3 +57,53 @@ def test_what_estimates_no_distance(game_of, loss):
     game = game_of(f"loss={loss}")
     x = torch.randn(16, 2)
     assert critic_distance(game, Batch(x, None), Batch(x, None), Draws("cpu", 0, "x")) is None
+
+
+class Perfect(nn.Module):
+    """Draws gaussian_mixture_1d's components by their label."""
+
+    def forward(self, zy):
+        z, y = zy[:, :1], zy[:, 1:]
+        return y @ torch.tensor([[-1.0], [2.0]]) + y @ torch.tensor([[0.2549], [1.4150]]) * z
+
+
+@pytest.fixture
+def classes(settings_of):
+    """A conditional game on data whose classes are not equally many, its generator perfect, and the reference."""
+    overrides = ("loss=wgan_gp", "condition=concat", "dataset=gaussian_mixture_1d", "model=toy_mlp", "latent.size=1")
+    plan = build.check(settings_of(*overrides, "model.width=8"))
+    state = build.state(plan.settings, (1,), plan.device, 2)
+    state.game.generator = Perfect()
+    data = open_singly(build.dataset(plan.settings), plan.device)
+    return state, Reference(data, two_sets(data, "train", 4000), None, 1000, 64)
+
+
+def like_the_reals(state, reference):
+    return fakes_like(reference.reals.first, state.game, state.game.generator, Draws("cpu", 0, "sample"), 500)
+
+
+def test_a_perfect_conditional_generator_reaches_the_floor_whatever_the_classes_shares(classes):
+    state, reference = classes
+    shares = reference.reals.first.y.bincount() / 4000
+    assert (shares[1] - shares[0]).abs() > 0.2
+    fake = like_the_reals(state, reference)
+    assert torch.equal(fake.y, reference.reals.first.y)
+    score = {s.name: s for s in reference.scores(fake.x)}["sliced_w1"]
+    assert score.value < 3 * score.floor
+    in_turn = torch.cat(list(sample(state.game, state.game.generator, 4000, Draws("cpu", 0, "sample"))))
+    assert {s.name: s for s in reference.scores(in_turn)}["sliced_w1"].value > 5 * score.floor
+
+
+def test_what_a_critic_adds_for_a_class_is_not_in_its_estimate(classes, monkeypatch):
+    # Training compares samples of one class, so nothing holds such an offset back.
+    state, reference = classes
+    fake = like_the_reals(state, reference)
+    (before, *_) = reference.critic(state, fake, 0)
+    ask, offset = type(state.game).ask, torch.tensor([-3.0, 5.0])
+
+    def moved(self, x, y=None, c=None):
+        answer = ask(self, x, y, c)
+        return answer._replace(score=answer.score + offset[y])
+
+    monkeypatch.setattr(type(state.game), "ask", moved)
+    assert reference.critic(state, fake, 0)[0].value == pytest.approx(before.value, abs=1e-5)

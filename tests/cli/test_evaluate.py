@@ -29,6 +29,7 @@ def test_images(gan, run_of, name):
     assert SHA256 in protocol["extractor"]
     assert protocol["real"].startswith("40 images of 1 x 28 x 28, train split, data ")
     assert protocol["floor"] == "40 other real images in the fakes' place, heldout split"
+    assert protocol["fake"].endswith(", of the real ones' classes") == (name == "classes")
     assert "fid" not in scores
     for name in ("frechet_distance", "kid", "classifier_score", "precision", "recall", "density", "coverage"):
         score = scores[f"{name}_fashion_mnist"]
