@@ -15,7 +15,7 @@ from gan_cli.errors import UserError
 from gan_cli.exploring.base import Found, Kind, labels
 from gan_cli.exploring.shares import share_of
 from gan_cli.exploring.sheets import sheet
-from gan_cli.models.condition import one_hot
+from gan_cli.models.labels import one_hot
 
 SHOWN = 100  # classes that are drawn
 

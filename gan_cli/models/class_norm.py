@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from gan_cli.models.labels import rows_of
+
 
 def has_batch_norm(network: nn.Module) -> bool:
     """Return whether a network has a batch norm with a scale and a shift."""
@@ -12,7 +14,7 @@ def has_batch_norm(network: nn.Module) -> bool:
 
 
 class ClassNorm(nn.Module):
-    """A network whose batch norms each have a scale and a shift a class (Dumoulin et al. 2017, equation 1).
+    """A network whose batch norms each have a scale and a shift a class (Dumoulin et al. 2017, equation 5).
 
     Every class begins with the scale and shift that the network had.
 
@@ -57,7 +59,5 @@ class _ClassBatchNorm(nn.Module):
         if self.y is None:
             raise RuntimeError("a class-conditional generator is called without labels")
         shape = (len(x), -1, *[1] * (x.dim() - 2))
-        scale, shift = (
-            self.y @ table if self.y.is_floating_point() else table[self.y] for table in (self.scale, self.shift)
-        )
+        scale, shift = (rows_of(table, self.y) for table in (self.scale, self.shift))
         return self.norm(x) * scale.view(shape) + shift.view(shape)

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from gan_cli.losses.base import Answer
 from gan_cli.models.class_norm import ClassNorm, has_batch_norm
+from gan_cli.models.labels import one_hot
 
 By = Literal["auto", "norm", "concat"]
 
@@ -109,7 +110,7 @@ class ByClass(Unconditional):
     Args:
         n_classes: labels are in [0, n_classes).
         generator: `norm`: every batch norm of the generator has a scale and a shift for each class (Dumoulin et al.
-            2017, equation 1); `concat`: the one-hot label joins z; `auto`: norm where the generator has batch norm.
+            2017, equation 5); `concat`: the one-hot label joins z; `auto`: norm where the generator has batch norm.
 
     Raises:
         ValueError: `norm` for a generator without batch norm.
@@ -194,16 +195,6 @@ class AuxiliaryClassifier(ByClass):
             f"class_accuracy_{kind}": (answer.heads["class"].argmax(dim=1) == answer.y).float().mean()
             for kind, answer in (("real", real), ("fake", fake))
         }
-
-
-def one_hot(y: Tensor, n_classes: int) -> Tensor:
-    """Return float32 (N, n_classes) for labels y (N,); torch's own looks at the labels, so that the host waits.
-
-    Weights of the classes (N, n_classes), for what lies between them, stay as they are.
-    """
-    if y.is_floating_point():
-        return y
-    return (y[:, None] == torch.arange(n_classes, device=y.device)).float()
 
 
 def _class_loss(answer: Answer) -> Tensor:

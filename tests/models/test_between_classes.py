@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from gan_cli.models.class_norm import ClassNorm
-from gan_cli.models.condition import Concat, one_hot
+from gan_cli.models.condition import Concat
+from gan_cli.models.labels import one_hot
 
 
 def test_one_hot_weights_are_the_class_itself():

@@ -19,6 +19,7 @@ from gan_cli.models import dcgan, mlp, resnet
 from gan_cli.models.class_norm import ClassNorm
 from gan_cli.models.condition import AuxiliaryClassifier, Concat
 from gan_cli.models.critic import Critic
+from gan_cli.models.labels import rows_of
 from gan_cli.rng import Draws
 from gan_cli.training import checkpoint, rundir
 from gan_cli.training.pictures import columns
@@ -132,6 +133,24 @@ def test_class_norm_scales_and_shifts_by_class(make):
     assert all(m.y is None for m in norms)
     with pytest.raises(TypeError):
         network(z)
+
+
+def test_rows_of_a_table_and_a_gradient_that_is_the_same_again():
+    # An index would add up rows that samples share in the order in which the threads come.
+    torch.manual_seed(0)
+    table, y, gradient = torch.randn(10, 512, requires_grad=True), torch.arange(256) * 7 % 10, torch.randn(256, 512)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert torch.equal(rows_of(table, y), table[y])
+        found = {torch.autograd.grad(rows_of(table, y), table, gradient)[0].numpy().tobytes() for _ in range(50)}
+    finally:
+        torch.set_num_threads(before)
+    assert len(found) == 1
+    expected = torch.stack([gradient[y == k].double().sum(0) for k in range(10)]).float()
+    assert_close(torch.autograd.grad(rows_of(table, y), table, gradient)[0], expected)
+    weights = torch.tensor([[0.25, 0.75]])
+    assert_close(rows_of(table[:2], weights), 0.25 * table[:1] + 0.75 * table[1:2])
 
 
 def test_a_norm_of_batch_statistics_is_the_formula():
