@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Literal
 
@@ -17,9 +18,14 @@ from gan_cli.models.layers import Norm, attend, channels_and_size, check_attenti
 Resample = Literal["up", "down"] | None
 
 
-def _own(init: Init) -> Init:
-    """SNGAN's code draws weights uniformly as Glorot does."""
-    return "glorot" if init == "auto" else init
+def _draw_(module: nn.Module, init: Init, gain: float) -> None:
+    """Draw the weights; `auto` as the codes of both papers: Glorot's, times sqrt(2) in a block's 3 x 3 convolutions."""
+    draw_(module, "glorot" if init == "auto" else init, gain)
+    if init == "auto":
+        for block in module.modules():
+            if isinstance(block, Block):
+                for convolution in (block.conv_1, block.conv_2):
+                    convolution.weight.data.mul_(math.sqrt(2))
 
 
 def _filters(width: int, growth: int, doublings: int) -> list[int]:
@@ -70,10 +76,11 @@ class Generator(nn.Module):
         latent_size: dimensions of z.
         sample_shape: (C, H, W) of the images.
         width: filters at the images' size; they double with each halving.
-        growth: how many times width they reach at the most; 1 keeps them constant, as both papers do at 32 pixels.
+        growth: how many times width they reach at the most: 8 is WGAN-GP's at 64 pixels, 16 SNGAN's at 128 (table 6);
+            1 keeps them constant, as both papers do at 32.
         norm: in every block and before the last convolution; `auto` is batch.
         attention: size of the feature map with self-attention; None: none has it.
-        init: see `initial.draw_`; `auto` is glorot.
+        init: see `initial.draw_`; `auto` is glorot, sqrt(2) times that in a block's 3 x 3 convolutions.
         gain: the initial weights are multiplied by it.
     """
 
@@ -100,7 +107,7 @@ class Generator(nn.Module):
         )
         self.norm = normalisation(norm, filters[-1])
         self.last = Conv2d(filters[-1], channels, 3, padding=1)
-        draw_(self, _own(init), gain)
+        _draw_(self, init, gain)
 
     def forward(self, z: Tensor) -> Tensor:
         """Return images (N, C, H, W) in [-1, 1] for z (N, latent_size)."""
@@ -115,7 +122,7 @@ class Generator(nn.Module):
 
 
 class Trunk(nn.Module):
-    """A block down for each halving, one more at the smallest map, ReLU, and the sum over the map (SNGAN, table 4).
+    """A block down for each halving, one more at the smallest map, ReLU, and the sum over the map (SNGAN, table 6).
 
     WGAN-GP at 64 pixels has a convolution before the blocks and reads the last map as it is; at 32 pixels both papers
     halve the map twice and not three times.
@@ -123,11 +130,12 @@ class Trunk(nn.Module):
     Args:
         sample_shape: (C, H, W) of the images.
         width: filters of the first block; they double with each halving.
-        growth: how many times width they reach at the most; 1 keeps them constant, as both papers do at 32 pixels.
+        growth: how many times width they reach at the most: 8 is WGAN-GP's at 64 pixels, 16 SNGAN's at 128 (table 6);
+            1 keeps them constant, as both papers do at 32.
         norm: before each ReLU: none is SNGAN's, layer WGAN-GP's; `auto` is batch, or none under a constraint that
             needs the gradient at each image, or in an auto-encoder.
         attention: size of the feature map with self-attention; None: none has it.
-        init: see `initial.draw_`; `auto` is glorot.
+        init: see `initial.draw_`; `auto` is glorot, sqrt(2) times that in a block's 3 x 3 convolutions.
         gain: the initial weights are multiplied by it.
     """
 
@@ -158,7 +166,7 @@ class Trunk(nn.Module):
 
     def init_(self, module: nn.Module) -> None:
         """Draw the weights of layers as this trunk's are drawn."""
-        draw_(module, _own(self.init), self.gain)
+        _draw_(module, self.init, self.gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (N, n_features) of images x (N, C, H, W)."""

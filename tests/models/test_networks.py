@@ -52,6 +52,17 @@ def test_plain_generator_has_no_batch_norm_and_constant_filters():
     assert {m.in_channels for m in convolutions} == {16}
 
 
+@pytest.mark.parametrize(("init", "times"), [("auto", 2**0.5), ("glorot", 1.0)])
+def test_residual_weights_begin_as_in_the_authors_codes(init, times):
+    torch.manual_seed(0)
+    trunk = resnet.Trunk((3, 32, 32), 64, growth=1, init=init)
+    for block in (trunk.layers[1], trunk.layers[2]):
+        for layer, expected in ((block.conv_1, times), (block.conv_2, times), (block.shortcut, 1.0)):
+            if not isinstance(layer, torch.nn.Identity):
+                glorot = (2 / (layer.weight[0].numel() + layer.weight[:, 0].numel())) ** 0.5
+                assert layer.weight.std().item() == pytest.approx(expected * glorot, rel=0.03)
+
+
 def test_initial_weights_follow_the_paper():
     torch.manual_seed(0)
     trunk = dcgan.Trunk((3, 64, 64), 64, "batch")
