@@ -138,4 +138,11 @@ def stack(grey: Batch, n_classes: int) -> Batch:
 
 
 def _fixed_triples(grey: RealData, n_classes: int) -> Callable[[int], Batch]:
-    return lambda n: stack(grey.fixed(CHANNELS * n), n_classes)
+    """Of three images each, shuffled first: where there are fewer than are asked for, they come in turn."""
+
+    def triples(n: int) -> Batch:
+        found = grey.fixed(CHANNELS * n)
+        order = torch.randperm(CHANNELS * n, generator=generator("cpu", 0, "stacked", "fixed")).to(found.x.device)
+        return stack(Batch(found.x[order], None if found.y is None else found.y[order]), n_classes)
+
+    return triples

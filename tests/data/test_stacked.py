@@ -35,6 +35,14 @@ def test_each_channel_is_an_image_of_the_set_and_the_class_counts_in_tens(files)
         assert y == 100 * a + 10 * b + c
 
 
+def test_pictures_of_few_images_are_of_different_ones(files):
+    batch = opened(files, limit=16, holdout=20).fixed(16)
+    alike = (batch.x[:, 0] == batch.x[:, 1]).flatten(1).all(1) & (batch.x[:, 0] == batch.x[:, 2]).flatten(1).all(1)
+    assert alike.sum() < 4
+    a, b, c = batch.y // 100, batch.y // 10 % 10, batch.y % 10
+    assert ((a != b) | (b != c)).sum() > 8
+
+
 def test_held_out_triples_are_of_held_out_images(files):
     data = opened(files, holdout=20)
     seen = {}
