@@ -55,11 +55,17 @@ def refuse(settings: Settings, game: Game, updates: Updates, optimizers: Mapping
         lookahead.own_rule(optimizers["critic"])
     if not loss.critic_plays:
         _refuse_idle_critic(settings, game, phases)
+    if not loss.twice_differentiable and any(phase.inner for phase in phases):
+        raise UserError(
+            f"updates={option(settings['updates'])} differentiates the critic's gradient, and "
+            f"loss={option(settings['loss'])} has no exact derivative of it: updates=alternating, or loss=mmd"
+        )
     if game.condition.projects and not loss.reads_score:
         raise UserError(
             f"condition={option(settings['condition'])} adds to the critic's score, and "
             f"loss={option(settings['loss'])} compares its features: condition=concat"
         )
+    _refuse_lone_rows(settings, game)
     if loss.compares_pairs and settings["train"]["batch_size"] < 2:
         raise UserError(
             f"train.batch_size=1: loss={option(settings['loss'])} compares the samples of a batch with each other; "
@@ -69,6 +75,19 @@ def refuse(settings: Settings, game: Game, updates: Updates, optimizers: Mapping
         _refuse_shares(settings, game, phases, size)
     if (parts := settings["train"]["accumulate"]) > 1:
         _refuse_accumulation(settings, game, phases, parts)
+
+
+def _refuse_lone_rows(settings: Settings, game: Game) -> None:
+    """A batch norm of features has nothing to compare a single sample with."""
+    size = processes().size if settings["runtime"]["batch_norm"] == "local" else 1
+    if settings["train"]["batch_size"] // size > 1:
+        return
+    for name, network in (("generator", game.generator), ("critic", game.critic)):
+        if any(isinstance(m, nn.BatchNorm1d) for m in network.modules()):
+            raise UserError(
+                f"train.batch_size={settings['train']['batch_size']}: BatchNorm1d of model.{name} would normalise one "
+                f"sample by itself: train.batch_size={2 * size} or more, or model.{name}.norm=none"
+            )
 
 
 def _refuse_idle_critic(settings: Settings, game: Game, phases: Sequence[Phase]) -> None:

@@ -41,6 +41,7 @@ class Loss(nn.Module, ABC):
         per_sample: the objectives are means over samples, so that parts of a batch may be taken one after the other.
         compares_pairs: the objectives compare different samples of one kind, so that a batch has at least two.
         reads_score: the objectives are about the critic's score; False where they compare its features.
+        twice_differentiable: the critic's gradient may be differentiated again, as looking ahead does.
         critic_plays: the critic has weights to train; False where the objective looks at the samples themselves.
     """
 
@@ -50,6 +51,7 @@ class Loss(nn.Module, ABC):
     per_sample: bool = True
     compares_pairs: bool = False
     reads_score: bool = True
+    twice_differentiable: ClassVar[bool] = True
     critic_plays: bool = True
 
     def heads(self, latent: Latent) -> dict[str, int]:

@@ -38,6 +38,7 @@ class Sinkhorn(Discrepancy):
     """
 
     curve = "sinkhorn_divergence"
+    twice_differentiable = False  # geomloss holds the potentials constant as it differentiates
 
     def __init__(
         self,

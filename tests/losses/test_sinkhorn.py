@@ -99,6 +99,14 @@ def test_a_missing_library_is_named_with_its_extra(settings_of, monkeypatch):
     assert "\n" not in str(refused.value)
 
 
+def test_looking_ahead_is_refused(settings_of):
+    # geomloss leaves out how the potentials move, so the derivative of its gradient is another one
+    with pytest.raises(UserError, match="no exact derivative") as refused:
+        build.check(settings_of("loss=sinkhorn", "updates=unrolled", "dataset=ring", "model=toy_mlp"))
+    assert "\n" not in str(refused.value)
+    build.check(settings_of("loss=sinkhorn", "updates=unrolled", "updates.k=0", "dataset=ring", "model=toy_mlp"))
+
+
 def test_a_blur_above_the_diameter_is_refused():
     with pytest.raises(ValueError, match="above blur"):
         Sinkhorn(blur=2.0, diameter=1.0)
