@@ -65,5 +65,11 @@ def gradients(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = Fal
 
 
 def gradient_norms(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = False) -> Tensor:
-    """Return the Euclidean norm (N,) of the gradient of the sum of f's values at each x; arguments as above."""
-    return gradients(f, x, create_graph).norm(dim=1)
+    """Return the Euclidean norm (N,) of the gradient of the sum of f's values at each x; arguments as above.
+
+    Where f is flat every derivative of the norm is 0, as torch has the first; its second, which looking ahead takes, is
+    NaN there.
+    """
+    found = gradients(f, x, create_graph)
+    flat = (found == 0).all(dim=1)
+    return torch.where(flat, 0.0, torch.where(flat[:, None], 1.0, found).norm(dim=1))

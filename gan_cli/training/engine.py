@@ -68,7 +68,8 @@ class Eager:
             if phase.player == "critic" and not state.game.loss.critic_plays:
                 continue
             draws = Draws(self.device, self.seed, state.step, index)
-            torch.manual_seed(seed_of(self.seed, "global", state.step, index))  # a user's network may have dropout
+            rank = self.team.rank if self.team else 0
+            torch.manual_seed(seed_of(self.seed, "global", state.step, index, rank))  # of a user's network with dropout
             drawn = None
             if _reads_real(state, phase):
                 drawn = self._draw_real(state)

@@ -21,7 +21,10 @@ Ask = Callable[..., Answer]  # (x, y=None, c=None)
 
 
 class CriticTerms(NamedTuple):
-    """What a critic update computes: the objective, its penalty (None where there is none), and both answers."""
+    """What a critic update computes: the objective, the penalty (None where none is due), and both answers.
+
+    A lazy penalty is in the objective `every` times, for the updates without it, and here once.
+    """
 
     objective: Tensor
     penalty: Tensor | None
@@ -134,10 +137,10 @@ class Game(nn.Module):
         objective = objective if term is None else objective + term
         penalty = None
         if self.constraint.penalises if penalised is None else penalised:
-            penalty = self.constraint.every * self.constraint.penalty(
+            penalty = self.constraint.penalty(
                 lambda x: self.loss.witness(ask(x, real.y), on_real, on_fake), real.x, fake.x, draws
             )
-            objective = objective + penalty
+            objective = objective + self.constraint.every * penalty
         return CriticTerms(objective, penalty, on_real, on_fake)
 
     def generator_objective(self, on_fake: Answer, on_real: Answer | None) -> Tensor:

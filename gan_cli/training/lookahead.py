@@ -14,8 +14,8 @@ from gan_cli.training.game import Ask
 from gan_cli.training.state import TrainState
 from gan_cli.updates.inner import Inner, unroll
 
-_OWN = {"SGD": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}
-_UNFOLLOWED = ("nesterov", "amsgrad", "centered", "maximize")  # variants whose arithmetic is not repeated
+_OWN = {torch.optim.SGD: "sgd", torch.optim.RMSprop: "rmsprop", torch.optim.Adam: "adam"}
+_UNFOLLOWED = ("nesterov", "amsgrad", "centered", "maximize", "decoupled_weight_decay")  # arithmetic not repeated
 
 
 def ask(state: TrainState, inner: Inner, real: Batch, fake: Batch, draws: Draws) -> Ask:
@@ -56,11 +56,12 @@ def own_rule(optimizer: torch.optim.Optimizer) -> str:
     Raises:
         UserError: there is none.
     """
-    name = type(optimizer).__name__
+    rule = _OWN.get(type(optimizer))
     variant = next((v for v in _UNFOLLOWED if optimizer.param_groups[0].get(v)), None)
-    if name not in _OWN or variant:
+    if rule is None or variant:
+        name = type(optimizer).__name__
         shown = f"{name} with {variant}" if variant else name
         raise UserError(
             f"updates.inner=auto: looking ahead repeats SGD, RMSprop and Adam, not {shown}: updates.inner=adam (or sgd)"
         )
-    return _OWN[name]
+    return rule

@@ -11,10 +11,11 @@ from gan_cli.updates.inner import Inner
 
 
 class Unrolled(Updates):
-    """n_critic critic updates, then one of the generator against the critic k steps ahead (Metz et al. 2017, eq. 8-10).
+    """n_critic critic updates, then one of the generator against the critic k steps ahead.
 
-    The gradient passes through the k steps, their penalties too. They see one real batch and the generator's own fakes,
-    as in the authors' notebook; the critic itself is not moved by them. k = 0 is `alternating`.
+    Metz et al. 2017, equations 6, 7 and 9 to 11. The gradient passes through the k steps, their penalties too. They see
+    one real batch and the generator's own fakes, as in the authors' notebook; the critic itself is not moved by them.
+    k = 0 is `alternating`.
 
     In a game of one value (gan, wgan, f-GAN with the minimax generator) the generator minimises the whole of it, as the
     notebook does: the critic ahead answers real samples by what the generator made of it.
