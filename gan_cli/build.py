@@ -139,7 +139,7 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
     refuse(settings, game, updates(settings), optimizers)
     engine = engines.choose(settings, optimizers)
     runtime["engine"] = engine.engine
-    advice = constraint.advice(settings["optimizer"]["critic"])
+    advice = constraint.advice(optimizers["critic"].defaults)
     return Plan(settings, dataset, torch.device(runtime["device"]), condition.needs_labels, advice, engine)
 
 

@@ -20,7 +20,19 @@ def test_a_penalty_on_batch_norm_is_refused_and_layer_norm_is_not(settings_of):
 def test_momentum_under_clipping_is_a_warning_with_the_paper(settings_of):
     (warning,) = build.check(settings_of("loss=wgan", "optimizer=adam")).warnings
     assert "WGAN paper" in warning
+    (of_torch,) = build.check(settings_of("loss=wgan", "optimizer=adam", "~optimizer.critic.betas")).warnings
+    assert "betas[0]=0.9" in of_torch
     assert build.check(settings_of("loss=wgan")).warnings == []
+
+
+def test_a_batch_norm_of_a_single_sample_is_refused(settings_of):
+    points = ("loss=gan", "dataset=ring", "model=toy_mlp")
+    for player in ("generator", "critic"):
+        normed = (*points, f"model.{player}.norm=batch")
+        with pytest.raises(UserError, match=rf"^train\.batch_size=1: BatchNorm1d of model\.{player}"):
+            build.check(settings_of(*normed, "train.batch_size=1"))
+        build.check(settings_of(*normed, "train.batch_size=2"))
+    build.check(settings_of(*points, "train.batch_size=1"))
 
 
 @pytest.mark.parametrize(

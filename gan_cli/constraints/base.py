@@ -72,5 +72,9 @@ class Constraint:
         return {}
 
     def advice(self, critic_optimizer: Mapping[str, Any]) -> list[str]:
-        """Return warnings about settings that the literature found harmful under this constraint."""
+        """Return warnings about settings that the literature found harmful under this constraint.
+
+        Args:
+            critic_optimizer: the `defaults` of the critic's optimizer: every setting, given or torch's own.
+        """
         return []

@@ -13,7 +13,7 @@ from gan_cli.constraints.base import Constraint
 class SpectralNorm(Constraint):
     """Every weight matrix of the critic divided by its largest singular value (Miyato et al. 2018, equation 8).
 
-    A convolution's weight is taken as the matrix (output channels, rest), as in the paper's section 2.1. The embedding
+    A convolution's weight is taken as the matrix (output channels, rest), as in the paper's section 4. The embedding
     of a projection critic counts as a weight matrix (Miyato & Koyama 2018); the heads are left alone. The singular
     value is estimated by power iteration, which every forward pass in training continues (algorithm 1).
 
