@@ -28,15 +28,17 @@ class InfoGAN(Loss):
     log n for the former and log 2 for each number of the latter, so L_I is in nats and at most H(c) for a categorical
     code; for continuous ones it has no bound above.
 
-    Q is linear heads on the critic's features, which train with the generator. As in the authors' code the critic
-    maximises lambda L_I as well, which moves the layers that Q shares with it and not the heads.
+    Q is linear heads on the critic's features, which train with the generator (equation 6). As in the authors' code the
+    critic maximises lambda L_I as well, which moves the layers that Q shares with it; there it moves Q, too, and the
+    generator does not.
 
     Differences from the paper: Q has no hidden layer of its own; log standard deviations are squashed smoothly into
     (-5, 5), so that no answer overflows.
 
     Args:
         weight: lambda of the categorical codes; 1 in the paper.
-        continuous_weight: lambda of the continuous codes; smaller, as the paper advises, 0.1 in the authors' code.
+        continuous_weight: lambda of the continuous codes; smaller, as the paper advises (section 6); the
+            authors' code has 1 for both kinds, with `std=fixed`.
         std: standard deviation of the Gaussian: `learned`, the exponential of an output (the paper's appendix C), or
             `fixed` at 1 (the authors' code).
         game: V, by its generator: `nonsaturating` or `minimax`.
