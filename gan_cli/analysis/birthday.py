@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
+from scipy.special import gammaincinv
 from torch import Tensor
 
 FALSE_RATE = 0.01  # of batches of real samples that may seem to hold a duplicate
@@ -20,9 +21,10 @@ class Size(NamedTuple):
     Attributes:
         size: s, samples a batch.
         batches: how many were looked at.
-        with_duplicate: of these, hold two samples nearer to each other than `threshold`.
+        with_duplicate: of these, hold two samples no farther from each other than `threshold`.
         threshold: a distance between features.
-        false_rate: share of batches of s real held-out samples that hold a pair as near.
+        false_rate: share of batches of s real samples that hold a pair as near.
+        false_rate_high: upper end of its 95 % interval, wide where the reals are few.
     """
 
     size: int
@@ -30,17 +32,18 @@ class Size(NamedTuple):
     with_duplicate: int
     threshold: float
     false_rate: float
+    false_rate_high: float
 
-    def support(self, share: float, corrected: bool = True) -> float:
-        """Return N of `share` = 1 - exp(-s (s - 1) / (2 N)); at a share of 1/2 it is the paper's estimate.
+    def support(self, share: float, false_rate: float) -> float:
+        """Return N of `share` = 1 - exp(-s (s - 1) / (2 N)), where the paper's estimate at a share of 1/2 is s^2.
 
         The number of equally likely samples under which this share of batches of s holds two equal ones.
 
         Args:
             share: of batches with a duplicate.
-            corrected: what reals show too is taken off first.
+            false_rate: what reals show too, which is taken off first.
         """
-        true = (share - self.false_rate) / (1 - self.false_rate) if corrected else share
+        true = (share - false_rate) / (1 - false_rate)
         if true <= 0:
             return math.inf
         return max(1.0, self.size * (self.size - 1) / (-2 * math.log1p(-true))) if true < 1 else 1.0
@@ -82,12 +85,12 @@ def birthday(
     """Look at batches of growing size until half of them hold a duplicate.
 
     Two samples are duplicates where they are nearer than real samples get: the threshold at size s is the distance that
-    one in a hundred batches of s held-out reals falls below; where their number cannot tell so rare a distance, the
-    share that can be told is taken off. Of batches of one size no sample is in two.
+    one in a hundred batches of s reals falls to; where their number cannot tell so rare a distance, the share that can
+    be told is taken off. Of batches of one size no sample is in two.
 
     Args:
         draw: (start, stop) -> features (stop - start, F) of the generator's samples from a stream of them.
-        real: (M, F) features of held-out reals, M at least 3.
+        real: (M, F) features of reals, M at least 3.
         batches: at each size.
         max_size: no larger batch is looked at; nor one of more than M samples.
         n_pairs: near pairs that are returned.
@@ -102,16 +105,17 @@ def birthday(
     fakes, found = real.new_empty(0, real.shape[1]), []
     for s in _sizes(min(max_size, len(real))):
         fakes = torch.cat([fakes, draw(len(fakes), s * batches)])
-        threshold, false_rate = _calibrated(ordered, s)
+        calibrated = _calibrated(ordered, s)
         nearest = torch.stack([torch.pdist(part.double()).min() for part in fakes.split(s)])
-        found.append(Size(s, batches, int((nearest < threshold).sum()), threshold, false_rate))
+        found.append(Size(s, batches, int((nearest <= calibrated[0]).sum()), *calibrated))
         seen(found[-1])
         if _half(found[-1]):
             break
     at = min(reversed(found[-2:] if _half(found[-1]) else found[-1:]), key=_from_half)
     share, low, high = wilson(at.with_duplicate, batches)
     pairs, distances = near_pairs(fakes, at.size, n_pairs)
-    return Birthday(found, at, at.support(share), at.support(high, corrected=False), at.support(low), pairs, distances)
+    supports = at.support(share, at.false_rate), at.support(high, 0.0), at.support(low, at.false_rate_high)
+    return Birthday(found, at, *supports, pairs, distances)
 
 
 def _half(size: Size) -> bool:
@@ -151,16 +155,20 @@ def _sizes(most: int) -> Iterator[int]:
         s = round(exact)
 
 
-def _calibrated(ordered: Tensor, s: int) -> tuple[float, float]:
-    """Return a threshold, and how often a batch of s reals holds a pair below it.
+def _calibrated(ordered: Tensor, s: int) -> tuple[float, float, float]:
+    """Return a threshold, how often a batch of s reals holds a pair up to it, and the upper end of that one's interval.
 
     A batch holds each of the M (M - 1) / 2 pairs of reals with the chance q = s (s - 1) / (M (M - 1)), so none of the k
-    nearest with (1 - q)^k, near enough.
+    nearest with (1 - q)^k, near enough. The k that are there were drawn by chance: as many as a Poisson variable, whose
+    mean may be as large as the interval of Garwood (1936) says.
 
     Args:
         ordered: distances of all pairs of reals, ascending.
         s: samples a batch, at most M.
     """
     q = min(s * (s - 1) / (2 * len(ordered)), 1 - 1e-12)
-    k = min(max(1, int(math.log1p(-FALSE_RATE) / math.log1p(-q))), len(ordered) - 1)
-    return float(ordered[k]), 1 - (1 - q) ** k
+    k = min(max(1, int(math.log1p(-FALSE_RATE) / math.log1p(-q))), len(ordered))
+    threshold = ordered[k - 1]
+    k = int(torch.searchsorted(ordered, threshold, right=True))  # reals that are equal are so many pairs at once
+    false_rate, highest = (-math.expm1(n * math.log1p(-q)) for n in (k, float(gammaincinv(k + 1, 0.975))))
+    return float(threshold), min(false_rate, 1 - 1e-12), min(highest, 1 - 1e-12)

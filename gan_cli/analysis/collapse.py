@@ -8,12 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_cli.analysis.birthday import Birthday
+from gan_cli.analysis.birthday import Birthday, wilson
 from gan_cli.metrics.modes import ModeCoverage, kl_to_uniform
 
 FEW = 500  # different samples: a generator with fewer has collapsed, or learnt so many images by heart
 MISSING_SHARE = 0.1  # a class is missing whose share is below this part of its share among reals
 LOST_MODES = 0.1  # of the modes
+EXPECTED = 5  # fakes of a class, at the lower end of the interval of its share, before it can be missing
 
 
 class Classes(NamedTuple):
@@ -22,7 +23,8 @@ class Classes(NamedTuple):
     Attributes:
         fake: (K,) shares among the fakes.
         real: (K,) shares among held-out reals.
-        missing: classes whose share among the fakes is below a tenth of that among the reals.
+        missing: classes whose share among the fakes is below a tenth of that among the reals; one too rare among
+            the reals for EXPECTED of it to be sure among the fakes is none of them.
         met: classes with at least one fake.
         kl_to_uniform: in nats, of the fakes' shares from the uniform one.
     """
@@ -38,6 +40,8 @@ def class_shares(fake: Tensor, real: Tensor, n_classes: int) -> Classes:
     """Count classes (N,) of fakes and of reals."""
     shares = [torch.bincount(y, minlength=n_classes).double() / len(y) for y in (fake, real)]
     lacking = (shares[0] < MISSING_SHARE * shares[1]).nonzero()[:, 0].tolist()
+    counts = torch.bincount(real, minlength=n_classes).tolist()
+    lacking = [k for k in lacking if len(fake) * wilson(counts[k], len(real))[1] >= EXPECTED]
     return Classes(*shares, lacking, int((shares[0] > 0).sum()), kl_to_uniform(shares[0]))
 
 

@@ -17,10 +17,13 @@ from gan_cli.runs import Run
 from gan_cli.training.metrics_log import METRICS, read_rows
 
 Rows = list[dict[str, float]]
-_LOWER = re.compile(r"_(estimate|bound|normalised|heldout)$|^distance/|kl|fid|kid|w1")
-_HIGHER = re.compile(r"modes|share|precision|recall|coverage|density|accuracy|inception")
+_LOWER = re.compile(r"_(estimate|bound|normalised|heldout|over_lipschitz)$|kl|fid|frechet|kid|w1")
+_HIGHER = re.compile(r"modes|share|precision|recall|coverage|accuracy|inception")  # density: near its floor, not high
 _SHOWN = re.compile(r"^(quality|distance)/")
-_IN_UNITS_OF_K = re.compile(r"^(critic|generator)/(loss|penalty|score_\w+|energy_gap)$")
+_IN_UNITS_OF_K = re.compile(
+    r"^(critic|generator)/(loss|penalty|score_\w+|energy_gap)$|^distance/critic_(estimate|lipschitz)$"
+)
+_OF_CRITIC = re.compile(r"^critic/|^distance/critic_")
 _FLAT = 1e-8  # of critic/score_std: such a critic tells no samples apart
 _SHOWN_WARNINGS = 3
 
@@ -148,15 +151,13 @@ def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], no
     found = set()
     for run in runs:
         warnings = run.status.get("warnings")
-        told = any(isinstance(w, dict) and w.get("what") == "collapsed critic" for w in warnings or [])
-        if run.path in chosen and (told or chosen[run.path].get("critic/score_std", 1.0) <= _FLAT):
+        collapsed = any(isinstance(w, dict) and w.get("what") == "collapsed critic" for w in warnings or [])
+        if run.path in chosen and (collapsed or chosen[run.path].get("critic/score_std", 1.0) <= _FLAT):
             found.add(run.path)
-    if found and any(tag.startswith("critic/") for tag in tags):
+    if found and any(map(_OF_CRITIC.search, tags)):
         names = sorted(path.name for path in found)
-        more = ", ..." if len(names) > _SHOWN_WARNINGS else ""
-        notes.append(
-            f"a collapsed critic estimates nothing: no critic/ number of {', '.join(names[:_SHOWN_WARNINGS])}{more}"
-        )
+        told = ", ".join(names[:_SHOWN_WARNINGS]) + (", ..." if len(names) > _SHOWN_WARNINGS else "")
+        notes.append(f"a collapsed critic estimates nothing: no number of the critic of {told}")
     return found
 
 
@@ -168,9 +169,11 @@ def _cells(
     unfit: set[Path],
     notes: list[str],
 ) -> list[Cell | None]:
+    of_critic = bool(_OF_CRITIC.search(tag))
+
     def values(group: Group) -> list[float]:
         paths = [run.path for run in group.runs if run.path in chosen]
-        return [chosen[p][tag] for p in paths if tag in chosen[p] and not (tag.startswith("critic/") and p in unfit)]
+        return [chosen[p][tag] for p in paths if tag in chosen[p] and not (of_critic and p in unfit)]
 
     cells = [Cell(found) if (found := values(group)) else None for group in groups]
     in_units = any(_twin(tag) in row and _twin(tag) != tag for row in chosen.values()) or _IN_UNITS_OF_K.search(tag)
@@ -179,7 +182,7 @@ def _cells(
         return cells
     if grouping.differing(groups, ("dataset",)):
         return cells
-    lost = [tag.startswith("critic/") and cell is not None and min(cell.values) < 0 for cell in cells]
+    lost = [of_critic and cell is not None and min(cell.values) < 0 for cell in cells]
     if any(lost):
         labels = ", ".join(group.label for group, bad in zip(groups, lost, strict=True) if bad)
         notes.append(f"{tag} below 0 is no distance, the critic lags behind its generator: not judged are {labels}")

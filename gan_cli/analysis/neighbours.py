@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
+from scipy.special import betaincinv
 from torch import Tensor
 
 from gan_cli.analysis.birthday import wilson
@@ -168,22 +169,35 @@ def copies(spaces: Mapping[str, Space]) -> Tensor:
     return torch.stack([space.nearer for space in spaces.values()]).all(dim=0)
 
 
+def _chance(n: int) -> float:
+    """Return how large the share of real images may be that are nearer than the quantile of n held-out ones.
+
+    The upper end of its 95 % interval (Clopper & Pearson 1934), by the order statistic above the quantile.
+    """
+    above = int(QUANTILE * (n - 1)) + 2
+    return float(betaincinv(above, n - above + 1, 0.975))
+
+
 def verdict(spaces: Mapping[str, Space]) -> str:
     """Return one line that says whether the generator has memorised.
 
-    It has where more than 5 % of its samples are copies for certain, and where in several spaces at once samples are
-    nearer to the training images than held-out reals on the whole: copies that are not exact.
+    It has where more than 5 % of its samples are copies for certain, in view of how few the held-out reals may be, and
+    where in several spaces at once samples are nearer to the training images than held-out reals on the whole: copies
+    that are not exact.
     """
     copied = copies(spaces)
     _, low, high = wilson(int(copied.sum()), len(copied))
     share = f"{100 * float(copied.double().mean()):.1f} % of {len(copied):,} samples"
     where = " and in ".join(spaces)
     told = f"{share} are nearer to a training image, in {where}, than 1 % of the held-out images are"
-    if low > COPIED:
+    n_heldout = len(next(iter(spaces.values())).heldout)
+    if low > max(COPIED, _chance(n_heldout)):
         return f"memorised: {told}"
     if len(spaces) > 1 and all(space.copied for space in spaces.values()):
         c_t = ", ".join(f"{space.c_t:.1f} in {name}" for name, space in spaces.items())
         return f"memorised: samples are nearer to the training images than held-out images are (C_T {c_t}); {told}"
+    if low > COPIED:
+        return f"not sure: {told}; of {n_heldout} images 1 % cannot be told (dataset.holdout, in a new run)"
     if high > COPIED:
         return f"not sure: {told}; more samples tell (kind.count)"
     return f"not memorised: {told}"

@@ -80,6 +80,11 @@ def take(source: Source, start: int, n: int) -> Batch:
     return Batch(torch.cat([part.x for part in parts])[:n], y)
 
 
+def in_turn(y: Tensor, n: int) -> Tensor:
+    """Return n labels, those of real samples y (N,) again and again: classes in the shares that they have there."""
+    return y[torch.arange(n, device=y.device) % len(y)]
+
+
 def available(source: Source) -> int | None:
     """Return how many different samples a stream has, None for no end."""
     return None if getattr(source, "endless", source.size is None) else source.size

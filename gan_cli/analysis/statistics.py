@@ -19,16 +19,14 @@ def welch(a: Sequence[float], b: Sequence[float]) -> float | None:
     """Return the two-sided p-value of Welch's t-test (Welch 1947): equal means, unequal variances.
 
     Returns:
-        in [0, 1]; None where a side has fewer than two values, or neither side varies and both means are the same
-        number by construction.
+        in [0, 1]; None where a side has fewer than two values, or neither varies, so that chance cannot be told.
     """
     if len(a) < 2 or len(b) < 2:
         return None
     va, vb = np.var(a, ddof=1) / len(a), np.var(b, ddof=1) / len(b)
-    difference = abs(float(np.mean(a)) - float(np.mean(b)))
     if va + vb == 0:
-        return None if difference == 0 else 0.0
-    t = difference / math.sqrt(va + vb)
+        return None
+    t = abs(float(np.mean(a)) - float(np.mean(b))) / math.sqrt(va + vb)
     freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
     return two_sided(t, freedom)
 

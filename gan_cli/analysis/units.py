@@ -121,7 +121,7 @@ def purity(top: Tensor, y: Tensor) -> Tensor:
 
 
 def selective(features: Tensor, y: Tensor) -> tuple[Tensor, float]:
-    """Tell which features speak for a label, by logistic regression (Radford et al. 2016, section 6.3.2).
+    """Tell which features speak for a label, by logistic regression (Radford et al. 2016, section 6.3.1).
 
     Features are brought to mean 0 and deviation 1, both labels weigh the same, and a ridge keeps weights finite. The
     paper's features are activations at places inside and outside of boxes drawn by hand around the thing to forget.

@@ -12,7 +12,7 @@ from gan_cli import build
 from gan_cli.analysis import critic_health, quality_points, report_plots, run_report, verdicts
 from gan_cli.analysis.correlation import correlation
 from gan_cli.analysis.quality_points import Points
-from gan_cli.analysis.reals import available, open_singly, take
+from gan_cli.analysis.reals import available, in_turn, open_singly, take
 from gan_cli.analysis.run_report import Part
 from gan_cli.analysis.verdicts import Verdict
 from gan_cli.commands._loading import Loaded, load
@@ -96,7 +96,9 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, settings: dict[
     device = next(loaded.state.game.parameters()).device
     data = open_singly(build.dataset(loaded.settings), device)
     size = available(data.train)
-    real = take(data.train, 0, _REALS if size is None else min(_REALS, size)).x
+    real, labels, _ = take(data.train, 0, _REALS if size is None else min(_REALS, size))
+    conditional = loaded.state.game.condition.needs_labels
+    y = in_turn(labels, settings["count"]) if conditional else None
     extractor = None
     if len(loaded.shape) == 3:
         extractor = build.extractor(settings).choose(data)
@@ -109,11 +111,13 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, settings: dict[
             except UserError:
                 continue  # damaged: `gan doctor` tells it
             draws = Draws(device, settings["seed"], "sample")
-            yield step, torch.cat(list(sample(state.game, state.best_generator(), settings["count"], draws)))
+            parts = sample(state.game, state.best_generator(), settings["count"], draws, y=y)
+            yield step, torch.cat(list(parts))
 
     def pictures() -> Iterator[tuple[int, torch.Tensor]]:
         wanted = loaded.settings["log"]["sample_count"]
-        for path in sorted((run.path / rundir.SAMPLES).glob("step_*.png")):
+        # Those of a conditional run have the classes in equal shares, whatever they are in the data.
+        for path in [] if conditional else sorted((run.path / rundir.SAMPLES).glob("step_*.png")):
             if path.stem[5:].isdigit():
                 images = quality_points.grid_images(path, loaded.shape, wanted if isinstance(wanted, int) else 64)
                 if images is not None:

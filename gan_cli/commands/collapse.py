@@ -17,7 +17,7 @@ from gan_cli.analysis.collapse import Classes, class_shares, verdict
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.reals import available, take
 from gan_cli.commands._looking import Fakes, look, looking_protocol, write_json
-from gan_cli.data.source import RealData
+from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
 from gan_cli.extractors.pixels import Pixels
@@ -25,8 +25,9 @@ from gan_cli.metrics.modes import ModeCoverage, mode_coverage
 
 COLLAPSE = "collapse"
 REALS = 1_000  # held-out samples at most, where they have no end or many
+FEW_REALS = 100  # fewer are made up with samples of the training split
 SHOWN = 100  # classes that are listed
-COUNT, COUNT_OF_MANY = 2_500, 25_600  # samples for modes and classes, as the literature has them; for > 100 classes
+COUNT, COUNT_OF_MANY = 2_500, 25_600  # samples for modes and classes, as the literature has them; for > 100 of them
 
 
 def collapse(settings: dict[str, Any]) -> None:
@@ -37,19 +38,20 @@ def collapse(settings: dict[str, Any]) -> None:
     """
     run = look(settings)
     data, extractor = run.data, run.extractor
-    real, labels, _ = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS))
+    (real, labels, _), of_training = _reals(data)
     fakes = Fakes(run, labels, settings)
     if len(real) < 3:
-        raise UserError(f"{run.path}: {len(real)} held-out samples are too few to tell what a duplicate is; at least 3")
+        raise UserError(f"{run.path}: {len(real)} real samples are too few to tell what a duplicate is; at least 3")
     tests = {name: _birthday(space, real, fakes, settings) for name, space in _spaces(extractor).items()}
     # The fewer samples count: copies with noise look unlike to a classifier, and alike things are not alike in pixels.
     where = min(tests, key=lambda name: (tests[name].high, tests[name].support))
     found = tests[where]
     modes, classes = _coverage(data, extractor, real, fakes, settings)
     line = verdict(found, available(data.train), modes, classes)
+    made_up = f" and {of_training} of the train split" if of_training else ""
     protocol = looking_protocol(run, settings) | {
-        "real": f"{len(real)} held-out samples, data {data.fingerprint}",
-        "duplicates": "pairs nearer than held-out samples get: one batch of them in a hundred holds such a pair",
+        "real": f"{len(real) - of_training} held-out samples{made_up}, data {data.fingerprint}",
+        "duplicates": "pairs as near as real samples seldom get: one batch of them in a hundred holds such a pair",
     }
     told = [line for name, test in tests.items() for line in [f"in {name}", *_birthday_told(test)]]
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *told, *_told(data, modes, classes)]))
@@ -62,6 +64,16 @@ def collapse(settings: dict[str, Any]) -> None:
     except OSError as error:
         raise UserError(f"out={out}: the picture beside it cannot be written ({error.strerror})") from error
     print(f"\n{out}\n{out.with_suffix('.png')}\n\n{line}")
+
+
+def _reals(data: RealData) -> tuple[Batch, int]:
+    """Return held-out samples, made up with others where they are few, and how many of those."""
+    heldout = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS))
+    lacking = min(FEW_REALS - len(heldout.x), available(data.train) or FEW_REALS)
+    if lacking <= 0:
+        return heldout, 0
+    more = take(data.train, 0, lacking)
+    return Batch(*(None if a is None else torch.cat([a, b]) for a, b in zip(heldout, more, strict=True))), lacking
 
 
 def _spaces(extractor: Extractor | None) -> dict[str, Extractor | None]:
@@ -108,7 +120,7 @@ def _coverage(
     columns = None if extractor is None else extractor.columns(data)
     if data.modes is None and columns is None:
         return None, None
-    many = columns is not None and len(columns) > 100
+    many = (len(data.modes[0]) if data.modes is not None else len(columns)) > 100
     n = (COUNT_OF_MANY if many else COUNT) if settings["count"] == "auto" else settings["count"]
     if data.modes is not None:
         centres, std = data.modes

@@ -35,7 +35,7 @@ class Features(Kind):
     """What the critic's units respond to, and the generator made to forget a class.
 
     The first is DCGAN's figure 5 by other means: the held-out images that excite a filter most, darkened where its
-    response does not depend on them. The second is DCGAN's section 6.3.2 (Radford et al. 2016): logistic regression
+    response does not depend on them. The second is DCGAN's section 6.3.1 (Radford et al. 2016): logistic regression
     finds the feature maps of a layer that speak for a class; those with the largest positive weights are dropped, and
     the same z are drawn again. The paper drops all of positive weight, and asks at places inside and outside of boxes
     drawn by hand where this asks of a map's mean and of a classifier's word on the image. As many maps chosen by chance

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -14,11 +13,12 @@ from gan_cli.analysis import neighbour_plots
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.neighbours import CELLS, Nearest, Space, cells, compare, copies, nearest, verdict
-from gan_cli.analysis.reals import as_stored, available, take
+from gan_cli.analysis.reals import as_stored, available, in_turn, take
 from gan_cli.errors import UserError
-from gan_cli.exploring.base import Found, Kind, labels
+from gan_cli.exploring.base import Found, Kind
 from gan_cli.exploring.judging import training_parts
 from gan_cli.exploring.panels import panels
+from gan_cli.rng import generator
 
 HELDOUT = 1_000  # held-out images at most
 FOR_CELLS = 5_000  # training images that the cells are made of, at most
@@ -62,9 +62,9 @@ class Neighbours(Kind):
             raise UserError(
                 f"kind=neighbours: {n_heldout} held-out images are too few to compare with; at least {LEAST}"
             )
-        real = take(data.heldout, 0, n_heldout).x
-        z = look.z(self.count, settings["seed"])
-        fake = as_stored(look.draw(z, labels(look, None, self.count), size))
+        real, labels, _ = take(data.heldout, 0, n_heldout)
+        y = in_turn(labels, self.count) if look.state.game.condition.needs_labels else None
+        fake = as_stored(look.draw(look.z(self.count, settings["seed"]), y, size))
         k = min(self.k, n_train)
         found, where = self._nearest(look, fake, real, k, size)
         spaces = {name: compare(f.fake.distances[:, 0], f.heldout.distances[:, 0], *where) for name, f in found.items()}
@@ -99,20 +99,14 @@ class Neighbours(Kind):
             spaces["features"] = lambda x: extract(look.extractor, x, batch_size).x
         found, both = {}, torch.cat([fake, real])
         for name, space in spaces.items():
-            kept: list[Tensor] = []  # as many as the cells take
-
-            def parts(name: str = name, space: Any = space, kept: list[Tensor] = kept) -> Iterator[Tensor]:
-                for batch in training_parts(look.data, f"nearest in {name}"):
-                    x = space(batch.x)
-                    if sum(map(len, kept)) < FOR_CELLS:
-                        kept.append(x)
-                    yield x
-
             at = space(both)
-            near = nearest(at, parts(), k)
+            near = nearest(at, (space(batch.x) for batch in training_parts(look.data, f"nearest in {name}")), k)
             pairs = zip(*(t.split([len(fake), len(real)]) for t in near), strict=True)
             found[name] = _Found(*(Nearest(*pair) for pair in pairs))
-        centres = cells(torch.cat(kept)[:FOR_CELLS], CELLS)
+        # By chance, for the training images may lie class by class.
+        chosen = torch.randperm(available(look.data.train), generator=generator("cpu", 0, "cells"))[:FOR_CELLS]
+        some = (space(look.data.train.at(part).x) for part in chosen.sort().values.split(batch_size))
+        centres = cells(torch.cat(list(some)), CELLS)
         own = nearest(at, [centres]).positions[:, 0]
         return found, (own[: len(fake)], own[len(fake) :])
 

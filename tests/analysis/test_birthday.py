@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gan_cli.analysis.birthday import Size, birthday, near_pairs, wilson
+from gan_cli.analysis.birthday import Size, _calibrated, birthday, near_pairs, wilson
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.reals import open_singly, take
 from gan_cli.data.images import FashionMNIST10k
@@ -87,15 +87,49 @@ def test_more_batches_tell_it_more_narrowly(clothes, support, seed):
 
 
 def test_the_papers_formula():
-    half = Size(size=101, batches=60, with_duplicate=30, threshold=1.0, false_rate=0.0)
-    assert half.support(0.5) == pytest.approx(101 * 100 / (2 * math.log(2)))
-    assert half.support(0.0) == math.inf
-    assert half.support(1.0) == 1
-    assert half._replace(size=2).support(0.95) == 1  # there is no less
-    seen_in_reals = half._replace(false_rate=0.2)
-    assert seen_in_reals.support(0.2) == math.inf
-    assert seen_in_reals.support(0.6) == pytest.approx(half.support(0.5))
-    assert seen_in_reals.support(0.2, corrected=False) == half.support(0.2)
+    half = Size(size=101, batches=60, with_duplicate=30, threshold=1.0, false_rate=0.0, false_rate_high=0.0)
+    assert half.support(0.5, 0.0) == pytest.approx(101 * 100 / (2 * math.log(2)))
+    assert half.support(0.0, 0.0) == math.inf
+    assert half.support(1.0, 0.0) == 1
+    assert half._replace(size=2).support(0.95, 0.0) == 1  # there is no less
+    assert half.support(0.2, 0.2) == math.inf
+    assert half.support(0.6, 0.2) == pytest.approx(half.support(0.5, 0.0))
+
+
+def endless(seed):
+    """A generator that never repeats itself, of the same law as the reals."""
+    x = torch.randn(11_000, 8, generator=rng(seed))
+    return lambda start, stop: x[start:stop]
+
+
+@pytest.mark.parametrize("n", [5, 20, 50])
+def test_few_reals_make_no_collapse_of_a_generator_that_never_repeats_itself(n):
+    found = [birthday(endless(100 + seed), torch.randn(n, 8, generator=rng(seed))) for seed in range(40)]
+    assert sum(f.high < 500 for f in found) <= 4  # a 95 % interval misses one in 40 on this side
+
+
+def test_a_generator_of_sixty_is_found_with_fifty_reals():
+    real = torch.randn(50, 8, generator=rng())
+    assert birthday(repeating(torch.randn(60, 8, generator=rng(1))), real).high < 500
+
+
+def test_the_share_among_reals_is_what_it_is_said_to_be():
+    size, shares, told = 128, [], []
+    for seed in range(12):
+        ordered = torch.pdist(torch.randn(1000, 4, generator=rng(seed)).double()).sort().values
+        threshold, false_rate, high = _calibrated(ordered, size)
+        assert false_rate < high < 6 * false_rate
+        new = torch.randn(size * 60, 4, generator=rng(1000 + seed)).double()
+        shares.append(sum(bool((torch.pdist(part) <= threshold).any()) for part in new.split(size)) / 60)
+        told.append(false_rate)
+    assert sum(shares) / 12 == pytest.approx(sum(told) / 12, rel=0.5)
+
+
+def test_reals_that_are_equal_do_not_hide_fakes_that_are():
+    real = torch.randn(1000, 8, generator=rng())
+    real[:12] = real[0]
+    found = birthday(repeating(torch.randn(300, 8, generator=rng(1))), real)
+    assert 150 < found.support < 600
 
 
 def test_wilsons_interval():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from gan_cli import runs
@@ -58,6 +60,31 @@ def test_estimates_of_another_k_are_normalised_or_not_compared(tmp_path):
     assert any("shown and not compared" in note for note in asked.notes)
 
 
+DISTANCES = ("exact_w1", "critic_estimate", "critic_lipschitz", "critic_estimate_over_lipschitz")
+
+
+def test_scores_of_an_evaluation_are_judged_as_what_they_are(tmp_path):
+    # The worse generator has the smaller clip: a small K, and a critic that lags behind.
+    scores = {0.01: (20.0, 0.15, 0.05, -0.2), 0.1: (2.0, 148.0, 50.0, 3.0)}
+    paths = []
+    for c, values in scores.items():
+        for seed in (0, 1, 2):
+            path = make_run(tmp_path / f"{c}_{seed}", f"constraint.c={c}", c=c, seed=seed)
+            rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+            rows[-1] |= {f"distance/{name}": v * (1 + seed / 50) for name, v in zip(DISTANCES, values, strict=True)}
+            rows[-1] |= {"quality/frechet_distance_fashion_mnist": values[0] + seed, "quality/density_x": 1 / c}
+            (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            paths.append(path)
+    found = compare(looked(*paths))
+    best = {tag: [cell.best for cell in cells] for tag, cells in found.cells.items()}
+    assert best["distance/exact_w1"] == best["quality/frechet_distance_fashion_mnist"] == [False, True]
+    for tag in ("distance/critic_estimate", "distance/critic_lipschitz", "quality/density_x"):
+        assert best[tag] == [False, False]
+        assert all(cell.p is None for cell in found.cells[tag])
+    assert best["distance/critic_estimate_over_lipschitz"] == [False, False]  # one is below 0, so one alone is left
+    assert any("critic_estimate_over_lipschitz below 0 is no distance" in note for note in found.notes)
+
+
 def test_more_modes_are_better(tmp_path):
     paths = [make_run(tmp_path / f"{n}", f"train.steps={n}", steps=n, total=n) for n in (20, 30)]
     found = compare(looked(*paths))
@@ -89,7 +116,7 @@ def test_a_collapsed_critic_is_not_the_best(tmp_path):
     found = compare(looked(sound, flat))
     assert [cell and cell.mean for cell in found.cells[ESTIMATE]] == [2.0, None]
     assert found.cells["quality/modes"][1].mean == 3.0
-    assert any("a collapsed critic estimates nothing: no critic/ number of flat" in note for note in found.notes)
+    assert any("a collapsed critic estimates nothing: no number of the critic of flat" in note for note in found.notes)
 
 
 def test_an_estimate_below_zero_is_not_the_best(tmp_path):

@@ -111,6 +111,14 @@ def test_the_verdict(copied, told):
     assert "of 200 samples are nearer to a training image, in pixels, than" in line
 
 
+@pytest.mark.parametrize(("n", "told"), [(20, "not sure"), (1000, "memorised")])
+def test_few_held_out_images_do_not_tell_how_near_one_in_a_hundred_is(n, told):
+    fake = torch.cat([torch.zeros(30), torch.ones(170)])
+    line = verdict({"pixels": Space(fake, torch.ones(n), 0.0, 0.5, 0.0, 0.3, 0.5)})
+    assert line.startswith(f"{told}: 15.0 %")
+    assert "\n" not in line
+
+
 def test_copies_that_are_not_exact_are_copies_where_every_space_says_so():
     def at(c_t):
         return Space(torch.ones(200), torch.ones(200), 0.0, 0.5, c_t, 0.5, 0.5)

@@ -12,7 +12,7 @@ from gan_cli.metrics.modes import ModeCoverage
 
 
 def birthday_of(support, low, high):
-    at = Size(181, 60, 30, 1.0, 0.01)
+    at = Size(181, 60, 30, 1.0, 0.01, 0.02)
     return Birthday([at], at, support, low, high, torch.empty(0, 2), torch.empty(0))
 
 
@@ -27,6 +27,8 @@ def test_shares_and_what_is_missing():
     torch.testing.assert_close(found.fake[:4], torch.tensor([0.68, 0.29, 0.03, 0.0]).double())
     assert class_shares(real, real, 10).missing == []
     assert class_shares(real, real, 10).kl_to_uniform < 1e-12
+    rare = torch.tensor([0] * 999 + [1])
+    assert class_shares(torch.zeros(2_500).long(), rare, 2).missing == []  # by chance, one in twelve such sets
     absent = torch.tensor([0, 0, 1, 1])
     assert class_shares(absent, absent, 3).missing == []  # what is not among the reals cannot be missing
 

@@ -73,7 +73,7 @@ def test_noisy_copies_that_a_classifier_takes_for_others_are_caught_in_pixels(ga
     found = result(gan("collapse", run_of("memorised"), "count=500").out)
     assert found["space"] == "pixels"
     assert 25 < found["effective_support"]["value"] < 100
-    assert found["others"]["fashion_mnist"]["effective_support"]["value"] > 500
+    assert float(found["others"]["fashion_mnist"]["effective_support"]["value"]) > 500
 
 
 def test_three_modes_are_caught(gan, run_of, monkeypatch):
