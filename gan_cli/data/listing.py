@@ -30,7 +30,10 @@ EXTENSIONS = (
 
 
 class Picture(NamedTuple):
-    """A file: its name below the directory (with / between parts), bytes, and time of change in nanoseconds."""
+    """A file: its name below the directory (with / between parts), bytes, and time of change in nanoseconds.
+
+    That time is the one which no program can set: pictures of one name, size and date may still be others.
+    """
 
     name: str
     size: int
@@ -109,7 +112,7 @@ def _picture(entry: os.DirEntry[str], name: str) -> Picture | None:
     if not name.casefold().endswith(EXTENSIONS) or not entry.is_file():
         return None
     about = entry.stat()
-    return Picture(name, about.st_size, about.st_mtime_ns)
+    return Picture(name, about.st_size, about.st_ctime_ns)
 
 
 def _identity(path: Path) -> tuple[int, int]:

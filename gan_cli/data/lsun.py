@@ -55,7 +55,7 @@ class LSUNBedroom(ImageSet):
         about = os.stat(database / "data.mdb")
         names = _Names(database, keys)
         shape = (3, self.image_size, self.image_size)
-        return FileCollection(names, read, shape, key=digest(about.st_size, about.st_mtime_ns, keys))
+        return FileCollection(names, read, shape, key=digest(about.st_size, about.st_ctime_ns, keys))
 
     def _database(self) -> Path:
         root = downloads(self.name) if self.path is None else given(self.path, _EXPECTED)

@@ -56,7 +56,7 @@ def given(path: str, expected: str) -> Path:
     Raises:
         UserError: there is no such directory.
     """
-    directory = Path(path).expanduser()
+    directory = Path(os.path.expanduser(path))
     if directory.is_dir():
         return directory
     what = "is a file" if directory.exists() else "does not exist"

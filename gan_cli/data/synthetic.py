@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
-from pydantic import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveFloat
 
 from gan_cli.data.digest import digest
 from gan_cli.data.samplers import GaussianMixture, Line, Sampler, Spiral, Stream, fixed_points
@@ -61,7 +61,11 @@ class Ring(SyntheticSet):
     """
 
     def __init__(
-        self, modes: PositiveInt = 8, radius: PositiveFloat = 1.0, std: PositiveFloat = 0.01, scale: PositiveFloat = 1.0
+        self,
+        modes: Annotated[int, Field(ge=1, le=1_000_000)] = 8,
+        radius: PositiveFloat = 1.0,
+        std: PositiveFloat = 0.01,
+        scale: PositiveFloat = 1.0,
     ) -> None:
         self.modes = modes
         self.radius = radius
@@ -88,7 +92,11 @@ class Grid(SyntheticSet):
     """
 
     def __init__(
-        self, side: PositiveInt = 5, spacing: PositiveFloat = 2.0, std: PositiveFloat = 0.05, scale: PositiveFloat = 1.0
+        self,
+        side: Annotated[int, Field(ge=1, le=1_000)] = 5,
+        spacing: PositiveFloat = 2.0,
+        std: PositiveFloat = 0.05,
+        scale: PositiveFloat = 1.0,
     ) -> None:
         self.side = side
         self.spacing = spacing

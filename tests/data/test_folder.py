@@ -531,3 +531,13 @@ def test_progress_is_a_plain_line_without_a_terminal(tmp_path, monkeypatch, caps
     assert told.out == ""
     assert "preparing: 20 of 20 pictures" in told.err
     assert "\r" not in told.err
+
+
+def test_pictures_of_the_same_names_sizes_and_dates_are_not_taken_for_each_other(tmp_path, user_directory):
+    fingerprints = set()
+    for seed in (1, 2):
+        directory = write(tmp_path / str(seed), ending="bmp", seed=seed)
+        for picture in directory.iterdir():
+            os.utime(picture, (315_532_800,) * 2)
+        fingerprints.add(opened(directory, resident=False).fingerprint)
+    assert len(fingerprints) == 2
