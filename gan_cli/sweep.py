@@ -155,8 +155,11 @@ def expand(composer: Composer, cfg: DictConfig) -> list[list[str]]:
     if endless is not None:
         raise UserError(f"{endless.input_line}: a grid cannot hold every number of an interval; add sweep=optuna")
     try:
+        for override in overrides:
+            if override.is_sweep_override() and not any(True for _ in override.sweep_string_iterator()):
+                raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
         (cells,) = BasicSweeper.split_arguments(overrides, None)
-    except HydraException as error:
+    except (HydraException, ValueError) as error:
         raise UserError(f"the sweep cannot be expanded: {one_line(error)}") from error
     return cells
 

@@ -12,7 +12,7 @@ from gan_cli import runs
 from gan_cli.errors import UserError
 from gan_cli.sweeping.keys import Cell, is_about_sweep, key_of, varied_keys
 from gan_cli.sweeping.record import LOGS, Job, Record
-from gan_cli.training.identity import is_free, leaves
+from gan_cli.training.identity import identifying, leaves
 from gan_cli.training.rundir import ROOT, slug
 
 _IN_NAME = ("loss", "model", "dataset")  # whose options say without a key what they are
@@ -96,8 +96,9 @@ def is_finished(job: Job) -> bool:
 def _identities(cells: Sequence[Cell]) -> list[str]:
     """Digest the settings that make each cell's run the run it is, and those others that the grid varies."""
     flat = [{key: json.dumps(value) for key, value in leaves(settings).items()} for _, settings in cells]
+    own = [{key: json.dumps(value) for key, value in identifying(settings).items()} for _, settings in cells]
     varied = {key for cell in flat for key in cell if any(other.get(key) != cell[key] for other in flat)}
-    told = [{k: v for k, v in cell.items() if not is_free(k) or k in varied} for cell in flat]
+    told = [{k: v for k, v in cell.items() if k in varied} | kept for cell, kept in zip(flat, own, strict=True)]
     return [hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest() for cell in told]
 
 

@@ -44,6 +44,7 @@ class _Running:
     began: float
     log_begin: int
     pruned: str = ""
+    told: bool = False  # by a signal
 
 
 class Pool:
@@ -75,6 +76,7 @@ class Pool:
         self._flags, self._start, self._display, self._save = flags, start, display, save
         self._running: list[_Running] = []
         self._waits_for: set[str] = set()
+        self._stop = Stop(self._signal)
 
     def run(self) -> int | None:
         """Run every job to its end.
@@ -82,7 +84,7 @@ class Pool:
         Returns:
             the signal that stopped the sweep; None: every job was run.
         """
-        with Stop(self._signal) as stop:
+        with self._stop as stop:
             try:
                 while self._running or (self._waiting and stop.received is None):
                     if self._collect(stop.received is not None):
@@ -97,7 +99,7 @@ class Pool:
         return stop.received
 
     def _fill(self) -> None:
-        while self._free and (job := self._next()) is not None:
+        while self._free and self._stop.received is None and (job := self._next()) is not None:
             self._waiting.remove(job)
             place = self._free.pop(0)
             self._begin(job, place)
@@ -117,8 +119,7 @@ class Pool:
         for one in self._running if self._guide else []:
             if not one.pruned and (why := self._guide.look(one.job)):
                 one.pruned = why
-                if one.process.poll() is None:
-                    os.kill(one.process.pid, signal.SIGTERM)
+                self._send(one, signal.SIGTERM)
 
     def _begin(self, job: Job, place: str | None) -> None:
         if self._guide:
@@ -130,7 +131,10 @@ class Pool:
         argv = process.arguments(job, self._flags)
         log_begin = process.begin_log(job, argv)
         started = self._start(argv, Path(job.log), process.environment(job))
-        self._running.append(_Running(job, started, place, time.monotonic(), log_begin))
+        one = _Running(job, started, place, time.monotonic(), log_begin)
+        self._running.append(one)
+        if self._stop.received is not None and not one.told:  # it came while the process was being started
+            self._send(one, signal.SIGTERM)
         self._display.event(job, "started" if job.attempts == 1 else "goes on")
 
     def _collect(self, stopping: bool) -> bool:
@@ -152,8 +156,12 @@ class Pool:
 
     def _signal(self, number: int) -> None:
         for one in self._running:
-            if one.process.poll() is None:
-                os.kill(one.process.pid, number)
+            self._send(one, number)
+
+    def _send(self, one: _Running, number: int) -> None:
+        one.told = True
+        if one.process.poll() is None:
+            os.kill(one.process.pid, number)
 
 
 def end_state(job: Job, stopping: bool) -> str:

@@ -18,7 +18,7 @@ from gan_cli.sweeping.record import LOGS, Job, Record
 from gan_cli.sweeping.rows import NewRows
 from gan_cli.sweeping.space import Space
 from gan_cli.sweeping.study import Study, TrialState
-from gan_cli.training.identity import is_free, leaves
+from gan_cli.training.identity import identifying
 from gan_cli.wording import did_you_mean
 
 _DIGITS = 4  # of a number in a label and a name
@@ -181,7 +181,7 @@ def about(space: Space, search: Mapping[str, Any], settings: Mapping[str, Any]) 
         search: the config's block `sweep.search`.
         settings: validated, of a trial that has every axis at its first end.
     """
-    own = {key: json.dumps(value) for key, value in leaves(settings).items() if not is_free(key)}
+    own = {key: json.dumps(value) for key, value in identifying(settings).items()}
     return {
         "metric": search["metric"],
         "direction": search["direction"],

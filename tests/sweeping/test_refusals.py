@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import time
 
 import pytest
 
@@ -31,6 +32,9 @@ def job(**facts):
         (["sweep.name=x"], "sweep.name=x: is about a sweep, and this is one run; add -m"),
         (["-m", "seed=0,1", "sweep.jobs=1,2"], "sweep.jobs=1,2: one value for the whole sweep"),
         (["-m", "seed=0,1", "sweep.jobs=0"], "sweep.jobs=0: must be auto or a whole number of at least 1"),
+        (["-m", "loss=glob(wgn*)"], "loss=glob(wgn*): holds no value, so there is nothing to run"),
+        (["-m", "seed=range(3,3)"], "seed=range(3,3): holds no value, so there is nothing to run"),
+        (["-m", "seed=range(0,3,0)"], "the sweep cannot be expanded: range() arg 3 must not be zero"),
         (["-m", "seed=0,1", "sweep.name=../x"], "sweep.name=../x: must be a directory's name of letters"),
         (
             ["-m", "seed=0,1", "hydra.sweeper.max_batch_size=2"],
@@ -144,6 +148,51 @@ def test_jobs_keep_their_place_and_threads_and_equal_cells_are_one(tmp_path):
     assert [(j.name, j.threads) for j in again] == [("seed-2", 2), ("seed-1", 2), ("seed-0", 4)]
     given = plan.jobs_of([cell(0, threads=1, device="cuda:1")], tmp_path, None, 4)
     assert (given[0].threads, given[0].any_gpu) == (None, False)
+
+
+def test_a_job_on_other_data_is_another_job(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def on(path):
+        overrides, settings = cell(0)
+        return overrides, settings | {"dataset": {"path": path}}
+
+    (first,) = plan.jobs_of([on("a")], tmp_path, None, 4)
+    old = record.Record(status="finished", exit_code=0, command=[], jobs=[first])
+    (same,) = plan.jobs_of([on(str(tmp_path / "a"))], tmp_path, old, 4)
+    (other,) = plan.jobs_of([on("b")], tmp_path, old, 4)
+    assert (same.name, same.identity) == (first.name, first.identity)
+    assert other.name != first.name
+
+
+class Ends:
+    """A process that ends when it is sent a signal, or after a while."""
+
+    def __init__(self, pid):
+        self.pid, self.until, self.code = pid, time.monotonic() + 5, 0
+
+    def poll(self):
+        return self.code if self.code or time.monotonic() > self.until else None
+
+
+def test_a_signal_while_a_job_is_being_started_reaches_it_and_starts_no_other(tmp_path, monkeypatch):
+    started, sent, kill = [], [], os.kill
+
+    def begin(argv, log, environment):
+        started.append(Ends(10**7 + len(started)))
+        kill(os.getpid(), signal.SIGINT)
+        return started[-1]
+
+    def passed_on(pid, number):
+        sent.append((pid, number))
+        started[pid - 10**7].code = -number
+
+    monkeypatch.setattr(pool.os, "kill", passed_on)
+    jobs = [job(name=name, run_dir=str(tmp_path / name), log=str(tmp_path / f"{name}.log")) for name in "abc"]
+    display = Display(jobs, Terminal(False))
+    assert pool.Pool(jobs, [None, None], [], begin, display, lambda: None).run() == signal.SIGINT
+    assert sent == [(10**7, signal.SIGTERM)]
+    assert [j.state for j in jobs] == ["interrupted", "waiting", "waiting"]
 
 
 class Terminal:
