@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +29,7 @@ from gan_cli.models.initial import Undrawn, seeded
 from gan_cli.training import engines, stepping
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
+from gan_cli.training.identity import absolute
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
 
@@ -119,7 +119,7 @@ def check(settings: Settings, sample_shape: tuple[int, ...] | None = None, n_cla
     if not callable(getattr(dataset, "open", None)):
         raise UserError(f"dataset={settings['dataset']['_target_']}: not a dataset; `gan list dataset` names some")
     if settings["dataset"].get("path"):
-        settings["dataset"]["path"] = os.path.abspath(settings["dataset"]["path"])
+        settings["dataset"]["path"] = absolute(settings["dataset"]["path"])
     sample_shape = tuple(sample_shape or dataset.expected_shape())
     settings["constraint"] |= constraint.resolve(sample_shape)
     settings["latent"] |= make(settings, "latent", Latent).resolve(sample_shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -47,6 +48,22 @@ class Change(NamedTuple):
 def is_free(key: str) -> bool:
     """Tell whether a dotted key may change from one session of a run to the next; every other key is its identity."""
     return any(key == free or key.startswith(f"{free}.") for free in FREE)
+
+
+def identifying(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes a run that has not begun the run it is: leaves of its settings, and where its data lie.
+
+    A run that exists may find its data elsewhere, for it knows their fingerprint; before, the directory stands for it.
+    """
+    found = leaves(settings)
+    kept = {key: value for key, value in found.items() if not is_free(key)}
+    path = found.get("dataset.path")
+    return kept | ({} if path is None else {"dataset.path": absolute(path)})
+
+
+def absolute(path: str) -> str:
+    """Return a path of the user's as every working directory has it."""
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Change]:

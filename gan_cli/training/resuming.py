@@ -81,14 +81,20 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, team: Team | None)
     found = checkpoint.load(run.checkpoints, warnings.append) if checkpoint.steps(run.checkpoints) else None
     before = _settings_before(run.path, found, plan.settings["allow_targets"])
     require_same(run.path, differences(before, plan.settings), force)
-    step = found.meta.get("step") if found else 0
-    if isinstance(step, int) and step >= plan.settings["train"]["steps"]:
-        _mark_finished(run, step)
-        run.close()
-        return step
+    step = found.meta["step"] if found else 0
+    finished = step >= plan.settings["train"]["steps"]
+    if finished and step < (own := _own_steps(run.path, before)):
+        raise UserError(
+            f"train.steps={plan.settings['train']['steps']}: {run.path} is at step {step} of {own} already; "
+            f"train.steps={own} goes on with it"
+        )
+    if finished and before["dataset"].get("path") == plan.settings["dataset"].get("path"):
+        return _done(run, step)
     data = plan.open()
     changes = differences(before, plan.settings) | _data_change(run.path, found, data.fingerprint)
     require_same(run.path, changes, force)
+    if finished:
+        return _done(run, step)
     evaluation = plan.evaluation(data)
     state = plan.state(data)
     if found:
@@ -113,9 +119,21 @@ def _data_change(path: Path, found: Checkpoint | None, fingerprint: str) -> dict
     return {} if before in (None, fingerprint) else {DATA: Change(before, fingerprint)}
 
 
-def _mark_finished(run: RunDirectory, step: int) -> None:
+def _own_steps(path: Path, before: Mapping[str, Any]) -> int:
+    """Return where a run was to end, as its last session had it; a session writes its config before it trains."""
+    try:
+        steps = rundir.read_config(path)["train"]["steps"]
+    except (UserError, KeyError, TypeError):
+        steps = None
+    return steps if isinstance(steps, int) else before["train"]["steps"]
+
+
+def _done(run: RunDirectory, step: int) -> int:
     """Complete the status of a run that was killed between its last checkpoint and its last word."""
     if rundir.read_status(run.path).get("status") != "finished":
         rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
+        rows = [row for row in rows if row["step"] <= step]
         final = {tag: value for tag, value in rows[-1].items() if tag != "step"} if rows else {}
         run.write_status("finished", step=step, final=encoded(final))
+    run.close()
+    return step

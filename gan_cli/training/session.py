@@ -75,8 +75,18 @@ class Session:
         self.forced = dict(forced or {})
         self.plan, self.run, self.data, self.state = plan, run, data, state
         self.warnings = [*warnings, *plan.warnings]
+        try:
+            self._open(found, resumed)
+        except OSError as error:
+            raise GanError(
+                f"{error.filename or run.path}: {error.strerror or error}; no checkpoint is touched, and the same "
+                "command goes on once that is mended"
+            ) from error
+
+    def _open(self, found: Checkpoint | None, resumed: bool) -> None:
+        """Open the files of the run."""
+        plan, run, step = self.plan, self.run, self.state.step
         run.write_config({**plan.settings, "run_dir": str(run.path)})
-        step = state.step
         # A checkpoint with averages was saved inside a window of the log, which goes on to the next multiple of
         # log.every_steps as it is now; the row that the end of the run cut short there goes.
         kept = step - 1 if found and below(found.tensors, _AVERAGES) else step
@@ -84,7 +94,7 @@ class Session:
         self.metrics = MetricsLog(run.path, kept if resumed else None)
         to = plan.settings["log"]["to"]
         self.board = Boards(run.path, first if resumed else None, to, lambda *told: self.incidents.failed(*told))
-        self.progress = Progress(state.total_steps, step)
+        self.progress = Progress(self.state.total_steps, step)
         self.incidents = Incidents(run, self.progress.note, rundir.read_status(run.path) if resumed else {}, step)
         self._callbacks(found, redraw=first <= step)
 

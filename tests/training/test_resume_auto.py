@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
 from gan_cli.cli import main
 from gan_cli.training import checkpoint, rundir
@@ -107,6 +109,58 @@ def test_killed_after_its_last_checkpoint_it_is_finished(gan, run):
     assert gan(*COMMAND, "train.steps=5", "run_dir=run")[0] == 0
     mended = json.loads((run / "run.json").read_text())
     assert (mended["status"], mended["step"], mended["final"]) == ("finished", 5, status["final"])
+
+
+def test_fewer_steps_than_it_has_are_not_its_end(gan, run):
+    for name, key in (("run.json", "status"), ("config.yaml", "train")):  # killed on its way to step 100
+        text = (run / name).read_text()
+        (run / name).write_text(text.replace('"finished"', '"running"') if key == "status" else text.replace(
+            "steps: 5", "steps: 100"))  # fmt: skip
+    before = contents(run)
+    code, _, err = gan(*COMMAND, "train.steps=4", "run_dir=run")
+    assert (code, err) == (2, "gan: train.steps=4: run is at step 5 of 100 already; train.steps=100 goes on with it\n")
+    assert contents(run) == before
+
+
+def test_a_finished_run_on_other_pictures_is_another_run(gan, tmp_path):
+    for name in ("a", "b", "moved"):
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            shade = 20 * i + (name == "b")
+            Image.new("L", (16, 16), shade).save(tmp_path / name / f"{i}.png")
+    on = ("dataset=folder", "dataset.image_size=16", "model=mlp", "train.steps=1", "run_dir=run")
+    command = [word for word in COMMAND if not word.startswith(("model=", "dataset="))]
+    assert gan(*command, *on, "dataset.path=a")[0] == 0
+    code, out, _ = gan(*command, *on, "dataset.path=moved")
+    assert (code, out) == (0, "run has finished its 1 steps; train.steps=2 trains on\n")
+    code, _, err = gan(*command, *on, "dataset.path=b")
+    assert code == 2
+    assert "the data: " in err
+
+
+def test_a_tilde_is_the_home_directory_in_the_saved_config_too(gan, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pictures").mkdir()
+    for i in range(12):
+        Image.new("L", (16, 16), 20 * i).save(tmp_path / "pictures" / f"{i}.png")
+    on = ("dataset=folder", "dataset.image_size=16", "model=mlp", "train.steps=1", "run_dir=run")
+    command = [word for word in COMMAND if not word.startswith(("model=", "dataset="))]
+    assert gan(*command, *on, "dataset.path='~/pictures'")[0] == 0
+    assert rundir.read_config(tmp_path / "run")["dataset"]["path"] == str(tmp_path / "pictures")
+    code, _, err = gan(*command, *on[:-1], "run_dir=other", "dataset.path='~nobody-of-that-name/x'")
+    assert (code, "does not exist" in err) == (2, True)
+
+
+def test_a_full_disk_at_the_beginning_is_one_line(gan, run, monkeypatch):
+    def full(self, settings):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path / "config.yaml"))
+
+    monkeypatch.setattr(rundir.RunDirectory, "write_config", full)
+    code, _, err = gan(*COMMAND, "train.steps=6", "run_dir=run")
+    assert code == 1
+    assert err.startswith("gan: ")
+    assert "config.yaml: No space left on device; no checkpoint is touched, and the same command goes on" in err
+    assert err.count("\n") == 1
 
 
 def test_a_damaged_checkpoint_is_passed_over(gan, run, five_steps):
