@@ -50,6 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `gan list | head`: what reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
+    except OSError as error:  # a disk that is full, a path that may not be entered: nothing of it is ours to explain
+        tell(GanError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+        return GanError.exit_code
     return code
 
 

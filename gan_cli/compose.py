@@ -27,6 +27,7 @@ VERSION_BASE = "1.3"
 _HYDRA_CODE = ("hydra.", "hydra_plugins.", "logging.", "colorlog.", "ext://sys.std")
 _NAMES_CODE = ("_target_", "class", "()", "factory")
 _LAUNCHERS = ("joblib", "submitit", "ray")  # our extras that bring them
+_SEVERAL = "experiment"  # the group whose options may be chosen together
 _MANY = 12  # options: more are not listed in one line
 
 
@@ -124,6 +125,12 @@ class Composer(NamedTuple):
         """
         if self.command == "resume":
             self._refuse_identity(overrides)
+        for text in overrides:
+            _, _, value = text.partition("=")
+            if value.lstrip().startswith("[") and _key(text) != _SEVERAL and self.options(_key(text)):
+                raise UserError(
+                    f"{text}: {_key(text)} takes one option; a sweep takes several: -m, and no brackets"
+                )
         values = [
             o
             for o in overrides
@@ -172,9 +179,8 @@ class Composer(NamedTuple):
             if "Could not override" in text:
                 return self._unknown_key(override, overrides)
             if "Ambiguous value" in text or "requires --multirun" in text:
-                return UserError(
-                    f"{override}: several values are a sweep; add -m, or write a list as {_key(override)}=[...]"
-                )
+                listed = "" if self.options(_key(override)) else f", or write a list as {_key(override)}=[...]"
+                return UserError(f"{override}: several values are a sweep; add -m{listed}")
             if "Could not append" in text:
                 return UserError(f"{override}: {culprit} is there already; write {override.lstrip('+')}")
         if "Config group override must be" in text:
@@ -255,6 +261,11 @@ def _check_hydra_block(cfg: DictConfig) -> None:
     block = OmegaConf.to_container(cfg.hydra, resolve=False)
     if not isinstance(block, dict):
         return
+    for name in ("launcher", "sweeper"):
+        if not isinstance(block.get(name), dict):
+            raise UserError(
+                f"hydra.{name}={block.get(name)}: Hydra needs one, such as hydra/{name}=basic; leave it out"
+            )
     for name in ("callbacks", "job_logging", "hydra_logging", "launcher", "sweeper"):
         for key, value in _code_names(block.get(name), f"hydra.{name}"):
             if not value.startswith(_HYDRA_CODE):

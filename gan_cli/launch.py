@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import inspect
 import string
@@ -19,6 +20,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.arguments import Arguments, parse, quoted_override, split_positional
 from gan_cli.cli import tell
@@ -88,11 +90,15 @@ class _Composed(ConfigLoaderImpl):
         self._cfg = cfg
 
     def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
-        return self._cfg
+        return copy.deepcopy(self._cfg)  # Hydra takes its own block out of what it shows
 
 
 def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
     """Leave one run of a composed config to Hydra; `hydra.main` would compose it twice more."""
+    try:
+        cfg.hydra.run.dir  # noqa: B018
+    except OmegaConfBaseException as error:
+        raise UserError(f"hydra.run.dir: {one_line(error)}; leave it out, run_dir is where a run goes") from error
     task = _Task(composer.command, None)
     places = composer.loader.get_search_path()
     hydra = Hydra.create_main_hydra2(composer.command, places)

@@ -21,7 +21,7 @@ _PLAIN_BASES = frozenset(
 _UNIT = (annotated_types.Ge(0), annotated_types.Lt(1))
 # torch.optim annotates types but checks ranges only when an optimizer is built.
 _OPTIMIZER_RANGES: dict[str, tuple[Any, ...]] = {
-    "lr": (annotated_types.Gt(0),),
+    "lr": (annotated_types.Gt(0), annotated_types.Le(3e38)),
     "eps": (annotated_types.Gt(0),),
     "alpha": _UNIT,
     "momentum": _UNIT,
