@@ -128,9 +128,7 @@ class Composer(NamedTuple):
         for text in overrides:
             _, _, value = text.partition("=")
             if value.lstrip().startswith("[") and _key(text) != _SEVERAL and self.options(_key(text)):
-                raise UserError(
-                    f"{text}: {_key(text)} takes one option; a sweep takes several: -m, and no brackets"
-                )
+                raise UserError(f"{text}: {_key(text)} takes one option; a sweep takes several: -m, and no brackets")
         values = [
             o
             for o in overrides
