@@ -13,7 +13,7 @@ from gan_cli.rng import Draws
 
 
 class InfoGAN(Latent):
-    """Noise and latent codes (Chen et al. 2016, section 7.1): uniform noise, categorical and continuous codes.
+    """Noise and latent codes (Chen et al. 2016, section 7.2): uniform noise, categorical and continuous codes.
 
     Args:
         size: dimensions of the noise, uniform on [-1, 1); `auto` is 62 for images, as the paper has it, and 2 for

@@ -127,8 +127,8 @@ class Trunk(nn.Module):
     Args:
         sample_shape: (C, H, W) of the images.
         width: filters of the first layer; they double with every layer, up to 8 width.
-        norm: after each convolution but the first; `auto` is batch, or none under a constraint that needs the
-            gradient at each image, or in an auto-encoder.
+        norm: after each convolution but the first; `auto` is batch; none under a constraint that needs the
+            gradient at each image, under spectral norm and in an auto-encoder.
         attention: size of the feature map with self-attention, of those between the layers; None: none has it.
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.

@@ -132,8 +132,8 @@ class Trunk(nn.Module):
         width: filters of the first block; they double with each halving.
         growth: how many times width they reach at the most: 8 is WGAN-GP's at 64 pixels, 16 SNGAN's at 128 (table 6);
             1 keeps them constant, as both papers do at 32.
-        norm: before each ReLU: none is SNGAN's, layer WGAN-GP's; `auto` is batch, or none under a constraint that
-            needs the gradient at each image, or in an auto-encoder.
+        norm: before each ReLU: none is SNGAN's, layer WGAN-GP's; `auto` is batch; none under a constraint that
+            needs the gradient at each image, under spectral norm and in an auto-encoder.
         attention: size of the feature map with self-attention; None: none has it.
         init: see `initial.draw_`; `auto` is glorot, sqrt(2) times that in a block's 3 x 3 convolutions.
         gain: the initial weights are multiplied by it.
