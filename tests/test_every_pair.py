@@ -33,6 +33,7 @@ BATCH = 6
 MAY_EXCLUDE = [
     {"loss", "condition"},  # projection needs a linear score that the loss reads
     {"loss", "latent"},  # codes to read back
+    {"loss", "updates"},  # looking ahead differentiates a gradient, of which sinkhorn's has no exact derivative
     {"model", "data"},  # convolutions and bounded outputs need images
     {"input", "data"},  # so do augmentations
 ]
@@ -152,6 +153,8 @@ def test_what_is_refused_is_refused_in_one_line_with_a_mend(array):
     assert frozenset({("model", "dcgan"), ("data", "points")}) in refused
     assert frozenset({("loss", "infogan"), ("latent", "normal")}) in refused
     assert frozenset({("loss", "wgan"), ("condition", "projection")}) not in refused
+    of_updates = [pair for pair in refused if {group for group, _ in pair} == {"loss", "updates"}]
+    assert of_updates == [frozenset({("loss", "sinkhorn"), ("updates", "unrolled")})]
 
 
 def test_cells_of_the_array_are_whole_runs(array, tmp_path):

@@ -25,7 +25,8 @@ class Sinkhorn(Discrepancy):
 
     Differences from the paper: the cost is half of its squared distance and the divergence half of its 2 W - W - W; the
     temperature is lowered, not constant; a penalty is about the divergence's first variation in the real samples, with
-    the dual potentials held constant, which the paper does not have.
+    the dual potentials held constant, which the paper does not have. How the potentials move is in no gradient, so a
+    generator cannot look through the critic's steps: `updates=unrolled` is refused.
 
     Args:
         space: `features` of the critic or `pixels`.
