@@ -83,7 +83,7 @@ def test_more_batches_tell_it_more_narrowly(clothes, support, seed):
     heldout, others = clothes
     found = birthday(repeating(torch.cat([heldout, others])[-support:], seed), heldout, batches=240)
     assert support / 1.5 < found.support < 1.5 * support
-    assert found.high < 3 * found.low
+    assert found.high < (3 if support < 10_000 else 5) * found.low  # so rare a pair of reals is known within six times
 
 
 def test_the_papers_formula():
