@@ -13,7 +13,7 @@ from gan_cli.training.sampling import sample
 pytestmark = pytest.mark.slow
 
 SIZE = 16  # pixels
-STEPS = 3000
+STEPS = 4000
 RECIPE = (
     "dataset.holdout=1000", f"dataset.image_size={SIZE}", "model.width=16", "optimizer.lr=5e-4", "train.batch_size=64",
     "train.ema_halflife_images=3000", "updates=alternating",
