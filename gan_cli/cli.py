@@ -8,10 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from gan_cli.confdir import positional_key, primary_config
+from gan_cli.config.tree import positional_key, primary_config
+from gan_cli.core.processes import rank
+from gan_cli.core.text import did_you_mean, one_line
 from gan_cli.errors import GanError, UserError
-from gan_cli.processes import rank
-from gan_cli.wording import did_you_mean, one_line
 
 COMMANDS = Path(__file__).parent / "commands"
 EXAMPLES = """\
@@ -72,7 +72,7 @@ def dispatch(argv: list[str]) -> int:
         GanError: any end that is told in one line.
     """
     if not {"-sc", "--shell-completion"}.isdisjoint(argv):
-        from gan_cli.completion import complete
+        from gan_cli.config.completion import complete
 
         return complete(argv, commands())
     if not argv or argv[0] in ("-h", "--help"):

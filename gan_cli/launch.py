@@ -22,14 +22,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.arguments import Arguments, parse, quoted_override, split_positional
 from gan_cli.cli import tell
-from gan_cli.compose import VERSION_BASE, Composer
-from gan_cli.confdir import chosen_groups, conf_dir, groups, positional_key, top_keys
+from gan_cli.config.arguments import Arguments, parse, quoted_override, split_positional
+from gan_cli.config.compose import VERSION_BASE, Composer
+from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, top_keys
+from gan_cli.core.processes import processes
+from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, Interrupted, UserError
-from gan_cli.processes import processes
-from gan_cli.sweeping.keys import Cell, refuse_outside_a_sweep
-from gan_cli.wording import one_line
+from gan_cli.sweeps.keys import Cell, refuse_outside_a_sweep
 
 
 class _Stop(BaseException):
@@ -60,7 +60,7 @@ def launch(command: str, argv: Sequence[str]) -> int:
     if sweeps or cfg.hydra.mode == RunMode.MULTIRUN:
         if processes().size > 1:
             raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
-        from gan_cli.sweep import in_own_processes, preflight, run_in_own_processes, search_in_own_processes
+        from gan_cli.sweeps.grid import in_own_processes, preflight, run_in_own_processes, search_in_own_processes
 
         own = in_own_processes(command, cfg)
         if own and cfg.sweep.get("search"):
@@ -69,7 +69,9 @@ def launch(command: str, argv: Sequence[str]) -> int:
         if own and cells is not None:
             return run_in_own_processes(composer, cfg, cells, arguments.places())
     else:
-        from gan_cli.config import validate  # after the composition, which tells most mistakes, without pydantic
+        from gan_cli.config.validate import (
+            validate,  # after the composition, which tells most mistakes, without pydantic
+        )
 
         validate(cfg, overrides, command)
         refuse_outside_a_sweep(overrides)
@@ -120,8 +122,8 @@ class _Task:
         self.exit_code = 0
 
     def __call__(self, cfg: DictConfig) -> None:
-        from gan_cli.config import validate
-        from gan_cli.sweep import cell_name
+        from gan_cli.config.validate import validate
+        from gan_cli.sweeps.grid import cell_name
 
         job = HydraConfig.get()
         overrides = OmegaConf.to_container(job.overrides.task, resolve=False)

@@ -22,9 +22,9 @@ import torch
 from benchmarks.cases import Case, ours, settings_of
 from benchmarks.timing import timed
 
-from gan_cli import build
-from gan_cli.training import checkpoint
-from gan_cli.training.saver import Saver
+from gan_cli.runs import checkpoint
+from gan_cli.runs.saver import Saver
+from gan_cli.session import build
 from gan_cli.training.state import TrainState
 
 DEFAULTS = ["loss=wgan", "model=dcgan", "dataset.image_size=64"]

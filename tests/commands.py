@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from gan_cli.config import check_settings
+from gan_cli.config.validate import check_settings
 from tests.conftest import CONF
 
 

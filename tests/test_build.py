@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from gan_cli import build, hardware
+from gan_cli.core import hardware
 from gan_cli.errors import UserError
 from gan_cli.models.derivatives import Differentiated
+from gan_cli.session import build
 from gan_cli.training.game import Game
 
 RUNTIME = {"device": "cpu", "precision": "fp32", "engine": "eager", "threads": 1}
@@ -153,7 +154,7 @@ def test_under_bf16_scores_and_losses_stay_float32(settings_of):
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
 def test_a_step_on_cuda_waits_for_nothing(settings_of):
-    from gan_cli.training.engine import Eager
+    from gan_cli.training.eager import Eager
     from tests.helpers import Noise
 
     settings = build.check(settings_of("runtime.device=cuda", "model.width=4")).settings

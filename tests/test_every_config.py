@@ -7,10 +7,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from gan_cli import build, config
-from gan_cli.blocks import check_block
-from gan_cli.compose import Composer
-from gan_cli.confdir import chosen_groups
+from gan_cli.config import validate
+from gan_cli.config.blocks import check_block
+from gan_cli.config.compose import Composer
+from gan_cli.config.tree import chosen_groups
+from gan_cli.session import build
 from tests.conftest import CONF, LOSSES
 
 OF_A_RUN = chosen_groups(CONF / "train.yaml")
@@ -99,8 +100,8 @@ def test_every_option_passes_the_static_check_and_builds(composer, tmp_path, gro
     if option == "folder":
         Image.new("L", (40, 30)).save(tmp_path / "grey.png")
         overrides += [f"dataset.path={tmp_path}"]
-    settings = config.validate(composer.compose(overrides), overrides)
+    settings = validate.validate(composer.compose(overrides), overrides)
     assert group in ("experiment", "sweep") or group in settings
     assert json.loads(json.dumps(settings)) == settings
-    assert config.validate_saved(settings, []) == settings
+    assert validate.validate_saved(settings, []) == settings
     build.check(settings)

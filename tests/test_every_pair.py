@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_cli import build
+from gan_cli.commands._matrix import Parts
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
-from gan_cli.matrix import Parts
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.engine import Eager
-from gan_cli.training.session import Session
+from gan_cli.runs import checkpoint, directory
+from gan_cli.session import build
+from gan_cli.session.session import Session
+from gan_cli.training.eager import Eager
 from tests.conftest import CONF, LOSSES
 from tests.covering import Cell, covering_array, pairs_of
 from tests.helpers import Noise, alone
@@ -163,10 +163,10 @@ def test_cells_of_the_array_are_whole_runs(array, tmp_path):
         plan, data = plan_of(cell), data_of(SHAPES[cell["data"]])
         path = tmp_path / str(i)
         path.mkdir()
-        Session(plan, rundir.RunDirectory(path), data, plan.state(data)).train()
-        assert rundir.read_status(path)["status"] == "finished", cell
+        Session(plan, directory.RunDirectory(path), data, plan.state(data)).train()
+        assert directory.read_status(path)["status"] == "finished", cell
         assert len((path / "metrics.jsonl").read_text().splitlines()) == 2
-        assert checkpoint.steps(path / rundir.CHECKPOINTS) == [2]
+        assert checkpoint.steps(path / directory.CHECKPOINTS) == [2]
     assert len(cells) > 10
 
 

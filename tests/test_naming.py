@@ -1,6 +1,6 @@
 """Short names of a run's parts."""
 
-from gan_cli.naming import option, readable
+from gan_cli.config.names import option, readable
 
 CONFIG = {
     "seed": 1,

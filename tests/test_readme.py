@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from gan_cli.cli import main
-from gan_cli.sweeping import process
+from gan_cli.sweeps import process
 from tests.forkserver import ensure_server
-from tests.sweeping import warm
+from tests.sweeps import warm
 from tests.team import Started
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_cli import runs as reading
 from gan_cli.analysis import grouping
 from gan_cli.analysis.grouping import Group
 from gan_cli.analysis.statistics import deviation, holm, welch
-from gan_cli.runs import Run
-from gan_cli.training.metrics_log import METRICS, read_rows
+from gan_cli.runs import reading as reading
+from gan_cli.runs.metrics_log import METRICS, read_rows
+from gan_cli.runs.reading import Run
 
 Rows = list[dict[str, float]]
 _LOWER = re.compile(r"_(estimate|bound|normalised|heldout|over_lipschitz)$|kl|fid|frechet|kid|w1")

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from gan_cli.constraints.gradient_penalty import gradient_norms
 from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws
-from gan_cli.runs import FALLBACK
+from gan_cli.runs.reading import FALLBACK
 from gan_cli.training.game import Game
 from gan_cli.training.phases import shares, update
 from gan_cli.training.probes import buffers_kept

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gan_cli.core.files import replace_file
 from gan_cli.data.loader import to_bytes
-from gan_cli.files import replace_file
 
 MEDIAN_WINDOW = 101  # of the WGAN paper's curves
 _MAGENTA = torch.tensor([255, 0, 255], dtype=torch.uint8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gan_cli.naming import readable
-from gan_cli.runs import Run
-from gan_cli.training.identity import is_free
-from gan_cli.wording import show
+from gan_cli.config.identity import is_free
+from gan_cli.config.names import readable
+from gan_cli.core.text import show
+from gan_cli.runs.reading import Run
 
 SEED = "seed"
 OF_K = ("loss", "constraint", "model", "dataset", "input", "condition", "allow_targets")

@@ -14,9 +14,9 @@ from PIL import Image
 from gan_cli.analysis import page, verdicts
 from gan_cli.analysis.figures import MEDIAN_WINDOW
 from gan_cli.analysis.verdicts import MEANINGS, Verdict
-from gan_cli.naming import option
-from gan_cli.runs import FALLBACK, Run, headline
-from gan_cli.training.rundir import SAMPLES
+from gan_cli.config.names import option
+from gan_cli.runs.directory import SAMPLES
+from gan_cli.runs.reading import FALLBACK, Run, headline
 
 PICTURES = 5  # along the curve
 _CELLS = 5  # images of a grid that are shown, along each side

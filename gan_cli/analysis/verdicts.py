@@ -11,7 +11,7 @@ import numpy as np
 from gan_cli.analysis.correlation import FEWEST, Correlation
 from gan_cli.analysis.critic_health import Further, Slopes
 from gan_cli.analysis.quality_points import Points
-from gan_cli.runs import FALLBACK
+from gan_cli.runs.reading import FALLBACK
 
 RISE = 0.10  # of the estimate, from which on a critic is called not optimal
 SATURATED = 0.5  # share of weights at the bound, from which on the bound decides what the critic is

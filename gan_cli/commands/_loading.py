@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_cli import build, config, hardware
+from gan_cli.config import validate
+from gan_cli.core import hardware
 from gan_cli.errors import UserError
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.checkpoint import Checkpoint
-from gan_cli.training.meta import sample_shape
+from gan_cli.runs import checkpoint, directory
+from gan_cli.runs.checkpoint import Checkpoint
+from gan_cli.runs.checkpoint_meta import sample_shape
+from gan_cli.session import build
 from gan_cli.training.state import TrainState
 
 
@@ -40,9 +42,9 @@ def load(path: Path, settings: dict[str, Any]) -> Loaded:
     Raises:
         UserError: there is no run, or no good checkpoint.
     """
-    saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
+    saved = validate.validate_saved(directory.read_config(path), settings["allow_targets"])
     saved["runtime"] |= {"device": settings["device"], "precision": "fp32"}
-    found = _checkpoint(path / rundir.CHECKPOINTS, settings["checkpoint"])
+    found = _checkpoint(path / directory.CHECKPOINTS, settings["checkpoint"])
     try:
         shape = sample_shape(found.meta)
     except ValueError as error:

@@ -10,16 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_cli import build, config
 from gan_cli.analysis.look import Demand, Look
 from gan_cli.analysis.reals import open_singly
 from gan_cli.commands._loading import generator_of, load
+from gan_cli.config import validate
+from gan_cli.core.files import replace_file
 from gan_cli.data.loader import to_bytes, to_float
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
-from gan_cli.files import replace_file
 from gan_cli.rng import Draws
-from gan_cli.training import rundir
+from gan_cli.runs import directory
+from gan_cli.session import build
 from gan_cli.training.sampling import sample
 
 
@@ -29,9 +30,9 @@ def open_data(path: Path, settings: dict[str, Any], device: torch.device) -> Rea
     Raises:
         UserError: they are not there.
     """
-    saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
+    saved = validate.validate_saved(directory.read_config(path), settings["allow_targets"])
     data = open_singly(build.dataset(saved), device)
-    sessions = rundir.read_status(path).get("sessions") or [{}]
+    sessions = directory.read_status(path).get("sessions") or [{}]
     if sessions[-1].get("data") not in (None, data.fingerprint):
         print(f"gan: warning: {path} was trained on other data than its config names now", file=sys.stderr)
     return data

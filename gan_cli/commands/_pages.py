@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_cli.config.targets import check_prefixes
+from gan_cli.core.files import replace_file
 from gan_cli.errors import UserError
-from gan_cli.files import replace_file
-from gan_cli.runs import Run
-from gan_cli.targets import check_prefixes
+from gan_cli.runs.reading import Run
 
 
 def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:

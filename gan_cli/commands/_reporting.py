@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan_cli import build
 from gan_cli.analysis import critic_health, quality_points, report_plots, run_report, verdicts
 from gan_cli.analysis.correlation import correlation
 from gan_cli.analysis.quality_points import Points
@@ -19,9 +18,10 @@ from gan_cli.commands._loading import Loaded, load
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
-from gan_cli.runs import Run
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.metrics_log import METRICS, read_rows
+from gan_cli.runs import checkpoint, directory
+from gan_cli.runs.metrics_log import METRICS, read_rows
+from gan_cli.runs.reading import Run
+from gan_cli.session import build
 from gan_cli.training.sampling import sample
 
 Rows = list[dict[str, float]]
@@ -105,7 +105,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, settings: dict[
         extractor.load(device)
 
     def drawn() -> Iterator[tuple[int, torch.Tensor]]:
-        for step in checkpoint.steps(run.path / rundir.CHECKPOINTS):
+        for step in checkpoint.steps(run.path / directory.CHECKPOINTS):
             try:
                 state = load(run.path, settings | {"checkpoint": step}).state
             except UserError:
@@ -117,7 +117,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, settings: dict[
     def pictures() -> Iterator[tuple[int, torch.Tensor]]:
         wanted = loaded.settings["log"]["sample_count"]
         # Those of a conditional run have the classes in equal shares, whatever they are in the data.
-        for path in [] if conditional else sorted((run.path / rundir.SAMPLES).glob("step_*.png")):
+        for path in [] if conditional else sorted((run.path / directory.SAMPLES).glob("step_*.png")):
             if path.stem[5:].isdigit():
                 images = quality_points.grid_images(path, loaded.shape, wanted if isinstance(wanted, int) else 64)
                 if images is not None:

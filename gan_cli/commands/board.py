@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from gan_cli.commands._parser import Parser
 from gan_cli.errors import UserError
-from gan_cli.parser import Parser
 
 ALL_PICTURES = ("--samples_per_plugin", "images=100")  # TensorBoard's own default drops most grids of a long run
 
@@ -51,7 +51,7 @@ def serve(directory: Path, flags: list[str]) -> str:
         from tensorboard import default, program
     except ImportError as error:
         raise UserError(f"TensorBoard cannot be imported ({error}); pip install tensorboard") from error
-    from gan_cli.board_columns import plugins
+    from gan_cli.commands._board_columns import plugins
 
     board = program.TensorBoard(plugins=plugins(default.get_plugins()))
     try:

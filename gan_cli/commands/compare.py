@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.commands._pages import allowed_targets, common, gather, png, require_writable, write
+from gan_cli.commands._parser import Parser
+from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
-from gan_cli.parser import Parser
-from gan_cli.runs import Run
-from gan_cli.wording import did_you_mean
+from gan_cli.runs.reading import Run
 
 _EPILOG = """\
 Runs that differ by their seed alone are one line. Runs with parts of your own: add allow_targets=[my_losses]."""

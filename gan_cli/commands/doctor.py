@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gan_cli.commands._findings import any_wrong, table
+from gan_cli.commands._parser import Parser
+from gan_cli.config.targets import check_prefixes
 from gan_cli.errors import UserError
-from gan_cli.findings import any_wrong, table
-from gan_cli.parser import Parser
-from gan_cli.targets import check_prefixes
 
 
 def main(argv: list[str]) -> int:
@@ -33,13 +33,13 @@ def main(argv: list[str]) -> int:
     if run is not None:
         if not Path(run).is_dir():
             raise UserError(f"{run}: no such directory; `ls runs` shows the runs here")
-        from gan_cli.training.examine import examine  # brings torch along
+        from gan_cli.commands._run_findings import examine  # brings torch along
 
         sections = {run: examine(Path(run), _prefixes(arguments.allow_targets))}
     else:
-        from gan_cli import machine
+        from gan_cli.commands import _machine
 
-        sections = {"Software": machine.software(), "Machine": machine.hardware(), "Optional": machine.extras()}
+        sections = {"Software": _machine.software(), "Machine": _machine.hardware(), "Optional": _machine.extras()}
     print("\n\n".join(table(title, findings) for title, findings in sections.items()))
     return int(any(any_wrong(findings) for findings in sections.values()))
 

@@ -9,15 +9,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from gan_cli import build
+from gan_cli.analysis.explore.base import Found, Kind
+from gan_cli.analysis.explore.clips import encoded
 from gan_cli.analysis.figures import save_png
 from gan_cli.commands._looking import look, looking_protocol, write_json
+from gan_cli.config.names import TARGET, class_name
+from gan_cli.core.files import replace_file
+from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.exploring.base import Found, Kind
-from gan_cli.exploring.clips import encoded
-from gan_cli.files import replace_file
-from gan_cli.naming import TARGET, class_name
-from gan_cli.wording import show
+from gan_cli.session import build
 
 EXPLORE = "explore"
 _LONG = 80  # characters of a file's name that tell the arguments

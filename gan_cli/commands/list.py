@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gan_cli.confdir import conf_dir, groups
+from gan_cli.commands._parser import Parser
+from gan_cli.config.tree import conf_dir, groups
+from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
-from gan_cli.parser import Parser
-from gan_cli.wording import did_you_mean
 
 WIDTH = 120  # columns of the matrix
 
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     if arguments.matrix is not None:
         if arguments.group is not None:
             raise UserError(f"{arguments.group}: --matrix shows its own groups; leave out {arguments.group}")
-        from gan_cli.matrix import render, tables  # torch: seconds
+        from gan_cli.commands._matrix import render, tables  # torch: seconds
 
         print(render(tables(arguments.matrix or None, arguments.config_dir), WIDTH))
         return 0

@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gan_cli import runs
+from gan_cli.commands._parser import Parser
+from gan_cli.config.names import option, readable
+from gan_cli.core.text import did_you_mean, show
 from gan_cli.errors import UserError
-from gan_cli.naming import option, readable
-from gan_cli.parser import Parser
-from gan_cli.runs import Run
-from gan_cli.training.metrics_log import METRICS
-from gan_cli.wording import did_you_mean, show
+from gan_cli.runs import reading
+from gan_cli.runs.metrics_log import METRICS
+from gan_cli.runs.reading import Run
 
 _EPILOG = """\
 KEY=VALUE keeps the runs of which it is true: state, loss, model, dataset, steps or any key of a run's config.yaml;
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     filters = dict(word.split("=", 1) for word in arguments.words if "=" in word and not Path(word).exists())
     directories = [Path(w) for w in arguments.words if "=" not in w or Path(w).exists()] or [Path("runs")]
-    found = [runs.look(path) for directory in directories for path in _below(directory)]
+    found = [reading.look(path) for directory in directories for path in _below(directory)]
     now = datetime.now(timezone.utc)
     rows = [_row(run, arguments.tag, now) for run in found]
     rows = _passing(rows, filters)
@@ -53,11 +53,11 @@ def main(argv: list[str]) -> int:
 def _below(directory: Path) -> list[Path]:
     if not directory.is_dir():
         raise UserError(f"{directory}: no such directory; `gan train` makes runs/")
-    return runs.below(directory)
+    return reading.below(directory)
 
 
 def _row(run: Run, tag: str | None, now: datetime) -> dict[str, Any]:
-    row = runs.last_row(run.path / METRICS)
+    row = reading.last_row(run.path / METRICS)
     tag = tag or run.standing.tag
     value = row.get(tag)
     return {

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.commands._pages import allowed_targets, common, gather, png, require_writable, write
+from gan_cli.commands._parser import Parser
 from gan_cli.errors import UserError
-from gan_cli.parser import Parser
 
 _EPILOG = """\
 Nothing of the run is changed: its critic is trained on in a copy. Runs with parts of your own: add
@@ -82,8 +82,8 @@ def _extractor(option: str) -> dict[str, Any]:
     """
     import yaml
 
-    from gan_cli.confdir import conf_dir
-    from gan_cli.wording import did_you_mean
+    from gan_cli.config.tree import conf_dir
+    from gan_cli.core.text import did_you_mean
 
     options = {path.stem: path for path in (conf_dir() / "extractor").glob("*.yaml")}
     if option not in options:

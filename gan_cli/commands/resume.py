@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gan_cli import config
+from gan_cli.config import validate
 from gan_cli.errors import UserError
-from gan_cli.training import distributed, rundir
-from gan_cli.training.following import follow
-from gan_cli.training.resuming import open_session, with_own
+from gan_cli.runs import directory
+from gan_cli.session.resume import open_session, with_own
+from gan_cli.session.worker import follow
+from gan_cli.training import distributed
 
 
 def resume(settings: dict[str, Any]) -> None:
@@ -22,7 +23,7 @@ def resume(settings: dict[str, Any]) -> None:
         GanError: the run cannot be continued, is finished, or stopped early again.
     """
     path = Path(settings["run"])
-    saved = config.validate_saved(rundir.read_config(path), settings["allow_targets"])
+    saved = validate.validate_saved(directory.read_config(path), settings["allow_targets"])
     settings, force = with_own(saved, settings), settings["force"]
     team = distributed.join(settings)
     if team and not team.leads:

@@ -14,13 +14,13 @@ from torch import Tensor
 from gan_cli.analysis import figures
 from gan_cli.commands._loading import Loaded, generator_of, load
 from gan_cli.commands._looking import open_data
+from gan_cli.core.files import replace_file
+from gan_cli.core.text import did_you_mean, show
 from gan_cli.errors import UserError
-from gan_cli.files import replace_file
 from gan_cli.rng import Draws
-from gan_cli.training import rundir
-from gan_cli.training.pictures import columns
+from gan_cli.runs import directory
+from gan_cli.session.pictures import columns
 from gan_cli.training.sampling import generate
-from gan_cli.wording import did_you_mean, show
 
 
 def sample(settings: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ def sample(settings: dict[str, Any]) -> None:
             torch.arange(count, device=z.device) % (len(chosen) or game.condition.n_classes)
         ]
     batches = generate(game, network, z, y, settings["batch_size"])
-    out = Path(settings["out"]) if settings["out"] else path / rundir.SAMPLES / _name(run, network, chosen, settings)
+    out = Path(settings["out"]) if settings["out"] else path / directory.SAMPLES / _name(run, network, chosen, settings)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if settings["format"] == "grid":

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gan_cli import build
+from gan_cli.core.processes import restarts
 from gan_cli.errors import UserError
-from gan_cli.processes import restarts
-from gan_cli.training import distributed, rundir
+from gan_cli.runs import directory
+from gan_cli.session import build
+from gan_cli.session.resume import holds_run, open_session
+from gan_cli.session.session import Session
+from gan_cli.session.worker import follow
+from gan_cli.training import distributed
 from gan_cli.training.distributed import Team
-from gan_cli.training.following import follow
-from gan_cli.training.resuming import holds_run, open_session
-from gan_cli.training.session import Session
 
 _IN_NAME = ("loss", "model", "dataset")
 _NOT_IN_NAME = (
@@ -51,12 +52,12 @@ def train(settings: dict[str, Any], overrides: list[str], choices: dict[str, str
     if how == "auto" and holds_run(Path(settings["run_dir"])):
         _continue(Path(settings["run_dir"]), settings, force, choices, team)
         return
-    rundir.refuse_used(settings["run_dir"])
+    directory.refuse_used(settings["run_dir"])
     plan = build.check(settings)
     data = plan.open()
     evaluation = plan.evaluation(data)
     state = plan.state(data)
-    run = rundir.create(settings["run_dir"], _name(overrides, choices))
+    run = directory.create(settings["run_dir"], _name(overrides, choices))
     Session(plan, run, data, state, choices=choices, evaluation=evaluation, team=team).train()
 
 
@@ -79,4 +80,4 @@ def _name(overrides: list[str], choices: dict[str, str]) -> str:
         key, _, value = override.partition("=")
         if key not in _IN_NAME and not key.startswith(_NOT_IN_NAME):
             parts.append(f"{key.rpartition('.')[2]}-{value}")
-    return rundir.slug("_".join(parts))[:120]
+    return directory.slug("_".join(parts))[:120]

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_cli.core.files import replace_file, sync_directory
 from gan_cli.data.collection import Collection
 from gan_cli.data.digest import Digest, digest
 from gan_cli.data.places import user_directory
 from gan_cli.errors import UserError
-from gan_cli.files import replace_file, sync_directory
 
 _VERSION = 1  # of the preparation: a change makes old files unused
 _IMAGES, _POSITIONS, _ABOUT = "images.uint8", "positions.npy", "about.json"

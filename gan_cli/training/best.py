@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from gan_cli.core.text import did_you_mean
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row
 from gan_cli.training.state import TrainState
-from gan_cli.wording import did_you_mean
 
 
 class Best:

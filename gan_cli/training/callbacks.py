@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from gan_cli.errors import Interrupted, NonFiniteError
+from gan_cli.runs.boards import Boards
+from gan_cli.runs.metrics_log import MetricsLog
+from gan_cli.runs.saver import Saver
+from gan_cli.session.progress import Progress
 from gan_cli.training.averages import Averages
 from gan_cli.training.best import Best
-from gan_cli.training.boards import Boards
-from gan_cli.training.metrics_log import MetricsLog
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row
-from gan_cli.training.progress import Progress
-from gan_cli.training.saver import Saver
 from gan_cli.training.state import TrainState
 
 LOOK_STEPS = 50  # between two looks at the numbers where looking makes the device wait

@@ -14,7 +14,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from gan_cli.data.source import Batch
 from gan_cli.errors import GanError
-from gan_cli.training.engine import Eager, variant
+from gan_cli.training.eager import Eager, variant
 from gan_cli.training.phases import PARTS, Part, Share
 from gan_cli.training.state import TrainState
 from gan_cli.training.static import Given, Recording, Request, answers

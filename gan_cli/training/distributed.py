@@ -12,10 +12,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gan_cli import build
+from gan_cli.core.processes import processes
 from gan_cli.errors import GanError
 from gan_cli.losses.base import Answer
-from gan_cli.processes import processes
+from gan_cli.session import build
 from gan_cli.training.shared_norm import share_batch_norm
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gan_cli.conditions.base import Unconditional
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Batch
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Answer, Loss
-from gan_cli.models.condition import Unconditional
 from gan_cli.rng import Draws
 
 Ask = Callable[..., Answer]  # (x, y=None, c=None)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_cli.errors import GanError
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Drawn, Eager, variant
+from gan_cli.training.eager import Drawn, Eager, variant
 from gan_cli.training.phases import Logs, update
 from gan_cli.training.state import TrainState
 from gan_cli.training.static import Given, Recording, Request, answers

@@ -12,7 +12,7 @@ from torch.nn.utils import get_total_norm
 from gan_cli.data.source import Batch
 from gan_cli.losses.base import Answer, Loss
 from gan_cli.rng import Draws
-from gan_cli.training import lookahead, stepping
+from gan_cli.training import stepping, unrolling
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
 
@@ -81,7 +81,7 @@ def generator_part(state: TrainState, phase: Phase, share: Share) -> Part:
     game, (n, real, draws) = state.game, share
     fake = game.shown(game.fake(n, None if real is None else real.y, draws), "fake", draws)
     seen = None if real is None else game.shown(real, "real", draws)
-    ask = lookahead.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
+    ask = unrolling.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
     on_real = ask(*seen) if phase.inner or game.loss.generator_reads_real else None
     on_fake = ask(*fake)
     objective = game.generator_objective(on_fake, on_real)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.errors import UserError
-from gan_cli.training.checkpoint import Checkpoint
+from gan_cli.runs.checkpoint import Checkpoint
 from gan_cli.training.ema import MovingAverage
-from gan_cli.training.fitting import check_averages, check_finite, check_slots, check_tensors
 from gan_cli.training.game import Game
+from gan_cli.training.state_checks import check_averages, check_finite, check_slots, check_tensors
 
 _GAME, _OPTIMIZER, _EMA, _AVERAGES = "game/", "optimizer/", "ema/", "averages/"
 

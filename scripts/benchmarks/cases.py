@@ -11,13 +11,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from gan_cli import build, hardware
-from gan_cli.confdir import conf_dir
+from gan_cli.config.tree import conf_dir
+from gan_cli.core import hardware
 from gan_cli.data import prepared
 from gan_cli.data.images import FashionMNIST10k
 from gan_cli.data.loader import Order, Resident
 from gan_cli.data.source import Source
-from gan_cli.training import engines
+from gan_cli.session import build, engines
 from gan_cli.training.state import TrainState
 
 Step = Callable[[], None]

@@ -11,7 +11,8 @@ from benchmarks.cases import Case, case, settings_of
 from benchmarks.options import Options
 from benchmarks.report import table
 from benchmarks.timing import in_turn, median_ratio, medians
-from gan_cli import build, hardware
+from gan_cli.core import hardware
+from gan_cli.session import build
 
 UPDATES = 5
 TITLE = "One forward pass for the fakes of five critic updates"

@@ -31,8 +31,8 @@ def facts(command: str) -> dict[str, Any]:
     """Return where, when and by which command something is measured."""
     import torch  # here: a mistake on the command line is told without it
 
-    from gan_cli.hardware import cpu_has_bf16
-    from gan_cli.training.rundir import processor
+    from gan_cli.core.hardware import cpu_has_bf16
+    from gan_cli.runs.directory import processor
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {

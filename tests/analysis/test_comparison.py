@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from gan_cli import runs
 from gan_cli.analysis.comparison import compare, gather
 from gan_cli.analysis.statistics import welch
+from gan_cli.runs import reading
 from tests.analysis.made_runs import ESTIMATE, NORMALISED, make_run
 
 
 def looked(*paths):
-    return [runs.look(path) for path in paths]
+    return [reading.look(path) for path in paths]
 
 
 def test_seeds_are_one_group_and_what_differs_is_named(tmp_path):
@@ -151,4 +151,4 @@ def test_gather_finds_runs_in_sweeps_once(tmp_path):
 
 @pytest.mark.parametrize("state", ["running"])
 def test_a_process_that_is_gone_is_told(tmp_path, state):
-    assert runs.look(make_run(tmp_path / "run", state=state)).state == "killed"
+    assert reading.look(make_run(tmp_path / "run", state=state)).state == "killed"

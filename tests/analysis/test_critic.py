@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from gan_cli import build
 from gan_cli.analysis.critic import critic_distance
 from gan_cli.analysis.evaluation import Reference, fakes_like
 from gan_cli.analysis.reals import open_singly, two_sets
 from gan_cli.data.source import Batch
 from gan_cli.rng import Draws
+from gan_cli.session import build
 from gan_cli.training.sampling import sample
 
 

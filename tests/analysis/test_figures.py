@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_cli import files
 from gan_cli.analysis import plots
 from gan_cli.analysis.figures import curve_figure, image_grid, points_figure, save_png, to_uint8
+from gan_cli.core import files
 
 
 def test_a_grid_by_hand():

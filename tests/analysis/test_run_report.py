@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from gan_cli import build, losses
+from gan_cli import losses
 from gan_cli.analysis import critic_health, figures, quality_points, run_report, verdicts
 from gan_cli.analysis.correlation import correlation, spearman
 from gan_cli.analysis.critic_health import Further, Slopes
 from gan_cli.analysis.quality_points import Point, Points
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.losses.base import Answer
-from gan_cli.runs import FALLBACK
+from gan_cli.runs.reading import FALLBACK
+from gan_cli.session import build
 from tests.conftest import options
 
 CPU = torch.device("cpu")

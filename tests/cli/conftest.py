@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from gan_cli import sources
 from gan_cli.cli import main
+from gan_cli.config import sources
 from tests.helpers import alone
 
 

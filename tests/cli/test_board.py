@@ -15,7 +15,7 @@ import pytest
 
 from gan_cli.cli import main
 from gan_cli.commands.board import serve
-from gan_cli.training.tensorboard import Board
+from gan_cli.runs.tensorboard import Board
 
 
 def test_help(capsys):

@@ -12,7 +12,7 @@ import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from gan_cli import cli
-from gan_cli.arguments import parse, quoted_override, split_positional
+from gan_cli.config.arguments import parse, quoted_override, split_positional
 from gan_cli.errors import Interrupted, NonFiniteError, UserError
 
 

@@ -10,12 +10,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_cli.compose import Composer
-from gan_cli.confdir import conf_dir
-from gan_cli.config import check_override, validate, validate_saved
+from gan_cli.config.compose import Composer
+from gan_cli.config.schema import SCHEMAS, TARGET_BLOCKS
+from gan_cli.config.tree import conf_dir
+from gan_cli.config.validate import check_override, validate, validate_saved
+from gan_cli.core.text import describe, example, one_line, show
 from gan_cli.errors import UserError
-from gan_cli.schema import SCHEMAS, TARGET_BLOCKS
-from gan_cli.wording import describe, example, one_line, show
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,10 @@ def test_values_come_in_their_types(composed):
         ("optimizer.lr=1e308", "optimizer.generator.lr=1e+308: must be a number above 0 and at most 3e+38"),
         ("loss@x=wgan", "loss@x=wgan: there is no loss@x"),
         ("loss._target_=os.system", "loss._target_=os.system: code outside gan_cli, torch.nn and torch.optim"),
-        ("loss._target_=gan_cli.build.torch.load", "loss._target_=gan_cli.build.torch.load: must be a class below"),
+        (
+            "loss._target_=gan_cli.session.build.torch.load",
+            "loss._target_=gan_cli.session.build.torch.load: must be a class below",
+        ),
         ("loss._target_=gan_cli.losses.base.nn.Module", "loss._target_=gan_cli.losses.base.nn.Module: "),
         ("loss._target_=gan_cli.losses.minimax.Minimaks", "loss._target_=gan_cli.losses.minimax.Minimaks: "),
         ("+model.generator.latent_size=3", "model.generator.latent_size=3: gan gives latent_size itself; leave it out"),

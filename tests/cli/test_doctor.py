@@ -12,10 +12,10 @@ from importlib import metadata
 import pytest
 import torch
 
-from gan_cli import findings, machine
 from gan_cli.cli import main
-from gan_cli.findings import Finding
-from gan_cli.training.rundir import RunDirectory
+from gan_cli.commands import _findings, _machine
+from gan_cli.commands._findings import Finding
+from gan_cli.runs.directory import RunDirectory
 
 SMALL = ["model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "log.every_steps=2", "runtime=cpu"]
 
@@ -240,9 +240,9 @@ def test_the_machine(gan, tmp_path):
 
 def test_missing_and_old_packages_are_wrong(monkeypatch):
     versions = {"tqdm": None, "numpy": "1.0"}
-    known = machine._version
-    monkeypatch.setattr(machine, "_version", lambda name: versions.get(name, known(name)))
-    found = {f.name: f for f in machine.software()}
+    known = _machine._version
+    monkeypatch.setattr(_machine, "_version", lambda name: versions.get(name, known(name)))
+    found = {f.name: f for f in _machine.software()}
     assert found["tqdm"] == Finding("tqdm", "missing; pip install tqdm", wrong=True)
     assert found["numpy"].wrong
     assert found["numpy"].text.startswith("1.0, but numpy>=")
@@ -252,11 +252,11 @@ def test_missing_and_old_packages_are_wrong(monkeypatch):
 def test_a_disk_without_room(monkeypatch, tmp_path):
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    assert machine.room(tmp_path / "not" / "there", 2000).wrong
-    assert not machine.room(tmp_path, 500).wrong
+    assert _machine.room(tmp_path / "not" / "there", 2000).wrong
+    assert not _machine.room(tmp_path, 500).wrong
 
 
 def test_table():
-    text = findings.table("title", [Finding("a", "one\ntwo"), Finding("long name", "x", wrong=True)])
+    text = _findings.table("title", [Finding("a", "one\ntwo"), Finding("long name", "x", wrong=True)])
     assert text == "title\n  a          one two\n! long name  x"
-    assert [findings.size(n) for n in (5, 2_500, 51_200_000, 3e9)] == ["5 bytes", "2.5 kB", "51.2 MB", "3.0 GB"]
+    assert [_findings.size(n) for n in (5, 2_500, 51_200_000, 3e9)] == ["5 bytes", "2.5 kB", "51.2 MB", "3.0 GB"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gan_cli.confdir import conf_dir, groups, meaning, positional_key, top_keys
+from gan_cli.config.tree import conf_dir, groups, meaning, positional_key, top_keys
 
 
 def test_every_group_and_option_is_listed_with_its_meaning(gan):

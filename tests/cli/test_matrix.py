@@ -2,14 +2,14 @@
 
 import pytest
 
-from gan_cli import matrix
-from gan_cli.matrix import Parts, Table, render
+from gan_cli.commands import _matrix
+from gan_cli.commands._matrix import Parts, Table, render
 from tests.conftest import LOSSES
 
 
 @pytest.fixture
 def one_table(monkeypatch):
-    monkeypatch.setattr(matrix, "PAIRS", (("condition", "model"),))
+    monkeypatch.setattr(_matrix, "PAIRS", (("condition", "model"),))
 
 
 def test_parts_are_what_hydra_composes(settings_of):

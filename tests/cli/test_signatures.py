@@ -10,11 +10,11 @@ import typing
 import pytest
 import torch
 
-from gan_cli import sources
-from gan_cli.blocks import check_block
+from gan_cli.config import sources
+from gan_cli.config.blocks import check_block
+from gan_cli.config.signatures import read_signature
+from gan_cli.config.sources import find_class
 from gan_cli.errors import UserError
-from gan_cli.signatures import read_signature
-from gan_cli.sources import find_class
 
 MODULE = """
     from __future__ import annotations
@@ -275,7 +275,7 @@ def test_modules_of_torch_are_found_through_star_imports(name):
 
 def test_nothing_is_imported():
     code = (
-        "import sys; from gan_cli.blocks import check_block;"
+        "import sys; from gan_cli.config.blocks import check_block;"
         "check_block('x', {'_target_': 'torch.optim.Adam'}, supplied=frozenset({'params'}));"
         "check_block('x', {'_target_': 'gan_cli.losses.wasserstein.Wasserstein'});"
         "assert 'torch' not in sys.modules and 'gan_cli.losses' not in sys.modules"

@@ -3,12 +3,12 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.constraints.base import Constraint
 from gan_cli.constraints.gradient_penalty import GradientPenalty
 from gan_cli.constraints.weight_clip import WeightClip
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from tests.conftest import TINY
 from tests.helpers import Noise
 

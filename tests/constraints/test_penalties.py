@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.constraints.dragan import Dragan
 from gan_cli.constraints.gradient_penalty import GradientPenalty
 from gan_cli.constraints.zero_centred import R1, R1R2, R2
 from gan_cli.losses.wasserstein import Wasserstein
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from tests.conftest import CONF
 from tests.helpers import Noise
 

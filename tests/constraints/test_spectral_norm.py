@@ -6,11 +6,11 @@ from torch import nn
 from torch.nn.utils import parametrize
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.constraints.spectral_norm import SpectralNorm
 from gan_cli.models.critic import Critic
 from gan_cli.models.mlp import Trunk
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from tests.conftest import TINY
 from tests.helpers import Noise
 

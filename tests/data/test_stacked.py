@@ -155,10 +155,10 @@ def test_a_limit_a_class_needs_labels(tmp_path):
 
 
 def test_limits_on_the_command_line(settings_of):
-    from gan_cli import config
+    from gan_cli.config import validate
 
-    settings = config.check_settings("train", settings_of("dataset.limit={Dress:100,4:10}"))
+    settings = validate.check_settings("train", settings_of("dataset.limit={Dress:100,4:10}"))
     assert settings["dataset"]["limit"] == {"Dress": 100, "4": 10}
     for wrong in ("dataset.limit={Dress:0}", "dataset.limit=few", "dataset.limit=0"):
-        text = error_of(lambda wrong=wrong: config.check_settings("train", settings_of(wrong)))
+        text = error_of(lambda wrong=wrong: validate.check_settings("train", settings_of(wrong)))
         assert text.startswith("dataset.limit=")

@@ -20,9 +20,11 @@ from typing import Any
 import torch
 
 from gan_cli.analysis import figures
-from gan_cli.training import checkpoint, engine, phases, pictures, session
-from gan_cli.training.metrics_log import MetricsLog
-from gan_cli.training.tensorboard import Board
+from gan_cli.runs import checkpoint
+from gan_cli.runs.metrics_log import MetricsLog
+from gan_cli.runs.tensorboard import Board
+from gan_cli.session import pictures, session
+from gan_cli.training import eager, phases
 
 CHANGES = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.scandir", "os.listdir"}
 CHANGES |= {"shutil.rmtree", "os.link", "os.symlink"}
@@ -180,13 +182,13 @@ def nan_in(where: str, step: int) -> None:
         source.batch = lambda *args: plain(*args)._replace(x=plain(*args).x * float("nan"))
 
     sources: list[Any] = []
-    plain = engine.Eager.__init__
+    plain = eager.Eager.__init__
 
     def init(self: Any, updates: Any, source: Any, *args: Any) -> None:
         sources.append(source)
         plain(self, updates, source, *args)
 
-    engine.Eager.__init__ = init
+    eager.Eager.__init__ = init
     in_step(step, {"weights": weights, "loss": loss, "data": data}[where])
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_cli.training import checkpoint, rundir
+from gan_cli.runs import checkpoint, directory
 
 STEPS = 7  # of the recipe
 SECONDS = 60  # no child takes as long
@@ -114,14 +114,14 @@ class Bench:
 
 def good_step(run: Path) -> int:
     """Return the step that a resume would continue from; 0 where there is no checkpoint yet."""
-    folder = run / rundir.CHECKPOINTS
+    folder = run / directory.CHECKPOINTS
     return checkpoint.load(folder, lambda text: None).meta["step"] if checkpoint.steps(folder) else 0
 
 
 def differences(run: Path, whole: Path) -> list[str]:
     """Name what differs between a run and the undisturbed one; times and speeds are not compared."""
     found = []
-    status = rundir.read_status(run)
+    status = directory.read_status(run)
     if (status.get("status"), status.get("step")) != ("finished", STEPS):
         found.append(f"run.json says {status.get('status')} at step {status.get('step')}")
     found += _unlike_tensors(*(_newest(path) for path in (run, whole)))
@@ -143,7 +143,7 @@ def scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def _newest(run: Path) -> dict[str, torch.Tensor]:
-    folder = run / rundir.CHECKPOINTS
+    folder = run / directory.CHECKPOINTS
     found = checkpoint.load(folder, lambda text: None)
     return found.tensors | {"step": torch.tensor(found.meta["step"])}
 
@@ -185,7 +185,7 @@ class Tally:
 def recovered(bench: Bench, name: str, whole: Path, ended: Ended, trial: Trial) -> None:
     """Resume a disturbed run and require that nothing tells it from the undisturbed one."""
     run = bench.folder / name
-    if not (run / rundir.CONFIG).exists():  # before its config, a directory is nothing: the same command begins anew
+    if not (run / directory.CONFIG).exists():  # before its config, a directory is nothing: the same command begins anew
         again = bench.train(name)
         assert again.code == 0, (ended, again)
     elif good_step(run) == STEPS:  # killed after its last checkpoint: only its last word may be missing

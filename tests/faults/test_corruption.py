@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gan_cli.errors import UserError
-from gan_cli.training import checkpoint
+from gan_cli.runs import checkpoint
 
 FILES = ("state.safetensors", "meta.json", "MANIFEST.json")
 EACH = 70

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from gan_cli.training import rundir
+from gan_cli.runs import directory
 from tests.faults import faults
 from tests.faults.harness import recovered
 
@@ -66,4 +66,4 @@ def test_a_directory_removed_under_the_run(bench, tally):
         assert ended.code == 1, ended
         assert f"{run} is gone: something removed it" in ended.output
         assert "Traceback" not in ended.output
-        assert not (run / rundir.CONFIG).exists()
+        assert not (run / directory.CONFIG).exists()

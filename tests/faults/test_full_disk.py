@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from gan_cli.training import checkpoint, rundir
+from gan_cli.runs import checkpoint, directory
 from tests.faults import faults
 from tests.faults.harness import STEPS, differences, good_step, recovered
 
@@ -22,7 +22,7 @@ def test_what_the_run_needs_ends_it_and_a_resume_mends_it(bench, whole, tally, p
         assert any(sign in ended.output for sign in SIGNS)
         assert f"`gan resume {bench.folder / 'run'}` continues from the newest" in ended.output
         assert good_step(bench.folder / "run") >= 2
-        assert rundir.read_status(bench.folder / "run")["status"] == "failed"
+        assert directory.read_status(bench.folder / "run")["status"] == "failed"
         recovered(bench, "run", whole, ended, trial)
 
 
@@ -31,7 +31,7 @@ def test_a_picture_that_does_not_fit_changes_the_exit_code_alone(bench, whole, t
     with tally(f"full disk: {place}"):
         ended = bench.train("run", fault=functools.partial(faults.full_at, place, 2))
         assert ended.code == 3, ended
-        status = rundir.read_status(bench.folder / "run")
+        status = directory.read_status(bench.folder / "run")
         assert status["status"] == "finished"
         assert [entry["what"] for entry in status["failures"]][-1] == "samples/step_0000000004.png"
         missing = [d for d in differences(bench.folder / "run", whole) if not d.startswith("samples/")]
@@ -74,5 +74,5 @@ def test_older_checkpoints_make_room_once(bench, whole, tally, mountable):
         assert first == "finished", ended
         assert "no room for the checkpoint of step 5" in ended.output
         assert "step_0000000001, step_0000000002 removed" in ended.output
-        assert checkpoint.steps(bench.folder / "run" / rundir.CHECKPOINTS)[0] == STEPS
+        assert checkpoint.steps(bench.folder / "run" / directory.CHECKPOINTS)[0] == STEPS
         assert differences(bench.folder / "run", whole) == [], ended

@@ -9,7 +9,7 @@ import random
 import pytest
 import torch
 
-from gan_cli.training import checkpoint, rundir
+from gan_cli.runs import checkpoint, directory
 from tests.faults import faults
 from tests.faults.harness import KILLED, STEPS, differences, recovered
 
@@ -40,11 +40,11 @@ def test_the_comparison_sees_what_differs(bench, whole):
     rows = (run / "metrics.jsonl").read_text()
     (run / "metrics.jsonl").write_text(rows.replace("1", "2", 1))
     (run / "samples" / "step_0000000004.png").unlink()
-    found = checkpoint.load(run / rundir.CHECKPOINTS, pytest.fail)
+    found = checkpoint.load(run / directory.CHECKPOINTS, pytest.fail)
     name = next(name for name, tensor in found.tensors.items() if tensor.is_floating_point())
     found.tensors[name].view(torch.int32).view(-1)[0] ^= 1
-    checkpoint.save(run / rundir.CHECKPOINTS, STEPS, found.tensors, found.meta, keep=2)
-    (run / rundir.STATUS).write_text(json.dumps({"status": "running", "step": 3}))
+    checkpoint.save(run / directory.CHECKPOINTS, STEPS, found.tensors, found.meta, keep=2)
+    (run / directory.STATUS).write_text(json.dumps({"status": "running", "step": 3}))
     told = ["run.json says running at step 3", name, "metrics.jsonl", "samples/step_0000000004.png"]
     assert differences(run, whole) == told
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from gan_cli.training import checkpoint, rundir
+from gan_cli.runs import checkpoint, directory
 from tests.faults import faults
 from tests.faults.harness import differences, recovered
 
@@ -20,9 +20,9 @@ def test_nothing_is_saved_after_a_nan(bench, whole, tally, where):
         # The data that step 4 makes NaN are first read by the critic in step 5
         step = 5 if where == "data" else 4
         assert f"became nan at step {step}: a smaller optimizer.lr" in ended.output
-        assert checkpoint.steps(bench.folder / "run" / rundir.CHECKPOINTS) == [step - 1, step - 2]
+        assert checkpoint.steps(bench.folder / "run" / directory.CHECKPOINTS) == [step - 1, step - 2]
         assert "Traceback" not in ended.output
-        assert rundir.read_status(bench.folder / "run")["status"] == "failed"
+        assert directory.read_status(bench.folder / "run")["status"] == "failed"
         recovered(bench, "run", whole, ended, trial)
 
 
@@ -51,8 +51,8 @@ def test_a_part_beside_the_training_that_breaks(bench, whole, tally, what):
         reason = f"RuntimeError: {what} is broken (faults.py, line "
         assert f"{told}: {reason}" in ended.output
         run = bench.folder / "run"
-        assert f"{told}: {reason}" in (run / rundir.LOG).read_text()
-        status = rundir.read_status(run)
+        assert f"{told}: {reason}" in (run / directory.LOG).read_text()
+        status = directory.read_status(run)
         assert status["status"] == "finished"
         assert [entry["number"] for entry in status["failures"]] == list(range(1, len(status["failures"]) + 1))
         assert all(entry["reason"].startswith(reason) for entry in status["failures"])
@@ -66,12 +66,12 @@ def test_a_collapsed_critic_is_told_once_and_ends_nothing(bench, tally):
         long = ("train.steps=40", "log.every_steps=1", "log.samples_every_steps=100", "checkpoint.every_steps=40")
         ended = bench.train("run", *long, fault=functools.partial(faults.collapsed_at, 10))
         assert ended.code == 0, ended
-        (warning,) = rundir.read_status(bench.folder / "run")["warnings"]
+        (warning,) = directory.read_status(bench.folder / "run")["warnings"]
         assert warning["what"] == "collapsed critic"
         assert warning["step"] == 29  # the twentieth row from step 10's on
         for mend in ("constraint.c", "optimizer.critic.lr", "another constraint"):
             assert mend in warning["reason"]
-        log = (bench.folder / "run" / rundir.LOG).read_text()
+        log = (bench.folder / "run" / directory.LOG).read_text()
         assert log.count("warning at step 29: collapsed critic: every sample gets one score") == 1
 
 
@@ -85,4 +85,4 @@ def test_a_healthy_critic_is_not_called_collapsed(bench, loss):
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == 30
     assert all(row["critic/score_std"] > 0 for row in rows)
-    assert rundir.read_status(run)["warnings"] == []
+    assert directory.read_status(run)["warnings"] == []

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gan_cli.training import rundir
+from gan_cli.runs import directory
 from tests.faults import faults
 from tests.faults.harness import STEPS, differences, good_step, recovered
 
@@ -23,7 +23,7 @@ def test_the_first_saves_and_stops(bench, whole, tally, number):
         running.signal(number)
         ended = running.end()
         assert ended.code == CODES[number], ended
-        status = rundir.read_status(bench.folder / "run")
+        status = directory.read_status(bench.folder / "run")
         assert status["status"] == "interrupted"
         assert status["reason"].startswith(f"{number.name}: stopped after step {ended.step}; `gan resume ")
         assert good_step(bench.folder / "run") == ended.step

@@ -21,12 +21,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
-from gan_cli import build
 from gan_cli.analysis import figures, plots  # noqa: F401  (imported here rather than in each child)
 from gan_cli.cli import main, tell
 from gan_cli.commands import resume, train
 from gan_cli.errors import GanError
-from gan_cli.training import rundir, session
+from gan_cli.runs import directory
+from gan_cli.session import build, session
 from tests.conftest import CONF
 from tests.faults import faults
 from tests.faults.harness import STEPS
@@ -50,7 +50,7 @@ def settings(command: str, *overrides: str) -> dict[str, Any]:
 
 torch.set_num_threads(1)
 tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system's, which a killed process leaves behind
-rundir._git_commit = lambda: None  # three processes of git a child
+directory._git_commit = lambda: None  # three processes of git a child
 _TRAIN = settings("train", *RECIPE)
 _RESUME = settings("resume", "run=runs/none")
 _DATA = build.check(_TRAIN).open()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gan_cli import sources
 from gan_cli.cli import main, tell
+from gan_cli.config import sources
 from gan_cli.errors import GanError
-from gan_cli.training import checkpoint
+from gan_cli.runs import checkpoint
 from tests.helpers import alone
 from tests.hostile.perform import perform
 

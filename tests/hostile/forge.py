@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from gan_cli.training import checkpoint
+from gan_cli.runs import checkpoint
 
 STATE, META, MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from gan_cli.compose import Composer
-from gan_cli.confdir import conf_dir
-from gan_cli.config import check_settings, validate
+from gan_cli.config.compose import Composer
+from gan_cli.config.tree import conf_dir
+from gan_cli.config.validate import check_settings, validate
 
 
 def perform(command: str, run: str, *overrides: str) -> None:

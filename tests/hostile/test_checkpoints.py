@@ -13,7 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from gan_cli.training import checkpoint
+from gan_cli.runs import checkpoint
 from tests.hostile import forge
 from tests.hostile.perform import perform
 

@@ -7,9 +7,9 @@ import os
 import pytest
 
 from gan_cli.cli import main
-from gan_cli.compose import Composer
-from gan_cli.confdir import conf_dir
-from gan_cli.config import validate
+from gan_cli.config.compose import Composer
+from gan_cli.config.tree import conf_dir
+from gan_cli.config.validate import validate
 from gan_cli.errors import UserError
 
 GLOBAL = "# @package _global_\n"

@@ -12,13 +12,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gan_cli import build
-from gan_cli.compose import Composer
-from gan_cli.confdir import conf_dir
-from gan_cli.config import validate, validate_saved
+from gan_cli.config.compose import Composer
+from gan_cli.config.tree import conf_dir
+from gan_cli.config.validate import validate, validate_saved
+from gan_cli.core.text import one_line
 from gan_cli.errors import UserError
-from gan_cli.training import checkpoint
-from gan_cli.wording import one_line
+from gan_cli.runs import checkpoint
+from gan_cli.session import build
 from tests.hostile import forge
 
 NUMBERS = st.integers(-(2**70), 2**70) | st.integers(-3, 40) | st.floats()

@@ -8,9 +8,9 @@ import socket
 import pytest
 import yaml
 
-from gan_cli import plain
+from gan_cli.core import untrusted
 from gan_cli.errors import UserError
-from gan_cli.training import rundir
+from gan_cli.runs import directory
 from tests.hostile.perform import perform
 
 COMMANDS = [("sample",), ("evaluate", "count=20", "w1_count=20"), ("resume", "train.steps=4")]
@@ -238,8 +238,8 @@ def test_events_that_are_no_events(run):
 
 def test_a_module_in_the_run_or_here_is_not_imported(refused, run, here, canary):
     body = f"open({str(canary)!r}, 'w').write('dead')\nclass Mine: pass\n"
-    for directory in (run, here):
-        (directory / "my_losses.py").write_text(body)
+    for folder in (run, here):
+        (folder / "my_losses.py").write_text(body)
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["loss"]["_target_"] = "my_losses.Mine"
     (run / "config.yaml").write_text(yaml.safe_dump(config))
@@ -259,8 +259,8 @@ def test_names_in_a_run_never_choose_a_path(run, canary, name, capsys):
 
 
 def test_a_config_too_large_to_be_read_back_is_not_written(tmp_path):
-    directory = rundir.RunDirectory(tmp_path)
+    made = directory.RunDirectory(tmp_path)
     with pytest.raises(UserError, match="bytes long"):
-        directory.write_config({"classes": "x" * plain.CONFIG_BYTES})
+        made.write_config({"classes": "x" * untrusted.CONFIG_BYTES})
     directory.close()
     assert not (tmp_path / "config.yaml").exists()

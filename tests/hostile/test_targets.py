@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from gan_cli.config import validate_saved
+from gan_cli.config.validate import validate_saved
 from gan_cli.errors import UserError
 
 REFUSED = [
@@ -18,11 +18,11 @@ REFUSED = [
     "subprocess.Popen",
     "pathlib.Path.write_text",
     "hydra.utils.instantiate",
-    "gan_cli.build.torch.load",
-    "gan_cli.build.importlib.import_module",
+    "gan_cli.session.build.torch.load",
+    "gan_cli.session.build.importlib.import_module",
     "gan_cli.cli.os.system",
-    "gan_cli.files.AppendFile",
-    "gan_cli.training.rundir.RunDirectory",
+    "gan_cli.core.files.AppendFile",
+    "gan_cli.runs.directory.RunDirectory",
     "gan_cli.commands.board.Parser",
     "gan_cli.losses_evil.Mine",
     "gan_cli.lossesevil",

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.errors import UserError
 from gan_cli.inputs.noise import InstanceNoise
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from tests.conftest import TINY
 from tests.helpers import Noise
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from gan_cli import build
 from gan_cli.data.source import Batch
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from tests.helpers import Noise
 
 LOSSES = {

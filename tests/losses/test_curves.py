@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from gan_cli import build
-from gan_cli.training import rundir
-from gan_cli.training.session import Session
+from gan_cli.runs import directory
+from gan_cli.session import build
+from gan_cli.session.session import Session
 from tests.conftest import TINY
 from tests.helpers import noise_data
 
@@ -24,7 +24,7 @@ CURVES = {
 def test_an_estimate_stands_beside_its_held_out_twin(settings_of, tmp_path, loss, curves):
     overrides = ["model=toy_mlp", "dataset=ring", *TINY, "train.steps=2", "log.every_steps=1"]
     plan, data = build.check(settings_of(f"loss={loss}", *overrides)), noise_data((2,), 8)
-    Session(plan, rundir.RunDirectory(tmp_path), data, plan.state(data)).train()
+    Session(plan, directory.RunDirectory(tmp_path), data, plan.state(data)).train()
     row = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
     assert {f"critic/{curve}" for curve in curves} <= set(row)
     own = {tag for tag in row if tag.endswith(("_estimate", "_bound", "_heldout", "_normalised"))}

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.errors import UserError
 from gan_cli.losses.base import Answer
 from gan_cli.losses.ebgan import EBGAN, pulling_away
+from gan_cli.session import build
 from tests.helpers import answer
 
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.errors import UserError
 from gan_cli.latents.infogan import InfoGAN as Codes
 from gan_cli.latents.prior import Normal
 from gan_cli.losses.base import Answer
 from gan_cli.losses.infogan import InfoGAN
 from gan_cli.losses.minimax import Minimax, NonSaturating
+from gan_cli.session import build
 from tests.helpers import answer
 
 

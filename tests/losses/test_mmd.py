@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.constraints.gradient_penalty import gradient_norms
 from gan_cli.errors import UserError
 from gan_cli.losses.base import Answer
 from gan_cli.losses.discrepancy import squared_distances
 from gan_cli.losses.mmd import MMD
+from gan_cli.session import build
 
 
 def featured(x):

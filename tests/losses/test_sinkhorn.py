@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.errors import UserError
 from gan_cli.losses.base import Answer
+from gan_cli.session import build
 
 pytest.importorskip("geomloss")
 from gan_cli.losses.sinkhorn import Sinkhorn

@@ -36,12 +36,12 @@ def test_perceptrons_have_a_norm_only_where_asked_for(norm, kind):
 
 @pytest.mark.parametrize("model", ["toy_mlp", "toy_tanh"])
 def test_instance_norm_of_a_perceptron_is_refused(settings_of, model):
-    from gan_cli import config
+    from gan_cli.config import validate
     from gan_cli.errors import UserError
 
     settings = settings_of(f"model={model}", "dataset=ring", "model.critic.norm=instance")
     with pytest.raises(UserError, match=r"model\.critic\.norm=instance: must be batch, layer or none"):
-        config.check_settings("train", settings)
+        validate.check_settings("train", settings)
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
@@ -138,7 +138,7 @@ def test_the_layers_after_the_trunk_are_drawn_as_it_is():
 
 
 def test_the_unrolled_gans_networks(settings_of):
-    from gan_cli import build
+    from gan_cli.session import build
 
     settings = build.check(settings_of("model=toy_tanh", "dataset=ring", "loss=gan", "latent.size=256")).settings
     game = build.state(settings, (2,), torch.device("cpu")).game

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gan_cli.conditions.base import Unconditional
 from gan_cli.constraints.base import Constraint
 from gan_cli.constraints.zero_centred import R1R2
 from gan_cli.data.synthetic import GaussianMixture1d
 from gan_cli.latents.prior import Normal
 from gan_cli.losses.base import Loss
 from gan_cli.losses.fgan import FGAN
-from gan_cli.models.condition import Unconditional
 from gan_cli.models.critic import Critic
 from gan_cli.models.mlp import Trunk
-from gan_cli.training.engine import Eager
+from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gan_cli import build
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from gan_cli.training.sampling import sample
 
 pytestmark = pytest.mark.slow

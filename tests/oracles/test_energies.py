@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gan_cli import build
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 
 IMAGES = ("model.code_size=16", "train.batch_size=32", "optimizer.lr=1e-3")
 SLOW = pytest.mark.slow

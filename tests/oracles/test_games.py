@@ -29,13 +29,13 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from gan_cli.conditions.base import Unconditional
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Batch
 from gan_cli.latents.prior import Normal
 from gan_cli.losses.base import Answer, Loss
 from gan_cli.losses.wasserstein import Wasserstein
-from gan_cli.models.condition import Unconditional
-from gan_cli.training.engine import Eager
+from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.alternating import Alternating

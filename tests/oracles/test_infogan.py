@@ -6,9 +6,9 @@ import torch
 from scipy.cluster.vq import kmeans2
 from scipy.optimize import linear_sum_assignment
 
-from gan_cli import build
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 
 STEPS = 1500
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
-from gan_cli import build
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 
 POINTS = ("loss.space=pixels", "constraint=none", "model=toy_mlp", "model.width=64", "train.batch_size=256")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gan_cli.conditions.base import Unconditional
 from gan_cli.constraints.base import Constraint
 from gan_cli.inputs.base import Input
 from gan_cli.latents.prior import Normal
 from gan_cli.losses.base import Loss
-from gan_cli.models.condition import Unconditional
 from gan_cli.models.critic import Critic
 from gan_cli.models.mlp import Trunk
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase, Updates

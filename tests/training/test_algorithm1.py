@@ -4,9 +4,9 @@ import torch
 from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, leaky_relu
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from tests.conftest import TINY
 from tests.helpers import Noise
 

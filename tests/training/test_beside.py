@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 from gan_cli.errors import FinishedWithFailures, Interrupted, NonFiniteError
-from gan_cli.training import rundir
-from gan_cli.training.beside import KEPT, Incidents, beside
+from gan_cli.runs import directory
+from gan_cli.session.incidents import KEPT, Incidents, beside
 
 ENTRY = {"number": 1, "step": 3, "what": "a", "reason": "b"}
 
 
 @pytest.fixture
 def run(tmp_path):
-    run = rundir.RunDirectory(tmp_path)
+    run = directory.RunDirectory(tmp_path)
     yield run
     run.close()
 
@@ -32,9 +32,9 @@ def test_a_failure_is_told_at_once_and_the_rest_goes_on(run):
     assert probe(SimpleNamespace(step=7), None) == {}
     line = "failed at step 7: probe 7: ValueError: no such axis (test_beside.py, line 23); the training goes on"
     assert shown == [line]
-    assert line in (run.path / rundir.LOG).read_text()
+    assert line in (run.path / directory.LOG).read_text()
     entry = {"number": 1, "step": 7, "what": "probe 7", "reason": "ValueError: no such axis (test_beside.py, line 23)"}
-    assert rundir.read_status(run.path)["failures"] == [entry]
+    assert directory.read_status(run.path)["failures"] == [entry]
     with pytest.raises(FinishedWithFailures, match="probe 7 at step 7: ValueError: no such axis") as caught:
         incidents.check()
     assert caught.value.exit_code == 3
@@ -56,7 +56,7 @@ def test_run_json_keeps_the_newest_with_their_numbers(run):
     incidents = Incidents(run, lambda text: None, {}, 0)
     for step in range(30):
         incidents.failed(step, "x", OSError(28, "No space left on device", "file"))
-    kept = rundir.read_status(run.path)["failures"]
+    kept = directory.read_status(run.path)["failures"]
     assert [entry["number"] for entry in kept] == list(range(31 - KEPT, 31))
     assert kept[0]["reason"] == "file: No space left on device"
     with pytest.raises(FinishedWithFailures, match=r"x at step 0: .*, and 29 more"):
@@ -86,7 +86,7 @@ def test_a_disk_too_full_for_the_line_leaves_the_screen(run, monkeypatch):
     shown = []
     incidents = Incidents(run, shown.append, {}, 0)
     monkeypatch.setattr(run, "note", full)
-    monkeypatch.setattr(rundir, "replace_file", full)
+    monkeypatch.setattr(directory, "replace_file", full)
     incidents.warn(4, "collapsed critic", "why")
     assert shown == ["warning at step 4: collapsed critic: why"]
     assert incidents.facts()["warnings"][0]["step"] == 4

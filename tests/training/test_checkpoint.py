@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from gan_cli.errors import UserError
-from gan_cli.training import checkpoint
+from gan_cli.runs import checkpoint
 
 TENSORS = {"game/w": torch.randn(3, 4), "n": torch.tensor(7), "h": torch.randn(2, 5).bfloat16()}
 

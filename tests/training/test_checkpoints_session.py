@@ -11,12 +11,12 @@ import time
 import pytest
 import torch
 
-from gan_cli import build
 from gan_cli.cli import main
 from gan_cli.errors import GanError, Interrupted, NonFiniteError
-from gan_cli.training import checkpoint, rundir
+from gan_cli.runs import checkpoint, directory
+from gan_cli.session import build
+from gan_cli.session.session import Session
 from gan_cli.training.best import Best
-from gan_cli.training.session import Session
 from tests.conftest import CONF, TINY
 
 SMALL = ("model=toy_mlp", "dataset=ring", "updates.n_critic=1", *TINY, "log.every_steps=2", "log.samples_every_steps=4")
@@ -28,7 +28,7 @@ def begin(settings_of, tmp_path):
     def session(name, *overrides, steps=9, resume=False, values=None):
         plan = build.check(settings_of(f"train.steps={steps}", *SMALL, *overrides))
         (tmp_path / name).mkdir(exist_ok=True)
-        run = rundir.RunDirectory(tmp_path / name)
+        run = directory.RunDirectory(tmp_path / name)
         data = plan.open()
         state = plan.state(data)
         found = checkpoint.load(run.checkpoints, pytest.fail) if resume else None
@@ -44,16 +44,16 @@ def begin(settings_of, tmp_path):
 
 
 def steps(path):
-    return checkpoint.steps(path / rundir.CHECKPOINTS)
+    return checkpoint.steps(path / directory.CHECKPOINTS)
 
 
 def newest(path):
-    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail)
+    return checkpoint.load(path / directory.CHECKPOINTS, pytest.fail)
 
 
 def files(path):
     """Every checkpoint's bytes, and the rows."""
-    found = {p.relative_to(path): p.read_bytes() for p in (path / rundir.CHECKPOINTS).rglob("*") if p.is_file()}
+    found = {p.relative_to(path): p.read_bytes() for p in (path / directory.CHECKPOINTS).rglob("*") if p.is_file()}
     return found | {"metrics": (path / "metrics.jsonl").read_bytes()}
 
 
@@ -105,7 +105,7 @@ def test_the_best_is_saved_and_stays(begin, tmp_path, best_is, expected):
     begin("run", *best, steps=13, values=VALUES).train()
     step, value = expected
     assert newest(tmp_path / "run").meta["best"] == {"tag": "test/value", "is": best_is, "value": value, "step": step}
-    assert checkpoint.load_best(tmp_path / "run" / rundir.CHECKPOINTS, pytest.fail).meta["step"] == step
+    assert checkpoint.load_best(tmp_path / "run" / directory.CHECKPOINTS, pytest.fail).meta["step"] == step
     assert step in steps(tmp_path / "run")
 
 
@@ -140,7 +140,7 @@ def test_a_best_that_is_gone_is_told(begin, tmp_path, capsys):
     options = ("checkpoint.best=test/value", "checkpoint.every_steps=2")
     begin("run", *options, steps=6, values=values).train()
     assert steps(tmp_path / "run") == [6, 4, 2]
-    checkpoint._remove(tmp_path / "run" / rundir.CHECKPOINTS / "step_0000000002")
+    checkpoint._remove(tmp_path / "run" / directory.CHECKPOINTS / "step_0000000002")
     begin("run", *options, steps=8, values=values, resume=True).train()
     assert "the best checkpoint, of step 2, is not there" in capsys.readouterr().err
     assert newest(tmp_path / "run").meta["best"]["step"] == 8
@@ -176,12 +176,12 @@ def test_an_error_behind_the_training_ends_it_with_exit_code_1(begin, tmp_path, 
     with pytest.raises(GanError, match=r"checkpoints: No space left on device.*gan resume") as caught:
         begin("run", "checkpoint.every_steps=1", BACKGROUND).train()
     assert caught.value.exit_code == 1
-    status = rundir.read_status(tmp_path / "run")
+    status = directory.read_status(tmp_path / "run")
     assert (status["status"], status["saved_step"]) == ("failed", at - 1)
     assert steps(tmp_path / "run")[0] == at - 1
     monkeypatch.undo()
     begin("run", resume=True).train()
-    assert rundir.read_status(tmp_path / "run")["saved_step"] == 9
+    assert directory.read_status(tmp_path / "run")["saved_step"] == 9
 
 
 def test_only_what_is_committed_is_reported_as_saved(begin, tmp_path, slow):
@@ -189,7 +189,7 @@ def test_only_what_is_committed_is_reported_as_saved(begin, tmp_path, slow):
     reported = {}
 
     def watch(state, logs):
-        reported[state.step] = rundir.read_status(tmp_path / "run").get("saved_step")
+        reported[state.step] = directory.read_status(tmp_path / "run").get("saved_step")
         if state.step == 6:
             released.set()
             session.saver.wait()
@@ -219,7 +219,7 @@ def test_a_signal_waits_for_the_write_under_way(begin, tmp_path, slow):
     assert order[:2] == ["begin 2", "end 2"]
     assert last == f"end {saved}"
     assert f"after step {saved};" in str(caught.value)
-    assert rundir.read_status(tmp_path / "run")["saved_step"] == saved
+    assert directory.read_status(tmp_path / "run")["saved_step"] == saved
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
 
 
@@ -238,7 +238,7 @@ def test_a_nan_waits_for_the_write_under_way(begin, tmp_path, slow):
     with pytest.raises(NonFiniteError):
         session.train()
     assert steps(tmp_path / "run") == [2]
-    status = rundir.read_status(tmp_path / "run")
+    status = directory.read_status(tmp_path / "run")
     assert (status["status"], status["saved_step"]) == ("failed", 2)
 
 
@@ -253,7 +253,7 @@ def test_an_error_under_way_is_told_beside_the_one_that_ended_the_run(begin, tmp
     with pytest.raises(NonFiniteError):
         session.train()
     assert "a checkpoint was still being written, and failed: [Errno 5]" in capsys.readouterr().err
-    assert rundir.read_status(tmp_path / "run")["saved_step"] is None
+    assert directory.read_status(tmp_path / "run")["saved_step"] is None
 
 
 @pytest.mark.parametrize("background", ["true", "false"])
@@ -285,7 +285,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from gan_cli import build
 from gan_cli.training import rundir
-from gan_cli.training.session import Session
+from gan_cli.session.session import Session
 torch.set_num_threads(1)
 with initialize_config_dir(sys.argv[1], version_base="1.3"):
     config = compose("train", overrides=["runtime=cpu", "runtime.threads=1", *sys.argv[3:]])
@@ -297,7 +297,7 @@ def kill(source, target):
 os.rename = kill
 plan = build.check(OmegaConf.to_container(config, resolve=True))
 data = plan.open()
-Session(plan, rundir.RunDirectory(Path(sys.argv[2])), data, plan.state(data)).train()
+Session(plan, directory.RunDirectory(Path(sys.argv[2])), data, plan.state(data)).train()
 """
 
 
@@ -309,13 +309,13 @@ def test_a_kill_during_the_write_leaves_the_older_ones_good(begin, tmp_path):
     killed = subprocess.run(command, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert steps(run) == [2]
-    assert rundir.read_status(run)["saved_step"] == 2
+    assert directory.read_status(run)["saved_step"] == 2
     begin("run", *options, resume=True).train()
     begin("whole", *options).train()
     assert (run / "metrics.jsonl").read_bytes() == (tmp_path / "whole" / "metrics.jsonl").read_bytes()
     for name, tensor in newest(tmp_path / "whole").tensors.items():
         assert torch.equal(newest(run).tensors[name], tensor), name
-    assert not list((run / rundir.CHECKPOINTS).glob(".tmp-*"))
+    assert not list((run / directory.CHECKPOINTS).glob(".tmp-*"))
 
 
 def test_gan_sample_draws_from_the_best(begin, tmp_path, capsys):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from gan_cli.errors import UserError
-from gan_cli.training import checkpoint, tensor_file
-from gan_cli.training.retention import kept
-from gan_cli.training.tensor_file import Snapshot
+from gan_cli.runs import checkpoint, tensor_file
+from gan_cli.runs.retention import kept
+from gan_cli.runs.tensor_file import Snapshot
 
 TENSORS = {"w": torch.arange(6.0).reshape(2, 3)}
 STEPS = st.integers(0, 60)

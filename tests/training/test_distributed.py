@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from gan_cli.cli import main
-from gan_cli.models.class_norm import ClassNorm
-from gan_cli.training.metrics_log import read_rows
+from gan_cli.conditions.class_norm import ClassNorm
+from gan_cli.runs.metrics_log import read_rows
 from gan_cli.training.shared_norm import SharedBatchNorm, share_batch_norm
 from tests.team import Started
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gan_cli import build, hardware
+from gan_cli.core import hardware
+from gan_cli.core.processes import Processes
 from gan_cli.errors import GanError, UserError
-from gan_cli.processes import Processes
-from gan_cli.training import engines
+from gan_cli.session import build, engines
 from gan_cli.training.compiled import Compiled
-from gan_cli.training.engine import Eager
+from gan_cli.training.eager import Eager
 from gan_cli.training.graphed import CudaGraphs
 from tests.conftest import LOSSES, TINY, options
 from tests.helpers import Labelled, Noise

@@ -7,15 +7,15 @@ import sys
 import pytest
 import torch
 
-from gan_cli import build
 from gan_cli.errors import UserError
 from gan_cli.extractors.fashion_mnist import SHA256
 from gan_cli.extractors.inception import Inception
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.metrics_log import read_rows
+from gan_cli.runs import checkpoint, directory
+from gan_cli.runs.metrics_log import read_rows
+from gan_cli.session import build
+from gan_cli.session.resume import open_session
+from gan_cli.session.session import Session
 from gan_cli.training.probes import due
-from gan_cli.training.resuming import open_session
-from gan_cli.training.session import Session
 
 STEPS, SAVED, KILLED = 5, 3, 4
 SMALL = ("model.width=4", "train.batch_size=8", f"train.steps={STEPS}", f"checkpoint.every_steps={SAVED}")
@@ -44,7 +44,7 @@ def begin(settings_of, tmp_path):
         data = plan.open()
         evaluation = plan.evaluation(data)
         (tmp_path / name).mkdir()
-        run = rundir.RunDirectory(tmp_path / name)
+        run = directory.RunDirectory(tmp_path / name)
         return Session(plan, run, data, plan.state(data), evaluation=evaluation), settings
 
     return session
@@ -59,7 +59,7 @@ def rows(path, added):
 
 
 def tensors(path):
-    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail).tensors
+    return checkpoint.load(path / directory.CHECKPOINTS, pytest.fail).tensors
 
 
 def assert_equal(a, b):
@@ -83,7 +83,7 @@ def test_a_run_is_bit_equal_with_and_without_also_through_a_kill(begin, tmp_path
     killed.pictures = killing
     with pytest.raises(Killed):
         killed.train()
-    assert checkpoint.steps(tmp_path / "killed" / rundir.CHECKPOINTS) == [SAVED]
+    assert checkpoint.steps(tmp_path / "killed" / directory.CHECKPOINTS) == [SAVED]
     open_session(tmp_path / "killed", settings, force=False).train()
     without, whole, parts = (tmp_path / name for name in ("without", "with", "killed"))
     assert rows(without, added=False) == rows(whole, added=False)
@@ -98,11 +98,11 @@ def test_the_tags_are_gan_evaluates_and_run_json_has_the_protocol(begin, tmp_pat
     begin("run", *CLOTHES, "evaluate.every_steps=5", "evaluate.split=heldout")[0].train()
     last = read_rows(tmp_path / "run" / "metrics.jsonl")[-1]
     assert {f"quality/{name}_fashion_mnist" for name in SCORES} == {t for t in last if t.startswith("quality/")}
-    told = rundir.read_status(tmp_path / "run")["evaluation"]
+    told = directory.read_status(tmp_path / "run")["evaluation"]
     assert (told["count"], told["w1_count"], told["split"], told["floor_split"]) == (12, 6, "heldout", "train")
     assert (told["extractor"], told["sha256"]) == ("fashion_mnist", SHA256)
     assert set(told["floors"]) == {t for t in last if t.startswith(ADDED) and "critic" not in t}
-    frozen = rundir.read_config(tmp_path / "run")["extractor"]
+    frozen = directory.read_config(tmp_path / "run")["extractor"]
     assert frozen == {"_target_": "gan_cli.extractors.fashion_mnist.FashionMNIST"}
 
 
@@ -113,7 +113,7 @@ def test_the_best_checkpoint_by_a_score(begin, tmp_path):
         0
     ].train()
     values = {row["step"]: row[tag] for row in read_rows(tmp_path / "run" / "metrics.jsonl") if tag in row}
-    found = checkpoint.load_best(tmp_path / "run" / rundir.CHECKPOINTS, pytest.fail)
+    found = checkpoint.load_best(tmp_path / "run" / directory.CHECKPOINTS, pytest.fail)
     assert found.meta["step"] == min(values, key=values.get)
     assert set(values) == {2, 4}
 
@@ -129,9 +129,9 @@ def test_real_features_are_computed_once(begin, monkeypatch):
 
 
 def test_a_run_that_is_not_evaluated_imports_nothing_for_it(begin, monkeypatch):
-    monkeypatch.delitem(sys.modules, "gan_cli.training.evaluating", raising=False)
+    monkeypatch.delitem(sys.modules, "gan_cli.session.periodic_evaluation", raising=False)
     begin("run", "model=toy_mlp", "dataset=ring")[0].train()
-    assert "gan_cli.training.evaluating" not in sys.modules
+    assert "gan_cli.session.periodic_evaluation" not in sys.modules
 
 
 def test_a_failure_ends_no_run_and_is_told(begin, tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_a_failure_ends_no_run_and_is_told(begin, tmp_path, monkeypatch):
     with pytest.raises(Exception, match="Evaluation at step 2: ZeroDivisionError") as caught:
         session.train()
     assert caught.value.exit_code == 3
-    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+    assert directory.read_status(tmp_path / "run")["status"] == "finished"
 
 
 def test_what_cannot_be_evaluated_is_refused_before_a_run_is_there(settings_of, monkeypatch):

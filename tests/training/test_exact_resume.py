@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_cli import build
 from gan_cli.errors import UserError
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.resuming import open_session
-from gan_cli.training.session import Session
+from gan_cli.runs import checkpoint, directory
+from gan_cli.session import build
+from gan_cli.session.resume import open_session
+from gan_cli.session.session import Session
 from tests.conftest import CONF, LOSSES
 from tests.data.small_sets import write_idx
 
@@ -50,7 +50,7 @@ def begin(settings, path):
     plan = build.check(settings)
     data = plan.open()
     path.mkdir()
-    return Session(plan, rundir.RunDirectory(path), data, plan.state(data))
+    return Session(plan, directory.RunDirectory(path), data, plan.state(data))
 
 
 def assert_exact(settings, tmp_path, monkeypatch):
@@ -75,14 +75,14 @@ def assert_exact(settings, tmp_path, monkeypatch):
     first.pictures = killing
     with pytest.raises(Killed):
         first.train()
-    assert checkpoint.steps(parts / rundir.CHECKPOINTS) == [SAVED]
+    assert checkpoint.steps(parts / directory.CHECKPOINTS) == [SAVED]
     now[0] -= 1e6
     open_session(parts, settings, force=False).train()
     assert_same_run(parts, whole)
 
 
 def assert_same_run(parts, whole):
-    a, b = (checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail) for path in (parts, whole))
+    a, b = (checkpoint.load(path / directory.CHECKPOINTS, pytest.fail) for path in (parts, whole))
     assert {**a.meta, "settings": 0} == {**b.meta, "settings": 0}
     assert a.tensors.keys() == b.tensors.keys()
     unequal = [n for n in a.tensors if not torch.equal(a.tensors[n], b.tensors[n])]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_cli import files
+from gan_cli.core import files
 from gan_cli.errors import UserError
-from gan_cli.training.metrics_log import MetricsLog, read_rows
+from gan_cli.runs.metrics_log import MetricsLog, read_rows
 from tests.apart import run
 
 
@@ -150,7 +150,7 @@ def test_a_kill_during_the_cut_leaves_the_old_rows(tmp_path, monkeypatch):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from gan_cli.training.metrics_log import MetricsLog
+from gan_cli.runs.metrics_log import MetricsLog
 log = MetricsLog(Path(sys.argv[1]), None)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))

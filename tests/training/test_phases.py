@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.rng import Draws
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training.eager import Eager
 from gan_cli.training.phases import Share, update
 from gan_cli.updates.base import Phase
 from tests.conftest import LOSSES, TINY

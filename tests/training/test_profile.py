@@ -7,9 +7,10 @@ import re
 import pytest
 import torch
 
-from gan_cli import build
-from gan_cli.training import checkpoint, profile, rundir
-from gan_cli.training.session import Session
+from gan_cli.runs import checkpoint, directory
+from gan_cli.session import build
+from gan_cli.session.session import Session
+from gan_cli.training import profile
 from tests.conftest import TINY
 from tests.helpers import noise_data
 
@@ -18,8 +19,8 @@ def train(settings_of, path, steps, *overrides):
     plan = build.check(settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *overrides))
     path.mkdir()
     data = noise_data((1, 16, 16), 8)
-    Session(plan, rundir.RunDirectory(path), data, plan.state(data)).train()
-    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail).tensors, (path / rundir.LOG).read_text()
+    Session(plan, directory.RunDirectory(path), data, plan.state(data)).train()
+    return checkpoint.load(path / directory.CHECKPOINTS, pytest.fail).tensors, (path / directory.LOG).read_text()
 
 
 def test_a_profiled_run_is_the_same_run_and_leaves_a_trace(settings_of, tmp_path, monkeypatch):
@@ -27,7 +28,7 @@ def test_a_profiled_run_is_the_same_run_and_leaves_a_trace(settings_of, tmp_path
     plain, _ = train(settings_of, tmp_path / "plain", profile.STEPS + 1)
     looked_at, log = train(settings_of, tmp_path / "profiled", profile.STEPS + 1, "runtime.profile=true")
     assert all(torch.equal(plain[name], looked_at[name]) for name in plain)
-    (trace,) = (tmp_path / "profiled" / rundir.PROFILE).iterdir()
+    (trace,) = (tmp_path / "profiled" / directory.PROFILE).iterdir()
     assert trace.name == "step_0000000003.pt.trace.json.gz"
     names = {event.get("name") for event in json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]}
     assert any("convolution" in str(name) for name in names)
@@ -40,7 +41,7 @@ def test_a_profiled_run_is_the_same_run_and_leaves_a_trace(settings_of, tmp_path
 def test_too_few_steps_are_told(settings_of, tmp_path):
     _, log = train(settings_of, tmp_path / "run", profile.STEPS - 1, "runtime.profile=true")
     assert "runtime.profile=true: 6 steps are needed, 5 are left: no profile" in log
-    assert not (tmp_path / "run" / rundir.PROFILE).exists()
+    assert not (tmp_path / "run" / directory.PROFILE).exists()
 
 
 def test_operations_are_counted(tmp_path):

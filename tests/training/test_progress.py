@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gan_cli.training import progress
-from gan_cli.training.progress import Progress
+from gan_cli.session import progress
+from gan_cli.session.progress import Progress
 
 TAG = "critic/wasserstein_estimate"
 

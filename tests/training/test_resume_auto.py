@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from gan_cli.cli import main
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.resuming import holds_run
+from gan_cli.runs import checkpoint, directory
+from gan_cli.session.resume import holds_run
 
 COMMAND = (
     "train", "model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "runtime=cpu", "runtime.threads=1",
@@ -41,7 +41,7 @@ def contents(path):
 
 
 def state(path):
-    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail)
+    return checkpoint.load(path / directory.CHECKPOINTS, pytest.fail)
 
 
 def test_begun_and_finished_and_trained_on(gan, tmp_path, five_steps):
@@ -61,7 +61,7 @@ def test_begun_and_finished_and_trained_on(gan, tmp_path, five_steps):
 
 
 def test_the_saved_config_is_of_the_run_not_of_the_command(five_steps):
-    saved = rundir.read_config(five_steps)
+    saved = directory.read_config(five_steps)
     assert (saved["resume"], saved["force"]) == ("never", False)
 
 
@@ -84,7 +84,7 @@ def test_force_begins_a_run_where_there_is_none(gan, tmp_path):
 
 
 def test_killed_before_its_first_checkpoint_it_begins_again(gan, run, five_steps):
-    shutil.rmtree(run / rundir.CHECKPOINTS)
+    shutil.rmtree(run / directory.CHECKPOINTS)
     code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run", "seed=1")
     assert code == 2  # another run's directory all the same
     assert "seed: 0 -> 1" in err
@@ -146,7 +146,7 @@ def test_a_tilde_is_the_home_directory_in_the_saved_config_too(gan, tmp_path, mo
     on = ("dataset=folder", "dataset.image_size=16", "model=mlp", "train.steps=1", "run_dir=run")
     command = [word for word in COMMAND if not word.startswith(("model=", "dataset="))]
     assert gan(*command, *on, "dataset.path='~/pictures'")[0] == 0
-    assert rundir.read_config(tmp_path / "run")["dataset"]["path"] == str(tmp_path / "pictures")
+    assert directory.read_config(tmp_path / "run")["dataset"]["path"] == str(tmp_path / "pictures")
     code, _, err = gan(*command, *on[:-1], "run_dir=other", "dataset.path='~nobody-of-that-name/x'")
     assert (code, "does not exist" in err) == (2, True)
 
@@ -155,7 +155,7 @@ def test_a_full_disk_at_the_beginning_is_one_line(gan, run, monkeypatch):
     def full(self, settings):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path / "config.yaml"))
 
-    monkeypatch.setattr(rundir.RunDirectory, "write_config", full)
+    monkeypatch.setattr(directory.RunDirectory, "write_config", full)
     code, _, err = gan(*COMMAND, "train.steps=6", "run_dir=run")
     assert code == 1
     assert err.startswith("gan: ")
@@ -164,7 +164,7 @@ def test_a_full_disk_at_the_beginning_is_one_line(gan, run, monkeypatch):
 
 
 def test_a_damaged_checkpoint_is_passed_over(gan, run, five_steps):
-    (run / rundir.CHECKPOINTS / "step_0000000005" / "meta.json").write_text("{}")
+    (run / directory.CHECKPOINTS / "step_0000000005" / "meta.json").write_text("{}")
     code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run")
     assert code == 0
     assert "step_0000000005 is passed over: meta.json is not what was written" in err
@@ -172,7 +172,7 @@ def test_a_damaged_checkpoint_is_passed_over(gan, run, five_steps):
 
 
 def test_if_none_verifies_it_is_refused_and_never_begun_again(gan, run):
-    for path in (run / rundir.CHECKPOINTS).iterdir():
+    for path in (run / directory.CHECKPOINTS).iterdir():
         (path / "state.safetensors").write_bytes(b"")
     before = contents(run)
     code, _, err = gan(*COMMAND, "train.steps=9", "run_dir=run", "force=true")
@@ -188,11 +188,11 @@ def test_a_directory_of_something_else(gan, tmp_path):
         code, _, err = gan(*COMMAND, "run_dir=run", f"resume={resume}")
         assert code == 2
         assert "choose another run_dir" in err
-    assert contents(tmp_path / "run").keys() == {rundir.Path("thesis.tex")}
+    assert contents(tmp_path / "run").keys() == {directory.Path("thesis.tex")}
 
 
 def test_a_run_in_use(gan, run):
-    held = rundir.RunDirectory(run)
+    held = directory.RunDirectory(run)
     code, _, err = gan(*COMMAND, "train.steps=9", "run_dir=run")
     held.close()
     assert code == 2
@@ -218,7 +218,7 @@ def test_the_same_command_after_a_kill_leaves_the_metrics_of_an_unbroken_run(gan
     assert gan(*command, "run_dir=whole")[0] == 0
     process = [sys.executable, "-m", "gan_cli", *command, "run_dir=run"]
     with subprocess.Popen(process, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}) as first:
-        while not checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS):
+        while not checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS):
             assert first.poll() is None
             time.sleep(0.002)
         first.kill()

@@ -11,14 +11,14 @@ import shutil
 import pytest
 import yaml
 
-from gan_cli import build
 from gan_cli.cli import main
+from gan_cli.config.identity import Change, differences, is_free, leaves, listed, require_same, unlike
+from gan_cli.config.schema import Checkpoint, Evaluate, Log, ResumeSettings, Runtime, Settings
 from gan_cli.errors import UserError
-from gan_cli.schema import Checkpoint, Evaluate, Log, ResumeSettings, Runtime, Settings
-from gan_cli.training import checkpoint, rundir
-from gan_cli.training.identity import Change, differences, is_free, leaves, listed, require_same, unlike
-from gan_cli.training.resuming import open_session, with_own
-from gan_cli.training.session import Session
+from gan_cli.runs import checkpoint, directory
+from gan_cli.session import build
+from gan_cli.session.resume import open_session, with_own
+from gan_cli.session.session import Session
 from tests.conftest import CONF
 
 SETTINGS = {"seed": 0, "train": {"steps": 5, "batch_size": 8}, "log": {"every_steps": 2}, "betas": [0.5, 0.9]}
@@ -252,7 +252,7 @@ def part(settings_of, tmp_path):
         plan = build.check(now)
         data = plan.open()
         path.mkdir()
-        Session(plan, rundir.RunDirectory(path), data, plan.state(data)).train()
+        Session(plan, directory.RunDirectory(path), data, plan.state(data)).train()
         return path
 
     return train

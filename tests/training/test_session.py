@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
 from gan_cli.errors import Interrupted, NonFiniteError, UserError
 from gan_cli.losses.base import Answer
-from gan_cli.training import checkpoint, engine, rundir
+from gan_cli.runs import checkpoint, directory
+from gan_cli.session import build
+from gan_cli.session.session import Session
+from gan_cli.training import eager
 from gan_cli.training.phases import update
 from gan_cli.training.probes import CriticProbe
-from gan_cli.training.session import Session
 from tests.conftest import TINY
 from tests.helpers import Noise, noise_data
 
@@ -27,7 +28,7 @@ def begin(settings_of, tmp_path):
     def session(name, *overrides, steps=6, resume=False, data=None):
         plan = build.check(settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *LOGGING, *overrides))
         (tmp_path / name).mkdir(exist_ok=True)
-        run = rundir.RunDirectory(tmp_path / name)
+        run = directory.RunDirectory(tmp_path / name)
         data = data or noise_data(SHAPE, 8)
         state = plan.state(data)
         found = checkpoint.load(run.checkpoints, pytest.fail) if resume and checkpoint.steps(run.checkpoints) else None
@@ -39,7 +40,7 @@ def begin(settings_of, tmp_path):
 
 
 def tensors(path):
-    return checkpoint.load(path / rundir.CHECKPOINTS, pytest.fail).tensors
+    return checkpoint.load(path / directory.CHECKPOINTS, pytest.fail).tensors
 
 
 def test_seeds_differ_and_repeat(begin, tmp_path):
@@ -75,12 +76,12 @@ def test_a_signal_saves_and_tells_how_to_continue(begin, tmp_path, number):
         begin("run", data=kicked).train()
     assert caught.value.exit_code == 128 + number
     assert signal.getsignal(number) == before
-    assert checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS) == [3]
-    assert rundir.read_status(tmp_path / "run")["status"] == "interrupted"
+    assert checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS) == [3]
+    assert directory.read_status(tmp_path / "run")["status"] == "interrupted"
     begin("run", resume=True).train()
     begin("whole").train()
     assert_close(tensors(tmp_path / "run"), tensors(tmp_path / "whole"), rtol=0, atol=0)
-    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+    assert directory.read_status(tmp_path / "run")["status"] == "finished"
 
 
 @pytest.mark.parametrize("where", ["data", "weights"])
@@ -99,9 +100,9 @@ def test_a_nan_stops_the_run_and_nothing_is_saved_after_it(begin, tmp_path, wher
     session.engine.source = Bad(SHAPE, 8)
     with pytest.raises(NonFiniteError, match=r"(critic|generator)/\w+ became nan at step 4: a smaller optimizer.lr"):
         session.train()
-    assert checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS) == [3, 2]
+    assert checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS) == [3, 2]
     assert NonFiniteError.exit_code == 70
-    assert "became nan at step 4" in rundir.read_status(tmp_path / "run")["reason"]
+    assert "became nan at step 4" in directory.read_status(tmp_path / "run")["reason"]
 
 
 def test_a_full_disk_is_told_and_the_older_checkpoint_serves(begin, tmp_path, monkeypatch):
@@ -110,7 +111,7 @@ def test_a_full_disk_is_told_and_the_older_checkpoint_serves(begin, tmp_path, mo
 
     def full_at_2(folder, step, *rest):
         if step == 2:
-            monkeypatch.setattr(rundir, "replace_file", full)  # run.json does not fit either
+            monkeypatch.setattr(directory, "replace_file", full)  # run.json does not fit either
             full(folder, [])
         return save(folder, step, *rest)
 
@@ -123,15 +124,15 @@ def test_a_full_disk_is_told_and_the_older_checkpoint_serves(begin, tmp_path, mo
     assert caught.value.exit_code == 1
     monkeypatch.undo()
     begin("run", steps=3, resume=True).train()
-    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+    assert directory.read_status(tmp_path / "run")["status"] == "finished"
 
 
 def test_two_processes_on_one_run(tmp_path):
-    first = rundir.RunDirectory(tmp_path)
+    first = directory.RunDirectory(tmp_path)
     with pytest.raises(UserError, match="in use by another process"):
-        rundir.RunDirectory(tmp_path)
+        directory.RunDirectory(tmp_path)
     first.close()
-    rundir.RunDirectory(tmp_path).close()
+    directory.RunDirectory(tmp_path).close()
 
 
 def test_a_checkpoint_of_another_config(begin):
@@ -153,7 +154,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(begin, tmp_path):
     session.pictures = kill
     with pytest.raises(Killed):
         session.train()
-    assert not checkpoint.steps(tmp_path / "run" / rundir.CHECKPOINTS)
+    assert not checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS)
     begin("run", steps=5, resume=True).train()
     begin("whole", steps=5).train()
     run, whole = tmp_path / "run", tmp_path / "whole"
@@ -166,7 +167,7 @@ def test_ctrl_c_in_the_last_step_finishes_the_run_and_is_passed_on(begin, tmp_pa
     session.pictures = lambda state, logs: state.step == 2 and os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(Interrupted, match="had finished"):
         session.train()
-    assert rundir.read_status(tmp_path / "run")["status"] == "finished"
+    assert directory.read_status(tmp_path / "run")["status"] == "finished"
 
 
 def test_optimizer_slots_keep_the_layout_of_their_parameters(begin):
@@ -192,7 +193,7 @@ def test_no_overfitting_shows_where_there_can_be_none(settings_of, tmp_path):
         )
     )
     data = plan.open()
-    Session(plan, rundir.RunDirectory(tmp_path), data, plan.state(data)).train()
+    Session(plan, directory.RunDirectory(tmp_path), data, plan.state(data)).train()
     rows = list(map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()))
     gaps = torch.tensor([row["critic/wasserstein_estimate"] - row["critic/wasserstein_heldout"] for row in rows])
     assert gaps.std() > 0
@@ -207,7 +208,7 @@ def test_the_estimate_is_the_mean_over_all_critic_updates(begin, tmp_path, monke
         seen.extend([logs] if phase.player == "critic" else [])
         return logs
 
-    monkeypatch.setattr(engine, "update", watching)
+    monkeypatch.setattr(eager, "update", watching)
     begin("run", "log.every_steps=4", steps=4).train()
     assert len(seen) == 4 * 5
     means = {tag: torch.stack([log[tag] for log in seen]).double().mean().item() for tag in seen[0]}
@@ -243,7 +244,7 @@ def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
 
 def test_another_machine_is_told_on_resume(begin, tmp_path, capsys):
     begin("run", steps=2).train()
-    path = tmp_path / "run" / rundir.STATUS
+    path = tmp_path / "run" / directory.STATUS
     status = json.loads(path.read_text())
     status["sessions"][-1]["threads"] = 64
     path.write_text(json.dumps(status))
@@ -252,4 +253,4 @@ def test_another_machine_is_told_on_resume(begin, tmp_path, capsys):
     assert "threads 64 then, 1 now" in capsys.readouterr().err
     begin("run", steps=4, resume=True).train()
     assert "bit for bit" not in capsys.readouterr().err
-    assert len(rundir.read_status(tmp_path / "run")["sessions"]) == 3
+    assert len(directory.read_status(tmp_path / "run")["sessions"]) == 3

@@ -9,8 +9,8 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from gan_cli import files
-from gan_cli.training.tensorboard import Board
+from gan_cli.core import files
+from gan_cli.runs.tensorboard import Board
 from tests.apart import run
 
 TAG = "critic/wasserstein_estimate"
@@ -179,7 +179,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from gan_cli.training.tensorboard import Board
+from gan_cli.runs.tensorboard import Board
 board = Board(Path(sys.argv[1]), None)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))

@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import pytest
 
-from gan_cli import runs
 from gan_cli.cli import main
-from gan_cli.training.metrics_log import read_rows
+from gan_cli.runs import reading
+from gan_cli.runs.metrics_log import read_rows
 
 TOY = (
     *("model=toy_mlp", "dataset=ring", "model.width=4", "latent.size=2", "train.batch_size=8", "runtime=cpu"),
@@ -57,9 +57,9 @@ def recorder(tmp_path, monkeypatch):
     """`log.to=[wandb]` without W&B."""
     monkeypatch.chdir(tmp_path)
     Recorder.told, Recorder.broken = [], ""
-    module = types.ModuleType("gan_cli.training.wandb_tracker")
+    module = types.ModuleType("gan_cli.runs.wandb_tracker")
     module.Tracker = Recorder
-    monkeypatch.setitem(sys.modules, "gan_cli.training.wandb_tracker", module)
+    monkeypatch.setitem(sys.modules, "gan_cli.runs.wandb_tracker", module)
     monkeypatch.setitem(sys.modules, "wandb", types.ModuleType("wandb"))
     sys.modules["wandb"].__spec__ = importlib.util.spec_from_loader("wandb", None)
     return Recorder
@@ -129,7 +129,7 @@ def test_a_tracker_that_fails_is_told_once_and_costs_nothing(recorder, capsys, b
     assert len(told) == 1
     assert line.rpartition(": ")[0] in told[0]
     assert [row["step"] for row in read_rows(Path("a/metrics.jsonl"))] == [2, 4, 6]
-    assert runs.status(Path("a"))["status"] == "finished"
+    assert reading.status(Path("a"))["status"] == "finished"
     recorder.broken, recorder.told = "", []
     assert main(["resume", "a", "train.steps=8"]) == 0
     sent = steps_of("scalars")
@@ -172,7 +172,7 @@ def twice(tmp_path, monkeypatch):
     def run(name: str) -> list[dict[str, float]]:
         assert main(["train", *TOY, "train.steps=4", "run_dir=runs/a", f"log.to=[tensorboard,{name}]"]) == 0
         assert main(["resume", "runs/a", "train.steps=8"]) == 0
-        assert "failures" not in runs.status(Path("runs/a")) or not runs.status(Path("runs/a"))["failures"]
+        assert "failures" not in reading.status(Path("runs/a")) or not reading.status(Path("runs/a"))["failures"]
         return read_rows(Path("runs/a/metrics.jsonl"))
 
     return run

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli import build
-from gan_cli.confdir import conf_dir
+from gan_cli.config.tree import conf_dir
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
-from gan_cli.training import lookahead
-from gan_cli.training.engine import Eager
+from gan_cli.session import build
+from gan_cli.training import unrolling
+from gan_cli.training.eager import Eager
 from gan_cli.training.phases import Share, update
 from gan_cli.updates.base import Phase
 from gan_cli.updates.inner import Inner
@@ -70,7 +70,7 @@ def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, mon
     monkeypatch.setattr(type(game), "ask_with", lambda self, weights: seen.append(weights) or original(self, weights))
     monkeypatch.setattr(type(game), "fake", lambda self, n, y, draws: fake)
     monkeypatch.setattr(type(game), "shown", lambda self, batch, kind, draws: batch)
-    lookahead.ask(state, Inner(k), real, fake, Draws(CPU, 0, 5))
+    unrolling.ask(state, Inner(k), real, fake, Draws(CPU, 0, 5))
     ahead = {name: t.detach() for name, t in seen[-1].items()}
     start = kept(state, "game/critic.")
     draws = Draws(CPU, 0, 5)  # one stream of penalty points through all updates, as in the steps ahead
@@ -147,7 +147,7 @@ def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch
         moved = {name: p + t * d for (name, p), d in zip(game.generator.named_parameters(), direction, strict=True)}
         x = torch.func.functional_call(game.generator, moved, (z,))
         fake = real._replace(x=x, c=game.latent.codes_of(z))
-        ask = lookahead.ask(state, Inner(2, inner, lr), real, fake, Draws(CPU, 0, 0))
+        ask = unrolling.ask(state, Inner(2, inner, lr), real, fake, Draws(CPU, 0, 0))
         return game.generator_objective(ask(*fake), ask(*real)), fake
 
     t = torch.zeros((), dtype=torch.float64, requires_grad=True)
@@ -180,11 +180,11 @@ class Adam(torch.optim.Adam):
 
 def test_looking_ahead_repeats_no_other_arithmetic():
     weight = [torch.nn.Parameter(torch.zeros(2))]
-    assert lookahead.own_rule(torch.optim.Adam(weight)) == "adam"
+    assert unrolling.own_rule(torch.optim.Adam(weight)) == "adam"
     for optimizer in (torch.optim.AdamW(weight), Adam(weight)):
         with pytest.raises(UserError, match=r"^updates\.inner=auto: "):
-            lookahead.own_rule(optimizer)
+            unrolling.own_rule(optimizer)
     decoupled = torch.optim.Adam(weight)
     decoupled.param_groups[0]["decoupled_weight_decay"] = True  # an argument of newer releases of torch
     with pytest.raises(UserError, match="Adam with decoupled_weight_decay"):
-        lookahead.own_rule(decoupled)
+        unrolling.own_rule(decoupled)

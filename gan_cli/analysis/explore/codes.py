@@ -1,0 +1,107 @@
+"""Latent codes, one after the other."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from gan_cli.analysis.explore.base import Found, Kind, labels
+from gan_cli.analysis.explore.shares import share_of
+from gan_cli.analysis.explore.sheets import sheet
+from gan_cli.analysis.look import Look
+from gan_cli.errors import UserError
+from gan_cli.latents.base import Latent, Place
+from gan_cli.training.probes import buffers_kept
+
+
+class Codes(Kind):
+    """One code varied along a row, everything else of z held (Chen et al. 2016, figure 2); a picture a code.
+
+    A categorical code takes each of its values, a continuous one goes from -span to span: the paper's -2 to 2, beyond
+    the [-1, 1) that it was trained on. A code's share is the variance of the pictures along the rows over that of all
+    of them. Where the critic has heads that read codes, how well Q names the value is told as well: of a categorical
+    code the share of pictures that it names rightly, of a continuous one the correlation of its mean with the value.
+
+    Args:
+        rows: of other z.
+        columns: values of a continuous code.
+        span: the largest of them.
+        code: which one, from 0, the categorical ones first; None: each.
+        y: class of every picture; None: a class a row.
+    """
+
+    def __init__(
+        self,
+        rows: PositiveInt = 5,
+        columns: Annotated[int, Field(ge=2)] = 10,
+        span: PositiveFloat = 2.0,
+        code: NonNegativeInt | None = None,
+        y: NonNegativeInt | None = None,
+    ) -> None:
+        self.rows, self.columns, self.span, self.code, self.y = rows, columns, span, code, y
+
+    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+        """Return a picture a code, its share, and how well it is read back."""
+        latent = look.state.game.latent
+        places = latent.places()
+        if not places:
+            raise UserError("kind=codes: this run's z has no codes; train one with loss=infogan")
+        if self.code is not None and self.code >= len(places):
+            raise UserError(f"kind.code={self.code}: the run's codes are 0 to {len(places) - 1}")
+        z, y = look.z(self.rows, settings["seed"]), labels(look, self.y, self.rows)
+        pictures, numbers, lines = {}, {}, []
+        for i, place in enumerate(places):
+            if self.code not in (None, i):
+                continue
+            values = self._values(place)
+            at = torch.stack([_with(latent, z, i, value) for value in values], dim=1)  # (rows, values, size)
+            labelled = None if y is None else y.repeat_interleave(len(values))
+            x = look.draw(at.flatten(0, 1), labelled, settings["batch_size"], f"code {i}")
+            tops = [f"{value:.1f}" if place.kind == "uniform" else str(int(value)) for value in values]
+            pictures[f"code_{i}"] = sheet(x, len(values), (), tops)
+            read = _read(look, x, at.flatten(0, 1), labelled, i, values)
+            share = share_of(x.unflatten(0, (self.rows, len(values))))
+            numbers[f"code_{i}"] = {"kind": place.kind, "values": values, "share_of_variance": share, "read_back": read}
+            lines.append(_told(i, place, share, read))
+        return Found(pictures, {"codes": numbers}, lines)
+
+    def _values(self, place: Place) -> list[float]:
+        if place.kind == "categorical":
+            return [float(value) for value in range(place.size)]
+        return torch.linspace(-self.span, self.span, self.columns).tolist()
+
+
+def _with(latent: Latent, z: Tensor, code: int, value: float) -> Tensor:
+    return latent.with_codes(z, [None] * code + [value])
+
+
+@torch.no_grad()
+def _read(look: Look, x: Tensor, z: Tensor, y: Tensor | None, code: int, values: list[float]) -> float | None:
+    """Return how well the critic's head reads a code back, None where it has none."""
+    game = look.state.game
+    places = game.latent.places()
+    place = places[code]
+    with buffers_kept(game):
+        heads = game.ask(x, y, game.latent.codes_of(z)).heads
+    head = heads.get(f"code{place.code}_{place.kind}")
+    if head is None:
+        return None
+    asked = torch.tensor(values, device=x.device).repeat(len(x) // len(values))
+    if place.kind == "categorical":
+        return float((head.argmax(dim=1) == asked).float().mean())
+    first = next(other.start for other in places if other.code == place.code)
+    mean = head[:, place.start - first].double()
+    return float(torch.corrcoef(torch.stack([mean, asked.double()]))[0, 1].nan_to_num())
+
+
+def _told(code: int, place: Place, share: float | None, read: float | None) -> str:
+    line = f"code {code} ({'continuous' if place.kind == 'uniform' else f'{place.size} values'}): "
+    line += "all pictures are the same" if share is None else f"makes {share:.0%} of the pictures' variance"
+    if read is None:
+        return line
+    return line + (
+        f"; Q names it in {read:.0%}" if place.kind == "categorical" else f"; Q's mean follows it, r = {read:.2f}"
+    )

@@ -1,0 +1,172 @@
+"""Steering a generator: z moved until a classifier sees another class."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from gan_cli.analysis.editing import Entanglement, Path, Region, direction_of, edit, entanglement, follow
+from gan_cli.analysis.explore.base import Found, Kind, labels
+from gan_cli.analysis.explore.judging import Judge, by_neighbours
+from gan_cli.analysis.explore.panels import panels
+from gan_cli.analysis.look import Look
+from gan_cli.analysis.reals import as_stored
+from gan_cli.analysis.units import evaluated
+from gan_cli.rng import Draws
+
+Confidence = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Edit(Kind):
+    """Samples whose z climbs a classifier's log-probability of a class, and the direction that all edits share.
+
+    The direction is the mean of the edits that arrived; other z are moved along it. Whatever else
+    changes is the entanglement (attribute dependency, Wu et al. 2021). In a run with classes the labels stay.
+
+    Args:
+        target: the class that is asked for, by name or number.
+        count: samples that are edited, and as many others that are moved along the direction.
+        steps: of an edit.
+        step_size: of each step, as a share of the length that z of the prior have.
+        confidence: the classifier's, from which on a sample is left as it is.
+        length: how far other z are moved along the direction, as a share of that length.
+        stay: z are kept where the prior puts them: their norm, the range of every number, codes.
+        rows: samples in a picture.
+        columns: places on the way in a picture.
+        y: class of every sample, in a run with classes; None: the classes in turn.
+    """
+
+    data = "needed"
+
+    def __init__(
+        self,
+        target: NonNegativeInt | str = 8,
+        count: Annotated[int, Field(ge=2)] = 64,
+        steps: PositiveInt = 40,
+        step_size: PositiveFloat = 0.05,
+        confidence: Confidence = 0.95,
+        length: PositiveFloat = 0.5,
+        stay: bool = True,
+        rows: PositiveInt = 8,
+        columns: Annotated[int, Field(ge=2)] = 9,
+        y: NonNegativeInt | None = None,
+    ) -> None:
+        self.target, self.count, self.steps, self.step_size = target, count, steps, step_size
+        self.length = length
+        self.confidence, self.stay, self.rows, self.columns, self.y = confidence, stay, rows, columns, y
+
+    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+        """Return rows of samples on their way, along the gradient and along the direction."""
+        judge = Judge(look, "kind=edit")
+        target = judge.number(self.target)
+        y = labels(look, self.y, self.count)
+        region = Region(look.state.game.latent, Draws(look.device, settings["seed"], "region"))
+        keep = region.inside if self.stay else lambda z: z
+        size, far = settings["batch_size"], self.length * region.scale
+
+        def log_p(z: Tensor) -> Tensor:
+            return judge.log_p(look.state.game.generate(z, None if y is None else y[at], look.network))
+
+        z, others = (look.z(2 * self.count, settings["seed"])[i::2] for i in (0, 1))
+        edited, moved = [], []
+        rows = [slice(start, start + size) for start in range(0, self.count, size)]
+        with evaluated(look.network):
+            for at in rows:
+                edited.append(
+                    edit(z[at], log_p, target, self.steps, self.step_size * region.scale, self.confidence, keep)
+                )
+            path = _joined(edited)
+            try:
+                direction, length = direction_of(path, target)
+            except ValueError:
+                pass  # none arrived: told below
+            else:
+                for at in rows:
+                    moved.append(follow(others[at], direction, log_p, self.steps, far, keep))
+        ways = {"gradient": path} | ({"direction": _joined(moved)} if moved else {})
+        images = {key: [as_stored(look.draw(way.z[i], y, size)) for i in (0, -1)] for key, way in ways.items()}
+        votes = by_neighbours(torch.cat([x for pair in images.values() for x in pair]), look.data)
+        name = judge.names[target]
+        numbers: dict[str, Any] = {"target": name, "prior_length": region.scale, "gradient": None, "direction": None}
+        lines, pictures = [], {}
+        for i, (key, way) in enumerate(ways.items()):
+            voted = None if votes is None else votes.unflatten(0, (-1, 2, self.count))[i]
+            numbers[key], told = self._measured(judge, way, images[key], voted, target)
+            if key == "gradient":
+                lines.append(f"{self.count} samples edited, each along its own gradient, towards {name}:")
+            else:
+                lines.append(f"{self.count} others moved by {far:.2f} along the mean direction of these edits:")
+            lines += told
+            pictures["" if key == "gradient" else key] = self._picture(look, way, y, name, size)
+        if not moved:
+            return Found(pictures, numbers, [*lines, "no sample arrived, so there is no direction"])
+        shares = ways["direction"].share(target).tolist()
+        mean = round(length / far * self.steps)
+        reached = shares[mean] if mean <= self.steps else None
+        numbers["direction"] |= {
+            "unit_vector": direction.tolist(),
+            "mean_edit_length": length,
+            "length": far,
+            "share_at_mean_edit_length": reached,
+            "shares": shares,
+        }
+        if reached is not None:
+            lines.append(f"  {100 * reached:.0f} % were {name} after {length:.2f}, the mean length of an edit")
+        return Found(pictures, numbers, lines)
+
+    def _measured(
+        self, judge: Judge, path: Path, images: list[Tensor], votes: Tensor | None, target: int
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return what became of the samples, for JSON and in words; votes (2, N) are classes before and after."""
+        name, was = judge.names[target], path.log_p[0].argmax(dim=1) == target
+        now = path.log_p[-1].argmax(dim=1) == target
+        before, after = float(was.double().mean()), float(now.double().mean())
+        changed = float(now[~was].double().mean()) if not was.all() else None
+        found = entanglement(path.log_p[0], path.log_p[-1], target)
+        shares = None if votes is None else (votes == target).double().mean(dim=1).tolist()
+        length = float((path.z[-1] - path.z[0]).norm(dim=1).mean())
+        brightness = float((images[1] - images[0]).mean())
+        numbers = {
+            "share_before": before,
+            "share_after": after,
+            "share_changed": changed,
+            "share_by_neighbours": shares,
+            "mean_length": length,
+            "brightness_change": brightness,
+            **self._entry(found, judge, target),
+        }
+        lines = [f"  {name}: {100 * before:.0f} % before, {100 * after:.0f} % after; z moved by {length:.2f}"]
+        if shares is not None:
+            lines.append(
+                f"  by the 5 nearest training images: {100 * shares[0]:.0f} % before, {100 * shares[1]:.0f} % after"
+            )
+        if found.ratio is not None:
+            lines.append(
+                f"  entanglement {found.ratio:.2f}: other classes' logits move by {float(found.others.mean()):.2f} "
+                f"deviations of theirs, that of {name} by {found.target:.2f}"
+            )
+        return numbers, lines
+
+    def _entry(self, found: Entanglement, judge: Judge, target: int) -> dict[str, Any]:
+        others = [name for i, name in enumerate(judge.names) if i != target]
+        return {
+            "entanglement": found.ratio,
+            "target_moved_deviations": found.target,
+            "others_moved_deviations": dict(zip(others, found.others.tolist(), strict=True)),
+        }
+
+    def _picture(self, look: Look, path: Path, y: Tensor | None, name: str, batch_size: int) -> Any:
+        """Return a row a sample, from as it was to the end of its way."""
+        rows, columns = min(self.rows, path.z.shape[1]), min(self.columns, len(path.z))
+        chosen = torch.linspace(0, len(path.z) - 1, columns).round().long()
+        z = path.z[chosen][:, :rows].transpose(0, 1)
+        labels = None if y is None else y[:rows].repeat_interleave(columns)
+        x = look.draw(z.flatten(0, 1), labels, batch_size).unflatten(0, (rows, columns))
+        return panels([("as drawn", x[:, :1]), (f"on the way to {name}", x[:, 1:])])
+
+
+def _joined(paths: list[Path]) -> Path:
+    return Path(*(torch.cat(parts, dim=1) for parts in zip(*paths, strict=True)))

@@ -1,0 +1,109 @@
+"""Quality against diversity by the bound of z."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_cli.analysis.evaluation import extract
+from gan_cli.analysis.explore.base import Found, Kind, labels
+from gan_cli.analysis.explore.sheets import sheet
+from gan_cli.analysis.look import Look
+from gan_cli.analysis.reals import as_stored, two_sets
+from gan_cli.data.source import Batch
+from gan_cli.errors import UserError
+from gan_cli.latents.base import Latent
+from gan_cli.metrics.frechet import frechet_distance
+from gan_cli.metrics.manifold import K_DENSITY, manifold
+from gan_cli.rng import Draws
+
+FLOOR, PRIOR = "floor", "prior"
+
+
+class Truncation(Kind):
+    """A row of samples a bound psi, and what the bound costs in diversity (Brock et al. 2019, section 3.1).
+
+    z is drawn again wherever a number of it is beyond psi, never divided or clamped (by the inverse of the distribution
+    function, the same distribution), so a column shows one sample as its bound widens. With the run's data at hand,
+    precision (quality) and recall (diversity) are measured at each psi, beside the run's own prior and, as the floor,
+    other real samples in the fakes' place.
+
+    Args:
+        psi: the bounds, in units of the prior's standard deviation.
+        columns: samples a row.
+        count: samples of each set that are measured, fewer where the data have not twice as many.
+        y: class of every picture; None: the classes in turn. What is measured has the classes of the real samples.
+    """
+
+    data = "wanted"
+
+    def __init__(
+        self,
+        psi: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0),
+        columns: PositiveInt = 12,
+        count: Annotated[int, Field(gt=K_DENSITY)] = 2000,
+        y: NonNegativeInt | None = None,
+    ) -> None:
+        self.psi, self.columns, self.count, self.y = psi, columns, count, y
+
+    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+        """Return the rows, and the curve where there are data."""
+        priors = self._priors(look)
+        y = labels(look, self.y, self.columns)
+        rows = [look.draw(self._z(prior, self.columns, settings, look), y, settings["batch_size"]) for prior in priors]
+        pictures = {"": sheet(torch.cat(rows), self.columns, [f"psi {psi:g}" for psi in self.psi])}
+        if look.extractor is None:
+            return Found(pictures, {}, ["no curve: it takes the run's data and an extractor"])
+        reals = two_sets(look.data, "train", "auto")
+        n = min(self.count, len(reals.first.x))
+        if n <= K_DENSITY:
+            return Found(pictures, {}, [f"no curve: {n} real samples are too few for one"])
+        found = self._curve(look, priors, reals.first.head(n), reals.second.x[:n], settings)
+        from gan_cli.analysis.explore.curves import trade
+
+        pictures["curve"] = trade(found, [f"{psi:g}" for psi in self.psi], look.extractor.name)
+        numbers = {"count": n, "real": "train", "floor": reals.second_split, "at": found}
+        return Found(pictures, numbers, [f"{n} samples of each kind", *_table(found)])
+
+    def _priors(self, look: Look) -> list[Latent]:
+        try:
+            return [look.state.game.latent.truncated(psi) for psi in self.psi]
+        except ValueError as error:
+            raise UserError(f"kind=truncation: {error}; train with latent=normal") from error
+
+    def _z(self, prior: Latent, n: int, settings: dict[str, Any], look: Look) -> Tensor:
+        """Return z (n, size): the same draws for every bound."""
+        return prior.sample(n, Draws(look.device, settings["seed"], "sample"))
+
+    def _curve(
+        self, look: Look, priors: list[Latent], real: Batch, other: Tensor, settings: dict[str, Any]
+    ) -> dict[str, dict[str, float]]:
+        """Return the measures at each psi, of the run's own prior and of other real samples."""
+        batch_size, y = settings["batch_size"], real.y if look.state.game.condition.needs_labels else None
+
+        def features(x: Tensor) -> Tensor:
+            return extract(look.extractor, as_stored(x), batch_size).x
+
+        named = {f"{psi:g}": prior for psi, prior in zip(self.psi, priors, strict=True)}
+        reference = features(real.x)
+        found = {}
+        priors_in_turn = (named | {PRIOR: look.state.game.latent}).items()
+        for name, prior in tqdm(priors_in_turn, "curve", unit="psi", disable=None, leave=False):
+            z = self._z(prior, len(real.x), settings, look)
+            found[name] = _measures(reference, features(look.draw(z, y, batch_size, f"psi {name}")))
+        return found | {FLOOR: _measures(reference, features(other))}
+
+
+def _measures(real: Tensor, fake: Tensor) -> dict[str, float]:
+    return manifold(real, fake)._asdict() | {"frechet_distance": frechet_distance(real, fake)}
+
+
+def _table(found: dict[str, dict[str, float]]) -> list[str]:
+    heads = list(next(iter(found.values())))
+    rows = [["psi", *heads], *([name, *(f"{row[head]:.3f}" for head in heads)] for name, row in found.items())]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]

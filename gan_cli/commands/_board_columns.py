@@ -1,0 +1,63 @@
+"""Which columns TensorBoard's HPARAMS page opens on: it shows the first five settings and the first five metrics.
+
+By itself it has both by the alphabet, so that `critic/clip_saturation` would be seen and the estimate would not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.backend_context import Context
+from tensorboard.plugins.hparams.hparams_plugin import HParamsPlugin
+
+from gan_cli.config.names import GROUPS
+
+_METRICS = (
+    re.compile(r"^critic/\w+_normalised$"),
+    re.compile(r"^critic/\w+_(estimate|bound)$"),
+    re.compile(r"^quality/"),
+    re.compile(r"^distance/"),
+    re.compile(r"^critic/loss$"),
+    re.compile(r"^generator/loss$"),
+)
+_SETTINGS = ("seed", "updates.n_critic", "optimizer.lr", "model.width", "train.steps")
+
+
+class Columns(HParamsPlugin):
+    """TensorBoard's plugin with what tells most at the head of its lists."""
+
+    def __init__(self, context: Any) -> None:
+        super().__init__(context)
+        self._context = _Ordered(context)
+
+
+class _Ordered(Context):
+    def experiment_from_metadata(self, *args: Any, **kwargs: Any) -> api_pb2.Experiment:
+        """Return the experiment with its columns in our order."""
+        found = super().experiment_from_metadata(*args, **kwargs)
+        settings = sorted(found.hparam_infos, key=lambda info: (not info.differs, _setting_rank(info.name), info.name))
+        metrics = sorted(found.metric_infos, key=lambda info: (_metric_rank(info.name.tag), info.name.tag))
+        del found.hparam_infos[:], found.metric_infos[:]
+        found.hparam_infos.extend(settings)
+        found.metric_infos.extend(metrics)
+        return found
+
+
+def plugins(known: list[Any]) -> list[Any]:
+    """Return TensorBoard's plugins with ours in the place of its own."""
+    return [Columns if plugin is HParamsPlugin else plugin for plugin in known]
+
+
+def _setting_rank(name: str) -> int:
+    if name in GROUPS:
+        return GROUPS.index(name)
+    if name in _SETTINGS:
+        return len(GROUPS) + _SETTINGS.index(name)
+    derived = name.endswith(".class") or name.startswith(("runtime.", "log.", "checkpoint."))
+    return 1000 if derived else 100
+
+
+def _metric_rank(tag: str) -> int:
+    return next((rank for rank, pattern in enumerate(_METRICS) if pattern.search(tag)), len(_METRICS))

@@ -1,0 +1,165 @@
+"""What `gan` finds on this machine: versions, hardware, room, and what could be installed besides."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from gan_cli.commands._findings import Finding, size
+from gan_cli.config.tree import conf_dir, groups
+
+_SHELLS = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
+
+
+def software() -> list[Finding]:
+    """Return Python, this package and everything that it needs, each with its version."""
+    found = [Finding("python", platform.python_version()), Finding("gan_cli", _version("gan_cli") or "not installed")]
+    found += [_required(r) for r in _requirements() if r.marker is None]
+    try:
+        import torchvision  # noqa: F401
+    except Exception as error:  # a build for another torch fails with whatever its loader raises
+        text = f"cannot be imported ({error}); install torch and torchvision from one place"
+        found.append(Finding("torch with torchvision", text, wrong=True))
+    return found
+
+
+def extras() -> list[Finding]:
+    """Return what the package does without until a config asks for it, and shell completion."""
+    found = []
+    for requirement in _requirements():
+        extra = _extra(requirement)
+        if extra is None or extra == "dev":
+            continue
+        version = _version(requirement.name)
+        users = ", ".join(_users(extra)) or "optional"
+        state = version if version else f'missing; pip install "gan_cli[{extra}]"'
+        found.append(Finding(requirement.name, f"{state} (for {users})"))
+    return [*found, _completion()]
+
+
+def hardware() -> list[Finding]:
+    """Return the processor, the memory, the GPUs, what `auto` means with them, and the room for runs."""
+    from gan_cli.core import hardware as here
+    from gan_cli.runs.directory import processor
+    from gan_cli.session import engines
+
+    bf16 = "native bf16" if here.cpu_has_bf16() else "no native bf16"
+    found = [Finding("processor", f"{processor()}, {os.cpu_count() or 1} logical cores, {bf16}"), _memory(), *_gpus()]
+    auto = here.resolve(dict.fromkeys(("device", "precision", "engine", "threads"), "auto"))
+    auto["engine"] = engines.choose({"runtime": auto}, {}).engine
+    found.append(Finding("runtime=auto", " ".join(f"{key}={value}" for key, value in auto.items())))
+    return [*found, room(Path("runs"))]
+
+
+def room(path: Path, needed: int = 0) -> Finding:
+    """Return how much the disk of a path can take; wrong where that is less than `needed` bytes, or nothing at all."""
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if not os.access(existing, os.W_OK):
+        return Finding("disk", f"{existing} cannot be written; choose another run_dir", wrong=True)
+    want = f", the next checkpoint takes about {size(needed)}" if needed else ""
+    return Finding("disk", f"{size(free)} free for {path}{want}", wrong=free <= needed)
+
+
+def _required(requirement: Requirement) -> Finding:
+    version = _version(requirement.name)
+    if version is None:
+        return Finding(requirement.name, f"missing; pip install {requirement.name}", wrong=True)
+    fits = requirement.specifier.contains(version, prereleases=True)
+    return Finding(requirement.name, version if fits else f"{version}, but {requirement} is needed", wrong=not fits)
+
+
+def _requirements() -> list[Requirement]:
+    try:
+        return [Requirement(text) for text in metadata.requires("gan_cli") or ()]
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _extra(requirement: Requirement) -> str | None:
+    marker = str(requirement.marker or "")
+    return marker.partition('extra == "')[2].partition('"')[0] or None
+
+
+def _users(extra: str) -> list[str]:
+    """The options whose meaning names an extra."""
+    found = groups(conf_dir())
+    return [f"{g}={o}" for g, options in found.items() for o, text in options.items() if f"gan_cli[{extra}]" in text]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _completion() -> Finding:
+    shell = Path(os.environ.get("SHELL", "bash")).name
+    shell = shell if shell in _SHELLS else "bash"
+    line = f"gan -sc install={shell}"
+    start = Path.home() / _SHELLS[shell]
+    try:
+        installed = line in start.read_text(errors="replace")
+    except OSError:
+        installed = False
+    text = f"installed in {start}" if installed else f'not in {start}; eval "$({line})" there installs it'
+    return Finding("completion", text)
+
+
+def _memory() -> Finding:
+    info = Path("/proc/meminfo")
+    if not info.is_file():
+        return Finding("memory", "unknown: this system has no /proc/meminfo")
+    values = dict(line.split(":", 1) for line in info.read_text().splitlines())
+    total, free = (int(values[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
+    limit = Path("/sys/fs/cgroup/memory.max")
+    most = limit.read_text().strip() if limit.is_file() else "max"
+    text = f"{size(total)}, {size(free)} free"
+    return Finding("memory", text if most == "max" else f"{text}, {size(int(most))} allowed to this container")
+
+
+def _gpus() -> list[Finding]:
+    import torch
+
+    driver = _driver()
+    if not torch.cuda.is_available():
+        return [Finding("gpu", f"none usable: {_why_none(torch, driver)}")]
+    return [_gpu(torch, index, driver) for index in range(torch.cuda.device_count())]
+
+
+def _gpu(torch: Any, index: int, driver: str | None) -> Finding:
+    about = torch.cuda.get_device_properties(index)
+    text = f"{about.name}, {size(about.total_memory)}, compute capability {about.major}.{about.minor}"
+    text += f", driver {driver or 'unknown'}, CUDA {torch.version.cuda} of this PyTorch"
+    try:
+        torch.ones(8, device=f"cuda:{index}").sum().item()
+    except RuntimeError as error:
+        return Finding(f"cuda:{index}", f"{text}; cannot compute: {error}", wrong=True)
+    return Finding(f"cuda:{index}", text)
+
+
+def _why_none(torch: Any, driver: str | None) -> str:
+    if torch.version.cuda is None:
+        return "this PyTorch is built without CUDA"
+    if driver is None:
+        return "there is no NVIDIA driver"
+    if os.environ.get("CUDA_VISIBLE_DEVICES") is not None:
+        return f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']} hides it, or driver {driver} is unfit"
+    return f"driver {driver} is unfit for CUDA {torch.version.cuda} of this PyTorch"
+
+
+def _driver() -> str | None:
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.split("\n")[0].strip() or None if done.returncode == 0 else None

@@ -1,0 +1,164 @@
+"""Looks at a run's directory without writing into it: how the run ended, what is whole, and what continues it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_cli.commands._findings import Finding, size
+from gan_cli.commands._machine import room
+from gan_cli.config import validate
+from gan_cli.config.identity import differences, listed
+from gan_cli.core.files import is_held
+from gan_cli.errors import UserError
+from gan_cli.runs import checkpoint, directory
+from gan_cli.runs.contents import check_tree
+from gan_cli.runs.event_file import records
+from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
+
+Settings = dict[str, Any]
+
+
+def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
+    """Return everything that can be told about a run.
+
+    Args:
+        run: an existing directory.
+        allow_targets: module prefixes of the run's own parts that the command line opted in to.
+
+    Raises:
+        UserError: nothing of a run is in it.
+    """
+    if not any((run / name).exists() for name in (directory.CONFIG, directory.STATUS, directory.CHECKPOINTS)):
+        raise UserError(f"{run}: not a run's directory, it has no {directory.CONFIG}")
+    try:
+        check_tree(run)
+    except UserError as error:
+        return [Finding("directory", str(error), wrong=True)]
+    busy = is_held(run)
+    settings, config_finding = _config(run, allow_targets)
+    saved = _checkpoints(run)
+    good = [(step, meta) for _, step, meta in saved if meta is not None]
+    newest = good[0] if good else None
+    bytes_of_one = max((_bytes(run / directory.CHECKPOINTS / f"step_{step:010d}") for step, _ in good), default=0)
+    return [
+        *_status(run, busy),
+        config_finding,
+        *(finding for finding, _, _ in saved),
+        *(_log(run / name) for name in (METRICS, TIMING)),
+        *_events(run),
+        room(run, bytes_of_one),
+        _next(run, busy, settings, bool(saved), newest),
+    ]
+
+
+def _status(run: Path, busy: bool) -> list[Finding]:
+    try:
+        status = directory.read_status(run)
+    except UserError as error:
+        return [Finding("status", f"{error}; the run goes on without it once it is removed", wrong=True)]
+    if not status:
+        return [Finding("status", "running" if busy else f"no {directory.STATUS}: it was killed before it began")]
+    name, step, when = (status.get(key) for key in ("status", "step", "updated"))
+    last = (status.get("sessions") or [{}])[-1]
+    if busy:
+        text = f"running, process {last.get('process')} on {last.get('host')}; step {step} when it last wrote, {when}"
+    elif name == "running":
+        text = f"killed, or the machine went down; step {step} when it last wrote, {when}"
+    else:
+        reason = f": {status['reason']}" if status.get("reason") else ""
+        text = f"{name} at step {step}, {when}{reason}"
+    found = [Finding("status", text, wrong=name == "failed" and not busy)]
+    for kind in ("failures", "warnings"):
+        if isinstance(told := status.get(kind), list) and told and isinstance(told[-1], dict):
+            newest = told[-1]
+            text = f"{newest.get('number')} in all; the last at step {newest.get('step')}: {newest.get('what')}"
+            found.append(Finding(kind, f"{text}: {newest.get('reason')}", wrong=kind == "failures"))
+    return found
+
+
+def _config(run: Path, allow_targets: Sequence[str]) -> tuple[Settings | None, Finding]:
+    try:
+        settings = validate.validate_saved(directory.read_config(run), allow_targets)
+    except UserError as error:
+        return None, Finding("config", str(error), wrong=True)
+    return settings, Finding("config", f"valid, {settings['train']['steps']} steps")
+
+
+def _checkpoints(run: Path) -> list[tuple[Finding, int, dict[str, Any] | None]]:
+    """Return for each checkpoint, newest first, what to tell, its step, and its meta where it verifies."""
+    folder = run / directory.CHECKPOINTS
+    found = []
+    for step in checkpoint.steps(folder):
+        path = folder / f"step_{step:010d}"
+        try:
+            meta = checkpoint.verify(path)
+        except checkpoint.CorruptError as error:
+            found.append((Finding(f"checkpoint {step}", f"damaged: {error}", wrong=True), step, None))
+        else:
+            found.append((Finding(f"checkpoint {step}", f"verified, {size(_bytes(path))}"), step, meta))
+    return found
+
+
+def _bytes(path: Path) -> int:
+    return sum(entry.stat().st_size for entry in path.iterdir() if entry.is_file()) if path.is_dir() else 0
+
+
+def _log(path: Path) -> Finding:
+    try:
+        rows = read_rows(path)
+    except FileNotFoundError:
+        return Finding(path.name, "none yet")
+    except (UserError, OSError) as error:
+        return Finding(path.name, str(error), wrong=True)
+    if not rows:
+        return Finding(path.name, "no rows yet")
+    count = "1 row" if len(rows) == 1 else f"{len(rows)} rows, the last"
+    return Finding(path.name, f"{count} of step {rows[-1]['step']}")
+
+
+def _events(run: Path) -> list[Finding]:
+    paths = sorted(run.glob("events.out.tfevents.*"))
+    last, torn, total = -1, [], 0
+    for path in paths:
+        whole = 0
+        try:
+            for record, event in records(path):
+                whole += len(record)
+                last = max(last, event.step if event.HasField("summary") else -1)
+            total += path.stat().st_size
+        except OSError as error:
+            return [Finding("TensorBoard", f"{path.name} cannot be read ({error.strerror})", wrong=True)]
+        if whole < path.stat().st_size:
+            torn.append(f"{path.name} is torn after byte {whole}")
+    if not paths:
+        return [Finding("TensorBoard", "no event files yet")]
+    text = f"{len(paths)} event file{'s' if len(paths) > 1 else ''}, {size(total)}, up to step {max(last, 0)}"
+    return [Finding("TensorBoard", "; ".join([text, *torn, *(["gan resume cuts it there"] if torn else [])]))]
+
+
+def _next(
+    run: Path, busy: bool, settings: Settings | None, saved: bool, newest: tuple[int, dict[str, Any]] | None
+) -> Finding:
+    """Return the command that continues the run, or what must be mended first."""
+    if busy:
+        return Finding("continue", "it is running: nothing to do")
+    if settings is None:
+        return Finding("continue", "not before the config is as it should be (see above)", wrong=True)
+    if saved and newest is None:
+        text = "no checkpoint verifies: put one back from a copy, or train anew in another run_dir"
+        return Finding("continue", text, wrong=True)
+    step, meta = newest or (0, {})
+    command = f"gan resume {shlex.quote(str(run))}"
+    if settings["allow_targets"]:
+        command += f" 'allow_targets=[{','.join(settings['allow_targets'])}]'"
+    before = meta.get("settings")
+    changes = differences(before, settings) if isinstance(before, dict) else {}
+    if changes:
+        text = f"{directory.CONFIG} differs from the newest checkpoint ({listed(changes)}); with the new values: "
+        return Finding("continue", f"{text}{command} force=true", wrong=True)
+    if step >= settings["train"]["steps"]:
+        return Finding("continue", f"finished; to train on: {command} train.steps={2 * step}")
+    return Finding("continue", f"from step {step}: {command}")

@@ -1,0 +1,61 @@
+"""A critic that also classifies."""
+
+from __future__ import annotations
+
+from pydantic import PositiveFloat
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from gan_cli.conditions.by_class import By, ByClass
+from gan_cli.losses.base import Answer
+
+
+class AuxiliaryClassifier(ByClass):
+    """Auxiliary classifier (Odena et al. 2017, equations 2 and 3): the critic also names the class.
+
+    The cross-entropy of the class is added to both players' objectives, which keep their own game on the score. The
+    paper's L_C has the critic learn the classes from fake samples too. Whatever the generator draws for a class is then
+    an example of it, and classes settle on the wrong images; so the critic learns them from real samples alone here.
+
+    Args:
+        n_classes: labels are in [0, n_classes).
+        generator: as for `ByClass`.
+        weight: of the cross-entropy; 1 in the paper.
+        learn_from_fake: the critic learns the classes from fake samples too, as in the paper.
+    """
+
+    def __init__(
+        self,
+        n_classes: int = 0,
+        generator: By = "auto",
+        weight: PositiveFloat = 1.0,
+        learn_from_fake: bool = False,
+    ) -> None:
+        super().__init__(n_classes, generator)
+        self.weight = weight
+        self.learn_from_fake = learn_from_fake
+
+    @property
+    def critic_heads(self) -> dict[str, int]:
+        """Return the classifier's head."""
+        return {"class": self.n_classes}
+
+    def critic_term(self, real: Answer, fake: Answer) -> Tensor:
+        """Return the weighted cross-entropy of the classes of real samples, and of fake ones where they teach."""
+        taught = _class_loss(real) + _class_loss(fake) if self.learn_from_fake else _class_loss(real)
+        return self.weight * taught
+
+    def generator_term(self, fake: Answer) -> Tensor:
+        """Return the weighted cross-entropy of the classes that were asked for."""
+        return self.weight * _class_loss(fake)
+
+    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+        """Return the share of real and of fake samples whose class the critic names."""
+        return {
+            f"class_accuracy_{kind}": (answer.heads["class"].argmax(dim=1) == answer.y).float().mean()
+            for kind, answer in (("real", real), ("fake", fake))
+        }
+
+
+def _class_loss(answer: Answer) -> Tensor:
+    return cross_entropy(answer.heads["class"], answer.y)

@@ -1,0 +1,54 @@
+"""The generator's side of a condition: class-conditional batch norm, or the label with z."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.conditions.base import Unconditional
+from gan_cli.conditions.class_norm import ClassNorm, has_batch_norm
+from gan_cli.conditions.labels import one_hot
+
+By = Literal["auto", "norm", "concat"]
+
+
+class ByClass(Unconditional):
+    """The generator's side of projection and auxiliary classifier: class-conditional batch norm, or the label with z.
+
+    Args:
+        n_classes: labels are in [0, n_classes).
+        generator: `norm`: every batch norm of the generator has a scale and a shift for each class (Dumoulin et al.
+            2017, equation 5); `concat`: the one-hot label joins z; `auto`: norm where the generator has batch norm.
+
+    Raises:
+        ValueError: `norm` for a generator without batch norm.
+    """
+
+    needs_labels = True
+
+    def __init__(self, n_classes: int = 0, generator: By = "auto") -> None:
+        super().__init__(n_classes)
+        self.generator = generator
+
+    def resolve(self, generator: nn.Module) -> dict[str, Any]:
+        """Return the way this family of generators allows."""
+        by = ("norm" if has_batch_norm(generator) else "concat") if self.generator == "auto" else self.generator
+        if by == "norm" and not has_batch_norm(generator):
+            raise ValueError("generator=norm: this generator has no batch norm to condition; generator=concat")
+        return {"generator": by}
+
+    def latent_size(self, size: int) -> int:
+        """Return size, and n_classes more where the label joins z."""
+        return size + self.n_classes if self.generator == "concat" else size
+
+    def adapt(self, generator: nn.Module) -> nn.Module:
+        """Return the generator with class-conditional batch norm, where that is the way."""
+        return ClassNorm(generator, self.n_classes) if self.generator == "norm" else generator
+
+    def generator_input(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
+        """Return z and y, or z with the one-hot label behind it."""
+        if self.generator == "norm":
+            return z, y
+        return (torch.cat([z, one_hot(y, self.n_classes)], dim=1),)

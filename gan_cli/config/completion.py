@@ -1,0 +1,110 @@
+"""Shell completion: of commands here, of their options and keys by Hydra."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import io
+import os
+import re
+import sys
+from collections.abc import Mapping
+
+from gan_cli.config.arguments import parse, split_positional
+from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, primary_config, top_keys
+from gan_cli.core.text import one_line
+from gan_cli.errors import GanError, UserError
+
+
+def complete(argv: list[str], commands: Mapping[str, str]) -> int:
+    """Install, uninstall or answer a query of a shell's completion (`-sc query=bash`, the line in COMP_LINE).
+
+    Raises:
+        UserError: not one of these.
+    """
+    words = [w for w in argv if w not in ("-sc", "--shell-completion") and w not in commands]
+    verb, _, shell = words[0].partition("=") if len(words) == 1 else ("", "", "")
+    if verb not in ("install", "uninstall", "query") or shell not in ("bash", "zsh", "fish"):
+        raise UserError(
+            f"-sc {' '.join(words)}: must be install, uninstall or query of bash, zsh or fish: -sc install=bash"
+        )
+    if verb != "query":
+        _hydra_completion("train", [f"{verb}={shell}"])
+        return 0
+    line = os.environ.get("COMP_LINE", "")
+    found = _query(line.partition(" ")[2], shell, commands)
+    if found:
+        print(("\n" if shell == "fish" else " ").join(found))
+    return 0
+
+
+def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
+    """Return what may stand at the end of a line, which is given without the program's name."""
+    words = line.split()
+    word = "" if not line or line[-1].isspace() else words.pop()
+    if not words:
+        return [name for name in commands if name.startswith(word)]
+    name, *before = words
+    if name == "list":
+        return [group for group in groups(conf_dir()) if group.startswith(word)]
+    config = primary_config(name) if name in commands else None
+    if config is None:
+        return []
+    try:
+        arguments = parse(before)
+    except GanError:
+        return []  # a flag that waits for its value: a file, which the shell itself completes
+    rest, flags = arguments.overrides, arguments.flags
+    positional, keys = positional_key(config), [*top_keys(config), *chosen_groups(config)]
+    if positional is not None:
+        chosen, rest = split_positional(rest, keys)
+        if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:
+            return _directories(word) if shell == "fish" else []
+    options = [f"{flag}={flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in flags]
+    if "--config-dir" in flags and not _may_be_read(name, flags):
+        return []
+    os.environ["COMP_LINE"] = " ".join(["gan", *rest, word])
+    found = _hydra_completion(name, [f"query={shell}", *options]).split()
+    return found if positional is None else [f for f in found if re.split("[=.]", f)[0] in keys]
+
+
+def _may_be_read(command: str, flags: Mapping[str, str | None]) -> bool:
+    """Tell whether Hydra may look into the user's config directory, which may be a stranger's."""
+    from gan_cli.config.compose import Composer
+
+    try:
+        Composer.create(command, conf_dir(), flags.get("--config-name") or command, flags["--config-dir"])
+    except GanError:
+        return False
+    return True
+
+
+def _directories(word: str) -> list[str]:
+    return sorted(glob.glob(glob.escape(word) + "*/"))
+
+
+def _hydra_completion(command: str, arguments: list[str]) -> str:
+    """Let Hydra install, or answer a query and return what it printed; a line that it cannot read has no answer."""
+    import hydra
+
+    querying = arguments[0].startswith("query")
+    saved, sys.argv = sys.argv, ["gan", "-sc", *arguments]
+    answer, noise = io.StringIO(), io.StringIO()
+
+    def task(cfg: object) -> None:
+        raise AssertionError("completion runs no job")
+
+    try:
+        with contextlib.ExitStack() as stack:
+            if querying:
+                stack.enter_context(contextlib.redirect_stdout(answer))
+                stack.enter_context(contextlib.redirect_stderr(noise))
+            hydra.main(config_path=str(conf_dir()), config_name=command, version_base="1.3")(task)()
+    except BrokenPipeError:
+        raise
+    except (Exception, SystemExit) as error:
+        if not querying:
+            raise UserError(f"-sc {' '.join(arguments)}: {one_line(error)}") from error
+    finally:
+        sys.argv = saved
+    return answer.getvalue()

@@ -1,0 +1,81 @@
+"""Which classes a config may name: by prefix, so that a config alone can never choose what code runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from gan_cli.core.text import show
+from gan_cli.errors import UserError
+
+ALLOWED_PREFIXES = (
+    "gan_cli.losses",
+    "gan_cli.constraints",
+    "gan_cli.updates",
+    "gan_cli.inputs",
+    "gan_cli.latents",
+    "gan_cli.conditions",
+    "gan_cli.models",
+    "gan_cli.data",
+    "gan_cli.extractors",
+    "gan_cli.analysis.explore",
+    "torch.optim",
+    "torch.nn",
+)
+MOVED = {  # classes that runs of earlier versions name by their former place
+    f"gan_cli.models.condition.{name}": f"gan_cli.conditions.{module}.{name}"
+    for name, module in {
+        "Unconditional": "base",
+        "Concat": "concat",
+        "Projection": "projection",
+        "AuxiliaryClassifier": "auxiliary_classifier",
+    }.items()
+}
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+def is_allowed(target: str, allow_targets: Sequence[str] = ()) -> bool:
+    """Tell whether a dotted name lies below an allowed prefix, or is one that the user opted in to."""
+    return any(target.startswith(f"{prefix}.") for prefix in (*ALLOWED_PREFIXES, *allow_targets)) or (
+        target in allow_targets
+    )
+
+
+def check_target(key: str, target: Any, allow_targets: Sequence[str] = ()) -> str:
+    """Return a `_target_` that is a dotted name below an allowed prefix.
+
+    Args:
+        key: where it stands, such as 'loss'.
+        target: the value of `_target_`.
+        allow_targets: prefixes that the command line opted in to.
+
+    Raises:
+        UserError: anything else.
+    """
+    if not isinstance(target, str) or not _DOTTED.fullmatch(target):
+        raise UserError(f"{key}._target_={show(target)}: must be a class's dotted name, such as my_losses.MyLoss")
+    if not is_allowed(target, allow_targets):
+        module = target.rpartition(".")[0] or target
+        if target.startswith("gan_cli."):
+            raise UserError(f"{key}._target_={target}: must be a class below one of {', '.join(ALLOWED_PREFIXES)}")
+        prefixes = ",".join([*allow_targets, module])
+        raise UserError(
+            f"{key}._target_={target}: code outside gan_cli, torch.nn and torch.optim runs only where the command line "
+            f"says so; if you trust it, add allow_targets=[{prefixes}]"
+        )
+    return target
+
+
+def check_prefixes(value: Any) -> list[str]:
+    """Return the list given as `allow_targets` on the command line.
+
+    Raises:
+        UserError: not a list of dotted module names.
+    """
+    names = value if isinstance(value, list) else [value]
+    if isinstance(value, str) or not all(isinstance(n, str) and _DOTTED.fullmatch(n) for n in names):
+        raise UserError(
+            f"allow_targets={show(value)}: must be a list of module names, such as allow_targets=[my_losses]"
+        )
+    return names

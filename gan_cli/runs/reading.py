@@ -1,0 +1,135 @@
+"""Reads run directories from outside, without torch and while they are trained: where each stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_cli.core import untrusted
+from gan_cli.core.files import is_held
+from gan_cli.runs.metrics_log import METRICS, TIMING, parse_row
+
+CONFIG, STATUS = "config.yaml", "run.json"
+STATUS_BYTES = 2**24
+_TAIL = 2**16  # bytes in which the last row of a file stands
+FALLBACK = "critic/loss"
+
+
+class Standing(NamedTuple):
+    """How far a run is.
+
+    Attributes:
+        step: of its last row; 0 before the first.
+        tag: of the critic's estimate, its loss where there is none; "" before the first row.
+        value: the tag's.
+        steps_per_second: as measured last; 0.0 before the first row.
+    """
+
+    step: int = 0
+    tag: str = ""
+    value: float = 0.0
+    steps_per_second: float = 0.0
+
+
+def headline(row: Mapping[str, float]) -> str:
+    """Return the tag that says most of a row: the critic's estimate, its loss where there is none, or ''."""
+    estimates = (tag for tag in row if tag.startswith("critic/") and tag.endswith(("_estimate", "_bound")))
+    return next(estimates, FALLBACK if FALLBACK in row else "")
+
+
+def standing(run: Path) -> Standing:
+    """Return how far a run is; `Standing()` where it has no row that can be read."""
+    row, timing = last_row(run / METRICS), last_row(run / TIMING)
+    tag = headline(row)
+    return Standing(
+        int(row.get("step", 0)), tag, row.get(tag, 0.0), timing.get("steps_per_second", 0.0) if row else 0.0
+    )
+
+
+def last_row(path: Path) -> dict[str, float]:
+    """Return the last whole row of metrics.jsonl or timing.jsonl; {} where there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            lines = file.read(_TAIL).split(b"\n")[:-1]
+        return parse_row(lines[-1]) if lines else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def status(run: Path) -> dict[str, Any]:
+    """Return run.json's content; {} where there is none that can be read."""
+    try:
+        content = untrusted.parse_json(untrusted.read(run / STATUS, STATUS_BYTES))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_run(path: Path) -> bool:
+    """Tell whether a directory is a run's."""
+    return (path / CONFIG).is_file()
+
+
+class Run(NamedTuple):
+    """What a run directory says of itself.
+
+    Attributes:
+        path: the directory.
+        config: its settings; {} where they cannot be read.
+        status: run.json.
+        standing: how far it is.
+        state: finished, running, failed, interrupted, killed (it says running, and no process holds it) or begun.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    status: dict[str, Any]
+    standing: Standing
+    state: str
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Each group's chosen option; {} for a run that did not record it."""
+        found = self.status.get("choices")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def step(self) -> int:
+        """Of its last row or of its status, whichever is later."""
+        told = self.status.get("step")
+        return max(self.standing.step, told if isinstance(told, int) else 0)
+
+    @property
+    def total_steps(self) -> int:
+        """Where it ends; 0 where that cannot be read."""
+        train = self.config.get("train")
+        steps = train.get("steps") if isinstance(train, dict) else 0
+        return steps if isinstance(steps, int) else 0
+
+
+def look(path: Path) -> Run:
+    """Read a run's directory; it may be trained at the same time."""
+    told = status(path)
+    state = str(told.get("status", "begun"))
+    if state == "running" and not is_held(path):
+        state = "killed"
+    return Run(path, _config(path), told, standing(path), state)
+
+
+def below(directory: Path) -> list[Path]:
+    """Return the runs in a directory and in the sweeps there, or the directory itself if it is a run, by name."""
+    if is_run(directory):
+        return [directory]
+    found = [path.parent for path in (*directory.glob(f"*/{CONFIG}"), *directory.glob(f"*/*/{CONFIG}"))]
+    return sorted(path for path in found if not path.name.startswith(".") and path.parent.name != "checkpoints")
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        content = untrusted.parse_yaml(untrusted.read(path / CONFIG, untrusted.CONFIG_BYTES))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

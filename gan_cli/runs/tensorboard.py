@@ -1,0 +1,152 @@
+"""What a run shows in TensorBoard: curves, pictures, its config, its row among other runs."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.struct_pb2 import Value
+from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import api_pb2, metadata
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
+from torch.utils.tensorboard import summary as summaries
+
+from gan_cli.runs.event_file import EventFile
+
+# Category, chart, tags (regular expressions), in the order of the page. The same for every run: TensorBoard merges the
+# layouts of all runs, and would lose charts that only some of them have.
+_LAYOUT = {
+    "Wasserstein distance": {
+        "estimate, held-out": ["^critic/wasserstein_(estimate|heldout)$"],
+        "normalised by the Lipschitz constant": ["^critic/wasserstein_normalised$"],
+        "Lipschitz constant": ["^critic/lipschitz$"],
+    },
+    "Losses": {
+        "critic": ["^critic/loss$"],
+        "generator": ["^generator/loss$"],
+        "penalty": ["^critic/penalty$"],
+    },
+    "Other distances": {
+        "Jensen-Shannon, f-divergence bound, energy gap, MMD": [
+            "^critic/((js|le_cam|total_variation|relativistic)_(estimate|heldout)|f_divergence_(bound|heldout))$",
+            "^critic/(energy_gap|mmd)$",
+        ],
+        "reference distances": ["^distance/"],
+    },
+    "Health": {
+        "gradient norms": ["^(critic|generator)/grad_norm$"],
+        "clip saturation": ["^critic/clip_saturation$"],
+        "deviation of the critic's scores": ["^critic/score_std$"],
+    },
+    "Quality": {
+        "Frechet distance": ["^quality/(fid|frechet_distance_\\w+)$"],
+        "KID": ["^quality/kid"],
+        "precision, recall, density, coverage": ["^quality/(precision|recall|density|coverage)"],
+    },
+    "Modes": {
+        "captured": ["^quality/modes$"],
+        "high-quality share": ["^quality/high_quality_share$"],
+        "KL to uniform": ["^quality/kl_to_uniform$"],
+    },
+    "Speed": {
+        "steps per second": ["^speed/steps_per_second$"],
+        "images per second": ["^speed/images_per_second$"],
+    },
+}
+
+
+class Board:
+    """The run's own event file. Every call writes at once, whole or not at all: after an OSError it may be tried again.
+
+    `text`, `hparams` and `layout` describe the run rather than a step: call them in every session, after a resume too,
+    where they take the place of what the earlier session wrote.
+
+    Args:
+        run_dir: the run directory; TensorBoard takes its name for the run's.
+        purge_step: the first step that will be written: after a resume at step s it is s + 1, and whatever an earlier
+            session wrote from there on is removed. None: a new run.
+    """
+
+    def __init__(self, run_dir: Path, purge_step: int | None) -> None:
+
+        self._file = EventFile(run_dir, purge_step)
+        self._has_row = False
+        self._open = True
+
+    def scalars(self, step: int, row: Mapping[str, float]) -> None:
+        """Write one value a tag."""
+        self._write(Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in row.items()]), step)
+
+    def image(self, tag: str, step: int, image: np.ndarray) -> None:
+        """Write a picture: (H, W, 3) uint8."""
+        png = io.BytesIO()
+        Image.fromarray(image).save(png, format="PNG")
+        height, width, _ = image.shape
+        picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png.getvalue())
+        self._write(Summary(value=[Summary.Value(tag=tag, image=picture)]), step)
+
+    def text(self, tag: str, text: str) -> None:
+        """Write Markdown; for YAML, wrap it in a fenced block."""
+        self._write(summaries.text(tag, text), 0)
+
+    def hparams(self, settings: Mapping[str, str | float | int | bool]) -> None:
+        """Write the run's row of the HPARAMS table; every scalar of the run is a metric there.
+
+        No list of columns is written: TensorBoard would take the first run's for all, where it otherwise joins the
+        settings of all runs and puts those that differ first.
+        """
+        start = SessionStartInfo(start_time_secs=time.time())
+        for key, value in settings.items():
+            _set(start.hparams[key], value)
+        content = HParamsPluginData(session_start_info=start)
+        self._write(_about(metadata.SESSION_START_INFO_TAG, content), 0)
+        self._has_row = True
+
+    def layout(self) -> None:
+        """Write the CUSTOM SCALARS page, the Wasserstein panel first."""
+        panels = {
+            category: {title: ["Multiline", tags] for title, tags in charts.items()}
+            for category, charts in _LAYOUT.items()
+        }
+        self._write(summaries.custom_scalars(panels), 0)
+
+    def flush(self) -> None:
+        """Return once everything written is on the disk; call it before a checkpoint is committed."""
+        self._file.sync()
+
+    def close(self, success: bool = True) -> None:
+        """Say in the HPARAMS table how the session ended, and close; a second call does nothing."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            if self._has_row:
+                self._write_end(success)
+        finally:
+            self._file.close()
+
+    def _write_end(self, success: bool) -> None:
+        status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
+        end = SessionEndInfo(status=status, end_time_secs=time.time())
+        self._write(_about(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end)), 0)
+
+    def _write(self, summary: Summary, step: int) -> None:
+        self._file.write(Event(step=step, summary=summary))
+
+
+def _about(tag: str, content: HParamsPluginData) -> Summary:
+    return Summary(value=[Summary.Value(tag=tag, metadata=metadata.create_summary_metadata(content))])
+
+
+def _set(field: Value, value: str | float | bool) -> None:
+    if isinstance(value, bool):  # before numbers: a bool is an int
+        field.bool_value = value
+    elif isinstance(value, str):
+        field.string_value = value
+    else:
+        field.number_value = value

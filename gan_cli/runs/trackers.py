@@ -1,0 +1,140 @@
+"""Experiment trackers, where `log.to` names them: the rows and pictures of TensorBoard, elsewhere too."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from gan_cli.core import untrusted
+from gan_cli.errors import Interrupted
+from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
+
+RECORD = "trackers.json"
+_BYTES = 2**16
+_TITLES = {"wandb": "W&B", "mlflow": "MLflow"}
+
+Settings = Mapping[str, str | float | int | bool]
+Failed = Callable[[int, str, Exception], None]
+
+
+class Tracker(Protocol):
+    """One service's way of keeping a run."""
+
+    def begin(self, run: Path, identity: str | None, settings: Settings) -> str:
+        """Open the run of an earlier session, or a new one, and return by what it is found again."""
+
+    def scalars(self, step: int, row: Mapping[str, float]) -> None:
+        """Keep one value a tag."""
+
+    def image(self, tag: str, step: int, image: np.ndarray) -> None:
+        """Keep a picture: (H, W, 3) uint8."""
+
+    def end(self, success: bool) -> None:
+        """Close the run."""
+
+
+class Tracked:
+    """A tracker that can neither end the training nor be sent a row twice.
+
+    What was sent is noted in the run's trackers.json, each row just before it is sent: one that a kill catches between
+    the two is missing there, and is in metrics.jsonl. Rows that a tracker lacks, since it failed or was not there yet,
+    are sent as the next session begins.
+
+    Args:
+        name: wandb or mlflow.
+        run: the run's directory.
+        failed: is told of the first failure of a session: the step, what failed, and why. Nothing is sent after it.
+    """
+
+    def __init__(self, name: str, run: Path, failed: Failed) -> None:
+        self._name, self._run, self._failed = name, run, failed
+        self._tracker: Tracker | None = None
+        self._noted = _read(run).get(name, {})
+
+    def begin(self, settings: Settings) -> None:
+        """Open the tracker's run, and send what it lacks."""
+        self._try(self._sent("row"), lambda: self._begin(settings))
+
+    def scalars(self, step: int, row: Mapping[str, float]) -> None:
+        """Send a row, unless it is there."""
+        self._send("row", step, lambda tracker: tracker.scalars(step, row))
+
+    def image(self, tag: str, step: int, image: np.ndarray) -> None:
+        """Send a picture, unless it is there."""
+        self._send(tag, step, lambda tracker: tracker.image(tag, step, image))
+
+    def end(self, success: bool) -> None:
+        """Close the tracker's run, if it is open."""
+        tracker, self._tracker = self._tracker, None
+        if tracker is not None:
+            self._try(self._sent("row"), lambda: tracker.end(success))
+
+    def _begin(self, settings: Settings) -> None:
+        kind = importlib.import_module(f"gan_cli.training.{self._name}_tracker").Tracker
+        tracker: Tracker = kind()
+        self._note("id", tracker.begin(self._run, self._noted.get("id"), settings))
+        self._tracker = tracker
+        speeds = {row["step"]: row for row in read_rows(self._run / TIMING)}
+        for row in read_rows(self._run / METRICS):
+            step = int(row["step"])
+            speed = {f"speed/{tag}": v for tag, v in speeds.get(step, {}).items() if tag.endswith("_per_second")}
+            self.scalars(step, {tag: value for tag, value in row.items() if tag != "step"} | speed)
+
+    def _send(self, what: str, step: int, send: Callable[[Tracker], None]) -> None:
+        tracker, before = self._tracker, self._sent(what)
+        if tracker is None or step <= before:
+            return
+
+        def once() -> None:
+            self._note(what, step)
+            try:
+                send(tracker)
+            except Exception:
+                self._note(what, before)
+                raise
+
+        self._try(step, once)
+
+    def _try(self, step: int, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Interrupted:  # about the training itself
+            raise
+        except Exception as error:
+            self._tracker = None
+            self._failed(max(0, step), f"{_TITLES[self._name]}, which gets nothing more in this session", error)
+
+    def _sent(self, what: str) -> int:
+        return self._noted.get(what, -1)
+
+    def _note(self, what: str, value: str | int) -> None:
+        self._noted = {**self._noted, what: value}
+        content = json.dumps({**_read(self._run), self._name: self._noted}).encode()
+        beside = self._run / f".{RECORD}.tmp"
+        beside.write_bytes(content)
+        os.replace(beside, self._run / RECORD)
+
+
+def _read(run: Path) -> dict[str, dict[str, Any]]:
+    """Return what is noted of each tracker; what is not of this form goes."""
+    try:
+        content = untrusted.parse_json(untrusted.read(run / RECORD, _BYTES))
+    except (OSError, ValueError):
+        return {}
+    found = content if isinstance(content, dict) else {}
+    return {str(name): _notes(notes) for name, notes in found.items() if isinstance(notes, dict)}
+
+
+def _notes(notes: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {str(k): v for k, v in notes.items() if k != "id" and type(v) is int}
+    identity = notes.get("id")
+    if isinstance(identity, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", identity):
+        kept["id"] = identity
+    return kept

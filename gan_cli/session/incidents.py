@@ -1,0 +1,134 @@
+"""What runs beside the training: where it fails, it is told, and the training goes on."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gan_cli.core.text import one_line
+from gan_cli.errors import FinishedWithFailures, Interrupted, NonFiniteError
+from gan_cli.runs.directory import RunDirectory, read_status
+from gan_cli.training.state import TrainState
+
+KEPT = 20  # of each kind, in run.json; train.log has them all
+FAILURES, WARNINGS = "failures", "warnings"
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+Incident = dict[str, Any]
+
+
+class Incidents:
+    """What failed beside the training, and what looks unwell in it: told at once, numbered, kept in run.json.
+
+    Telling never ends a run: on a disk too full for a line there is still the screen.
+
+    Args:
+        run: the run's directory.
+        show: prints a line on the screen.
+        status: run.json as the earlier session left it; {} for a new run.
+        step: where this session begins; what was told of later steps comes again if it is still so.
+    """
+
+    def __init__(self, run: RunDirectory, show: Callable[[str], None], status: Mapping[str, Any], step: int) -> None:
+        self.run = run
+        self.show = show
+        self._kept = {kind: _earlier(status.get(kind), step) for kind in (FAILURES, WARNINGS)}
+        self._failed = 0
+        self._first = ""
+
+    def failed(self, step: int, what: str, error: Exception) -> None:
+        """Tell that something beside the training failed, and that the training goes on."""
+        reason = _reason(error)
+        self._failed += 1
+        self._first = self._first or f"{what} at step {step}: {reason}"
+        self._add(FAILURES, step, what, reason)
+        self._tell(f"failed at step {step}: {what}: {reason}; the training goes on")
+
+    def warn(self, step: int, what: str, reason: str) -> None:
+        """Tell that something looks unwell; it does not change how the run ends."""
+        self._add(WARNINGS, step, what, reason)
+        self._tell(f"warning at step {step}: {what}: {reason}")
+
+    def facts(self) -> dict[str, list[Incident]]:
+        """Return what run.json says of them: the newest of each kind, numbered from 1."""
+        return {kind: list(kept) for kind, kept in self._kept.items()}
+
+    def check(self) -> None:
+        """Tell a finished run's failures by its exit code.
+
+        Raises:
+            FinishedWithFailures: something failed in this session.
+        """
+        if self._failed:
+            more = f", and {self._failed - 1} more" if self._failed > 1 else ""
+            raise FinishedWithFailures(
+                f"{self.run.path} is trained to its end, but beside the training this failed: {self._first}{more}; "
+                f"run.json lists the newest, train.log all"
+            )
+
+    def _add(self, kind: str, step: int, what: str, reason: str) -> None:
+        kept = self._kept[kind]
+        number = kept[-1]["number"] + 1 if kept else 1
+        kept.append({"number": number, "step": step, "what": what, "reason": reason})
+        del kept[:-KEPT]
+
+    def _tell(self, text: str) -> None:
+        self.show(text)
+        with suppress(OSError):
+            self.run.note(text)
+        with suppress(OSError):
+            self.run.write_status(read_status(self.run.path).get("status", "running"), **self.facts())
+
+
+def beside(
+    part: Callable[[TrainState, Given], Result],
+    what: Callable[[int], str],
+    incidents: Incidents,
+    otherwise: Callable[[], Result],
+) -> Callable[[TrainState, Given], Result]:
+    """Return a callback or probe that cannot end the training by failing.
+
+    Args:
+        part: moves nothing of the state, or puts it back when it fails.
+        what: names what it was making, given the step.
+        incidents: is told of each failure.
+        otherwise: makes what is returned instead.
+    """
+
+    def guarded(state: TrainState, given: Given) -> Result:
+        try:
+            return part(state, given)
+        except (NonFiniteError, Interrupted):  # about the training itself
+            raise
+        except Exception as error:
+            incidents.failed(state.step, what(state.step), error)
+            return otherwise()
+
+    return guarded
+
+
+def _reason(error: Exception) -> str:
+    """Return the error in one line; of the machine's errors the file, of others the place that raised it."""
+    if isinstance(error, OSError) and error.strerror:
+        return one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return one_line(text)[:500] + place
+
+
+def _earlier(content: object, step: int) -> list[Incident]:
+    """Return an earlier session's incidents up to a step; what is not of this form goes."""
+    kept = [
+        {"number": entry["number"], "step": entry["step"], "what": entry["what"], "reason": entry["reason"]}
+        for entry in (content if isinstance(content, list) else [])
+        if isinstance(entry, dict)
+        and all(type(entry.get(key)) is int for key in ("number", "step"))
+        and all(type(entry.get(key)) is str for key in ("what", "reason"))
+        and entry["step"] <= step
+    ]
+    return kept[-KEPT:]

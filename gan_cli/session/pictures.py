@@ -1,0 +1,128 @@
+"""Pictures of what the generator makes, from the same z every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan_cli.analysis import figures
+from gan_cli.conditions.base import Unconditional
+from gan_cli.data.source import RealData
+from gan_cli.metrics.modes import mode_coverage
+from gan_cli.rng import Draws
+from gan_cli.runs.boards import Boards
+from gan_cli.training.game import Game
+from gan_cli.training.phases import Logs
+from gan_cli.training.probes import Row, buffers_kept, due
+from gan_cli.training.sampling import sample
+from gan_cli.training.state import TrainState
+
+POINTS = 2_000  # a scatter plot's samples where log.sample_count is auto
+GRID = 64  # a grid's images there
+COVERAGE_SAMPLES = 2_500  # as the literature evaluates mode coverage
+
+
+def picture_name(step: int) -> str:
+    """Return the file name of a step's picture."""
+    return f"step_{step:010d}.png"
+
+
+class Pictures:
+    """A grid of images, or a plot of points over the critic's score, as PNG and in TensorBoard.
+
+    Args:
+        every_steps: steps between two pictures; step 0 has one.
+        count: samples a picture; `auto` is 64 images or 2,000 points.
+        folder: where the PNGs go.
+        data: the real samples.
+        board: shows them.
+        seed: the run's seed.
+        device: where the state lives.
+        redraw: draw the first step's picture of this process again although the run was resumed there.
+    """
+
+    def __init__(
+        self,
+        every_steps: int,
+        count: int | str,
+        folder: Path,
+        data: RealData,
+        board: Boards,
+        seed: int,
+        device: torch.device,
+        redraw: bool,
+    ) -> None:
+        self.every_steps = every_steps
+        self.count = count if isinstance(count, int) else POINTS if len(data.shape) == 1 else GRID
+        self.folder = folder
+        self.data = data
+        self.board = board
+        self.draws = lambda: Draws(device, seed, "fixed")
+        self.redraw = redraw
+
+    def __call__(self, state: TrainState, logs: list[Logs]) -> None:
+        """Draw when it is time."""
+        if state.step % self.every_steps or not (logs or self.redraw):
+            return
+        self.folder.mkdir(exist_ok=True)
+        fake = torch.cat(list(sample(state.game, state.best_generator(), self.count, self.draws())))
+        if len(self.data.shape) == 1:
+            real = self.data.fixed(self.count).x
+            with buffers_kept(state.game), torch.no_grad():
+                picture = figures.points_figure(real, fake, lambda x: _score(state.game, x))
+        else:
+            picture = figures.image_grid(fake, columns(state.game.condition, self.count))
+            if state.step == 0:
+                self._keep("real.png", "samples/real", 0, figures.image_grid(self.data.fixed(self.count).x))
+        self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
+
+    def _keep(self, name: str, tag: str, step: int, picture: object) -> None:
+        figures.save_png(self.folder / name, picture)
+        self.board.image(tag, step, picture)
+
+
+def columns(condition: Unconditional, count: int) -> int | None:
+    """Return how many columns a grid has: one a class where there are classes; None: as near a square as may be."""
+    return min(condition.n_classes, count) if condition.needs_labels else None
+
+
+def _score(game: Game, x: Tensor) -> Tensor:
+    """Return the critic's scores (N,) of points; of a conditional critic, their mean over the classes."""
+    if not game.condition.needs_labels:
+        return game.ask(x).score
+    labels = (torch.full((len(x),), y, device=x.device) for y in range(game.condition.n_classes))
+    return torch.stack([game.ask(x, y).score for y in labels]).mean(dim=0)
+
+
+class ModeCoverage:
+    """How many of a mixture's modes the generator reaches, measured in the rows that follow a picture's step.
+
+    Args:
+        data: real samples with known modes.
+        log_every_steps: steps a row.
+        every_steps: steps between two measurements.
+        seed: the run's seed.
+        device: where the state lives.
+    """
+
+    def __init__(self, data: RealData, log_every_steps: int, every_steps: int, seed: int, device: torch.device) -> None:
+        self.centres, self.std = data.modes
+        self.log_every_steps = log_every_steps
+        self.every_steps = every_steps
+        self.seed = seed
+        self.device = device
+
+    def __call__(self, state: TrainState, row: Row) -> Row:
+        """Return `quality/modes`, `quality/high_quality_share` and `quality/kl_to_uniform` when it is time."""
+        if not due(state.step, self.log_every_steps, self.every_steps):
+            return {}
+        draws = Draws(self.device, self.seed, state.step, "coverage")
+        fake = torch.cat(list(sample(state.game, state.best_generator(), COVERAGE_SAMPLES, draws)))
+        found = mode_coverage(fake, self.centres.to(fake.device), self.std)
+        return {
+            "quality/modes": float(found.captured),
+            "quality/high_quality_share": found.high_quality_share,
+            "quality/kl_to_uniform": found.kl_to_uniform,
+        }

@@ -1,0 +1,118 @@
+"""From the cells of a grid to jobs: which run each cell is, where it lies, and what an earlier command left of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from gan_cli.config.identity import identifying, leaves
+from gan_cli.errors import UserError
+from gan_cli.runs import reading
+from gan_cli.runs.directory import ROOT, slug
+from gan_cli.sweeps.keys import Cell, is_about_sweep, key_of, varied_keys
+from gan_cli.sweeps.record import LOGS, Job, Record
+
+_IN_NAME = ("loss", "model", "dataset")  # whose options say without a key what they are
+_LONGEST = 100  # characters of a name
+
+
+def folder_for(name: str | None, keys: Sequence[str]) -> Path:
+    """Return a sweep's directory, not made yet: runs/NAME, or one by the time and the keys that are varied.
+
+    Raises:
+        UserError: a name that starts or resumes nothing, such as that of a run.
+    """
+    if name is not None:
+        path = ROOT / name
+        if reading.is_run(path):
+            raise UserError(f"sweep.name={name}: {path} is a run; choose another sweep.name")
+        return path
+    varied = "_".join(key.rpartition(".")[2] for key in keys)
+    stem = slug(f"{datetime.now():%Y-%m-%d_%H-%M-%S}_sweep_{varied}")[:_LONGEST]
+    candidates = (ROOT / (stem if i == 1 else f"{stem}_{i}") for i in range(1, 10_000))
+    return next(path for path in candidates if not path.exists())
+
+
+def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads: int) -> list[Job]:
+    """Return the jobs of a grid in its order; those that `record` has keep their directory, log and past.
+
+    Args:
+        cells: overrides and validated settings; two cells of the same run are one job.
+        folder: the sweep's.
+        record: of the commands before this one.
+        threads: for each job that leaves them to us.
+    """
+    before = {job.identity: job for job in record.jobs} if record else {}
+    taken = {job.name for job in before.values()}
+    varied = varied_keys([overrides for overrides, _ in cells])
+    found: dict[str, Job] = {}
+    for (overrides, settings), identity in zip(cells, _identities(cells), strict=True):
+        if identity in found:
+            continue
+        label = [o for o in overrides if key_of(o) in varied]
+        job = before.get(identity) or _new_job(label, settings["run_dir"], folder, taken)
+        given = settings["run_dir"]
+        job.label = " ".join(label)
+        job.overrides = [o for o in overrides if not is_about_sweep(o)]
+        job.identity, job.total_steps = identity, settings["train"]["steps"]
+        job.run_dir, job.own_dir = (str(given), False) if given else (job.run_dir, job.own_dir)
+        if settings["runtime"]["threads"] != "auto":
+            job.threads = None
+        elif job.threads is None or not job.attempts:
+            job.threads = threads  # one that goes on keeps its own: another number gives other bits
+        job.any_gpu = settings["runtime"]["device"] in ("auto", "cuda")
+        job.state = "finished" if is_finished(job) else "waiting"
+        found[identity] = job
+    return list(found.values())
+
+
+def _new_job(label: Sequence[str], run_dir: str | None, folder: Path, taken: set[str]) -> Job:
+    name = _name(label, taken)
+    taken.add(name)
+    return Job(
+        name=name,
+        label="",
+        overrides=[],
+        identity="",
+        run_dir=run_dir or str(folder / name),
+        own_dir=not run_dir,
+        log=str(folder / LOGS / f"{name}.log"),
+        total_steps=1,
+    )
+
+
+def is_finished(job: Job) -> bool:
+    """Look at the run itself: sweep.json may be older, and the run may have been removed or asked to be longer."""
+    status = reading.status(Path(job.run_dir))
+    step = status.get("step")
+    return (
+        bool(job.attempts) and status.get("status") == "finished" and isinstance(step, int) and step >= job.total_steps
+    )
+
+
+def _identities(cells: Sequence[Cell]) -> list[str]:
+    """Digest the settings that make each cell's run the run it is, and those others that the grid varies."""
+    flat = [{key: json.dumps(value) for key, value in leaves(settings).items()} for _, settings in cells]
+    own = [{key: json.dumps(value) for key, value in identifying(settings).items()} for _, settings in cells]
+    varied = {key for cell in flat for key in cell if any(other.get(key) != cell[key] for other in flat)}
+    told = [{k: v for k, v in cell.items() if k in varied} | kept for cell, kept in zip(flat, own, strict=True)]
+    return [hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest() for cell in told]
+
+
+def _name(label: Sequence[str], taken: set[str]) -> str:
+    """Return a short name: `wgan_n_critic-5_seed-0`."""
+    last = [key_of(o).rpartition(".")[2] for o in label]
+    parts = []
+    for override, short in zip(label, last, strict=True):
+        key, value = key_of(override), override.partition("=")[2]
+        parts.append(value if key in _IN_NAME else f"{key if last.count(short) > 1 else short}-{value}")
+    whole = slug("_".join(parts)).replace("__", "_") or "run"
+    if len(whole) > _LONGEST:
+        digest = hashlib.sha256("_".join(parts).encode()).hexdigest()[:8]
+        whole = f"{whole[: _LONGEST - 9]}_{digest}"
+    if whole in (LOGS, "sweep.json"):
+        whole = f"{whole}_run"
+    return next(n for n in (whole, *(f"{whole}_{i}" for i in range(2, 10_000))) if n not in taken)

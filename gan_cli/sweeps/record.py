@@ -1,0 +1,138 @@
+"""What sweep.json says: the jobs of a sweep, and how each of them ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from gan_cli.config.schema import Strict
+from gan_cli.core import untrusted
+from gan_cli.core.files import hold, replace_file
+from gan_cli.core.text import one_line
+from gan_cli.errors import UserError
+
+RECORD, LOGS, STUDY = "sweep.json", "logs", "study.journal"
+_BYTES = 2**26
+
+State = Literal["waiting", "running", "finished", "failed", "interrupted", "pruned"]
+
+
+class Job(Strict):
+    """One run of a sweep.
+
+    Attributes:
+        name: of its directory and its log.
+        label: the overrides that tell it from the other jobs.
+        overrides: all of them, as `gan train` takes them.
+        identity: a digest of the settings that make it the run it is.
+        run_dir: its directory.
+        own_dir: the sweep chose the directory; False: the overrides did.
+        log: what its processes printed.
+        total_steps: where it ends.
+        threads: that it gets where `runtime.threads` is left to us; None: the overrides say.
+        any_gpu: it runs on whichever GPU it is given; False: the overrides name a device.
+        gpu: as CUDA_VISIBLE_DEVICES names it; None: on the CPU, or the overrides say.
+        state: of its last process.
+        attempts: processes so far.
+        exit_code: of the last one; minus the signal that ended it.
+        reason: why it did not finish.
+        trial: its number in the study of a search; None: none yet, or this is a grid.
+        seconds: that its processes ran, all together.
+    """
+
+    name: str
+    label: str
+    overrides: list[str]
+    identity: str
+    run_dir: str
+    own_dir: bool
+    log: str
+    total_steps: int
+    threads: int | None = None
+    any_gpu: bool = True
+    gpu: str | None = None
+    state: State = "waiting"
+    attempts: int = 0
+    exit_code: int | None = None
+    reason: str = ""
+    trial: int | None = None
+    seconds: float = 0.0
+
+
+class Record(Strict):
+    """A sweep: the content of its sweep.json.
+
+    Attributes:
+        status: of the last command that ran it.
+        exit_code: of that command; None while it runs.
+        command: its arguments.
+        updated: when this was written, UTC.
+        jobs: of every command that ran it so far.
+        search: what makes a search the one it is; None: a grid.
+    """
+
+    status: Literal["running", "finished", "failed", "interrupted"]
+    exit_code: int | None
+    command: list[str]
+    updated: str = ""
+    jobs: list[Job]
+    search: dict[str, Any] | None = None
+
+
+class Folder:
+    """A sweep's directory, held by this process alone until it is closed.
+
+    Raises:
+        UserError: it cannot be made or written, or another process holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            (path / LOGS).mkdir(parents=True, exist_ok=True)
+            self._lock = hold(path)
+        except BlockingIOError as error:
+            raise UserError(
+                f"{path} is being run by another process: wait for it, or choose another sweep.name"
+            ) from error
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}): choose another sweep.name") from error
+
+    def write(self, record: Record) -> None:
+        """Write sweep.json, all of it or nothing."""
+        record.updated = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        content = json.dumps(record.model_dump(), indent=1, allow_nan=False).encode() + b"\n"
+        replace_file(self.path / RECORD, [content])
+
+    def close(self) -> None:
+        """Let others have it."""
+        self._lock.close()
+
+
+def read(folder: Path) -> Record | None:
+    """Return what sweep.json says; None: there is no sweep yet, and nothing else.
+
+    Raises:
+        UserError: it cannot be read, or the directory holds something else.
+    """
+    path = folder / RECORD
+    try:
+        content = untrusted.parse_json(untrusted.read(path, _BYTES))
+        return Record.model_validate(content)
+    except (FileNotFoundError, NotADirectoryError):
+        with suppress(FileNotFoundError):
+            if any(entry not in (".lock", LOGS, STUDY) for entry in os.listdir(folder)):
+                raise UserError(f"{folder} holds something else than a sweep: choose another sweep.name") from None
+        return None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValidationError, ValueError) as error:
+        raise UserError(
+            f"{path} is not a sweep's record ({one_line(error)[:200]}): choose another sweep.name"
+        ) from error

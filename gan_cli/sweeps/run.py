@@ -1,0 +1,157 @@
+"""`gan train -m`: the jobs of a grid, each in a process of its own, in a directory that the same command continues."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gan_cli.core import hardware
+from gan_cli.core.text import show
+from gan_cli.errors import UserError
+from gan_cli.sweeps import plan, process, record
+from gan_cli.sweeps.display import Display
+from gan_cli.sweeps.keys import Cell, varied_keys
+from gan_cli.sweeps.pool import ENDED, Guide, Pool, exit_code
+from gan_cli.sweeps.record import RECORD, Folder, Job, Record
+from gan_cli.sweeps.space import Space
+
+
+def run(cells: Sequence[Cell], sweep: Mapping[str, Any], flags: Sequence[str]) -> int:
+    """Run a sweep and return its exit code.
+
+    Args:
+        cells: overrides and validated settings of each.
+        sweep: the config's block of that name.
+        flags: see `process.arguments`.
+
+    Raises:
+        UserError: a directory that is something else, or in use.
+    """
+    places, threads = _machine(sweep)
+    path = plan.folder_for(sweep["name"], varied_keys([overrides for overrides, _ in cells]))
+    with _held(path, None) as (folder, before):
+        jobs = plan.jobs_of(cells, path, before, threads)
+        now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs))
+        return _run(folder, now, jobs, places, flags)
+
+
+def run_search(found: Space, cells: Sequence[Cell], sweep: Mapping[str, Any], flags: Sequence[str]) -> int:
+    """Run a search and return its exit code.
+
+    Args:
+        found: what may be chosen.
+        cells: overrides and validated settings of trials that show that all of it can run.
+        sweep: the config's block of that name.
+        flags: see `process.arguments`.
+
+    Raises:
+        UserError: Optuna is not installed, or a directory that is something else, or in use.
+    """
+    from gan_cli.sweeps.search import Search, about, trials
+    from gan_cli.sweeps.study import Study
+
+    places, threads = _machine(sweep)
+    path = plan.folder_for(sweep["name"], [axis.key for axis in found.axes])
+    search, settings = sweep["search"], cells[0][1]
+    identity = about(found, search, settings)
+    with _held(path, identity) as (folder, before):
+        jobs = trials(search["n_trials"], path, before, settings, threads)
+        study = Study(path, found.axes, search, settings["train"]["steps"], len(places))
+        guide = Search(study, found, search["metric"], jobs)
+        now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs), search=identity)
+        code = _run(folder, now, jobs, places, flags, guide)
+        if best := guide.best():
+            print(best, flush=True)
+        return code
+
+
+def _machine(sweep: Mapping[str, Any]) -> tuple[list[str | None], int]:
+    """Return a place for each job at once, the GPU that it gets there or None, and the threads of each."""
+    gpus = process.gpus()
+    at_once = max(1, len(gpus)) if sweep["jobs"] == "auto" else int(sweep["jobs"])
+    threads = max(1, hardware.available_threads() // at_once)
+    return [gpus[i % len(gpus)] if gpus else None for i in range(at_once)], threads
+
+
+@contextmanager
+def _held(path: Path, identity: Mapping[str, Any] | None) -> Iterator[tuple[Folder, Record | None]]:
+    """Hold a sweep's directory and return what is there; another sweep's is refused before anything is written."""
+    _refuse_another(path, record.read(path), identity)
+    folder = Folder(path)
+    try:
+        before = record.read(path)
+        _refuse_another(path, before, identity)
+        yield folder, before
+    finally:
+        folder.close()
+
+
+def _refuse_another(folder: Path, before: Record | None, identity: Mapping[str, Any] | None) -> None:
+    """Refuse to go on with a search as another one, or with a grid as a search."""
+    if before is None or before.search == identity:
+        return
+    if before.search is None or identity is None:
+        was, now = ("a grid", "a search") if before.search is None else ("a search", "a grid")
+        raise UserError(f"{folder} is {was}, and this is {now}: choose another sweep.name")
+    key = next(key for key in {**before.search, **identity} if before.search.get(key) != identity.get(key))
+    then, now = (show(told.get(key)) for told in (before.search, identity))
+    raise UserError(f"{folder} is another search ({key}: {then} then, {now} now): choose another sweep.name")
+
+
+def _run(
+    folder: Folder,
+    now: Record,
+    jobs: list[Job],
+    places: list[str | None],
+    flags: Sequence[str],
+    guide: Guide | None = None,
+) -> int:
+    display = Display(jobs)
+    display.note(f"{folder.path}: {_plan(jobs, places)}")
+    folder.write(now)
+    pool = Pool(jobs, places, flags, process.start, display, lambda: folder.write(now), guide)
+    try:
+        received = pool.run()
+    except UserError:
+        now.status, now.exit_code = "failed", UserError.exit_code
+        folder.write(now)
+        raise
+    display.close()
+    now.exit_code = exit_code(jobs, received)
+    finished = all(job.state in ENDED for job in jobs)
+    now.status = "finished" if finished else "failed" if received is None else "interrupted"
+    folder.write(now)
+    _tell_end(folder.path, jobs)
+    return now.exit_code
+
+
+def _merged(before: Record | None, jobs: list[Job]) -> list[Job]:
+    """Return the jobs of this grid behind those of earlier ones that it leaves out."""
+    mine = {job.identity for job in jobs}
+    others = [job for job in before.jobs if job.identity not in mine] if before else []
+    for job in others:
+        job.state = "interrupted" if job.state == "running" else job.state
+    return [*others, *jobs]
+
+
+def _plan(jobs: Sequence[Job], places: Sequence[str | None]) -> str:
+    todo = [job for job in jobs if job.state == "waiting"]
+    facts = [f"{len(jobs)} job{'s' * (len(jobs) != 1)}", f"{len(places)} at once"]
+    if done := len(jobs) - len(todo):
+        facts.append(f"{done} finished before")
+    if again := sum(bool(job.attempts) for job in todo):
+        facts.append(f"{again} to go on with")
+    if gpus := {place for place in places if place is not None}:
+        facts.append(f"on {len(gpus)} GPU{'s' * (len(gpus) != 1)}")
+    if threads := sorted({job.threads for job in todo if job.threads is not None}):
+        facts.append(f"{' or '.join(map(str, threads))} thread{'s' * (threads != [1])} each")
+    return ", ".join(facts)
+
+
+def _tell_end(path: Path, jobs: Sequence[Job]) -> None:
+    states = ("finished", "pruned", "failed", "interrupted", "waiting")
+    counts = [f"{n} {state}" for state in states if (n := sum(job.state == state for job in jobs))]
+    print(f"{path}: {', '.join(counts)}; {path / RECORD} says how each ended", flush=True)

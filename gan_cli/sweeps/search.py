@@ -1,0 +1,191 @@
+"""A search: jobs whose values are chosen as they start, and that may be ended early by their rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gan_cli.config.identity import identifying
+from gan_cli.core.files import hold, replace_file
+from gan_cli.core.text import did_you_mean
+from gan_cli.errors import UserError
+from gan_cli.runs import reading
+from gan_cli.sweeps.plan import is_finished
+from gan_cli.sweeps.record import LOGS, Job, Record
+from gan_cli.sweeps.rows import NewRows
+from gan_cli.sweeps.space import Space
+from gan_cli.sweeps.study import Study, TrialState
+
+_DIGITS = 4  # of a number in a label and a name
+
+
+class Search:
+    """Chooses the values of jobs, follows their rows, and tells Optuna how they ended.
+
+    Args:
+        study: Optuna's part.
+        space: what may be chosen.
+        metric: the tag that is looked at.
+        jobs: of the search; what earlier processes left of them is settled here.
+
+    Raises:
+        UserError: a finished run has no such tag.
+    """
+
+    def __init__(self, study: Study, space: Space, metric: str, jobs: Sequence[Job]) -> None:
+        self._study, self._space, self._metric = study, space, metric
+        self._jobs = list(jobs)
+        self._rows: dict[str, NewRows] = {}
+        study.forget({job.trial for job in jobs if job.trial is not None})
+        for job in jobs:
+            if job.trial is not None:
+                self._settle(job)
+
+    def choose(self, job: Job) -> None:
+        """Give a job its values, unless it is to go on with those that it has."""
+        known = None if job.trial is None else self._study.trial(job.trial)
+        if known is None or known.state == TrialState.FAIL:
+            again = known.params if known else None
+            job.trial, values = self._study.ask(self._jobs.index(job), again)
+            texts = {axis.key: (axis.choices, values[axis.key]) for axis in self._space.axes}
+            chosen = {key: value if choices else repr(value) for key, (choices, value) in texts.items()}
+            job.overrides = [*self._space.fixed, *(f"{key}={value}" for key, value in chosen.items())]
+            job.label = label_of(values)
+            job.total_steps = int(chosen.get("train.steps", job.total_steps))
+        self._rows[job.name] = NewRows(Path(job.run_dir))
+
+    def look(self, job: Job) -> str:
+        """Tell Optuna a job's new rows; return why it should end, or ''."""
+        for step, value in self._new_values(job):
+            self._study.report(job.trial, step, value)
+            if self._study.should_prune(job.trial):
+                return f"{self._metric} {value:.4g} at step {step}: so far worse than the median of the trials"
+        return ""
+
+    def ended(self, job: Job) -> None:
+        """Tell Optuna how a job ended; one that was interrupted goes on later.
+
+        Raises:
+            UserError: it finished, and none of its rows has the tag.
+        """
+        for step, value in self._new_values(job):
+            self._study.report(job.trial, step, value)
+        if job.state == "finished":
+            value = self._final_value(job)
+            known = math.isfinite(value)
+            self._study.end(job.trial, TrialState.COMPLETE if known else TrialState.FAIL, value if known else None)
+        elif job.state == "pruned":
+            self._study.end(job.trial, TrialState.PRUNED)
+            _mark(Path(job.run_dir), job.reason)
+        elif job.state == "failed":
+            self._study.end(job.trial, TrialState.FAIL)
+
+    def best(self) -> str:
+        """Return in one line what is best so far; '' before a trial has finished."""
+        trial = self._study.best()
+        job = next((job for job in self._jobs if trial is not None and job.trial == trial.number), None)
+        return f"best: {self._metric} {trial.value:.4g}, {job.run_dir} ({job.label})" if trial and job else ""
+
+    def _settle(self, job: Job) -> None:
+        """Bring a job and its trial to one state: a kill may have come between telling one and telling the other."""
+        trial = self._study.trial(job.trial)
+        if trial is None:  # the file of the study is gone
+            job.trial = None
+        elif trial.state == TrialState.COMPLETE:
+            job.state = "finished"
+        elif trial.state == TrialState.PRUNED or job.state == "pruned":
+            job.state = "pruned"
+            self._rows[job.name] = NewRows(Path(job.run_dir))
+            self.ended(job)
+        elif trial.state == TrialState.RUNNING and is_finished(job):
+            job.state = "finished"
+            self._rows[job.name] = NewRows(Path(job.run_dir))
+            self.ended(job)
+        else:
+            job.state = "waiting"
+
+    def _new_values(self, job: Job) -> list[tuple[int, float]]:
+        rows = self._rows[job.name].read()
+        return [(int(row["step"]), row[self._metric]) for row in rows if self._metric in row]
+
+    def _final_value(self, job: Job) -> float:
+        rows = NewRows(Path(job.run_dir)).read()
+        values = [row[self._metric] for row in rows if self._metric in row]
+        if not values:
+            tags = {tag for row in rows for tag in row if tag != "step"}
+            raise UserError(
+                f"sweep.search.metric={self._metric}: no row of {job.run_dir} has it"
+                f"{did_you_mean(self._metric, tags)}; a search for another metric needs another sweep.name"
+            )
+        return values[-1]
+
+
+def trials(count: int, folder: Path, before: Record | None, settings: Mapping[str, Any], threads: int) -> list[Job]:
+    """Return the jobs of a search; those of earlier commands keep their values, directory and past.
+
+    Args:
+        count: how many.
+        folder: the sweep's.
+        before: what its sweep.json says.
+        settings: validated, of any trial.
+        threads: for each job that leaves them to us.
+    """
+    known = {job.name: job for job in before.jobs} if before else {}
+    own = settings["runtime"]["threads"] == "auto"
+    jobs = [known.get(name) or _new_job(name, folder) for name in (f"trial-{i:03d}" for i in range(count))]
+    for job in jobs:
+        job.total_steps = job.total_steps if job.trial is not None else settings["train"]["steps"]
+        job.threads = None if not own else job.threads if job.threads and job.attempts else threads
+        job.any_gpu = settings["runtime"]["device"] in ("auto", "cuda")
+        job.state = "waiting" if job.trial is None else job.state
+    return jobs
+
+
+def _mark(run: Path, reason: str) -> None:
+    """Say in a stopped run's run.json that it was pruned, for whoever looks at it later."""
+    with suppress(OSError), hold(run):
+        status = reading.status(run)
+        if status.get("status") == "interrupted":
+            content = json.dumps({**status, "status": "pruned", "reason": reason}, indent=1, allow_nan=False)
+            replace_file(run / reading.STATUS, [content.encode() + b"\n"])
+
+
+def _new_job(name: str, folder: Path) -> Job:
+    return Job(
+        name=name,
+        label="",
+        overrides=[],
+        identity=name,
+        run_dir=str(folder / name),
+        own_dir=True,
+        log=str(folder / LOGS / f"{name}.log"),
+        total_steps=1,
+    )
+
+
+def label_of(values: Mapping[str, Any]) -> str:
+    """Return a trial's values in short: `optimizer.lr=0.0003121 loss=wgan`."""
+    return " ".join(f"{k}={f'{v:.{_DIGITS}g}' if isinstance(v, float) else v}" for k, v in values.items())
+
+
+def about(space: Space, search: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes a search the one it is: what is sought, among which values, beside which settings.
+
+    Args:
+        space: what may be chosen.
+        search: the config's block `sweep.search`.
+        settings: validated, of a trial that has every axis at its first end.
+    """
+    own = {key: json.dumps(value) for key, value in identifying(settings).items()}
+    return {
+        "metric": search["metric"],
+        "direction": search["direction"],
+        "train.steps": settings["train"]["steps"],
+        **{axis.key: axis.text for axis in space.axes},
+        "other settings": hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16],
+    }
