@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from gan_cli.config.tree import positional_key, primary_config
-from gan_cli.core.processes import rank
-from gan_cli.core.text import did_you_mean, one_line
+from gan_cli.core.terminal import print_error
+from gan_cli.core.text import did_you_mean
 from gan_cli.errors import GanError, UserError
 
 COMMANDS = Path(__file__).parent / "commands"
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         code = dispatch(argv)
         sys.stdout.flush()
     except GanError as error:
-        tell(error)
+        print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -51,18 +51,9 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
     except OSError as error:  # a disk that is full, a path that may not be entered: nothing of it is ours to explain
-        tell(GanError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+        print_error(GanError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
         return GanError.exit_code
     return code
-
-
-def tell(error: GanError, where: str = "") -> None:
-    """Print an error as one line on standard error; a mistake that every process of a run makes, by the first alone."""
-    if rank():
-        if isinstance(error, UserError):
-            return
-        where = f"process {rank()}: {where}"
-    print(f"gan: {where}{one_line(error)}", file=sys.stderr, flush=True)
 
 
 def dispatch(argv: list[str]) -> int:

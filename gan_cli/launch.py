@@ -1,39 +1,30 @@
-"""Runs a command that Hydra configures: checks its whole config first, then leaves the run or the sweep to Hydra."""
+"""Runs a command that Hydra configures: compose, validate, and call the command or start its sweep."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import importlib
-import inspect
+import logging
 import string
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import hydra
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.hydra import Hydra
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.cli import tell
 from gan_cli.config.arguments import Arguments, parse, quoted_override, split_positional
+from gan_cli.config.command_line import CommandLine
 from gan_cli.config.compose import VERSION_BASE, Composer
+from gan_cli.config.explain import key_of
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, top_keys
 from gan_cli.core.processes import processes
+from gan_cli.core.terminal import print_error
 from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, Interrupted, UserError
-from gan_cli.sweeps.keys import Cell, refuse_outside_a_sweep
 
-
-class _Stop(BaseException):
-    """Ends Hydra's loop over the jobs of a sweep, which goes on after an Exception."""
+_EFFECTIVE = ("hydra.mode", "hydra.sweeper", "hydra.searchpath", "hydra.help", "hydra/launcher", "hydra/sweeper")
 
 
 def launch(command: str, argv: Sequence[str]) -> int:
@@ -46,125 +37,105 @@ def launch(command: str, argv: Sequence[str]) -> int:
     Raises:
         GanError: anything wrong, before anything is written.
     """
-    conf = conf_dir()
-    arguments = _with_positional(parse(argv), conf / f"{command}.yaml")
-    conf, name = _main_config(arguments, conf, command)
-    composer = Composer.create(command, conf, name, arguments.flags.get("--config-dir"))
-    overrides = arguments.overrides
-    sweeps = "--multirun" in arguments.flags or any(o.lower() == "hydra.mode=multirun" for o in overrides)
+    arguments = _with_positional(parse(argv), conf_dir() / f"{command}.yaml")
+    composer = Composer.of(command, arguments)
     if arguments.shows:
-        return _show(arguments, conf, name, composer)
-    composer.check(overrides)
-    cfg = composer.compose(overrides, sweep=sweeps)
-    cells: list[Cell] | None = None
-    if sweeps or cfg.hydra.mode == RunMode.MULTIRUN:
-        if processes().size > 1:
-            raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
-        from gan_cli.sweeps.grid import in_own_processes, preflight, run_in_own_processes, search_in_own_processes
+        return _show(composer, arguments)
+    overrides = composer.parse(arguments.overrides)
+    swept = next((o for o in overrides if o.is_sweep_override()), None)
+    multirun = "--multirun" in arguments.flags
+    if swept is None and not multirun:
+        cfg = composer.compose(arguments.overrides)
+        if cfg.hydra.mode != RunMode.MULTIRUN:
+            return _run(composer, cfg, arguments)
+    from gan_cli.sweeps.grid import sweep
 
-        own = in_own_processes(command, cfg)
-        if own and cfg.sweep.get("search"):
-            return search_in_own_processes(composer, cfg, arguments.places())
-        cells = preflight(composer, cfg)
-        if own and cells is not None:
-            return run_in_own_processes(composer, cfg, cells, arguments.places())
-    else:
-        from gan_cli.config.validate import (
-            validate,  # after the composition, which tells most mistakes, without pydantic
-        )
-
-        validate(cfg, overrides, command)
-        refuse_outside_a_sweep(overrides)
-        if cfg.hydra.sweeper.get("params") and not any(o.lower() == "hydra.mode=run" for o in overrides):
-            raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
-        return _run(composer, cfg, arguments)
-    task = _Task(command, cells)
-    with contextlib.suppress(_Stop):
-        _hydra(arguments, conf, name, task)
-    return task.exit_code
+    if processes().size > 1:
+        raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
+    return sweep(composer, arguments, overrides, multirun, _by_hydra)
 
 
-class _Composed(ConfigLoaderImpl):
-    """Hydra's loader, with a config that is composed already."""
+def call(command: str, cfg: DictConfig, line: CommandLine) -> None:
+    """Validate a composed config and call the command's function with it.
 
-    def __init__(self, search_path: ConfigSearchPath, cfg: DictConfig) -> None:
-        super().__init__(search_path)
-        self._cfg = cfg
+    Raises:
+        GanError: the config is wrong, or the command ended early.
+    """
+    from gan_cli.config.validate import validate
 
-    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
-        return copy.deepcopy(self._cfg)  # Hydra takes its own block out of what it shows
+    config = validate(command, cfg, line.overrides)
+    module = importlib.import_module(f"gan_cli.commands.{command}")
+    getattr(module, command)(config, line)
 
 
 def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
-    """Leave one run of a composed config to Hydra; `hydra.main` would compose it twice more."""
-    try:
-        cfg.hydra.run.dir  # noqa: B018
-    except OmegaConfBaseException as error:
-        raise UserError(f"hydra.run.dir: {one_line(error)}; leave it out, run_dir is where a run goes") from error
-    task = _Task(composer.command, None)
-    places = composer.loader.get_search_path()
-    hydra = Hydra.create_main_hydra2(composer.command, places)
-    hydra.config_loader = _Composed(places, cfg)
-    try:
-        with contextlib.suppress(_Stop), _typed(arguments):
-            hydra.run(composer.config_name, task, arguments.overrides)
-    finally:
-        GlobalHydra.instance().clear()
-    return task.exit_code
+    """Make one run."""
+    for override in arguments.overrides:
+        key = key_of(override)
+        if key.startswith("sweep."):
+            raise UserError(f"{override}: is about a sweep, and this is one run; add -m")
+        if key.startswith(("hydra.", "hydra/")) and not key.startswith(_EFFECTIVE):
+            raise UserError(f"{override}: has no effect, since gan makes a run itself; run_dir is where a run goes")
+    if cfg.hydra.sweeper.get("params") and "hydra.mode=run" not in map(str.lower, arguments.overrides):
+        raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
+    call(composer.command, cfg, CommandLine(arguments.overrides, _choices(cfg)))
+    return 0
 
 
-class _Task:
-    """What Hydra calls for each job: the command's function, with its errors told here and not by Hydra."""
+def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> int:
+    """Leave a sweep to the launcher and sweeper of Hydra's that the command line names.
 
-    def __init__(self, command: str, cells: list[Cell] | None) -> None:
-        self.command = command
-        self.cells = cells
-        self.exit_code = 0
+    Args:
+        composer: of the command.
+        arguments: the command's.
+        count: cells of the sweep; None: its sweeper chooses them as it goes.
+    """
+    from hydra.core.hydra_config import HydraConfig
 
-    def __call__(self, cfg: DictConfig) -> None:
-        from gan_cli.config.validate import validate
-        from gan_cli.sweeps.grid import cell_name
+    from gan_cli.sweeps.grid import cell_name
 
-        job = HydraConfig.get()
-        overrides = OmegaConf.to_container(job.overrides.task, resolve=False)
-        where = ""
-        if job.mode == RunMode.MULTIRUN:
-            where = cell_name(job.job.num, len(self.cells) if self.cells else None, overrides)
-            print(where, flush=True)
+    codes: list[int] = []
+
+    def job(cfg: DictConfig) -> None:
+        here = HydraConfig.get()
+        overrides = OmegaConf.to_container(here.overrides.task, resolve=False)
+        where = cell_name(here.job.num, count, overrides) if here.mode == RunMode.MULTIRUN else ""
+        print(where, flush=True)
         try:
-            settings = validate(cfg, overrides, self.command)
-            choices = {k: v for k, v in job.runtime.choices.items() if v is not None and not k.startswith("hydra/")}
-            _call(_function(self.command), settings=settings, overrides=overrides, choices=choices)
+            call(composer.command, cfg, CommandLine(overrides, _choices(cfg, here.runtime.choices)))
         except GanError as error:
-            if not str(job.launcher.get("_target_", "")).endswith(".BasicLauncher"):
+            if not str(here.launcher.get("_target_", "")).endswith(".BasicLauncher"):
                 raise  # the job runs in another process, and its launcher brings the error back
-            tell(error, f"{where}: " if where else "")
-            self.exit_code = self.exit_code or error.exit_code
+            print_error(error, f"{where}: ")
+            codes.append(error.exit_code)
             if isinstance(error, Interrupted):
-                self.exit_code = error.exit_code
                 raise _Stop from error
 
-
-def _function(command: str) -> Callable[..., None]:
-    return getattr(importlib.import_module(f"gan_cli.commands.{command}"), command)
-
-
-def _call(function: Callable[..., None], **available: Any) -> None:
-    """Call a command's function with those of `settings`, `overrides` and `choices` that it asks for."""
-    wanted = inspect.signature(function).parameters
-    function(**{name: value for name, value in available.items() if name in wanted})
+    try:
+        _hydra_main(composer, arguments, job)
+    except _Stop:
+        return codes[-1]
+    return codes[0] if codes else 0
 
 
-def _hydra(arguments: Arguments, conf: Path, name: str, task: Callable[[DictConfig], None]) -> None:
-    def job(cfg: DictConfig) -> None:
-        task(cfg)
-
-    with _typed(arguments):
-        hydra.main(config_path=str(conf), config_name=name, version_base=VERSION_BASE)(job)()
+class _Stop(BaseException):
+    """Ends Hydra's loop over the jobs of a sweep, which goes on after an Exception."""
 
 
-@contextlib.contextmanager
-def _typed(arguments: Arguments) -> Iterator[None]:
+def _choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]:
+    found = cfg.hydra.runtime.choices if found is None else found
+    return {group: name for group, name in found.items() if name is not None and not group.startswith("hydra/")}
+
+
+def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> None:
+    import hydra
+
+    with _process_arguments(arguments):
+        hydra.main(config_path=str(composer.conf), config_name=composer.name, version_base=VERSION_BASE)(job)()
+
+
+@contextmanager
+def _process_arguments(arguments: Arguments) -> Iterator[None]:
     """These are the process's arguments inside."""
     saved = sys.argv
     sys.argv = ["gan", *arguments.argv()]
@@ -174,40 +145,51 @@ def _typed(arguments: Arguments) -> Iterator[None]:
         sys.argv = saved
 
 
-def _show(arguments: Arguments, conf: Path, name: str, composer: Composer) -> int:
-    package = arguments.flags.get("--package") or "_global_"
-    if package != "_global_" and OmegaConf.select(composer.compose(arguments.overrides), package) is None:
-        raise UserError(f"--package {package}: no such key in the config")
-    if composer.foreign and "--hydra-help" not in arguments.flags:
-        composer.compose(arguments.overrides)
+def _show(composer: Composer, arguments: Arguments) -> int:
+    """Show the help, the composed config, or what Hydra says of itself."""
+    flags = arguments.flags
+    cfg = composer.compose(arguments.overrides)
     try:
-        if "--help" in arguments.flags:
-            print(_help(composer.compose(arguments.overrides), arguments, conf))
+        if "--help" in flags:
+            print(_help(cfg, composer, "--resolve" in flags))
+        elif "--cfg" in flags:
+            print(_config(cfg, flags), end="")
         else:
-            _hydra(arguments, conf, name, lambda cfg: None)
-    except (GanError, BrokenPipeError):
-        raise
+            logging.raiseExceptions = False  # `gan train --info | head`: what reads has enough
+            _hydra_main(composer, arguments, lambda cfg: None)
     except SystemExit as end:  # after --hydra-help
         return int(end.code or 0)
-    except Exception as error:  # Hydra showing what the user's config holds: whatever it raises is about that
-        composer.compose(arguments.overrides)
+    except OmegaConfBaseException as error:
         raise UserError(f"the config cannot be shown: {one_line(error)}") from error
     return 0
 
 
-def _help(cfg: DictConfig, arguments: Arguments, conf: Path) -> str:
-    """Fill the help template here: Hydra's own way of listing the groups takes a second."""
-    directories = [Path(d) for d in [arguments.flags.get("--config-dir")] if d is not None]
+def _config(cfg: DictConfig, flags: dict[str, str | None]) -> str:
+    """Return what `--cfg` shows."""
+    of_hydra = [key for key in cfg if (key == "hydra") == (flags["--cfg"] == "hydra")]
+    shown = cfg if flags["--cfg"] == "all" else OmegaConf.masked_copy(cfg, of_hydra)
+    package = flags.get("--package") or "_global_"
+    head = ""
+    if package != "_global_":
+        head, shown = f"# @package {package}\n", OmegaConf.select(shown, package)
+        if shown is None:
+            raise UserError(f"--package {package}: no such key in the config")
+    return head + OmegaConf.to_yaml(shown, resolve="--resolve" in flags)
+
+
+def _help(cfg: DictConfig, composer: Composer, resolve: bool) -> str:
+    """Fill the help template."""
     chosen = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
-    found = groups(*directories, conf) if chosen else {}
+    directories = [*composer.foreign, *([conf_dir()] if composer.conf == conf_dir() else [])]
+    found = groups(*directories) if chosen else {}
     listing = [f"{group}: {', '.join(options)}" for group, options in found.items() if group in chosen]
-    heading = ["Options, as group=option (`gan list` says what each one is)"] if listing else []
+    heading = ["Options, as group=option (`gan list` shows what each one is)"] if listing else []
     shown = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     return string.Template(cfg.hydra.help.template).safe_substitute(
         HEADER=cfg.hydra.help.header,
         FOOTER=cfg.hydra.help.footer,
         OPTIONS="".join(f"{line}\n" for line in heading + listing),
-        CONFIG=OmegaConf.to_yaml(shown, resolve="--resolve" in arguments.flags),
+        CONFIG=OmegaConf.to_yaml(shown, resolve=resolve),
     )
 
 
@@ -217,15 +199,3 @@ def _with_positional(arguments: Arguments, primary: Path) -> Arguments:
         return arguments
     chosen, others = split_positional(arguments.overrides, [*top_keys(primary), *chosen_groups(primary)])
     return arguments if chosen is None else arguments._replace(overrides=[quoted_override(key, chosen), *others])
-
-
-def _main_config(arguments: Arguments, conf: Path, command: str) -> tuple[Path, str]:
-    """Return the directory and name of the primary config; a relative `--config-path` starts here, as others do."""
-    given = arguments.flags.get("--config-path")
-    if given is not None:
-        conf = Path(given).absolute()
-        if not conf.is_dir():
-            raise UserError(f"--config-path {given}: no such directory")
-        arguments.flags["--config-path"] = str(conf)
-    name = arguments.flags.get("--config-name") or command
-    return conf, name.removesuffix(".yaml")

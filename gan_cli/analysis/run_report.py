@@ -99,7 +99,7 @@ def add_estimate(part: Part, run: Run, rows: Sequence[Mapping[str, float]], shap
     part.numbers["estimate"] = {"tag": tag, "steps": len(steps), "window": window, "last": _number(smooth[-1])}
     if tag == FALLBACK:
         part.verdicts.append(Verdict("unknown", f"this loss estimates no distance: the curve is {tag}"))
-    part.verdicts += verdicts.trend(tag, at, smooth, run.config)
+    part.verdicts += verdicts.trend(tag, at, smooth, run.total_steps)
     part.verdicts += verdicts.overfitting(tag, rows)
     return tag
 

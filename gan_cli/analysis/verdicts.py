@@ -11,6 +11,7 @@ import numpy as np
 from gan_cli.analysis.correlation import FEWEST, Correlation
 from gan_cli.analysis.critic_health import Further, Slopes
 from gan_cli.analysis.quality_points import Points
+from gan_cli.config.schema import RunConfig
 from gan_cli.runs.reading import FALLBACK
 
 RISE = 0.10  # of the estimate, from which on a critic is called not optimal
@@ -48,7 +49,7 @@ class Verdict(NamedTuple):
     text: str
 
 
-def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, settings: Mapping[str, Any]) -> list[Verdict]:
+def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, total_steps: int) -> list[Verdict]:
     """Say how the filtered curve ends."""
     finite = filtered[np.isfinite(filtered)]
     if len(finite) < _FEWEST_ROWS or tag == FALLBACK:
@@ -56,7 +57,7 @@ def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, settings: Mapping[s
     peak, end = int(np.argmax(finite)), finite[-1]
     span = finite.max() - finite.min()
     before = finite[-max(2, len(finite) // 4)]
-    more = f"train.steps={2 * settings['train']['steps']}"
+    more = f"train.steps={2 * total_steps}"
     if span and end < before - _MOVED * span:
         fallen = f"; it was {finite[peak]:.4g} at step {int(steps[peak])}" if peak else ""
         return [Verdict("look", f"the estimate is still falling, {end:.4g} at the end{fallen}: {more} trains on")]
@@ -124,7 +125,7 @@ def after_peak(points: Points, related: Correlation | None) -> list[Verdict]:
     return [Verdict("good" if low > 0 else "unknown", told)]
 
 
-def optimal(tag: str, further: Further, settings: Mapping[str, Any]) -> Verdict:
+def optimal(tag: str, further: Further, config: RunConfig) -> Verdict:
     """Say whether the critic is as good as it can be against this generator."""
     n, rise = further.updates[-1], further.rise
     what = "its objective" if tag == FALLBACK else "the estimate"
@@ -132,7 +133,7 @@ def optimal(tag: str, further: Further, settings: Mapping[str, Any]) -> Verdict:
         return Verdict("look", "the critic's scores become NaN or infinite when it is trained on: optimizer.critic.lr")
     told = f"{_change(further)} after {n} more updates ({further.values[0]:.4g} to {further.values[-1]:.4g})"
     if rise > 2 * further.error and not further.relative < RISE:
-        return Verdict("look", f"the critic is not optimal: {told}: {_more_critic(settings)}")
+        return Verdict("look", f"the critic is not optimal: {told}: {_more_critic(config)}")
     return Verdict("good", f"the critic is near its best against these samples: {what} {told}")
 
 
@@ -197,6 +198,6 @@ def _change(further: Further) -> str:
     return f"{100 * further.relative:+.0f} %"
 
 
-def _more_critic(settings: Mapping[str, Any]) -> str:
-    n_critic = settings["updates"].get("n_critic")
+def _more_critic(config: RunConfig) -> str:
+    n_critic = config.updates.arguments.get("n_critic")
     return f"updates.n_critic={2 * n_critic}" if isinstance(n_critic, int) else "updates=alternating_5"

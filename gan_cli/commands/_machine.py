@@ -46,15 +46,17 @@ def extras() -> list[Finding]:
 
 def hardware() -> list[Finding]:
     """Return the processor, the memory, the GPUs, what `auto` means with them, and the room for runs."""
+    from gan_cli.config.schema import Runtime
     from gan_cli.core import hardware as here
-    from gan_cli.runs.directory import processor
-    from gan_cli.session import engines
+    from gan_cli.runs.provenance import processor
+    from gan_cli.session import engines, runtime
 
     bf16 = "native bf16" if here.cpu_has_bf16() else "no native bf16"
     found = [Finding("processor", f"{processor()}, {os.cpu_count() or 1} logical cores, {bf16}"), _memory(), *_gpus()]
-    auto = here.resolve(dict.fromkeys(("device", "precision", "engine", "threads"), "auto"))
-    auto["engine"] = engines.choose({"runtime": auto}, {}).engine
-    found.append(Finding("runtime=auto", " ".join(f"{key}={value}" for key, value in auto.items())))
+    auto = runtime.resolve(Runtime(**dict.fromkeys(("device", "precision", "engine", "threads"), "auto")))
+    auto = auto.replace(engine=engines.choose(auto, {}).engine)
+    shown = ("device", "precision", "engine", "threads")
+    found.append(Finding("runtime=auto", " ".join(f"{key}={getattr(auto, key)}" for key in shown)))
     return [*found, room(Path("runs"))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from gan_cli.analysis.quality_points import Points
 from gan_cli.analysis.reals import available, in_turn, open_singly, take
 from gan_cli.analysis.run_report import Part
 from gan_cli.analysis.verdicts import Verdict
-from gan_cli.commands._loading import Loaded, load
+from gan_cli.config.schema import Part as SchemaPart
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
@@ -22,19 +22,40 @@ from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.runs.reading import Run
 from gan_cli.session import build
+from gan_cli.session.load import Loaded, load
 from gan_cli.training.sampling import sample
 
-Rows = list[dict[str, float]]
 _REALS = 1_000  # real samples that those of pictures and checkpoints are compared with
+Rows = list[dict[str, float]]
 
 
-def part_of(run: Run, settings: dict[str, Any]) -> Part:
+class Asked(NamedTuple):
+    """What the command line of `gan report` asks for.
+
+    Attributes:
+        extractor: of the scores measured here.
+        device: where the networks are computed.
+        seed: of the samples drawn here.
+        count: samples a checkpoint.
+        updates: of the critic alone, to see if it is optimal.
+        allow_targets: module prefixes that the command line permits.
+    """
+
+    extractor: SchemaPart
+    device: str
+    seed: int
+    count: int
+    updates: int
+    allow_targets: list[str]
+
+
+def part_of(run: Run, asked: Asked) -> Part:
     """Return one run's part; what cannot be measured is told in it."""
     part = run_report.Part(run.path.name, run_report.facts(run))
     rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
     loaded, reason = None, ""
     try:
-        loaded = load(run.path, settings | {"checkpoint": "latest"})
+        loaded = load(run.path, asked.device, "latest", asked.allow_targets)
     except UserError as error:
         reason = str(error)
     tag = run_report.add_estimate(part, run, rows, loaded.shape if loaded else None)
@@ -45,26 +66,23 @@ def part_of(run: Run, settings: dict[str, Any]) -> Part:
         except UserError as error:
             reason = str(error)
     if tag:
-        _add_quality(part, run, rows, tag, loaded, settings, reason)
-        _add_critic(part, tag, loaded, data, settings, reason)
+        _add_quality(part, run, rows, tag, loaded, asked, reason)
+        _add_critic(part, tag, loaded, data, asked, reason)
     part.verdicts += verdicts.told(run.status)
     return part
 
 
 def _open(loaded: Loaded) -> RealData:
+    config, device = loaded.config, next(loaded.state.game.parameters()).device
+    return build.dataset(config).open(config.train.batch_size, config.seed, device)
 
-    settings, device = loaded.settings, next(loaded.state.game.parameters()).device
-    return build.dataset(settings).open(settings["train"]["batch_size"], settings["seed"], device)
 
-
-def _add_quality(
-    part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | None, settings: dict[str, Any], reason: str
-) -> None:
+def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | None, asked: Asked, reason: str) -> None:
 
     points = quality_points.from_rows(rows, tag)
     if points is None and loaded is not None:
         try:
-            points = _scored_here(run, rows, tag, loaded, settings)
+            points = _scored_here(run, rows, tag, loaded, asked)
         except UserError as error:
             reason = str(error)
     if points is not None and not points.points:
@@ -87,35 +105,35 @@ def _add_quality(
         part.verdicts += verdicts.after_peak(points.from_peak(), own)
 
 
-def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, settings: dict[str, Any]) -> Points:
+def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -> Points:
     """Score what the run has kept.
 
     Raises:
         UserError: no data to compare with, or no extractor for them.
     """
     device = next(loaded.state.game.parameters()).device
-    data = open_singly(build.dataset(loaded.settings), device)
+    data = open_singly(build.dataset(loaded.config), device)
     size = available(data.train)
     real, labels, _ = take(data.train, 0, _REALS if size is None else min(_REALS, size))
     conditional = loaded.state.game.condition.needs_labels
-    y = in_turn(labels, settings["count"]) if conditional else None
+    y = in_turn(labels, asked.count) if conditional else None
     extractor = None
     if len(loaded.shape) == 3:
-        extractor = build.extractor(settings).choose(data)
+        extractor = build.extractor(asked).choose(data)
         extractor.load(device)
 
     def drawn() -> Iterator[tuple[int, torch.Tensor]]:
         for step in checkpoint.steps(run.path / directory.CHECKPOINTS):
             try:
-                state = load(run.path, settings | {"checkpoint": step}).state
+                state = load(run.path, asked.device, step, asked.allow_targets).state
             except UserError:
                 continue  # damaged: `gan doctor` tells it
-            draws = Draws(device, settings["seed"], "sample")
-            parts = sample(state.game, state.best_generator(), settings["count"], draws, y=y)
+            draws = Draws(device, asked.seed, "sample")
+            parts = sample(state.game, state.best_generator(), asked.count, draws, y=y)
             yield step, torch.cat(list(parts))
 
     def pictures() -> Iterator[tuple[int, torch.Tensor]]:
-        wanted = loaded.settings["log"]["sample_count"]
+        wanted = loaded.config.log.sample_count
         # Those of a conditional run have the classes in equal shares, whatever they are in the data.
         for path in [] if conditional else sorted((run.path / directory.SAMPLES).glob("step_*.png")):
             if path.stem[5:].isdigit():
@@ -126,9 +144,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, settings: dict[
     return quality_points.from_samples(rows, tag, real, extractor, drawn(), pictures)
 
 
-def _add_critic(
-    part: Part, tag: str, loaded: Loaded | None, data: RealData | None, settings: dict[str, Any], reason: str
-) -> None:
+def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | None, asked: Asked, reason: str) -> None:
 
     if loaded is None or data is None:
         part.verdicts.append(Verdict("unknown", f"the critic was not looked at: {reason}"))
@@ -137,13 +153,13 @@ def _add_critic(
     if not state.game.loss.critic_plays:
         part.verdicts.append(Verdict("unknown", "this loss trains no critic"))
         return
-    device, seed = next(state.game.parameters()).device, settings["seed"]
+    device, seed = next(state.game.parameters()).device, asked.seed
     batches = critic_health.pairs(state.game, data.heldout, seed, device)
     slopes = critic_health.slopes(state, batches, seed)
     weights, bound, target = critic_health.weights(state), getattr(constraint, "c", None), constraint.target_norm
     saturation = {name: float(value) for name, value in constraint.curves(state.projected).items()}
-    accumulate, tag = loaded.settings["train"]["accumulate"], verdicts.maximised(tag)
-    further = critic_health.further_updates(state, data.train, batches, tag, settings["updates"], seed, accumulate)
+    accumulate, tag = loaded.config.train.accumulate, verdicts.maximised(tag)
+    further = critic_health.further_updates(state, data.train, batches, tag, asked.updates, seed, accumulate)
     part.figures["critic"] = (
         "The critic",
         report_plots.critic(weights, bound, slopes, target, further, tag),
@@ -151,7 +167,7 @@ def _add_critic(
         "and at random points between. Right: the estimate on held-out samples while a copy of the critic learns on "
         "against the generator as it is, with two standard errors of the change: a critic at its best stays level.",
     )
-    part.verdicts.append(verdicts.optimal(tag, further, loaded.settings))
+    part.verdicts.append(verdicts.optimal(tag, further, loaded.config))
     if bound is not None and "clip_saturation" in saturation:
         part.verdicts.append(verdicts.saturation(saturation["clip_saturation"], bound))
     if target is not None:

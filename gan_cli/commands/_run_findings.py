@@ -9,16 +9,15 @@ from typing import Any
 
 from gan_cli.commands._findings import Finding, size
 from gan_cli.commands._machine import room
-from gan_cli.config import validate
 from gan_cli.config.identity import differences, listed
+from gan_cli.config.schema import RunConfig
+from gan_cli.config.validate import validate_saved
 from gan_cli.core.files import is_held
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.contents import check_tree
 from gan_cli.runs.event_file import records
 from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
-
-Settings = dict[str, Any]
 
 
 def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
@@ -38,7 +37,7 @@ def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
     except UserError as error:
         return [Finding("directory", str(error), wrong=True)]
     busy = is_held(run)
-    settings, config_finding = _config(run, allow_targets)
+    config, config_finding = _config(run, allow_targets)
     saved = _checkpoints(run)
     good = [(step, meta) for _, step, meta in saved if meta is not None]
     newest = good[0] if good else None
@@ -50,7 +49,7 @@ def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
         *(_log(run / name) for name in (METRICS, TIMING)),
         *_events(run),
         room(run, bytes_of_one),
-        _next(run, busy, settings, bool(saved), newest),
+        _next(run, busy, config, bool(saved), newest),
     ]
 
 
@@ -79,12 +78,12 @@ def _status(run: Path, busy: bool) -> list[Finding]:
     return found
 
 
-def _config(run: Path, allow_targets: Sequence[str]) -> tuple[Settings | None, Finding]:
+def _config(run: Path, allow_targets: Sequence[str]) -> tuple[RunConfig | None, Finding]:
     try:
-        settings = validate.validate_saved(directory.read_config(run), allow_targets)
+        config = validate_saved(directory.read_config(run), allow_targets)
     except UserError as error:
         return None, Finding("config", str(error), wrong=True)
-    return settings, Finding("config", f"valid, {settings['train']['steps']} steps")
+    return config, Finding("config", f"valid, {config.train.steps} steps")
 
 
 def _checkpoints(run: Path) -> list[tuple[Finding, int, dict[str, Any] | None]]:
@@ -140,25 +139,25 @@ def _events(run: Path) -> list[Finding]:
 
 
 def _next(
-    run: Path, busy: bool, settings: Settings | None, saved: bool, newest: tuple[int, dict[str, Any]] | None
+    run: Path, busy: bool, config: RunConfig | None, saved: bool, newest: tuple[int, dict[str, Any]] | None
 ) -> Finding:
     """Return the command that continues the run, or what must be mended first."""
     if busy:
         return Finding("continue", "it is running: nothing to do")
-    if settings is None:
+    if config is None:
         return Finding("continue", "not before the config is as it should be (see above)", wrong=True)
     if saved and newest is None:
         text = "no checkpoint verifies: put one back from a copy, or train anew in another run_dir"
         return Finding("continue", text, wrong=True)
     step, meta = newest or (0, {})
     command = f"gan resume {shlex.quote(str(run))}"
-    if settings["allow_targets"]:
-        command += f" 'allow_targets=[{','.join(settings['allow_targets'])}]'"
+    if config.allow_targets:
+        command += f" 'allow_targets=[{','.join(config.allow_targets)}]'"
     before = meta.get("settings")
-    changes = differences(before, settings) if isinstance(before, dict) else {}
+    changes = differences(validate_saved(before, config.allow_targets), config) if isinstance(before, dict) else {}
     if changes:
         text = f"{directory.CONFIG} differs from the newest checkpoint ({listed(changes)}); with the new values: "
         return Finding("continue", f"{text}{command} force=true", wrong=True)
-    if step >= settings["train"]["steps"]:
+    if step >= config.train.steps:
         return Finding("continue", f"finished; to train on: {command} train.steps={2 * step}")
     return Finding("continue", f"from step {step}: {command}")

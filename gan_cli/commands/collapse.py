@@ -16,12 +16,15 @@ from gan_cli.analysis.birthday import Birthday, Size, birthday
 from gan_cli.analysis.collapse import Classes, class_shares, verdict
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.reals import available, take
-from gan_cli.commands._looking import Fakes, look, looking_protocol, write_json
+from gan_cli.commands._results import Fakes, looking_protocol, write_json
+from gan_cli.config.command_line import CommandLine
+from gan_cli.config.schema import CollapseConfig
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.metrics.modes import ModeCoverage, mode_coverage
+from gan_cli.session.look import look
 
 COLLAPSE = "collapse"
 REALS = 1_000  # held-out samples at most, where they have no end or many
@@ -30,32 +33,32 @@ SHOWN = 100  # classes that are listed
 COUNT, COUNT_OF_MANY = 2_500, 25_600  # samples for modes and classes, as the literature has them; for > 100 of them
 
 
-def collapse(settings: dict[str, Any]) -> None:
+def collapse(config: CollapseConfig, line: CommandLine) -> None:
     """Print what was seen and a verdict, and write both as JSON beside a picture of the nearest pairs.
 
     Raises:
         UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
     """
-    run = look(settings)
+    run = look(config)
     data, extractor = run.data, run.extractor
     (real, labels, _), of_training = _reals(data)
-    fakes = Fakes(run, labels, settings)
+    fakes = Fakes(run, labels, config)
     if len(real) < 3:
         raise UserError(f"{run.path}: {len(real)} real samples are too few to tell what a duplicate is; at least 3")
-    tests = {name: _birthday(space, real, fakes, settings) for name, space in _spaces(extractor).items()}
+    tests = {name: _birthday(space, real, fakes, config) for name, space in _spaces(extractor).items()}
     # The fewer samples count: copies with noise look unlike to a classifier, and alike things are not alike in pixels.
     where = min(tests, key=lambda name: (tests[name].high, tests[name].support))
     found = tests[where]
-    modes, classes = _coverage(data, extractor, real, fakes, settings)
+    modes, classes = _coverage(data, extractor, real, fakes, config)
     line = verdict(found, available(data.train), modes, classes)
     made_up = f" and {of_training} of the train split" if of_training else ""
-    protocol = looking_protocol(run, settings) | {
+    protocol = looking_protocol(run, config) | {
         "real": f"{len(real) - of_training} held-out samples{made_up}, data {data.fingerprint}",
         "duplicates": "pairs as near as real samples seldom get: one batch of them in a hundred holds such a pair",
     }
     told = [line for name, test in tests.items() for line in [f"in {name}", *_birthday_told(test)]]
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *told, *_told(data, modes, classes)]))
-    out = Path(settings["out"]) if settings["out"] else run.path / COLLAPSE / _name(protocol, extractor)
+    out = Path(config.out) if config.out else run.path / COLLAPSE / _name(protocol, extractor)
     content = {"space": where, **_birthday_content(found)}
     content["others"] = {name: _birthday_content(test) for name, test in tests.items() if name != where}
     write_json(out, {"protocol": protocol, "verdict": line, **content, **_content(data, modes, classes)})
@@ -83,11 +86,11 @@ def _spaces(extractor: Extractor | None) -> dict[str, Extractor | None]:
     return {extractor.name: extractor, Pixels.name: extractor if extractor.name == Pixels.name else Pixels()}
 
 
-def _birthday(extractor: Extractor | None, real: Tensor, fakes: Fakes, settings: dict[str, Any]) -> Birthday:
+def _birthday(extractor: Extractor | None, real: Tensor, fakes: Fakes, config: CollapseConfig) -> Birthday:
     """Run the test in one space."""
 
     def features(x: Tensor) -> Tensor:
-        return x if extractor is None else extract(extractor, x, settings["batch_size"]).x
+        return x if extractor is None else extract(extractor, x, config.batch_size).x
 
     with tqdm(unit="size", desc="birthday test", disable=None, leave=False) as bar:
 
@@ -98,9 +101,9 @@ def _birthday(extractor: Extractor | None, real: Tensor, fakes: Fakes, settings:
         return birthday(
             lambda start, stop: features(fakes.rows(start, stop)),
             features(real),
-            settings["batches"],
-            settings["max_size"],
-            settings["pairs"],
+            config.batches,
+            config.max_size,
+            config.pairs,
             seen,
         )
 
@@ -114,24 +117,24 @@ def _picture(found: Birthday, real: Tensor, fakes: Fakes) -> np.ndarray:
 
 
 def _coverage(
-    data: RealData, extractor: Extractor | None, real: Tensor, fakes: Fakes, settings: dict[str, Any]
+    data: RealData, extractor: Extractor | None, real: Tensor, fakes: Fakes, config: CollapseConfig
 ) -> tuple[ModeCoverage | None, Classes | None]:
     """Count modes where they are known, and classes where the extractor knows those of the data."""
     columns = None if extractor is None else extractor.columns(data)
     if data.modes is None and columns is None:
         return None, None
     many = (len(data.modes[0]) if data.modes is not None else len(columns)) > 100
-    n = (COUNT_OF_MANY if many else COUNT) if settings["count"] == "auto" else settings["count"]
+    n = (COUNT_OF_MANY if many else COUNT) if config.count == "auto" else config.count
     if data.modes is not None:
         centres, std = data.modes
         return mode_coverage(fakes.rows(0, n), centres, std), None
-    of_fakes = (_classes(extractor, fakes.rows(i, min(i + COUNT, n)), columns, settings) for i in range(0, n, COUNT))
-    return None, class_shares(torch.cat(list(of_fakes)), _classes(extractor, real, columns, settings), len(columns))
+    of_fakes = (_classes(extractor, fakes.rows(i, min(i + COUNT, n)), columns, config) for i in range(0, n, COUNT))
+    return None, class_shares(torch.cat(list(of_fakes)), _classes(extractor, real, columns, config), len(columns))
 
 
-def _classes(extractor: Extractor, x: Tensor, columns: list[int], settings: dict[str, Any]) -> Tensor:
+def _classes(extractor: Extractor, x: Tensor, columns: list[int], config: CollapseConfig) -> Tensor:
     """Return the class (N,) of each image, among those of the data."""
-    return extract(extractor, x, settings["batch_size"]).log_p[:, columns].argmax(1)
+    return extract(extractor, x, config.batch_size).log_p[:, columns].argmax(1)
 
 
 def _birthday_told(found: Birthday) -> list[str]:

@@ -113,12 +113,11 @@ def _drawn(path: Path, allowed: list[str], seed: int) -> tuple[Any, str, int]:
     import torch
 
     from gan_cli.analysis.figures import to_uint8
-    from gan_cli.commands._loading import load
     from gan_cli.rng import Draws
+    from gan_cli.session.load import load
     from gan_cli.training.sampling import sample
 
-    settings = {"allow_targets": allowed, "device": "cpu", "checkpoint": "latest"}
-    state = load(path, settings).state
+    state = load(path, "cpu", "latest", allowed).state
     game, network = state.game, state.best_generator()
 
     def draw(count: int) -> torch.Tensor:

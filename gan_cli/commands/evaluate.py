@@ -7,47 +7,51 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.analysis.evaluation import Reference, Score, fakes_like
+from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import Reals, two_sets
-from gan_cli.commands._looking import Look, look, looking_protocol, write_json
+from gan_cli.commands._results import looking_protocol, write_json
+from gan_cli.config.command_line import CommandLine
+from gan_cli.config.schema import EvaluateConfig
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
+from gan_cli.session.look import look
 
 EVALUATIONS = "evaluations"
 
 
-def evaluate(settings: dict[str, Any]) -> None:
+def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
     """Print every score with its protocol, and write both as JSON.
 
     Raises:
         UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
     """
-    run = look(settings)
+    run = look(config)
     data, extractor = run.data, run.extractor
-    reals = two_sets(data, settings["split"], settings["count"])
-    draws = Draws(run.device, settings["seed"], "sample")
-    fake = fakes_like(reals.first, run.state.game, run.network, draws, settings["batch_size"])
-    protocol = _protocol(run, reals, settings)
-    reference = Reference(data, reals, extractor, settings["w1_count"], settings["batch_size"])
+    reals = two_sets(data, config.split, config.count)
+    draws = Draws(run.device, config.seed, "sample")
+    fake = fakes_like(reals.first, run.state.game, run.network, draws, config.batch_size)
+    protocol = _protocol(run, reals, config)
+    reference = Reference(data, reals, extractor, config.w1_count, config.batch_size)
     scores = reference.scores(fake.x) + reference.modes(fake.x)
-    scores += reference.critic(run.state, fake, settings["seed"])
+    scores += reference.critic(run.state, fake, config.seed)
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(scores)]))
-    name = _name(protocol, extractor, len(reals.first.x), settings["split"])
-    out = Path(settings["out"]) if settings["out"] else run.path / EVALUATIONS / name
+    name = _name(protocol, extractor, len(reals.first.x), config.split)
+    out = Path(config.out) if config.out else run.path / EVALUATIONS / name
     write_json(out, {"protocol": protocol, "scores": {s.name: _entry(s) for s in scores}})
     print(f"\n{out}")
 
 
-def _protocol(run: Look, reals: Reals, settings: dict[str, Any]) -> dict[str, Any]:
+def _protocol(run: Look, reals: Reals, config: EvaluateConfig) -> dict[str, Any]:
     """Return what the scores depend on; without it they are no scores."""
     data = run.data
     kind = "images" if len(data.shape) == 3 else "points"
     n, shape = len(reals.first.x), " x ".join(map(str, data.shape))
     stored = ", stored in 8 bits" if kind == "images" else ""
     classes = ", of the real ones' classes" if run.state.game.condition.needs_labels else ""
-    return looking_protocol(run, settings) | {
-        "real": f"{n} {kind} of {shape}, {settings['split']} split, data {data.fingerprint}",
+    return looking_protocol(run, config) | {
+        "real": f"{n} {kind} of {shape}, {config.split} split, data {data.fingerprint}",
         "floor": f"{n} other real {kind} in the fakes' place, {reals.second_split} split",
-        "fake": f"{n} {kind}, seed {settings['seed']}{stored}{classes}",
+        "fake": f"{n} {kind}, seed {config.seed}{stored}{classes}",
     }
 
 

@@ -12,31 +12,33 @@ from typing import Any
 from gan_cli.analysis.explore.base import Found, Kind
 from gan_cli.analysis.explore.clips import encoded
 from gan_cli.analysis.figures import save_png
-from gan_cli.commands._looking import look, looking_protocol, write_json
-from gan_cli.config.names import TARGET, class_name
+from gan_cli.commands._results import looking_protocol, write_json
+from gan_cli.config.command_line import CommandLine
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
 from gan_cli.session import build
+from gan_cli.session.look import look
 
 EXPLORE = "explore"
 _LONG = 80  # characters of a file's name that tell the arguments
 
 
-def explore(settings: dict[str, Any], choices: dict[str, str]) -> None:
+def explore(config: ExploreConfig, line: CommandLine) -> None:
     """Write what a kind of look finds as pictures and JSON, and print it and where it lies.
 
     Raises:
         UserError: there is no run, no good checkpoint, or nothing of this kind to see in it.
     """
-    name = choices.get("kind") or class_name(settings["kind"][TARGET])
-    kind = build.kind(settings)
-    run = look(settings, kind.data)
+    name = line.choices.get("kind") or config.kind.name
+    kind = build.kind(config)
+    run = look(config, kind.data)
     if len(run.shape) != 3:
         raise UserError(f"kind={name}: shows images, and this run makes points; gan sample {run.path} draws them")
-    found = kind(run, settings)
-    arguments = {key: value for key, value in settings["kind"].items() if key != TARGET}
-    protocol = looking_protocol(run, settings) | {"kind": name, "arguments": arguments}
+    found = kind(run, config)
+    arguments = config.kind.arguments
+    protocol = looking_protocol(run, config) | {"kind": name, "arguments": arguments}
     if run.data is not None:
         protocol["data"] = run.data.fingerprint
     if run.lacking:
@@ -44,10 +46,10 @@ def explore(settings: dict[str, Any], choices: dict[str, str]) -> None:
     told = {"arguments": " ".join(f"{key}={show(value)}" for key, value in arguments.items()) or "none"}
     lines = [f"{key}: {value}" for key, value in (protocol | told).items()]
     print("\n".join([*lines, "", *found.lines, ""]))
-    stem = "_".join([name, f"step_{protocol['step']:010d}", protocol["weights"], f"seed_{settings['seed']}"])
+    stem = "_".join([name, f"step_{protocol['step']:010d}", protocol["weights"], f"seed_{config.seed}"])
     if run.extractor is not None:
         stem += f"_{run.extractor.name}"
-    for path in _write(Path(settings["out"] or run.path / EXPLORE), stem + _changed(kind, arguments), protocol, found):
+    for path in _write(Path(config.out or run.path / EXPLORE), stem + _changed(kind, arguments), protocol, found):
         print(path)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_cli.commands._pages import allowed_targets, common, gather, png, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_cli.config.schema import Part
 
 _EPILOG = """\
 Nothing of the run is changed: its critic is trained on in a copy. Runs with parts of your own: add
@@ -40,11 +43,13 @@ def main(argv: list[str]) -> int:
     one = len(runs) == 1
     out = Path(arguments.out) if arguments.out else (runs[0].path if one else common(paths)) / "report"
     require_writable(out)
-    settings = vars(arguments) | {"allow_targets": allowed, "extractor": _extractor(arguments.extractor)}
+    extractor = _extractor(arguments.extractor)
     from gan_cli.analysis import page
-    from gan_cli.commands._reporting import part_of
+    from gan_cli.commands._reporting import Asked, part_of
 
-    parts = [part_of(run, settings) for run in runs]
+    asked = Asked(extractor, arguments.device, arguments.seed, arguments.count, arguments.updates, allowed)
+
+    parts = [part_of(run, asked) for run in runs]
     files, sections = {}, []
     for i, part in enumerate(parts):
         stems = {stem: stem if one else f"{i + 1}_{stem}" for stem in part.figures}
@@ -74,14 +79,15 @@ def _positive(text: str) -> int:
     return number
 
 
-def _extractor(option: str) -> dict[str, Any]:
-    """Return an extractor's block.
+def _extractor(option: str) -> Part:
+    """Return an extractor.
 
     Raises:
         UserError: no such option.
     """
     import yaml
 
+    from gan_cli.config.schema import Part
     from gan_cli.config.tree import conf_dir
     from gan_cli.core.text import did_you_mean
 
@@ -89,7 +95,7 @@ def _extractor(option: str) -> dict[str, Any]:
     if option not in options:
         hint = did_you_mean(option, options, "--extractor ") or ";"
         raise UserError(f"--extractor {option}: no such option{hint} there are {', '.join(sorted(options))}")
-    return yaml.safe_load(options[option].read_text(encoding="utf-8"))
+    return Part.model_validate(yaml.safe_load(options[option].read_text(encoding="utf-8")))
 
 
 def _texts(part: Any) -> list[dict[str, str]]:

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from gan_cli.config import validate
+from gan_cli.config.command_line import CommandLine
+from gan_cli.config.schema import ResumeConfig
+from gan_cli.config.validate import validate_saved
 from gan_cli.errors import UserError
 from gan_cli.runs import directory
-from gan_cli.session.resume import open_session, with_own
-from gan_cli.session.worker import follow
-from gan_cli.training import distributed
+from gan_cli.session.job import Extras
+from gan_cli.session.resume import open_session, with_changes
+from gan_cli.session.worker import follow, join
 
 
-def resume(settings: dict[str, Any]) -> None:
+def resume(config: ResumeConfig, line: CommandLine) -> None:
     """Continue a run in its own directory; one that was killed before its first checkpoint begins again.
-
-    Args:
-        settings: run, force, and the keys that may differ from the first part.
 
     Raises:
         GanError: the run cannot be continued, is finished, or stopped early again.
     """
-    path = Path(settings["run"])
-    saved = validate.validate_saved(directory.read_config(path), settings["allow_targets"])
-    settings, force = with_own(saved, settings), settings["force"]
-    team = distributed.join(settings)
+    path = Path(config.run)
+    saved = validate_saved(directory.read_config(path), config.allow_targets)
+    of_run = with_changes(saved, config)
+    team = join(of_run)
     if team and not team.leads:
-        follow(settings, team)
+        follow(of_run, team)
         return
-    opened = open_session(path, settings, force, team)
-    if isinstance(opened, int):
-        raise UserError(f"{path} has finished its {opened} steps: train.steps={2 * opened} trains on")
-    opened.train()
+    resumed = open_session(path, of_run, config.force, Extras(team=team))
+    if resumed.session is None:
+        raise UserError(f"{path} has finished its {resumed.step} steps: train.steps={2 * resumed.step} trains on")
+    resumed.session.train()

@@ -5,83 +5,84 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_cli.analysis import figures
-from gan_cli.commands._loading import Loaded, generator_of, load
-from gan_cli.commands._looking import open_data
+from gan_cli.config.command_line import CommandLine
+from gan_cli.config.schema import SampleConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.text import did_you_mean, show
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.runs import directory
+from gan_cli.session.load import Loaded, generator_of, load
+from gan_cli.session.look import open_data
 from gan_cli.session.pictures import columns
 from gan_cli.training.sampling import generate
 
 
-def sample(settings: dict[str, Any]) -> None:
+def sample(config: SampleConfig, line: CommandLine) -> None:
     """Write a grid, single PNGs or one NPZ of samples; prints where.
 
     Raises:
         UserError: there is no run, no good checkpoint, or what is asked cannot be drawn from it.
     """
-    path, count = Path(settings["run"]), settings["count"]
-    run = load(path, settings)
-    if len(run.shape) == 1 and settings["format"] == "png":
+    path, count = Path(config.run), config.count
+    run = load(path, config.device, config.checkpoint, config.allow_targets)
+    if len(run.shape) == 1 and config.format == "png":
         raise UserError("format=png: the samples are points, not images; format=npz")
-    game, network = run.state.game, generator_of(run.state, settings["weights"])
-    z = _z(run, count, settings)
-    chosen = _classes(run, path, settings)
+    game, network = run.state.game, generator_of(run.state, config.weights)
+    z = _z(run, count, config)
+    chosen = _classes(run, path, config)
     y = None
     if game.condition.needs_labels:
         y = torch.tensor(chosen or range(game.condition.n_classes), device=z.device)[
             torch.arange(count, device=z.device) % (len(chosen) or game.condition.n_classes)
         ]
-    batches = generate(game, network, z, y, settings["batch_size"])
-    out = Path(settings["out"]) if settings["out"] else path / directory.SAMPLES / _name(run, network, chosen, settings)
+    batches = generate(game, network, z, y, config.batch_size)
+    out = Path(config.out) if config.out else path / directory.SAMPLES / _name(run, network, chosen, config)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        if settings["format"] == "grid":
+        if config.format == "grid":
             across = (len(chosen) if len(chosen) > 1 else None) if chosen else columns(game.condition, count)
             _write_grid(out, batches, across)
         else:
-            _WRITERS[settings["format"]](out, batches, count)
+            _WRITERS[config.format](out, batches, count)
     except OSError as error:
         raise UserError(f"out={out} cannot be written ({error.strerror})") from error
     print(out)
 
 
-def _z(run: Loaded, count: int, settings: dict[str, Any]) -> Tensor:
-    """Return z (count, size) as the settings ask: from the run's prior, within bounds, with codes set.
+def _z(run: Loaded, count: int, config: SampleConfig) -> Tensor:
+    """Return z (count, size) as the config asks: from the run's prior, within bounds, with codes set.
 
     Raises:
         UserError: the prior has no such codes, or bounds of its own.
     """
     latent = run.state.game.latent
-    prior, psi, c = latent, settings["truncation"], settings["c"]
+    prior, psi, c = latent, config.truncation, config.c
     if psi is not None:
         try:
             prior = latent.truncated(psi)
         except ValueError as error:
             raise UserError(f"truncation={psi}: {error}; leave truncation out") from error
-    z = prior.sample(count, Draws(next(run.state.game.parameters()).device, settings["seed"], "sample"))
+    z = prior.sample(count, Draws(next(run.state.game.parameters()).device, config.seed, "sample"))
     try:
         return z if c is None else latent.with_codes(z, c if isinstance(c, list) else [c])
     except ValueError as error:
         raise UserError(f"c={show(c)}: {error}") from error
 
 
-def _classes(run: Loaded, path: Path, settings: dict[str, Any]) -> list[int]:
+def _classes(run: Loaded, path: Path, config: SampleConfig) -> list[int]:
     """Return the numbers of the classes that are asked for; [] for all of them.
 
     Raises:
         UserError: the run has no classes, or not these.
     """
-    condition, asked = run.state.game.condition, settings["y"]
+    condition, asked = run.state.game.condition, config.y
     if asked is None:
         return []
     if not condition.needs_labels:
@@ -89,11 +90,11 @@ def _classes(run: Loaded, path: Path, settings: dict[str, Any]) -> list[int]:
     chosen = asked if isinstance(asked, list) else [asked]
     names: tuple[str, ...] = ()
     if any(isinstance(one, str) for one in chosen):  # only the data tell them
-        names = open_data(path, settings, next(run.state.game.parameters()).device).class_names or ()
+        names = open_data(path, config.allow_targets, next(run.state.game.parameters()).device).class_names or ()
     return [_number(one, names, condition.n_classes, asked) for one in chosen]
 
 
-def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: Any) -> int:
+def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: object) -> int:
     if isinstance(one, str):
         if one not in names:
             raise UserError(
@@ -105,18 +106,18 @@ def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: Any) 
     return one
 
 
-def _name(run: Loaded, network: torch.nn.Module, chosen: list[int], settings: dict[str, Any]) -> str:
+def _name(run: Loaded, network: torch.nn.Module, chosen: list[int], config: SampleConfig) -> str:
     """Return a file name that differs where the samples do."""
-    parts = [f"step_{run.state.step:010d}_seed_{settings['seed']}_count_{settings['count']}"]
+    parts = [f"step_{run.state.step:010d}_seed_{config.seed}_count_{config.count}"]
     if run.state.ema and network is run.state.game.generator:
         parts.append("raw")
     if chosen:
         parts.append("y_" + "+".join(map(str, chosen)))
-    if (c := settings["c"]) is not None:
+    if (c := config.c) is not None:
         parts.append("c_" + "+".join("null" if v is None else f"{v:g}" for v in (c if isinstance(c, list) else [c])))
-    if settings["truncation"] is not None:
-        parts.append(f"truncation_{settings['truncation']}")
-    return "_".join(parts) + {"grid": ".png", "png": "", "npz": ".npz"}[settings["format"]]
+    if config.truncation is not None:
+        parts.append(f"truncation_{config.truncation}")
+    return "_".join(parts) + {"grid": ".png", "png": "", "npz": ".npz"}[config.format]
 
 
 def _write_grid(out: Path, batches: Iterator[Tensor], columns: int | None) -> None:

@@ -1,7 +1,7 @@
-"""What a config directory may not do: choose code or places of Hydra, read the environment, fill the memory.
+"""What a config directory of the user's may hold: it may come from a stranger.
 
-A directory given with --config-dir or --config-path may come from a stranger. Its files are read through
-`CheckedFiles`, and the `hydra` block that they compose to is held against the one of the package alone.
+Its files are small and plain, and they choose nothing of Hydra but an installed launcher and sweeper, the mode, and
+what a sweep varies.
 """
 
 from __future__ import annotations
@@ -12,21 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.config.references import reason_against
 from gan_cli.core import untrusted
 from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError
 
 PLUGINS = ("hydra/launcher", "hydra/sweeper")  # groups of which it may choose an installed option
-_OWN = re.compile(  # keys of the hydra block that every command line has its own of, or that are text, or are allowed
-    r"hydra\.(runtime|overrides|help|hydra_help|mode|sweeper\.params|job\.(override_dirname|config_name))(\.|$)"
+_DEPTH = 3  # of folders in which Hydra finds options
+_FREE = re.compile(  # keys of the hydra block that every command line has its own of, that are text, or are allowed
+    r"hydra\.(runtime|overrides|help|hydra_help|mode|searchpath|sweeper\.params|job\.(override_dirname|config_name))(\.|$)"
 )
 _PARAMETER = re.compile(r"\+{0,2}([A-Za-z_]\w*)[\w./]*")
 _NOT_BY_A_SWEEP = ("hydra", "allow_targets", "run_dir", "out")
@@ -36,54 +31,36 @@ _RULE = (
 )
 
 
-class CheckedFiles(FileConfigSource):
-    """Config files as Hydra reads them, after a look at their size, their aliases and their interpolations."""
+def check_files(directory: Path) -> None:
+    """Refuse a directory whose config files are too large, or whose aliases stand for too much, before Hydra reads it.
 
-    def load_config(self, config_path: str) -> ConfigResult:
-        """Return one file's config.
-
-        Raises:
-            UserError: a file that is too large or asks for more than its own keys.
-        """
-        path = Path(self.path, self._normalize_file_name(config_path)).resolve()
-        try:
-            node = untrusted.compose_yaml(untrusted.read(path, untrusted.CONFIG_BYTES))
-        except FileNotFoundError:
-            node = None  # told by Hydra, as is what is not YAML
-        except OSError as error:
-            raise UserError(f"{path} {error.strerror}: not a config file") from error
-        except ValueError as error:
-            if not isinstance(error.__cause__, yaml.MarkedYAMLError):
-                raise UserError(f"{path} holds {error}: not a config file") from error
-            node = None
-        for key, text in _texts(node) if node is not None else ():
-            if reason := reason_against(text):
-                raise UserError(f"{key}={show(text)}: {reason} (in {path})")
-        return super().load_config(config_path)
+    Raises:
+        UserError: the first such file.
+    """
+    for depth in range(_DEPTH + 1):
+        for path in sorted(directory.glob("*/" * depth + "*.y*ml")):
+            try:
+                untrusted.compose_yaml(untrusted.read(path.resolve(), untrusted.CONFIG_BYTES))
+            except OSError as error:
+                raise UserError(f"{path} {error.strerror}: not a config file") from error
+            except ValueError as error:
+                if not isinstance(error.__cause__, yaml.MarkedYAMLError):  # Hydra explains that, if it reads the file
+                    raise UserError(f"{path} holds {error}: not a config file") from error
 
 
-def check_files(loader: ConfigLoaderImpl, directories: list[str]) -> None:
-    """Let a loader read the files of these directories through `CheckedFiles`."""
-    repository = loader.repository
-    repository.sources = [
-        CheckedFiles(s.provider, s.path) if isinstance(s, FileConfigSource) and s.path in directories else s
-        for s in repository.sources
-    ]
-
-
-def refuse_search_path(loader: ConfigLoaderImpl, config_name: str) -> None:
-    """Refuse a primary config that has Hydra search elsewhere: a `pkg://` there would be imported to be searched.
+def refuse_search_path(primary: Path) -> None:
+    """Refuse a primary config that lets Hydra search elsewhere: a `pkg://` there would be imported.
 
     Raises:
         UserError: it does.
     """
     try:
-        found = loader.repository.load_config(config_name)
-        path = OmegaConf.select(found.config, "hydra.searchpath") if found is not None else None
-    except (OmegaConfBaseException, HydraException, yaml.YAMLError, OSError, ValueError):
-        return  # told when it is composed, before the path is looked at
+        block = untrusted.parse_yaml(untrusted.read(primary.resolve(), untrusted.CONFIG_BYTES)).get("hydra", {})
+        path = block.get("searchpath")
+    except (OSError, ValueError, AttributeError):
+        return  # Hydra explains it, and reads no search path from it
     if path is not None:
-        raise UserError(f"hydra.searchpath={show(str(path))}: {_RULE}")
+        raise UserError(f"hydra.searchpath={show(path)}: {_RULE}")
 
 
 def check_hydra(cfg: DictConfig, references: Callable[[list[str]], Iterator[DictConfig]]) -> None:
@@ -102,39 +79,25 @@ def check_hydra(cfg: DictConfig, references: Callable[[list[str]], Iterator[Dict
             raise UserError(f"hydra.sweeper.params.{one_line(name)}: only on the command line can a sweep vary this")
     choices = {group: cfg.hydra.runtime.choices.get(group) for group in PLUGINS}
     found = _leaves(cfg)
-    allowed: list[dict[str, Any]] = []
-    wrong = list(found)
+    wrong = set(found)
     for reference in references([f"{group}={name}" for group, name in choices.items() if name is not None]):
-        allowed.append(_leaves(reference))
-        wrong = [key for key, value in found.items() if not any(key in a and a[key] == value for a in allowed)]
+        allowed = _leaves(reference)
+        wrong -= {key for key, value in found.items() if key in allowed and allowed[key] == value}
         if not wrong:
             return
-    raise UserError(f"{wrong[0]}={show(found[wrong[0]])}: {_RULE}")
+    key = min(wrong)
+    raise UserError(f"{key}={show(found[key])}: {_RULE}")
 
 
 def _leaves(cfg: DictConfig) -> dict[str, Any]:
-    block = OmegaConf.to_container(cfg.hydra, resolve=False, enum_to_str=True)
     found: dict[str, Any] = {}
-    rest = [("hydra", block)]
+    rest: list[tuple[str, Any]] = [("hydra", OmegaConf.to_container(cfg.hydra, resolve=False, enum_to_str=True))]
     while rest:
         key, value = rest.pop()
-        if _OWN.match(key):
+        if _FREE.match(key):
             continue
         if isinstance(value, dict) and value:
             rest += [(f"{key}.{name}", inner) for name, inner in value.items()]
         else:
             found[key] = value
     return found
-
-
-def _texts(node: yaml.Node, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(node, yaml.ScalarNode):
-        yield key, node.value
-    elif isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            yield from _texts(name, key)
-            inner = name.value if isinstance(name, yaml.ScalarNode) else "?"
-            yield from _texts(value, f"{key}.{inner}" if key else inner)
-    elif isinstance(node, yaml.SequenceNode):
-        for i, value in enumerate(node.value):
-            yield from _texts(value, f"{key}.{i}")

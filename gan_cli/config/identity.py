@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gan_cli.config.schema import RunConfig
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
 
@@ -27,15 +28,6 @@ FREE = (
 FREE_IN_WORDS = "train.steps, log.*, evaluate.*, checkpoint.*, runtime.*, dataset.path and dataset.resident"
 DATA = "the data"  # stands beside the keys in a comparison: their fingerprint
 _SHOWN = 3  # differences that are spelled out
-_MACHINE = {  # where a session's entry has it, and what brings it back
-    "torch": (("versions", "torch"), "with torch=={} installed"),
-    "device": (("device",), "on the device of then"),
-    "processor": (("processor",), "on the processor of then"),
-    "threads": (("threads",), "with runtime.threads={}"),
-    "precision": (("precision",), "with runtime.precision={}"),
-    "engine": (("engine",), "with runtime.engine={}"),
-    "processes": (("processes",), "with {} processes"),
-}
 
 
 class Change(NamedTuple):
@@ -50,12 +42,12 @@ def is_free(key: str) -> bool:
     return any(key == free or key.startswith(f"{free}.") for free in FREE)
 
 
-def identifying(settings: Mapping[str, Any]) -> dict[str, Any]:
+def identifying(config: RunConfig) -> dict[str, Any]:
     """Return what makes a run that has not begun the run it is: leaves of its settings, and where its data lie.
 
     A run that exists may find its data elsewhere, for it knows their fingerprint; before, the directory stands for it.
     """
-    found = leaves(settings)
+    found = leaves(config.plain())
     kept = {key: value for key, value in found.items() if not is_free(key)}
     path = found.get("dataset.path")
     return kept | ({} if path is None else {"dataset.path": absolute(path)})
@@ -66,17 +58,17 @@ def absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Change]:
+def differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:
     """Compare the identity of two runs.
 
     Args:
-        old: resolved settings, as a checkpoint holds them.
-        new: resolved settings; an `auto` among them is not known before the data are read, and differs from nothing.
+        old: resolved, as a checkpoint holds it.
+        new: resolved; an `auto` among them is not known before the data are read, and differs from nothing.
 
     Returns:
         dotted key -> what differs, in the order of the keys.
     """
-    before, after = leaves(old), leaves(new)
+    before, after = leaves(old.plain()), leaves(new.plain())
     keys = [key for key in {**before, **after} if not is_free(key)]
     pairs = {key: Change(before.get(key), after.get(key)) for key in keys}
     return {key: pair for key, pair in pairs.items() if pair.old != pair.new and pair.new != "auto"}
@@ -116,26 +108,6 @@ def require_same(run: object, changes: Mapping[str, Change], force: bool) -> Non
         )
 
 
-def check_request(settings: Mapping[str, Any]) -> None:
-    """Check what a command line of `gan train` asks of its run's directory.
-
-    Raises:
-        UserError: `resume=auto` without a `run_dir`, `force` without `resume=auto`, or `best_is` without `best`.
-    """
-    saving = settings["checkpoint"]
-    if saving["best"] is None and saving["best_is"] != "max":
-        raise UserError(
-            "checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/kl_to_uniform"
-        )
-    auto = settings["resume"] == "auto"
-    if auto and settings["run_dir"] is None:
-        raise UserError("resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME")
-    if settings["force"] and not auto:
-        raise UserError(
-            "force=true: continues a run with other settings, so it needs one; add resume=auto, or leave it"
-        )
-
-
 def not_free(override: str) -> UserError:
     """Return the error for an override that `gan resume` cannot take."""
     key = override.lstrip("+~").partition("=")[0]
@@ -145,30 +117,3 @@ def not_free(override: str) -> UserError:
         f"{override}: {key} makes the run what it is; {FREE_IN_WORDS} may change. To go on with another value: "
         f"gan train THE SAME OVERRIDES {override} run_dir=RUN resume=auto force=true"
     )
-
-
-def unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say what keeps a session from going on bit for bit, and how to get that back; '' where nothing does.
-
-    Args:
-        before: the entry of the last session in run.json; what it does not hold is not compared.
-        now: the entry of this one, as `rundir.provenance` returns it.
-    """
-    pairs = {name: (_at(before, path), _at(now, path)) for name, (path, _) in _MACHINE.items()}
-    changed = {name: pair for name, pair in pairs.items() if pair[0] is not None and pair[0] != pair[1]}
-    if changed.get("device") == changed.get("processor"):  # on a CPU they are one thing
-        changed.pop("processor", None)
-    if not changed:
-        return ""
-    told = ", ".join(f"{name} {show(old)} then, {show(new)} now" for name, (old, new) in changed.items())
-    mends = dict.fromkeys(_MACHINE[name][1].format(str(old).partition("+")[0]) for name, (old, _) in changed.items())
-    return (
-        f"not as in the session before ({told}): the run goes on, but not bit for bit; "
-        f"to have that, stop it and resume {' and '.join(mends)}"
-    )
-
-
-def _at(entry: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        entry = entry.get(name) if isinstance(entry, Mapping) else None
-    return entry

@@ -1,11 +1,12 @@
-"""The typed settings of every command."""
+"""The typed config of every command: its keys, their types and ranges. Imports no torch."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, create_model
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, create_model
 
+Count = Annotated[int, Field(ge=1, le=2**40, description="a whole number of at least 1")]
 Seed = Annotated[int, Field(ge=0, lt=2**63, examples=[0], description="a whole number of at least 0 and below 2**63")]
 Device = Annotated[
     str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto"], description="auto, cpu, cuda or cuda:N")
@@ -32,91 +33,135 @@ Codes = Annotated[
     float | Annotated[list[float | None], Field(min_length=1)],
     Field(examples=[3], description="a code's value, or a list of them as in c=[3,null,0.5]"),
 ]
-Steps = Annotated[PositiveInt, Field(examples=[2000])]
+Steps = Annotated[Count, Field(examples=[2000])]
 Resident = Literal["auto"] | bool
-Block = dict[str, Any]
-SUITABLE = {"_target_": "gan_cli.extractors.auto.Auto"}  # the extractor that suits the data
+
+ConfigType = TypeVar("ConfigType", bound="Config")
+PartType = TypeVar("PartType", bound="Part")
 
 
-class Strict(BaseModel):
-    """Neither unknown keys, nor values of other types, nor infinities."""
+class Config(BaseModel):
+    """A frozen part of a config: no unknown keys, no values of other types, no infinities."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the config as config.yaml holds it: mappings, lists, text, numbers, true, false and null."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def replace(self: ConfigType, **values: Any) -> ConfigType:
+        """Return a copy with other values, which are not checked again."""
+        return self.model_copy(update=values)
 
 
-class Train(Strict):
+class Part(BaseModel):
+    """A class by its dotted name, and the keyword arguments it is built with; `parts.check` checks both.
+
+    Attributes:
+        target: `_target_` in YAML.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, serialize_by_alias=True)
+
+    target: str = Field(alias="_target_")
+
+    @classmethod
+    def of(cls: type[PartType], target: str, arguments: dict[str, Any]) -> PartType:
+        """Return a part of a class and its arguments."""
+        return cls.model_validate({**arguments, "_target_": target})
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments, a copy."""
+        return dict(self.model_extra or {})
+
+    @property
+    def name(self) -> str:
+        """The name of the class, such as WeightClip."""
+        return self.target.rpartition(".")[2]
+
+    def replace(self: PartType, **arguments: Any) -> PartType:
+        """Return a copy with other arguments."""
+        return self.of(self.target, {**self.arguments, **arguments})
+
+
+SUITABLE = Part.of("gan_cli.extractors.auto.Auto", {})  # the extractor that suits the data
+
+
+class Train(Config):
     """How long, and on how much at a time."""
 
     steps: Steps
-    batch_size: Annotated[PositiveInt, Field(examples=[64])]
-    accumulate: Annotated[PositiveInt, Field(examples=[1])]
+    batch_size: Annotated[Count, Field(examples=[64])]
+    accumulate: Annotated[Count, Field(examples=[1])]
     ema_halflife_images: Annotated[PositiveFloat, Field(examples=[10_000])] | None
 
 
-class Log(Strict):
+class Log(Config):
     """Intervals in steps; pictures of `sample_count` samples, auto: as many as suit the data; where they are shown."""
 
-    every_steps: Annotated[PositiveInt, Field(examples=[10])]
-    samples_every_steps: Annotated[PositiveInt, Field(examples=[100])]
-    sample_count: Literal["auto"] | Annotated[PositiveInt, Field(examples=[64])]
+    every_steps: Annotated[Count, Field(examples=[10])]
+    samples_every_steps: Annotated[Count, Field(examples=[100])]
+    sample_count: Literal["auto"] | Annotated[Count, Field(examples=[64])]
     to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(default=["tensorboard"], examples=[["tensorboard"]])
 
 
-class Evaluate(Strict):
+class Evaluate(Config):
     """Scores of the generator while it trains: every so many steps, 0: never; of how many samples, against which."""
 
     every_steps: Annotated[NonNegativeInt, Field(examples=[500])] = 0
     count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[1000])] = 1000
     split: Literal["train", "heldout"] = "train"
-    w1_count: Annotated[PositiveInt, Field(examples=[256])] = 256
+    w1_count: Annotated[Count, Field(examples=[256])] = 256
 
 
-class Checkpoint(Strict):
+class Checkpoint(Config):
     """When to save (null: not by that), what to keep, and whether the training waits for the disk."""
 
-    every_steps: Annotated[PositiveInt, Field(examples=[1000])] | None
+    every_steps: Annotated[Count, Field(examples=[1000])] | None
     every_seconds: Annotated[PositiveFloat, Field(examples=[300])] | None
     keep: Annotated[int, Field(ge=2)]
-    milestone_every_steps: Annotated[PositiveInt, Field(examples=[10_000])] | None
+    milestone_every_steps: Annotated[Count, Field(examples=[10_000])] | None
     best: Annotated[str, Field(min_length=1, examples=["quality/modes"], description="a tag of metrics.jsonl")] | None
     best_is: Literal["max", "min"]
     background: bool
 
 
-class Runtime(Strict):
+class Runtime(Config):
     """The machine."""
 
     device: Device
     precision: Precision
     engine: Literal["auto", "eager", "compile", "cuda_graph"]
     threads: Threads
+    kernels: Literal["auto", "fast", "torch"] = "auto"
     batch_norm: Literal["sync", "local"] = "sync"
     profile: bool = False
 
 
-class Model(Strict):
+class Model(Config):
     """The two networks, the width that their blocks refer to, and the code's size of an auto-encoder critic."""
 
-    width: Annotated[PositiveInt, Field(examples=[64])] | None
-    code_size: Annotated[PositiveInt, Field(examples=[64])]
-    generator: Block
-    critic: Block
+    width: Annotated[Count, Field(examples=[64])] | None
+    code_size: Annotated[Count, Field(examples=[64])]
+    generator: Part
+    critic: Part
 
 
-class Optimizer(Strict):
+class Optimizer(Config):
     """An optimizer for each network and the learning rate that their blocks refer to."""
 
     lr: Annotated[PositiveFloat, Field(examples=[5e-5])]
-    generator: Block
-    critic: Block
+    generator: Part
+    critic: Part
 
 
-class Search(Strict):
+class Search(Config):
     """What Optuna looks for, and how."""
 
     metric: Annotated[str, Field(min_length=1, examples=["quality/modes"], description="a tag of metrics.jsonl")] | None
     direction: Literal["minimize", "maximize"]
-    n_trials: Annotated[PositiveInt, Field(examples=[20])]
+    n_trials: Annotated[Count, Field(examples=[20])]
     sampler: Literal["tpe", "gp", "random"]
     seed: Seed
     pruner: Literal["median", "none"]
@@ -124,16 +169,16 @@ class Search(Strict):
     warmup_steps: Literal["auto"] | NonNegativeInt
 
 
-class Sweep(Strict):
+class Sweep(Config):
     """A sweep's directory below runs/, its jobs at once, and its search; a run's settings are without it."""
 
     name: SweepName | None = None
-    jobs: Literal["auto"] | Annotated[PositiveInt, Field(examples=[2])] = "auto"
+    jobs: Literal["auto"] | Annotated[Count, Field(examples=[2])] = "auto"
     search: Search | None = None
 
 
-class Settings(Strict):
-    """A run: what `gan train` takes and a run's config.yaml holds."""
+class RunConfig(Config):
+    """A run: what `gan train` takes. A run's config.yaml holds it without `sweep`, which is about the command."""
 
     seed: Seed
     run_dir: Text | None
@@ -147,23 +192,23 @@ class Settings(Strict):
     runtime: Runtime
     model: Model
     optimizer: Optimizer
-    loss: Block
-    constraint: Block
-    updates: Block
-    latent: Block
-    condition: Block
-    input: Block
-    dataset: Block
-    extractor: Block = SUITABLE
-    sweep: Sweep = Field(default_factory=Sweep)
+    loss: Part
+    constraint: Part
+    updates: Part
+    latent: Part
+    condition: Part
+    input: Part
+    dataset: Part
+    extractor: Part = SUITABLE
+    sweep: Sweep = Field(default_factory=Sweep, exclude=True)
 
 
-def _or_null(name: str, doc: str, fields: dict[str, Any]) -> type[Strict]:
+def _or_null(name: str, doc: str, fields: dict[str, Any]) -> type[Config]:
     """Return a model in which every field may be null: as the run has it."""
-    return create_model(name, __base__=Strict, __doc__=doc, **{key: (kind | None, ...) for key, kind in fields.items()})
+    return create_model(name, __base__=Config, __doc__=doc, **{key: (kind | None, ...) for key, kind in fields.items()})
 
 
-def _fields(model: type[Strict]) -> dict[str, Any]:
+def _fields(model: type[Config]) -> dict[str, Any]:
     return {key: get_type_hints(model, include_extras=True)[key] for key in model.model_fields}
 
 
@@ -175,7 +220,7 @@ ResumeRuntime = _or_null("ResumeRuntime", "As in `Runtime`.", _fields(Runtime))
 ResumeDataset = _or_null("ResumeDataset", "Where the same data lie.", {"path": Text, "resident": Resident})
 
 
-class ResumeSettings(Strict):
+class ResumeConfig(Config):
     """What `gan resume` takes: the keys of a run that may change when it is continued, null where they do not."""
 
     run: Run
@@ -189,7 +234,7 @@ class ResumeSettings(Strict):
     dataset: ResumeDataset
 
 
-class LookSettings(Strict):
+class GeneratorConfig(Config):
     """What every command takes that draws from a run's generator."""
 
     run: Run
@@ -197,74 +242,52 @@ class LookSettings(Strict):
     seed: Seed
     weights: Literal["auto", "ema", "raw"]
     checkpoint: Literal["latest", "best"] | NonNegativeInt
-    batch_size: Annotated[PositiveInt, Field(examples=[250])]
+    batch_size: Annotated[Count, Field(examples=[250])]
     device: Device
     allow_targets: Prefixes
 
 
-class SampleSettings(LookSettings):
+class SampleConfig(GeneratorConfig):
     """What `gan sample` takes."""
 
-    count: Annotated[PositiveInt, Field(examples=[64])]
+    count: Annotated[Count, Field(examples=[64])]
     format: Literal["grid", "png", "npz"]
     y: Classes | None = None
     c: Codes | None = None
     truncation: Annotated[PositiveFloat, Field(examples=[2.0])] | None = None
 
 
-class EvaluateSettings(LookSettings):
+class EvaluateConfig(GeneratorConfig):
     """What `gan evaluate` takes."""
 
-    extractor: Block
+    extractor: Part
     count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
-    w1_count: Annotated[PositiveInt, Field(examples=[1024])]
+    w1_count: Annotated[Count, Field(examples=[1024])]
     split: Literal["train", "heldout"]
 
 
-class CollapseSettings(LookSettings):
+class CollapseConfig(GeneratorConfig):
     """What `gan collapse` takes."""
 
-    extractor: Block
+    extractor: Part
     batches: Annotated[int, Field(ge=10, examples=[60])]
     max_size: Annotated[int, Field(ge=2, le=4096, examples=[181])]
-    pairs: Annotated[PositiveInt, Field(examples=[16])]
-    count: Literal["auto"] | Annotated[PositiveInt, Field(examples=[2500])]
+    pairs: Annotated[Count, Field(examples=[16])]
+    count: Literal["auto"] | Annotated[Count, Field(examples=[2500])]
 
 
-class ExploreSettings(LookSettings):
+class ExploreConfig(GeneratorConfig):
     """What `gan explore` takes."""
 
-    kind: Block
-    extractor: Block
+    kind: Part
+    extractor: Part
 
 
-SCHEMAS: dict[str, type[Strict]] = {
-    "train": Settings,
-    "resume": ResumeSettings,
-    "sample": SampleSettings,
-    "evaluate": EvaluateSettings,
-    "collapse": CollapseSettings,
-    "explore": ExploreSettings,
-}
-
-# The blocks that name a class, and the arguments that gan gives itself.
-TARGET_BLOCKS: dict[str, frozenset[str]] = {
-    "dataset": frozenset(),
-    "latent": frozenset(),
-    "loss": frozenset(),
-    "constraint": frozenset(),
-    "updates": frozenset(),
-    "condition": frozenset({"n_classes"}),
-    "input": frozenset(),
-    "extractor": frozenset(),
-    "model.generator": frozenset({"latent_size", "sample_shape"}),
-    "model.critic": frozenset({"sample_shape"}),
-    "optimizer.generator": frozenset({"params"}),
-    "optimizer.critic": frozenset({"params"}),
-}
-BLOCKS_OF: dict[str, dict[str, frozenset[str]]] = {
-    "train": TARGET_BLOCKS,
-    "evaluate": {"extractor": frozenset()},
-    "collapse": {"extractor": frozenset()},
-    "explore": {"kind": frozenset(), "extractor": frozenset()},
+SCHEMAS: dict[str, type[Config]] = {
+    "train": RunConfig,
+    "resume": ResumeConfig,
+    "sample": SampleConfig,
+    "evaluate": EvaluateConfig,
+    "collapse": CollapseConfig,
+    "explore": ExploreConfig,
 }

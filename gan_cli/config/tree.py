@@ -59,6 +59,12 @@ def meaning(config: Path) -> str:
     return ""
 
 
+def options(group: str, *directories: Path) -> list[str]:
+    """Return the names of a group's options; [] for what is not a group."""
+    folders = [directory / group for directory in directories if group]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.y*ml") if path.is_file()})
+
+
 def groups(*directories: Path) -> dict[str, dict[str, str]]:
     """Return every group's options with their meanings; an earlier directory's file hides a later one's.
 

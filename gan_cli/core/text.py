@@ -1,4 +1,4 @@
-"""The wording of errors: values as a user types them, close matches, and what a JSON schema allows in English."""
+"""The text of errors: values as a user types them, close matches, and what a JSON schema allows in English."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import difflib
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from gan_cli.errors import UserError
 
 MAX_SHOWN = 80
 
@@ -27,6 +29,36 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "", suffix: str 
     """Return '; did you mean X?' for the closest known word, with what stands before and after it, or ''."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {prefix}{close[0]}{suffix}?" if close else ""
+
+
+def wrong_value(key: str, value: Any, schema: dict[str, Any], default: Any = None) -> UserError:
+    """Return the error for a value that is not what a JSON schema allows."""
+    if isinstance(value, float) and value.is_integer() and schema.get("type") == "integer":
+        default = int(value)
+    good = example(schema) if default is None else default
+    return UserError(f"{key}={show(value)}: must be {describe(schema)}, such as {key}={show(good)}")
+
+
+def unknown_key(key: str, value: Any, known: Iterable[str], below: str = "") -> UserError:
+    """Return the error for a key that does not exist, with the closest one that does.
+
+    Args:
+        key: as far as its parents exist.
+        value: what it was to be.
+        known: the keys beside it.
+        below: what followed it, '.name' or ''.
+    """
+    parent, _, name = key.rpartition(".")
+    hint = did_you_mean(name, known, f"{parent}." if parent else "", f"{below}={show(value)}")
+    listing = ", ".join(known) or "none"
+    where = f" of {parent}" if parent else ""
+    return UserError(f"{key}{below}={show(value)}: no such key{hint or ';'} keys{where}: {listing}")
+
+
+def missing(key: str, schema: dict[str, Any]) -> UserError:
+    """Return the error for a value that must be given and is not."""
+    good = show(example(schema))
+    return UserError(f"{key}: no value is given; add +{key}={good} or another value: {describe(schema)}")
 
 
 def describe(schema: dict[str, Any]) -> str:

@@ -3,85 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from gan_cli.config.schema import RunConfig, Runtime
 from gan_cli.core.processes import processes
+from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
+from gan_cli.training.distributed import Team
 from gan_cli.training.eager import Eager
-
-if TYPE_CHECKING:
-    from gan_cli.data.source import RealData
-    from gan_cli.session.build import Plan
-    from gan_cli.training.distributed import Team
-    from gan_cli.updates.base import Updates
-
-Settings = Mapping[str, Any]
+from gan_cli.updates.base import Updates
 
 
-class Choice(NamedTuple):
+class EngineChoice(NamedTuple):
     """An engine's name, and in a few words why it is the one; None: the config says so."""
 
     engine: str
     reason: str | None = None
 
 
-def choose(settings: Settings, optimizers: Mapping[str, torch.optim.Optimizer]) -> Choice:
+def choose(runtime: Runtime, optimizers: Mapping[str, torch.optim.Optimizer], own_code: bool = False) -> EngineChoice:
     """Return the engine of a config; `auto` is decided by rule and never by timing.
 
     Args:
-        settings: with the device resolved.
+        runtime: with the device resolved.
         optimizers: `critic` and `generator`.
+        own_code: a part is of code outside gan_cli and torch.
 
     Raises:
         UserError: the engine that the config names cannot run it.
     """
-    wanted = settings["runtime"]["engine"]
+    wanted = runtime.engine
     if wanted != "auto":
-        if reason := _unfit(wanted, settings, optimizers):
+        if reason := _unfit(wanted, runtime, optimizers):
             raise UserError(f"runtime.engine={wanted}: {reason}: runtime.engine=eager")
-        return Choice(wanted)
-    if not _cuda(settings):
-        return Choice("eager", "on a CPU nearly all of the time is in the convolutions, and compiling takes a minute")
-    if settings.get("allow_targets"):
-        return Choice("eager", "code outside gan_cli may do work that a CUDA graph cannot repeat")
-    if reason := _unfit("cuda_graph", settings, optimizers):
-        return Choice("eager", f"no CUDA graphs: {reason}")
-    return Choice("cuda_graph", "launching its operations one by one would take longer than they do")
+        return EngineChoice(wanted)
+    if not _cuda(runtime):
+        return EngineChoice(
+            "eager", "on a CPU nearly all of the time is in the convolutions, and compiling takes a minute"
+        )
+    if own_code:
+        return EngineChoice("eager", "code outside gan_cli may do work that a CUDA graph cannot repeat")
+    if reason := _unfit("cuda_graph", runtime, optimizers):
+        return EngineChoice("eager", f"no CUDA graphs: {reason}")
+    return EngineChoice("cuda_graph", "launching its operations one by one would take longer than they do")
 
 
-def _unfit(engine: str, settings: Settings, optimizers: Mapping[str, torch.optim.Optimizer]) -> str | None:
+def _unfit(engine: str, runtime: Runtime, optimizers: Mapping[str, torch.optim.Optimizer]) -> str | None:
     if engine == "eager":
         return None
     if (size := processes().size) > 1:
         return f"{size} processes exchange gradients, which it does not hold"
     if engine == "compile":
         return None
-    if not _cuda(settings):
-        return f"needs an NVIDIA GPU, this run is on {settings['runtime']['device']}"
+    if not _cuda(runtime):
+        return f"needs an NVIDIA GPU, this run is on {runtime.device}"
     for player, optimizer in optimizers.items():
         if not optimizer.defaults.get("capturable", isinstance(optimizer, torch.optim.SGD)):
             return f"optimizer.{player} ({type(optimizer).__name__}) counts its steps on the host"
     return None
 
 
-def _cuda(settings: Settings) -> bool:
-    return settings["runtime"]["device"].startswith("cuda")
+def _cuda(runtime: Runtime) -> bool:
+    return runtime.device.startswith("cuda")
 
 
-def make(plan: Plan, updates: Updates, data: RealData, team: Team | None = None, engine: str | None = None) -> Eager:
+def make(
+    config: RunConfig,
+    updates: Updates,
+    data: RealData,
+    device: torch.device,
+    team: Team | None = None,
+    engine: str | None = None,
+) -> Eager:
     """Return the engine of a checked config.
 
     Args:
-        plan: the config.
+        config: resolved.
         updates: its update rule.
         data: opened.
+        device: where the run trains.
         team: the processes that train together; None: this one alone.
         engine: another than the config's.
     """
-    train, engine = plan.settings["train"], engine or plan.settings["runtime"]["engine"]
-    arguments = (updates, data.train, train["batch_size"], plan.settings["seed"], plan.device, train["accumulate"])
+    engine, train = engine or config.runtime.engine, config.train
+    arguments = (updates, data.train, train.batch_size, config.seed, device, train.accumulate)
     if engine == "compile":
         from gan_cli.training.compiled import Compiled  # the compiler takes a second to import
 

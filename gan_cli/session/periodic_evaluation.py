@@ -8,6 +8,7 @@ import torch
 
 from gan_cli.analysis.evaluation import Reference, Score, fakes_like
 from gan_cli.analysis.reals import open_singly, two_sets
+from gan_cli.config.schema import RunConfig
 from gan_cli.data.source import Dataset
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
@@ -75,13 +76,11 @@ class Evaluation:
         )
 
 
-def prepare(
-    settings: dict[str, Any], dataset: Dataset, extractor: Extractor | None, device: torch.device
-) -> Evaluation:
-    """Read the samples to compare with, the same for every run on these data, and take the floors.
+def prepare(config: RunConfig, dataset: Dataset, extractor: Extractor | None, device: torch.device) -> Evaluation:
+    """Read the samples to compare with, the same for every run on these data, and compute the floors.
 
     Args:
-        settings: of a run that is evaluated.
+        config: of a run that is evaluated.
         dataset: unopened.
         extractor: not yet loaded; None for points.
         device: of the run.
@@ -89,15 +88,15 @@ def prepare(
     Raises:
         UserError: there are not enough samples, or the extractor's weights are not there.
     """
-    asked, log, train = (settings[key] for key in ("evaluate", "log", "train"))
+    asked = config.evaluate
     data = open_singly(dataset, device)
-    reals = two_sets(data, asked["split"], asked["count"], "evaluate.count")
+    reals = two_sets(data, asked.split, asked.count, "evaluate.count")
     if extractor is not None:
         with torch.random.fork_rng(devices=[]):  # a network draws its weights before they are read
             extractor.load(device)
-    reference = Reference(data, reals, extractor, asked["w1_count"], train["batch_size"])
-    intervals = asked["every_steps"], log["every_steps"]
-    return Evaluation(reference, asked["split"], *intervals, settings["seed"], train["batch_size"])
+    reference = Reference(data, reals, extractor, asked.w1_count, config.train.batch_size)
+    intervals = asked.every_steps, config.log.every_steps
+    return Evaluation(reference, asked.split, *intervals, config.seed, config.train.batch_size)
 
 
 def tag(score: Score) -> str:

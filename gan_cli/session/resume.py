@@ -1,13 +1,14 @@
-"""Opens a run that exists, to go on with it: the one way of `gan resume` and of `gan train ... resume=auto`."""
+"""Opens a run that exists, to continue it: the one way of `gan resume` and of `gan train ... resume=auto`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from gan_cli.config import validate
 from gan_cli.config.identity import DATA, Change, differences, require_same
+from gan_cli.config.schema import Config, ResumeConfig, RunConfig
+from gan_cli.config.validate import validate_saved
 from gan_cli.core.extras import require_trackers
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
@@ -15,28 +16,44 @@ from gan_cli.runs.checkpoint import Checkpoint
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.session import build
+from gan_cli.session.job import Earlier, Extras
+from gan_cli.session.restore import restore
 from gan_cli.session.session import Session, encoded
-from gan_cli.training.distributed import Team
 
 
-def with_own(saved: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's settings with those that its user changes.
+class Resumed(NamedTuple):
+    """A run that was opened to be continued.
+
+    Attributes:
+        step: where it is.
+        session: trains on; None: the run is finished already.
+    """
+
+    step: int
+    session: Session | None = None
+
+
+def with_changes(saved: RunConfig, changes: ResumeConfig) -> RunConfig:
+    """Return a run's config with what its user changes.
 
     Args:
-        saved: the run's, checked.
-        changes: the same keys, None where the run's own stay. Another device resolves precision and engine anew.
+        saved: the run's.
+        changes: null where the run's own value stays. Another device resolves precision and engine anew.
+
+    Raises:
+        UserError: a key of the dataset that this run's dataset does not have.
     """
-    settings = dict(saved)
-    for group in ("train", "log", "evaluate", "checkpoint", "runtime", "dataset"):
-        given = {key: value for key, value in changes[group].items() if value is not None}
-        if group == "runtime" and given.get("device", saved[group]["device"]) != saved[group]["device"]:
+    found = saved
+    for group in ("train", "log", "evaluate", "checkpoint", "runtime"):
+        own: Config = getattr(saved, group)
+        given = {key: value for key, value in getattr(changes, group) if value is not None}
+        if group == "runtime" and given.get("device", saved.runtime.device) != saved.runtime.device:
             given = {"precision": "auto", "engine": "auto", **given}
-        if unknown := [key for key in given if key not in saved[group]]:
-            raise UserError(
-                f"{group}.{unknown[0]}={given[unknown[0]]}: this run's {group} has no such key; leave it out"
-            )
-        settings[group] = {**saved[group], **given}
-    return settings
+        found = found.replace(**{group: own.replace(**given)})
+    data = {key: value for key, value in changes.dataset if value is not None}
+    if unknown := [key for key in data if key not in saved.dataset.arguments]:
+        raise UserError(f"dataset.{unknown[0]}={data[unknown[0]]}: this run's dataset has no such key; leave it out")
+    return found.replace(dataset=saved.dataset.replace(**data), allow_targets=changes.allow_targets)
 
 
 def holds_run(path: Path) -> bool:
@@ -52,65 +69,63 @@ def holds_run(path: Path) -> bool:
     return True
 
 
-def open_session(path: Path, settings: dict[str, Any], force: bool, team: Team | None = None) -> Session | int:
+def open_session(path: Path, config: RunConfig, force: bool, extras: Extras | None = None) -> Resumed:
     """Continue a run from its newest checkpoint that verifies, or from step 0 where it was killed before its first.
 
     Args:
         path: the run's directory.
-        settings: to go on with, validated.
-        force: go on although the identity of the run differs from what it was.
-        team: the processes that train together, of which this one leads; None: it trains alone.
-
-    Returns:
-        a session to train, or the step at which the run is finished already.
+        config: to continue with, validated.
+        force: continue although the identity of the run differs from what it was.
+        extras: the session's; its evaluation is prepared here.
 
     Raises:
         UserError: another run than before without `force`, no checkpoint that verifies, or a directory in use.
     """
-    require_trackers(settings["log"]["to"])
-    plan = build.check(settings)
+    require_trackers(config.log.to)
+    plan = build.check(config)
     run = RunDirectory(path)
     try:
-        return _opened(plan, run, force, team)
+        return _opened(plan, run, force, extras or Extras())
     except BaseException:
         run.close()
         raise
 
 
-def _opened(plan: build.Plan, run: RunDirectory, force: bool, team: Team | None) -> Session | int:
+def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) -> Resumed:
     warnings: list[str] = []
     found = checkpoint.load(run.checkpoints, warnings.append) if checkpoint.steps(run.checkpoints) else None
-    before = _settings_before(run.path, found, plan.settings["allow_targets"])
-    require_same(run.path, differences(before, plan.settings), force)
+    before = _config_before(run.path, found, plan.config.allow_targets)
+    require_same(run.path, differences(before, plan.config), force)
     step = found.meta["step"] if found else 0
-    finished = step >= plan.settings["train"]["steps"]
+    total = plan.config.train.steps
+    finished = step >= total
     if finished and step < (own := _own_steps(run.path, before)):
         raise UserError(
-            f"train.steps={plan.settings['train']['steps']}: {run.path} is at step {step} of {own} already; "
-            f"train.steps={own} goes on with it"
+            f"train.steps={total}: {run.path} is at step {step} of {own} already; train.steps={own} goes on with it"
         )
-    if finished and before["dataset"].get("path") == plan.settings["dataset"].get("path"):
+    if finished and before.dataset.arguments.get("path") == plan.config.dataset.arguments.get("path"):
         return _done(run, step)
-    data = plan.open()
-    changes = differences(before, plan.settings) | _data_change(run.path, found, data.fingerprint)
+    plan, data = plan.open()
+    changes = differences(before, plan.config) | _data_change(run.path, found, data.fingerprint)
     require_same(run.path, changes, force)
     if finished:
         return _done(run, step)
-    evaluation = plan.evaluation(data)
+    plan, evaluation = plan.evaluation(data)
     state = plan.state(data)
     if found:
-        state.restore(found)
-    told = {"warnings": warnings, "forced": changes}
-    return Session(plan, run, data, state, found, resumed=True, evaluation=evaluation, team=team, **told)
+        restore(state, found)
+    earlier = Earlier(found, warnings, changes)
+    return Resumed(step, Session(plan, run, data, state, earlier, extras._replace(evaluation=evaluation)))
 
 
-def _settings_before(path: Path, found: Checkpoint | None, allow_targets: list[str]) -> dict[str, Any]:
+def _config_before(path: Path, found: Checkpoint | None, allow_targets: list[str]) -> RunConfig:
     """Return what the checkpoint was trained with; the config beside it, where there is no checkpoint yet."""
     if found is None or "settings" not in found.meta:
-        return validate.validate_saved(directory.read_config(path), allow_targets)
-    if not isinstance(found.meta["settings"], dict):
-        raise UserError(f"{found.path}: its settings are not those of a run")
-    return found.meta["settings"]
+        return validate_saved(directory.read_config(path), allow_targets)
+    try:
+        return validate_saved(found.meta["settings"], allow_targets)
+    except UserError as error:
+        raise UserError(f"{found.path}: its config is not that of a run: {error}") from error
 
 
 def _data_change(path: Path, found: Checkpoint | None, fingerprint: str) -> dict[str, Change]:
@@ -120,21 +135,22 @@ def _data_change(path: Path, found: Checkpoint | None, fingerprint: str) -> dict
     return {} if before in (None, fingerprint) else {DATA: Change(before, fingerprint)}
 
 
-def _own_steps(path: Path, before: Mapping[str, Any]) -> int:
+def _own_steps(path: Path, before: RunConfig) -> int:
     """Return where a run was to end, as its last session had it; a session writes its config before it trains."""
     try:
-        steps = directory.read_config(path)["train"]["steps"]
-    except (UserError, KeyError, TypeError):
+        train = directory.read_config(path)["train"]
+        steps = train["steps"] if isinstance(train, Mapping) else None
+    except (UserError, KeyError):
         steps = None
-    return steps if isinstance(steps, int) else before["train"]["steps"]
+    return steps if isinstance(steps, int) else before.train.steps
 
 
-def _done(run: RunDirectory, step: int) -> int:
-    """Complete the status of a run that was killed between its last checkpoint and its last word."""
+def _done(run: RunDirectory, step: int) -> Resumed:
+    """Complete the status of a run that was killed between its last checkpoint and its last line of status."""
     if directory.read_status(run.path).get("status") != "finished":
         rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
         rows = [row for row in rows if row["step"] <= step]
         final = {tag: value for tag, value in rows[-1].items() if tag != "step"} if rows else {}
         run.write_status("finished", step=step, final=encoded(final))
     run.close()
-    return step
+    return Resumed(step)

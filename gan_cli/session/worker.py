@@ -1,36 +1,51 @@
-"""The processes of a run that do not lead it: they train and write nothing."""
+"""The processes of a run beside the main one: they train and write nothing."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
 
+from gan_cli.config.schema import RunConfig
 from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.session import build, engines
+from gan_cli.training import distributed
 from gan_cli.training.callbacks import StopOnNonFinite, StopOnSignal
 from gan_cli.training.distributed import PeerLost, Team
 from gan_cli.training.trainer import fit
 
 
-def follow(settings: dict[str, Any], team: Team) -> None:
-    """Train with the leader to the end of the run.
+def join(config: RunConfig) -> Team | None:
+    """Return the group of processes that this one belongs to, once every other has come; None: it trains alone.
 
     Args:
-        settings: the run's.
-        team: of which this process is not the leader.
+        config: the run's; checked here, so that no process waits for one that refuses it.
 
     Raises:
-        GanError: something of this process's own; what ends them all is told by the leader, or by the one that ended.
+        UserError: a config that several processes cannot run.
+    """
+    if not distributed.are_several():
+        return None
+    runtime = build.check(config).config.runtime
+    return distributed.join(runtime.device.startswith("cuda"), runtime.batch_norm == "sync")
+
+
+def follow(config: RunConfig, team: Team) -> None:
+    """Train with the main process to the end of the run.
+
+    Args:
+        config: the run's.
+        team: of which this process is not the main one.
+
+    Raises:
+        GanError: something of this process's own; the main process reports what ends them all.
         SystemExit: such an end.
     """
-    plan = build.check(settings)
-    data = plan.open()
+    plan, data = build.check(config).open()
     state = plan.state(data)
     try:
         if not team.begin(state):
             return
-        engine = engines.make(plan, build.updates(plan.settings), data, team)
-        watch = StopOnNonFinite.every(plan.settings["log"]["every_steps"], plan.device)
+        engine = engines.make(plan.config, plan.parts.updates, data, plan.device, team)
+        watch = StopOnNonFinite.every(plan.config.log.every_steps, plan.device)
         with StopOnSignal(lambda state: None, "the run", team.agreed) as stop:
             fit(state, engine, [watch, stop])
         stop.check()

@@ -1,21 +1,39 @@
-"""Checks every cell of a sweep before the first one starts."""
+"""The cells of a sweep: expanded, and every one checked before the first one starts."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import IntervalSweep, Override, Sweep
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
+from gan_cli.config.explain import key_of
+from gan_cli.config.schema import Config, RunConfig
 from gan_cli.config.validate import validate
-from gan_cli.core.text import one_line, show
+from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.sweeps.keys import Cell, is_about_sweep, key_of, refuse_varied_sweep
+from gan_cli.sweeps.keys import Cell, is_about_sweep
+
+Check = Callable[[list[str]], Config]
+
+
+class Request(NamedTuple):
+    """A sweep as the command line asks for it.
+
+    Attributes:
+        hydra: overrides of Hydra's own block.
+        task: of the config, fixed and varied; those of the config's `hydra.sweeper.params` come first.
+        cfg: composed with the first value of each varied key.
+    """
+
+    hydra: list[str]
+    task: list[Override]
+    cfg: DictConfig
 
 
 def cell_name(index: int, total: int | None, overrides: Sequence[str]) -> str:
@@ -24,169 +42,153 @@ def cell_name(index: int, total: int | None, overrides: Sequence[str]) -> str:
     return f"cell {index + 1}{count} ({' '.join(overrides)})"
 
 
-def preflight(composer: Composer, cfg: DictConfig) -> list[Cell] | None:
-    """Return every cell, all of them checked: names and values first, then, with torch, what fits.
+def sweep(
+    composer: Composer,
+    arguments: Arguments,
+    overrides: Sequence[Override],
+    multirun: bool,
+    by_hydra: Callable[[Composer, Arguments, int | None], int],
+) -> int:
+    """Run a sweep and return its exit code.
 
     Args:
         composer: of the command.
-        cfg: the sweep's own config.
-
-    Returns:
-        overrides and validated settings of each; None for sweepers that choose their cells as they go.
+        arguments: the command's.
+        overrides: parsed.
+        multirun: the command line says `-m`.
+        by_hydra: runs a sweep whose launcher or sweeper is not ours, of so many cells.
 
     Raises:
         UserError: the first cell that cannot run, and why.
     """
-    if not str(cfg.hydra.sweeper.get("_target_", "")).endswith(".BasicSweeper"):
-        return None
-    cells = expand(composer, cfg)
-    refuse_varied_sweep(cells)
-    fixed = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
+    request = _request(composer, overrides, multirun)
+    own = _is_own(composer.command, request)
+    if not str(OmegaConf.select(request.cfg, "hydra.sweeper._target_")).endswith(".BasicSweeper"):
+        return by_hydra(composer, arguments, None)
+    from gan_cli.sweeps import run
 
-    def settings_of(cell: list[str]) -> dict:
-        return validate(composer.compose([*fixed, *cell]), cell, composer.command)
+    def checked(cell: list[str]) -> Config:
+        config = validate(composer.command, composer.compose([*request.hydra, *cell]), cell)
+        if isinstance(config, RunConfig):
+            from gan_cli.session.build import check
 
-    settings = [_checked(settings_of, cell, i, cells) for i, cell in enumerate(cells)]
-    if composer.command == "train":
-        _check_run_dirs(settings)
-        from gan_cli.session.build import check
+            check(config)
+        return config
 
-        for i, cell in enumerate(cells):
-            _checked(lambda _, i=i: check(settings[i]), cell, i, cells)
-    return list(zip(cells, settings, strict=True))
-
-
-def in_own_processes(command: str, cfg: DictConfig) -> bool:
-    """Tell whether a sweep's jobs are ours to start; the other launchers and sweepers of Hydra's do it themselves.
-
-    Raises:
-        UserError: keys of `sweep` for another launcher or sweeper, or a key of Hydra's that ours has no use for.
-    """
-    kinds = {key: str(cfg.hydra[key].get("_target_", "")).rpartition(".")[2] for key in ("sweeper", "launcher")}
-    ours = command == "train" and kinds == {"sweeper": "BasicSweeper", "launcher": "BasicLauncher"}
-    if ours and cfg.hydra.sweeper.get("max_batch_size") is not None:
-        raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
-    given = [o for o in OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False) if is_about_sweep(o)]
-    if not ours and cfg.get("sweep") and cfg.sweep.get("search"):
-        given = given or ["sweep.search"]
-    if given and not ours:
-        kind = next(f"hydra.{key}={name}" for key, name in kinds.items() if not name.startswith("Basic"))
-        raise UserError(f"{given[0]}: is for jobs that gan starts itself, and {kind} starts them here; leave it out")
-    return ours
+    flags = [*_for_jobs(request), *arguments.places()]
+    if own and OmegaConf.select(request.cfg, "sweep.search") is not None:
+        return run.search(request.task, checked, flags)
+    cells = check_cells(expand(request.task), checked)
+    if own:
+        return run.grid(cells, flags)
+    return by_hydra(composer, arguments, len(cells))
 
 
-def run_in_own_processes(composer: Composer, cfg: DictConfig, cells: Sequence[Cell], flags: Sequence[str]) -> int:
-    """Run a checked sweep and return its exit code.
-
-    Args:
-        composer: of the command.
-        cfg: the sweep's own config.
-        cells: as `preflight` returned them.
-        flags: of Hydra on the command line that choose where configs lie.
+def check_cells(cells: Sequence[list[str]], checked: Check) -> list[Cell]:
+    """Return every cell with its config.
 
     Raises:
-        UserError: a directory that is something else, or in use.
+        UserError: the first cell that cannot run, and why; a sweep over its own name or size; two cells of one run_dir.
     """
-    kept, one = _for_one_job(composer, cfg, cells[0][0])
-    from gan_cli.sweeps.run import run
-
-    return run(cells, OmegaConf.to_container(one.sweep, resolve=True), [*kept, *flags])
-
-
-def search_in_own_processes(composer: Composer, cfg: DictConfig, flags: Sequence[str]) -> int:
-    """Run a search, whose jobs are chosen as it goes, and return its exit code.
-
-    Args:
-        composer: of the command.
-        cfg: the sweep's own config.
-        flags: as for `run_in_own_processes`.
-
-    Raises:
-        UserError: a trial that cannot run, nothing to search, or Optuna is not installed.
-    """
-    from gan_cli.sweeps.space import check, space
-
-    hydras = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
-    overrides = _overrides(composer, cfg)
-    several = next((o for o in overrides if is_about_sweep(o.input_line) and o.is_sweep_override()), None)
-    if several is not None:
-        raise UserError(f"{several.input_line}: one value for the whole sweep")
-    about = [o for o in OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False) if is_about_sweep(o)]
-    if cfg.sweep.search.get("metric") is None:
-        raise UserError(
-            "sweep=optuna: what is sought? add sweep.search.metric=TAG, a tag of metrics.jsonl such as "
-            "critic/wasserstein_normalised, and sweep.search.direction=maximize where more is better"
-        )
-
-    found = space(overrides)
-    from gan_cli.session import build
-
-    def settings_of(trial: list[str]) -> dict:
-        settings = validate(composer.compose([*hydras, *about, *trial]), trial, composer.command)
-        build.check(settings)
-        return settings
-
-    cells = check(found, settings_of)
-    kept, one = _for_one_job(composer, cfg, [*about, *found.fixed, *cells[0][0]])
-    from gan_cli.sweeps.run import run_search
-
-    return run_search(found, cells, OmegaConf.to_container(one.sweep, resolve=True), [*kept, *flags])
-
-
-def _for_one_job(composer: Composer, cfg: DictConfig, cell: Sequence[str]) -> tuple[list[str], DictConfig]:
-    """Return the overrides of Hydra's block that each job gets too, and the config of one."""
-    fixed = OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False)
-    elsewhere = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra/sweeper")
-    kept = [o for o in fixed if not key_of(o).startswith(elsewhere)]
-    one = composer.compose([*kept, *cell])
-    if one.hydra.mode == RunMode.MULTIRUN or one.hydra.sweeper.get("params"):  # say configs
-        kept.append("hydra.mode=RUN")
-    return kept, one
-
-
-def expand(composer: Composer, cfg: DictConfig) -> list[list[str]]:
-    """Return the grid of a sweep, as Hydra's basic sweeper walks it.
-
-    Raises:
-        UserError: a kind of sweep that it cannot walk.
-    """
-    overrides = _overrides(composer, cfg)
-    endless = next((o for o in overrides if o.is_sweep_override() and not o.is_discrete_sweep()), None)
-    if endless is not None:
-        raise UserError(f"{endless.input_line}: a grid cannot hold every number of an interval; add sweep=optuna")
-    try:
-        for override in overrides:
-            if override.is_sweep_override() and not any(True for _ in override.sweep_string_iterator()):
-                raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
-        (cells,) = BasicSweeper.split_arguments(overrides, None)
-    except (HydraException, ValueError) as error:
-        raise UserError(f"the sweep cannot be expanded: {one_line(error)}") from error
-    return cells
-
-
-def _overrides(composer: Composer, cfg: DictConfig) -> list[Override]:
-    """Return what is varied and what is not: of the config, then of the command line, which counts."""
-    words = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.get("params") or {}).items()]
-    words += OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False)
-    try:
-        return OverridesParser.create(config_loader=composer.loader).parse_overrides(words)
-    except HydraException as error:
-        raise UserError(f"the sweep cannot be expanded: {one_line(error)}") from error
-
-
-def _checked(check: Callable[[list[str]], dict], cell: list[str], index: int, cells: list[list[str]]) -> dict:
-    try:
-        return check(cell)
-    except UserError as error:
-        raise UserError(f"{cell_name(index, len(cells), cell)}: {error}") from error
-
-
-def _check_run_dirs(settings: Sequence[dict]) -> None:
-    """Refuse two cells that would write to one run directory."""
-    given = [s["run_dir"] for s in settings if s["run_dir"] is not None]
+    found: list[Cell] = []
+    for i, cell in enumerate(cells):
+        try:
+            found.append(Cell(cell, checked(cell)))
+        except UserError as error:
+            raise UserError(f"{cell_name(i, len(cells), cell)}: {error}") from error
+    given = [d for cell in found if (d := getattr(cell.config, "run_dir", None)) is not None]
     twice = next((d for d in given if given.count(d) > 1), None)
     if twice is not None:
         raise UserError(
             f"run_dir={show(twice)}: {given.count(twice)} cells of the sweep would write there; leave it out, or give "
             "each its own"
         )
+    return found
+
+
+def expand(overrides: Sequence[Override]) -> list[list[str]]:
+    """Return the grid of a sweep: every combination of values, the last key varying fastest.
+
+    Raises:
+        UserError: values that cannot be counted, none at all, or several of a key about the sweep.
+    """
+    axes = []
+    for override in overrides:
+        if not override.is_sweep_override():
+            axes.append([override.input_line])
+            continue
+        if is_about_sweep(override.input_line):
+            values = override.input_line.partition("=")[2]
+            raise UserError(f"{override.get_key_element()}={show(values)}: one value for the whole sweep")
+        if not override.is_discrete_sweep():
+            raise UserError(f"{override.input_line}: a grid cannot hold every number of an interval; add sweep=optuna")
+        values = _values(override)
+        if not values:
+            raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
+        axes.append([f"{override.get_key_element()}={value}" for value in values])
+    return [list(cell) for cell in itertools.product(*axes)]
+
+
+def _request(composer: Composer, overrides: Sequence[Override], multirun: bool) -> Request:
+    first = composer.compose([_first(o) for o in overrides])
+    if not multirun and first.hydra.mode != RunMode.MULTIRUN:
+        swept = next(o for o in overrides if o.is_sweep_override())
+        key = swept.get_key_element()
+        as_list = "" if composer.options(key) else f", or write a list as {key}=[...]"
+        raise UserError(f"{swept.input_line}: several values are a sweep; add -m{as_list}")
+    params = [f"{key}={value}" for key, value in (OmegaConf.select(first, "hydra.sweeper.params") or {}).items()]
+    of_config = composer.parse(params)
+    own = [o for o in overrides if not o.is_hydra_override()]
+    task = {o.get_key_element(): o for o in [*of_config, *own]}  # of two for one key the later counts
+    hydra = [o.input_line for o in overrides if o.is_hydra_override()]
+    return Request(hydra, list(task.values()), first)
+
+
+def _is_own(command: str, request: Request) -> bool:
+    """Tell whether a sweep's jobs are ours to start; the other launchers and sweepers of Hydra do it themselves.
+
+    Raises:
+        UserError: keys of `sweep` for another launcher or sweeper, or a key of Hydra's that ours has no use for.
+    """
+    cfg = request.cfg
+    kinds = {
+        key: str(OmegaConf.select(cfg, f"hydra.{key}._target_") or "none").rpartition(".")[2]
+        for key in ("sweeper", "launcher")
+    }
+    ours = command == "train" and kinds == {"sweeper": "BasicSweeper", "launcher": "BasicLauncher"}
+    if ours and cfg.hydra.sweeper.get("max_batch_size") is not None:
+        raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
+    given = [o.input_line for o in request.task if is_about_sweep(o.input_line)]
+    if OmegaConf.select(cfg, "sweep.search") is not None:
+        given = given or ["sweep.search"]
+    if given and not ours:
+        kind = next((f"hydra.{key}={name}" for key, name in kinds.items() if not name.startswith("Basic")), command)
+        raise UserError(f"{given[0]}: is for jobs that gan starts itself, and {kind} starts them here; leave it out")
+    return ours
+
+
+def _for_jobs(request: Request) -> list[str]:
+    """Return the overrides of Hydra's block that each job gets too."""
+    elsewhere = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra/sweeper")
+    kept = [o for o in request.hydra if not key_of(o).startswith(elsewhere)]
+    config_asks = OmegaConf.select(request.cfg, "hydra.sweeper.params") or request.cfg.hydra.mode == RunMode.MULTIRUN
+    return [*kept, "hydra.mode=RUN"] if config_asks else kept
+
+
+def _first(override: Override) -> str:
+    if not override.is_sweep_override():
+        return override.input_line
+    value: Sweep = override.value()
+    if isinstance(value, IntervalSweep):
+        return f"{override.get_key_element()}={value.start}"
+    values = _values(override)
+    if not values:
+        raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
+    return f"{override.get_key_element()}={values[0]}"
+
+
+def _values(override: Override) -> list[str]:
+    try:
+        return list(override.sweep_string_iterator())
+    except ValueError as error:
+        raise UserError(f"{override.input_line}: {error}") from error

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from gan_cli.config.explain import key_of
 from gan_cli.config.identity import identifying, leaves
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import ROOT, slug
-from gan_cli.sweeps.keys import Cell, is_about_sweep, key_of, varied_keys
+from gan_cli.sweeps.keys import Cell, is_about_sweep, varied_keys
 from gan_cli.sweeps.record import LOGS, Job, Record
 
 _IN_NAME = ("loss", "model", "dataset")  # whose options say without a key what they are
@@ -40,7 +41,7 @@ def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads:
     """Return the jobs of a grid in its order; those that `record` has keep their directory, log and past.
 
     Args:
-        cells: overrides and validated settings; two cells of the same run are one job.
+        cells: two cells of the same run are one job.
         folder: the sweep's.
         record: of the commands before this one.
         threads: for each job that leaves them to us.
@@ -49,21 +50,21 @@ def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads:
     taken = {job.name for job in before.values()}
     varied = varied_keys([overrides for overrides, _ in cells])
     found: dict[str, Job] = {}
-    for (overrides, settings), identity in zip(cells, _identities(cells), strict=True):
+    for (overrides, config), identity in zip(cells, _identities(cells), strict=True):
         if identity in found:
             continue
         label = [o for o in overrides if key_of(o) in varied]
-        job = before.get(identity) or _new_job(label, settings["run_dir"], folder, taken)
-        given = settings["run_dir"]
+        job = before.get(identity) or _new_job(label, config.run_dir, folder, taken)
+        given = config.run_dir
         job.label = " ".join(label)
         job.overrides = [o for o in overrides if not is_about_sweep(o)]
-        job.identity, job.total_steps = identity, settings["train"]["steps"]
+        job.identity, job.total_steps = identity, config.train.steps
         job.run_dir, job.own_dir = (str(given), False) if given else (job.run_dir, job.own_dir)
-        if settings["runtime"]["threads"] != "auto":
+        if config.runtime.threads != "auto":
             job.threads = None
         elif job.threads is None or not job.attempts:
             job.threads = threads  # one that goes on keeps its own: another number gives other bits
-        job.any_gpu = settings["runtime"]["device"] in ("auto", "cuda")
+        job.any_gpu = config.runtime.device in ("auto", "cuda")
         job.state = "finished" if is_finished(job) else "waiting"
         found[identity] = job
     return list(found.values())
@@ -95,8 +96,8 @@ def is_finished(job: Job) -> bool:
 
 def _identities(cells: Sequence[Cell]) -> list[str]:
     """Digest the settings that make each cell's run the run it is, and those others that the grid varies."""
-    flat = [{key: json.dumps(value) for key, value in leaves(settings).items()} for _, settings in cells]
-    own = [{key: json.dumps(value) for key, value in identifying(settings).items()} for _, settings in cells]
+    flat = [{k: json.dumps(v) for k, v in leaves(cell.config.plain()).items()} for cell in cells]
+    own = [{k: json.dumps(v) for k, v in identifying(cell.config).items()} for cell in cells]
     varied = {key for cell in flat for key in cell if any(other.get(key) != cell[key] for other in flat)}
     told = [{k: v for k, v in cell.items() if k in varied} | kept for cell, kept in zip(flat, own, strict=True)]
     return [hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest() for cell in told]

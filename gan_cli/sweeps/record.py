@@ -9,9 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gan_cli.config.schema import Strict
 from gan_cli.core import untrusted
 from gan_cli.core.files import hold, replace_file
 from gan_cli.core.text import one_line
@@ -20,10 +19,15 @@ from gan_cli.errors import UserError
 RECORD, LOGS, STUDY = "sweep.json", "logs", "study.journal"
 _BYTES = 2**26
 
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
 State = Literal["waiting", "running", "finished", "failed", "interrupted", "pruned"]
 
 
-class Job(Strict):
+class Job(_Checked):
     """One run of a sweep.
 
     Attributes:
@@ -65,7 +69,7 @@ class Job(Strict):
     seconds: float = 0.0
 
 
-class Record(Strict):
+class Record(_Checked):
     """A sweep: the content of its sweep.json.
 
     Attributes:

@@ -3,64 +3,76 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Override
+
+from gan_cli.config.schema import Config, RunConfig, Sweep
 from gan_cli.core import hardware
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.sweeps import plan, process, record
+from gan_cli.sweeps import plan, process, record, space
 from gan_cli.sweeps.display import Display
-from gan_cli.sweeps.keys import Cell, varied_keys
+from gan_cli.sweeps.keys import Cell, is_about_sweep, varied_keys
 from gan_cli.sweeps.pool import ENDED, Guide, Pool, exit_code
 from gan_cli.sweeps.record import RECORD, Folder, Job, Record
-from gan_cli.sweeps.space import Space
 
 
-def run(cells: Sequence[Cell], sweep: Mapping[str, Any], flags: Sequence[str]) -> int:
-    """Run a sweep and return its exit code.
+def grid(cells: Sequence[Cell], flags: Sequence[str]) -> int:
+    """Run a grid and return its exit code.
 
     Args:
-        cells: overrides and validated settings of each.
-        sweep: the config's block of that name.
+        cells: all of them, checked.
         flags: see `process.arguments`.
 
     Raises:
         UserError: a directory that is something else, or in use.
     """
-    places, threads = _machine(sweep)
-    path = plan.folder_for(sweep["name"], varied_keys([overrides for overrides, _ in cells]))
+    asked: Sweep = cells[0].config.sweep
+    places, threads = _machine(asked)
+    path = plan.folder_for(asked.name, varied_keys([cell.overrides for cell in cells]))
     with _held(path, None) as (folder, before):
         jobs = plan.jobs_of(cells, path, before, threads)
         now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs))
         return _run(folder, now, jobs, places, flags)
 
 
-def run_search(found: Space, cells: Sequence[Cell], sweep: Mapping[str, Any], flags: Sequence[str]) -> int:
-    """Run a search and return its exit code.
+def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config], flags: Sequence[str]) -> int:
+    """Run a search, whose jobs are chosen as it goes, and return its exit code.
 
     Args:
-        found: what may be chosen.
-        cells: overrides and validated settings of trials that show that all of it can run.
-        sweep: the config's block of that name.
+        overrides: fixed and varied.
+        checked: returns the config of a trial's overrides.
         flags: see `process.arguments`.
 
     Raises:
-        UserError: Optuna is not installed, or a directory that is something else, or in use.
+        UserError: a trial that cannot run, nothing to search, Optuna is not installed, or a directory that is
+            something else, or in use.
     """
-    from gan_cli.sweeps.search import Search, about, trials
+    about = [o.input_line for o in overrides if is_about_sweep(o.input_line)]
+    found = space.space(overrides)
+    cells = space.check(found, lambda trial: checked([*about, *trial]))
+    config: RunConfig = cells[0].config
+    asked = config.sweep.search
+    if asked.metric is None:
+        raise UserError(
+            "sweep=optuna: which metric? add sweep.search.metric=TAG, a tag of metrics.jsonl such as "
+            "critic/wasserstein_normalised, and sweep.search.direction=maximize where more is better"
+        )
+    from gan_cli.sweeps.search import Search, trials
+    from gan_cli.sweeps.search import about as about_search
     from gan_cli.sweeps.study import Study
 
-    places, threads = _machine(sweep)
-    path = plan.folder_for(sweep["name"], [axis.key for axis in found.axes])
-    search, settings = sweep["search"], cells[0][1]
-    identity = about(found, search, settings)
+    places, threads = _machine(config.sweep)
+    path = plan.folder_for(config.sweep.name, [axis.key for axis in found.axes])
+    identity = about_search(found, asked, config)
     with _held(path, identity) as (folder, before):
-        jobs = trials(search["n_trials"], path, before, settings, threads)
-        study = Study(path, found.axes, search, settings["train"]["steps"], len(places))
-        guide = Search(study, found, search["metric"], jobs)
+        jobs = trials(asked.n_trials, path, before, config, threads)
+        study = Study(path, found.axes, asked, config.train.steps, len(places))
+        guide = Search(study, found, asked.metric, jobs)
         now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs), search=identity)
         code = _run(folder, now, jobs, places, flags, guide)
         if best := guide.best():
@@ -68,10 +80,10 @@ def run_search(found: Space, cells: Sequence[Cell], sweep: Mapping[str, Any], fl
         return code
 
 
-def _machine(sweep: Mapping[str, Any]) -> tuple[list[str | None], int]:
+def _machine(sweep: Sweep) -> tuple[list[str | None], int]:
     """Return a place for each job at once, the GPU that it gets there or None, and the threads of each."""
     gpus = process.gpus()
-    at_once = max(1, len(gpus)) if sweep["jobs"] == "auto" else int(sweep["jobs"])
+    at_once = max(1, len(gpus)) if sweep.jobs == "auto" else sweep.jobs
     threads = max(1, hardware.available_threads() // at_once)
     return [gpus[i % len(gpus)] if gpus else None for i in range(at_once)], threads
 

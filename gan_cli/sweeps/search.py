@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.config.identity import identifying
+from gan_cli.config.schema import RunConfig
+from gan_cli.config.schema import Search as SearchConfig
 from gan_cli.core.files import hold, replace_file
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
@@ -125,23 +127,23 @@ class Search:
         return values[-1]
 
 
-def trials(count: int, folder: Path, before: Record | None, settings: Mapping[str, Any], threads: int) -> list[Job]:
+def trials(count: int, folder: Path, before: Record | None, config: RunConfig, threads: int) -> list[Job]:
     """Return the jobs of a search; those of earlier commands keep their values, directory and past.
 
     Args:
         count: how many.
         folder: the sweep's.
         before: what its sweep.json says.
-        settings: validated, of any trial.
+        config: of any trial.
         threads: for each job that leaves them to us.
     """
     known = {job.name: job for job in before.jobs} if before else {}
-    own = settings["runtime"]["threads"] == "auto"
+    own = config.runtime.threads == "auto"
     jobs = [known.get(name) or _new_job(name, folder) for name in (f"trial-{i:03d}" for i in range(count))]
     for job in jobs:
-        job.total_steps = job.total_steps if job.trial is not None else settings["train"]["steps"]
+        job.total_steps = job.total_steps if job.trial is not None else config.train.steps
         job.threads = None if not own else job.threads if job.threads and job.attempts else threads
-        job.any_gpu = settings["runtime"]["device"] in ("auto", "cuda")
+        job.any_gpu = config.runtime.device in ("auto", "cuda")
         job.state = "waiting" if job.trial is None else job.state
     return jobs
 
@@ -173,19 +175,19 @@ def label_of(values: Mapping[str, Any]) -> str:
     return " ".join(f"{k}={f'{v:.{_DIGITS}g}' if isinstance(v, float) else v}" for k, v in values.items())
 
 
-def about(space: Space, search: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def about(space: Space, search: SearchConfig, config: RunConfig) -> dict[str, Any]:
     """Return what makes a search the one it is: what is sought, among which values, beside which settings.
 
     Args:
         space: what may be chosen.
-        search: the config's block `sweep.search`.
-        settings: validated, of a trial that has every axis at its first end.
+        search: of the config.
+        config: of a trial that has every axis at its first end.
     """
-    own = {key: json.dumps(value) for key, value in identifying(settings).items()}
+    own = {key: json.dumps(value) for key, value in identifying(config).items()}
     return {
-        "metric": search["metric"],
-        "direction": search["direction"],
-        "train.steps": settings["train"]["steps"],
+        "metric": search.metric,
+        "direction": search.direction,
+        "train.steps": config.train.steps,
         **{axis.key: axis.text for axis in space.axes},
         "other settings": hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16],
     }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
 
+from gan_cli.config.schema import Config
 from gan_cli.errors import UserError
 from gan_cli.sweeps.keys import Cell, is_about_sweep
 
@@ -76,12 +77,12 @@ def space(overrides: Sequence[Override]) -> Space:
     return Space(fixed, axes)
 
 
-def check(found: Space, settings_of: Callable[[list[str]], dict[str, Any]]) -> list[Cell]:
+def check(found: Space, config_of: Callable[[list[str]], Config]) -> list[Cell]:
     """Return trials that show, all of them checked, that each end of each axis can run beside the first of the others.
 
     Args:
         found: the space.
-        settings_of: returns the validated settings of a trial's overrides.
+        config_of: returns the checked config of a trial's overrides.
 
     Raises:
         UserError: the first trial that cannot run, and why.
@@ -90,12 +91,12 @@ def check(found: Space, settings_of: Callable[[list[str]], dict[str, Any]]) -> l
     trials = [first]
     for i, axis in enumerate(found.axes):
         trials += [[*first[:i], end, *first[i + 1 :]] for end in axis.ends[1:]]
-    return [(trial, _checked(settings_of, found.fixed, trial)) for trial in trials]
+    return [Cell(trial, _checked(config_of, found.fixed, trial)) for trial in trials]
 
 
-def _checked(settings_of: Callable[[list[str]], dict[str, Any]], fixed: list[str], trial: list[str]) -> dict[str, Any]:
+def _checked(config_of: Callable[[list[str]], Config], fixed: list[str], trial: list[str]) -> Config:
     try:
-        return settings_of([*fixed, *trial])
+        return config_of([*fixed, *trial])
     except UserError as error:
         raise UserError(f"a trial with {' '.join(trial)}: {error}") from error
 

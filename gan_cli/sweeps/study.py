@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_cli.config.schema import Search
 from gan_cli.core.text import one_line
 from gan_cli.errors import UserError
 from gan_cli.sweeps.record import STUDY
@@ -30,7 +31,7 @@ class Study:
     Args:
         folder: the sweep's, held by this process alone.
         axes: what a trial chooses.
-        search: the config's block `sweep.search`.
+        search: of the config.
         steps: of a trial.
         at_once: trials that run at the same time.
 
@@ -38,9 +39,7 @@ class Study:
         UserError: the file cannot be read.
     """
 
-    def __init__(
-        self, folder: Path, axes: Sequence[Axis], search: Mapping[str, Any], steps: int, at_once: int = 1
-    ) -> None:
+    def __init__(self, folder: Path, axes: Sequence[Axis], search: Search, steps: int, at_once: int = 1) -> None:
         self._search, self._at_once = search, at_once
         self._distributions = {axis.key: _distribution(axis) for axis in axes}
         path = folder / STUDY
@@ -50,7 +49,7 @@ class Study:
             self._study = optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(path), _AlreadyHeld())),
                 study_name=folder.name,
-                direction=search["direction"],
+                direction=search.direction,
                 pruner=_pruner(search, steps),
                 load_if_exists=True,
             )
@@ -107,16 +106,16 @@ class Study:
     def best(self) -> FrozenTrial | None:
         """Return the best finished trial; None: none has finished."""
         finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        sign = 1 if self._search["direction"] == "minimize" else -1
+        sign = 1 if self._search.direction == "minimize" else -1
         return min(finished, key=lambda trial: sign * float(trial.value or 0), default=None)
 
     def _sampler(self, index: int) -> optuna.samplers.BaseSampler:
         digest = hashlib.sha256(f"{self._search['seed']} {index}".encode()).digest()
-        seed, startup = int.from_bytes(digest[:4], "big"), self._search["startup_trials"]
-        if self._search["sampler"] == "tpe":
+        seed, startup = int.from_bytes(digest[:4], "big"), self._search.startup_trials
+        if self._search.sampler == "tpe":
             liar = self._at_once > 1
             return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=liar)
-        if self._search["sampler"] == "gp":
+        if self._search.sampler == "gp":
             return optuna.samplers.GPSampler(seed=seed, n_startup_trials=max(1, startup))
         return optuna.samplers.RandomSampler(seed=seed)
 
@@ -145,11 +144,11 @@ def _distribution(axis: Axis) -> optuna.distributions.BaseDistribution:
     return optuna.distributions.FloatDistribution(float(axis.low), float(axis.high), axis.log, axis.step)
 
 
-def _pruner(search: Mapping[str, Any], steps: int) -> optuna.pruners.BasePruner:
-    if search["pruner"] == "none":
+def _pruner(search: Search, steps: int) -> optuna.pruners.BasePruner:
+    if search.pruner == "none":
         return optuna.pruners.NopPruner()
-    warmup = steps // _WARMUP if search["warmup_steps"] == "auto" else search["warmup_steps"]
-    return optuna.pruners.MedianPruner(n_startup_trials=search["startup_trials"], n_warmup_steps=warmup)
+    warmup = steps // _WARMUP if search.warmup_steps == "auto" else search.warmup_steps
+    return optuna.pruners.MedianPruner(n_startup_trials=search.startup_trials, n_warmup_steps=warmup)
 
 
 def _cut_torn_line(path: Path) -> None:

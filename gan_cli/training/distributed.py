@@ -15,7 +15,6 @@ from torch import Tensor
 from gan_cli.core.processes import processes
 from gan_cli.errors import GanError
 from gan_cli.losses.base import Answer
-from gan_cli.session import build
 from gan_cli.training.shared_norm import share_batch_norm
 
 if TYPE_CHECKING:
@@ -137,20 +136,19 @@ class Team:
             tensor.copy_(flat)
 
 
-def join(settings: dict[str, Any]) -> Team | None:
-    """Return the team of this process, once every other has come; None: it trains alone.
+def are_several() -> bool:
+    """Return whether this process is one of several that train one run."""
+    return processes().size > 1
+
+
+def join(cuda: bool, share_norm: bool) -> Team:
+    """Return the group of this process, once every other process has come.
 
     Args:
-        settings: the run's; checked here, so that no process waits for one that refuses them.
-
-    Raises:
-        UserError: settings that cannot be run by several processes.
+        cuda: each process has a GPU of its own.
+        share_norm: batch norm sees the whole batch; else each process's rows.
     """
     here = processes()
-    if here.size == 1:
-        return None
-    runtime = build.check(settings).settings["runtime"]
-    cuda = runtime["device"].startswith("cuda")
     if cuda:
         torch.cuda.set_device(here.local_rank)
     store, rank, size = next(iter(dist.rendezvous("env://", timeout=WAIT)))
@@ -159,7 +157,7 @@ def join(settings: dict[str, Any]) -> Team | None:
         store = dist.PrefixStore(f"restart_{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     dist.init_process_group("nccl" if cuda else "gloo", timeout=WAIT, store=store, rank=rank, world_size=size)
     control = dist.new_group(backend="gloo", timeout=WAIT) if cuda else dist.group.WORLD
-    return Team(here.rank, here.size, control, runtime["batch_norm"] == "sync")
+    return Team(here.rank, here.size, control, share_norm)
 
 
 def _explained(error: RuntimeError) -> RuntimeError | PeerLost:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from gan_cli.training.probes import Row
 from gan_cli.training.state import TrainState
@@ -29,12 +28,12 @@ class CriticWatch:
 
     Args:
         warn: told the step, what it is and the reason.
-        constraint: the settings, for the mends that exist here.
+        clip: the bound of the weights, which a message names; None: there is none.
     """
 
-    def __init__(self, warn: Warn, constraint: dict[str, Any]) -> None:
+    def __init__(self, warn: Warn, clip: float | None = None) -> None:
         self.warn = warn
-        self.bound = f"a larger constraint.c (now {constraint['c']}), " if "c" in constraint else ""
+        self.bound = f"a larger constraint.c (now {clip}), " if clip is not None else ""
         self._largest: float | None = None
         self._rows = {"flat": 0, "saturated": 0}
 

@@ -12,7 +12,7 @@ from torch.nn.utils import get_total_norm
 from gan_cli.data.source import Batch
 from gan_cli.losses.base import Answer, Loss
 from gan_cli.rng import Draws
-from gan_cli.training import stepping, unrolling
+from gan_cli.training import unrolling
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
 
@@ -224,7 +224,7 @@ def _move(state: TrainState, player: str, gradients: Gradients) -> Logs:
     params = state.params[player]
     for p, gradient in zip(params, gradients, strict=True):
         p.grad = gradient
-    stepping.step(state.optimizers[player])
+    state.optimizers[player].step()
     logs = {f"{player}/grad_norm": _norm([g for g in gradients if g is not None])}
     for p in params:
         p.grad = None

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_cli.errors import UserError
-from gan_cli.runs.checkpoint import Checkpoint
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 from gan_cli.training.state_checks import check_averages, check_finite, check_slots, check_tensors
@@ -93,21 +91,13 @@ class TrainState:
             raise ValueError(f"there is no optimizer of {unknown[0][:80]}")
         check_averages(below(tensors, _AVERAGES))
 
-    def restore(self, found: Checkpoint) -> None:
-        """Take up a checkpoint: its tensors, its step and its place in the data.
+    def check_finite(self) -> None:
+        """Require that every weight and statistic of the networks is a finite number.
 
         Raises:
-            UserError: it belongs to another config.
+            ValueError: one is not.
         """
-        try:
-            self.check_fit(found.tensors)
-            self.load(found.tensors)
-            check_finite(network for network in (self.game.critic, self.game.generator, self.best_generator()))
-            self.step, self.real_batches = int(found.meta["step"]), int(found.meta["real_batches"])
-            self.critic_updates = int(found.meta["critic_updates"])
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).partition("\n")[0]
-            raise UserError(f"{found.path} does not fit the config beside it: {reason}") from error
+        check_finite(network for network in (self.game.critic, self.game.generator, self.best_generator()))
 
 
 def _laid_out_as(param: Tensor, value: Any) -> Any:

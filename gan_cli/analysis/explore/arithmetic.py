@@ -11,6 +11,7 @@ from torch import Tensor
 from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.sheets import beside, sheet
 from gan_cli.analysis.look import Look
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.rng import Draws
 
 AROUND = 8  # pictures around the result
@@ -51,21 +52,21 @@ class Arithmetic(Kind):
                 raise ValueError(f"{name}={numbers}: the sheet has the samples 0 to {count - 1}; a larger kind.count")
         self.count, self.noise, self.y = count, noise, y
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return the sum in the paper's layout, and the sheet that the numbers are of."""
         latent = look.state.game.latent
-        z, classes = look.z(self.count, settings["seed"]), labels(look, None, self.count)
-        x = look.draw(z, classes, settings["batch_size"])
+        z, classes = look.z(self.count, config.seed), labels(look, None, self.count)
+        x = look.draw(z, classes, config.batch_size)
         means = torch.stack([z[numbers].mean(dim=0) for numbers in self.terms.values()])
         result = means[0] - means[1] + means[2]
         around = result.repeat(AROUND + 1, 1)
-        draws = Draws(look.device, settings["seed"], "explore")
+        draws = Draws(look.device, config.seed, "explore")
         shift = (draws.uniform("noise", AROUND, latent.size) * 2 - 1) * self.noise
         around[:4, : latent.size] += shift[:4]
         around[5:, : latent.size] += shift[4:]
         y_means, y_around = self._labels(look, classes)
-        made = look.draw(means, y_means, settings["batch_size"], "means")
-        near = look.draw(around, y_around, settings["batch_size"], "results")
+        made = look.draw(means, y_means, config.batch_size, "means")
+        near = look.draw(around, y_around, config.batch_size, "results")
         pixels = self._pixel_sum(x)
         numbers = {
             "norm_of_result": float(result.norm()),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan_cli.analysis.explore.clips import Clip
 from gan_cli.analysis.look import Demand, Look
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.errors import UserError
 
 
@@ -42,12 +43,12 @@ class Kind(ABC):
     data: ClassVar[Demand] = "none"
 
     @abstractmethod
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Look into a run.
 
         Args:
             look: the run; its data and extractor are None where `data` is `none`, or where they are not there.
-            settings: of the command; `seed` and `batch_size` are meant for kinds.
+            config: of the command; `seed` and `batch_size` are meant for kinds.
 
         Raises:
             UserError: this run has nothing that the kind could show; the line names what to do.

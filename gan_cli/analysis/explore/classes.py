@@ -15,6 +15,7 @@ from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
 from gan_cli.conditions.labels import one_hot
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.errors import UserError
 
 SHOWN = 100  # classes that are drawn
@@ -40,14 +41,14 @@ class Classes(Kind):
     ) -> None:
         self.rows, self.steps, self.count = rows, steps, count
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return the columns, the ways between, the classes' share, and how often the class is the one asked for."""
-        condition, batch_size = look.state.game.condition, settings["batch_size"]
+        condition, batch_size = look.state.game.condition, config.batch_size
         if not condition.needs_labels:
             raise UserError("kind=classes: this run was trained without classes; train one with condition=concat")
         k = min(condition.n_classes, SHOWN)
         names = (look.data.class_names if look.data is not None else None) or [str(i) for i in range(k)]
-        z = look.z(self.rows, settings["seed"])
+        z = look.z(self.rows, config.seed)
         y = torch.arange(k, device=look.device).repeat(self.rows)
         x = look.draw(z.repeat_interleave(k, dim=0), y, batch_size)
         share = share_of(x.unflatten(0, (self.rows, k)))
@@ -56,7 +57,7 @@ class Classes(Kind):
         lines = [
             "all pictures are the same" if share is None else f"the class makes {share:.0%} of the pictures' variance"
         ]
-        if (right := self._right(look, settings)) is not None:
+        if (right := self._right(look, config)) is not None:
             shares = right.tolist()
             numbers["named_rightly"] = {"mean": float(right.mean()), "classes": dict(zip(names, shares, strict=False))}
             worst = int(right.argmin())
@@ -76,14 +77,14 @@ class Classes(Kind):
         x = look.draw(z.expand(len(ways), -1), ways, batch_size, "between classes")
         return sheet(x, self.steps, [f"{names[i]} - {names[j]}" for i, j in enumerate(following)])
 
-    def _right(self, look: Look, settings: dict[str, Any]) -> Tensor | None:
+    def _right(self, look: Look, config: ExploreConfig) -> Tensor | None:
         """Return the share (n_classes,) of each class's samples that the extractor takes for it; None: it cannot."""
         columns = None if look.extractor is None else look.extractor.columns(look.data)
         if columns is None:
             return None
         n = max(self.count, len(columns))
         y = labels(look, None, n)
-        x = as_stored(look.draw(look.z(n, settings["seed"]), y, settings["batch_size"], "classified"))
-        log_p = extract(look.extractor, x, settings["batch_size"]).log_p
+        x = as_stored(look.draw(look.z(n, config.seed), y, config.batch_size, "classified"))
+        log_p = extract(look.extractor, x, config.batch_size).log_p
         hit = (log_p[:, columns].argmax(dim=1) == y).double()
         return torch.stack([hit[y == i].mean() for i in range(len(columns))])

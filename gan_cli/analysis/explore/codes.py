@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -12,6 +12,7 @@ from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.shares import share_of
 from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.latents.base import Latent, Place
 from gan_cli.training.probes import buffers_kept
@@ -43,7 +44,7 @@ class Codes(Kind):
     ) -> None:
         self.rows, self.columns, self.span, self.code, self.y = rows, columns, span, code, y
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return a picture a code, its share, and how well it is read back."""
         latent = look.state.game.latent
         places = latent.places()
@@ -51,7 +52,7 @@ class Codes(Kind):
             raise UserError("kind=codes: this run's z has no codes; train one with loss=infogan")
         if self.code is not None and self.code >= len(places):
             raise UserError(f"kind.code={self.code}: the run's codes are 0 to {len(places) - 1}")
-        z, y = look.z(self.rows, settings["seed"]), labels(look, self.y, self.rows)
+        z, y = look.z(self.rows, config.seed), labels(look, self.y, self.rows)
         pictures, numbers, lines = {}, {}, []
         for i, place in enumerate(places):
             if self.code not in (None, i):
@@ -59,7 +60,7 @@ class Codes(Kind):
             values = self._values(place)
             at = torch.stack([_with(latent, z, i, value) for value in values], dim=1)  # (rows, values, size)
             labelled = None if y is None else y.repeat_interleave(len(values))
-            x = look.draw(at.flatten(0, 1), labelled, settings["batch_size"], f"code {i}")
+            x = look.draw(at.flatten(0, 1), labelled, config.batch_size, f"code {i}")
             tops = [f"{value:.1f}" if place.kind == "uniform" else str(int(value)) for value in values]
             pictures[f"code_{i}"] = sheet(x, len(values), (), tops)
             read = _read(look, x, at.flatten(0, 1), labelled, i, values)

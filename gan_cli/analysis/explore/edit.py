@@ -15,6 +15,7 @@ from gan_cli.analysis.explore.panels import panels
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
 from gan_cli.analysis.units import evaluated
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.rng import Draws
 
 Confidence = Annotated[float, Field(gt=0, lt=1)]
@@ -58,19 +59,19 @@ class Edit(Kind):
         self.length = length
         self.confidence, self.stay, self.rows, self.columns, self.y = confidence, stay, rows, columns, y
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return rows of samples on their way, along the gradient and along the direction."""
         judge = Judge(look, "kind=edit")
         target = judge.number(self.target)
         y = labels(look, self.y, self.count)
-        region = Region(look.state.game.latent, Draws(look.device, settings["seed"], "region"))
+        region = Region(look.state.game.latent, Draws(look.device, config.seed, "region"))
         keep = region.inside if self.stay else lambda z: z
-        size, far = settings["batch_size"], self.length * region.scale
+        size, far = config.batch_size, self.length * region.scale
 
         def log_p(z: Tensor) -> Tensor:
             return judge.log_p(look.state.game.generate(z, None if y is None else y[at], look.network))
 
-        z, others = (look.z(2 * self.count, settings["seed"])[i::2] for i in (0, 1))
+        z, others = (look.z(2 * self.count, config.seed)[i::2] for i in (0, 1))
         edited, moved = [], []
         rows = [slice(start, start + size) for start in range(0, self.count, size)]
         with evaluated(look.network):

@@ -23,6 +23,7 @@ from gan_cli.analysis.units import (
     responses,
     sensitivity,
 )
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
@@ -67,7 +68,7 @@ class Features(Kind):
         self.units, self.top, self.target, self.layer = units, top, target, layer
         self.drop, self.count, self.columns = drop, count, columns
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return a picture of each layer of the critic, and one of the samples without the class."""
         trunk = getattr(look.state.game.critic, "trunk", look.state.game.critic)
         seeing, drawing = convolutions(trunk), convolutions(look.network)
@@ -84,7 +85,7 @@ class Features(Kind):
         judge = self._judge(look, asked)
         pictures, numbers, lines = {}, {"critic": None, "generator": None}, []
         if seeing:
-            pictures, numbers["critic"], lines = self._seen(look, seeing, settings["batch_size"])
+            pictures, numbers["critic"], lines = self._seen(look, seeing, config.batch_size)
         else:
             lines.append("the critic has no convolutions")
         if judge is None:
@@ -93,7 +94,7 @@ class Features(Kind):
             lines.append("nothing is forgotten: the generator has no convolutions")
         else:
             name = self._layer(drawing)
-            layer, rest = drawing[name], (self.target, self.drop, self.count, self.columns, settings)
+            layer, rest = drawing[name], (self.target, self.drop, self.count, self.columns, config)
             try:
                 pictures["forgotten"], numbers["generator"], told = forget(look, judge, name, layer, *rest)
             except UserError as error:

@@ -13,6 +13,7 @@ from gan_cli.analysis.explore.judging import Judge
 from gan_cli.analysis.explore.panels import panels
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.units import inputs_of, selective, without
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 
@@ -30,7 +31,7 @@ def forget(
     drop: float,
     count: int,
     columns: int,
-    settings: dict[str, Any],
+    config: ExploreConfig,
 ) -> Forgotten:
     """Drop the feature maps that speak for a class, and as many by chance.
 
@@ -43,13 +44,13 @@ def forget(
         drop: share of the maps that is dropped at the most; none of negative weight is.
         count: samples that the regression learns from, and others that are drawn with and without.
         columns: samples in the picture.
-        settings: of the command.
+        config: of the command.
 
     Raises:
         UserError: there is no such class, or too few samples are of it.
     """
-    size, y = settings["batch_size"], labels(look, None, count)
-    z, others = look.z(2 * count, settings["seed"]).split(count)
+    size, y = config.batch_size, labels(look, None, count)
+    z, others = look.z(2 * count, config.seed).split(count)
     with inputs_of(layer) as maps:
         x = look.draw(z, y, size)
     read, classes = torch.cat([m.mean(dim=(2, 3)) for m in maps]), judge.classes(x, size)
@@ -59,7 +60,7 @@ def forget(
     except ValueError as error:
         raise UserError(f"kind.target={judge.names[target]}: {error}; another class, or a larger kind.count") from error
     chosen = weights.topk(min(max(1, int(drop * len(weights))), int((weights > 0).sum()))).indices
-    rng = generator("cpu", settings["seed"], "dropped")
+    rng = generator("cpu", config.seed, "dropped")
     by_chance = [torch.randperm(len(weights), generator=rng)[: len(chosen)].to(chosen) for _ in range(CONTROLS)]
 
     def drawn(dropped: Tensor | None) -> Tensor:

@@ -17,6 +17,7 @@ from gan_cli.analysis.explore.panels import panels
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.neighbours import CELLS, Nearest, Space, cells, compare, copies, nearest, verdict
 from gan_cli.analysis.reals import as_stored, available, in_turn, take
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 
@@ -52,9 +53,9 @@ class Neighbours(Kind):
     ) -> None:
         self.count, self.k, self.rows = count, k, rows
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return the picture of neighbours, that of the distances, and a verdict."""
-        data, size = look.data, settings["batch_size"]
+        data, size = look.data, config.batch_size
         n_train, n_heldout = available(data.train), min(HELDOUT, available(data.heldout) or HELDOUT)
         if n_train is None:
             raise UserError("kind=neighbours: these training data have no end, so there is nothing to learn by heart")
@@ -64,7 +65,7 @@ class Neighbours(Kind):
             )
         real, labels, _ = take(data.heldout, 0, n_heldout)
         y = in_turn(labels, self.count) if look.state.game.condition.needs_labels else None
-        fake = as_stored(look.draw(look.z(self.count, settings["seed"]), y, size))
+        fake = as_stored(look.draw(look.z(self.count, config.seed), y, size))
         k = min(self.k, n_train)
         found, where = self._nearest(look, fake, real, k, size)
         spaces = {name: compare(f.fake.distances[:, 0], f.heldout.distances[:, 0], *where) for name, f in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -14,6 +14,7 @@ from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored, two_sets
+from gan_cli.config.schema import ExploreConfig
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.latents.base import Latent
@@ -50,11 +51,11 @@ class Truncation(Kind):
     ) -> None:
         self.psi, self.columns, self.count, self.y = psi, columns, count, y
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return the rows, and the curve where there are data."""
         priors = self._priors(look)
         y = labels(look, self.y, self.columns)
-        rows = [look.draw(self._z(prior, self.columns, settings, look), y, settings["batch_size"]) for prior in priors]
+        rows = [look.draw(self._z(prior, self.columns, config, look), y, config.batch_size) for prior in priors]
         pictures = {"": sheet(torch.cat(rows), self.columns, [f"psi {psi:g}" for psi in self.psi])}
         if look.extractor is None:
             return Found(pictures, {}, ["no curve: it takes the run's data and an extractor"])
@@ -62,7 +63,7 @@ class Truncation(Kind):
         n = min(self.count, len(reals.first.x))
         if n <= K_DENSITY:
             return Found(pictures, {}, [f"no curve: {n} real samples are too few for one"])
-        found = self._curve(look, priors, reals.first.head(n), reals.second.x[:n], settings)
+        found = self._curve(look, priors, reals.first.head(n), reals.second.x[:n], config)
         from gan_cli.analysis.explore.curves import trade
 
         pictures["curve"] = trade(found, [f"{psi:g}" for psi in self.psi], look.extractor.name)
@@ -75,15 +76,15 @@ class Truncation(Kind):
         except ValueError as error:
             raise UserError(f"kind=truncation: {error}; train with latent=normal") from error
 
-    def _z(self, prior: Latent, n: int, settings: dict[str, Any], look: Look) -> Tensor:
+    def _z(self, prior: Latent, n: int, config: ExploreConfig, look: Look) -> Tensor:
         """Return z (n, size): the same draws for every bound."""
-        return prior.sample(n, Draws(look.device, settings["seed"], "sample"))
+        return prior.sample(n, Draws(look.device, config.seed, "sample"))
 
     def _curve(
-        self, look: Look, priors: list[Latent], real: Batch, other: Tensor, settings: dict[str, Any]
+        self, look: Look, priors: list[Latent], real: Batch, other: Tensor, config: ExploreConfig
     ) -> dict[str, dict[str, float]]:
         """Return the measures at each psi, of the run's own prior and of other real samples."""
-        batch_size, y = settings["batch_size"], real.y if look.state.game.condition.needs_labels else None
+        batch_size, y = config.batch_size, real.y if look.state.game.condition.needs_labels else None
 
         def features(x: Tensor) -> Tensor:
             return extract(look.extractor, as_stored(x), batch_size).x
@@ -93,7 +94,7 @@ class Truncation(Kind):
         found = {}
         priors_in_turn = (named | {PRIOR: look.state.game.latent}).items()
         for name, prior in tqdm(priors_in_turn, "curve", unit="psi", disable=None, leave=False):
-            z = self._z(prior, len(real.x), settings, look)
+            z = self._z(prior, len(real.x), config, look)
             found[name] = _measures(reference, features(look.draw(z, y, batch_size, f"psi {name}")))
         return found | {FLOOR: _measures(reference, features(other))}
 

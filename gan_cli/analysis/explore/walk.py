@@ -16,6 +16,7 @@ from gan_cli.analysis.explore.clips import Clip
 from gan_cli.analysis.explore.paths import Sharpest, path, sharpest
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
+from gan_cli.config.schema import ExploreConfig
 
 
 class Walk(Kind):
@@ -56,14 +57,14 @@ class Walk(Kind):
         self.between, self.closed = between, closed
         self.columns, self.animation, self.fps, self.y = columns, animation, fps, y
 
-    def __call__(self, look: Look, settings: dict[str, Any]) -> Found:
+    def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return the strip, the animation and the sharpest transition."""
         if self.animation != "none":
             clips.require(self.animation)
-        latent, batch_size = look.state.game.latent, settings["batch_size"]
+        latent, batch_size = look.state.game.latent, config.batch_size
         between = latent.between if self.between == "auto" else self.between
         y = labels(look, self.y, self.paths)
-        z = look.z(self.paths * self.points, settings["seed"]).unflatten(0, (self.paths, self.points))
+        z = look.z(self.paths * self.points, config.seed).unflatten(0, (self.paths, self.points))
         noise = path(z[..., : latent.size], self.frames, self.closed, between)
         codes = z[:, :1, latent.size :].expand(-1, noise.shape[1], -1)
         way = torch.cat([noise, codes], dim=2)

@@ -1,20 +1,22 @@
-"""How the commands that draw from a run rebuild its networks, from its directory alone."""
+"""Rebuilds a run's networks from its directory alone."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from gan_cli.config import validate
-from gan_cli.core import hardware
+from gan_cli.config.schema import RunConfig
+from gan_cli.config.validate import validate_saved
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.checkpoint import Checkpoint
 from gan_cli.runs.checkpoint_meta import sample_shape
 from gan_cli.session import build
+from gan_cli.session.restore import restore
 from gan_cli.training.state import TrainState
 
 
@@ -24,41 +26,42 @@ class Loaded(NamedTuple):
     Attributes:
         state: restored.
         shape: of its samples, (C, H, W) or (D,).
-        settings: the run's own, checked and resolved.
+        config: the run's own, checked and resolved.
     """
 
     state: TrainState
     shape: tuple[int, ...]
-    settings: dict[str, Any]
+    config: RunConfig
 
 
-def load(path: Path, settings: dict[str, Any]) -> Loaded:
+def load(path: Path, device: str = "auto", which: str | int = "latest", allow_targets: Sequence[str] = ()) -> Loaded:
     """Rebuild a run's networks; no dataset is needed.
 
     Args:
         path: the run's directory.
-        settings: `device`, `checkpoint` and `allow_targets` are used.
+        device: where they are computed: auto, cpu, cuda or cuda:N.
+        which: a checkpoint: `latest`, `best`, or a step.
+        allow_targets: module prefixes that the command line permits.
 
     Raises:
         UserError: there is no run, or no good checkpoint.
     """
-    saved = validate.validate_saved(directory.read_config(path), settings["allow_targets"])
-    saved["runtime"] |= {"device": settings["device"], "precision": "fp32"}
-    found = _checkpoint(path / directory.CHECKPOINTS, settings["checkpoint"])
+    config = validate_saved(directory.read_config(path), allow_targets)
+    config = config.replace(runtime=config.runtime.replace(device=device, precision="fp32"))
+    found = _checkpoint(path / directory.CHECKPOINTS, which)
     try:
         shape = sample_shape(found.meta)
     except ValueError as error:
         raise UserError(f"{found.path}: {error}") from error
     n_classes = found.meta.get("n_classes", 0)
-    plan = build.check(saved, shape, n_classes)
+    plan = build.check(config, shape, n_classes)
     try:
-        build.outline(plan.settings, shape, n_classes).check_fit(found.tensors)  # before memory is taken for networks
+        plan.outline(shape, n_classes).check_fit(found.tensors)  # before memory is taken for networks
     except ValueError as error:
         raise UserError(f"{found.path} does not fit the config beside it: {error}") from error
-    hardware.apply(plan.settings["runtime"])
-    state = build.state(plan.settings, shape, plan.device, n_classes)
-    state.restore(found)
-    return Loaded(state, shape, plan.settings)
+    state = plan.state_for(shape, n_classes)
+    restore(state, found)
+    return Loaded(state, shape, plan.config)
 
 
 def generator_of(state: TrainState, weights: str) -> torch.nn.Module:

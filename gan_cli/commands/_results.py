@@ -1,79 +1,31 @@
-"""What the commands that look into a finished run share."""
+"""What the commands that draw from a run's generator share: its samples, what a result depends on, its file."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gan_cli.analysis.look import Demand, Look
-from gan_cli.analysis.reals import open_singly
-from gan_cli.commands._loading import generator_of, load
-from gan_cli.config import validate
+from gan_cli.analysis.look import Look
+from gan_cli.config.schema import GeneratorConfig
 from gan_cli.core.files import replace_file
 from gan_cli.data.loader import to_bytes, to_float
-from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
-from gan_cli.runs import directory
-from gan_cli.session import build
 from gan_cli.training.sampling import sample
 
 
-def open_data(path: Path, settings: dict[str, Any], device: torch.device) -> RealData:
-    """Open a run's data, a sample a batch, in an order that is the same for every run; tell if they have changed.
-
-    Raises:
-        UserError: they are not there.
-    """
-    saved = validate.validate_saved(directory.read_config(path), settings["allow_targets"])
-    data = open_singly(build.dataset(saved), device)
-    sessions = directory.read_status(path).get("sessions") or [{}]
-    if sessions[-1].get("data") not in (None, data.fingerprint):
-        print(f"gan: warning: {path} was trained on other data than its config names now", file=sys.stderr)
-    return data
-
-
-def look(settings: dict[str, Any], data: Demand = "needed") -> Look:
-    """Open a run, and its data and the extractor that the settings name or leave to the data.
-
-    Args:
-        settings: of a command; `extractor` is used where data are.
-        data: `none`: neither data nor extractor are opened; `wanted`: they are left out where they cannot be.
-
-    Raises:
-        UserError: there is no run, no good checkpoint; where needed, no data to compare with, or no extractor for them.
-    """
-    path = Path(settings["run"])
-    state, shape, _ = load(path, settings)
-    found = Look(path, state, generator_of(state, settings["weights"]), shape, None, None)
-    if data == "none":
-        return found
-    try:
-        found = found._replace(data=open_data(path, settings, found.device))
-        if len(shape) == 3:
-            extractor = build.extractor(settings).choose(found.data)
-            extractor.load(found.device)
-            found = found._replace(extractor=extractor)
-    except UserError as error:
-        if data == "needed":
-            raise
-        return found._replace(lacking=str(error))
-    return found
-
-
-def looking_protocol(look: Look, settings: dict[str, Any]) -> dict[str, Any]:
+def looking_protocol(look: Look, config: GeneratorConfig) -> dict[str, Any]:
     """Return what every result depends on: the run, its generator, how it is drawn from, the extractor."""
     psi = getattr(look.state.game.latent, "psi", None)
     protocol = {
         "run": str(look.path),
         "step": look.state.step,
         "weights": "raw" if look.network is look.state.game.generator else "ema",
-        "seed": settings["seed"],
+        "seed": config.seed,
         "truncation": "none" if psi is None else f"every number of z within {psi}",
     }
     if (extractor := look.extractor) is not None:
@@ -91,10 +43,10 @@ class Fakes:
         settings: `seed` and `batch_size` are used.
     """
 
-    def __init__(self, look: Look, y: Tensor | None, settings: dict[str, Any]) -> None:
+    def __init__(self, look: Look, y: Tensor | None, config: GeneratorConfig) -> None:
         self._labels = y
-        self._game, self._network, self._batch_size = look.state.game, look.network, settings["batch_size"]
-        self._draws = Draws(next(self._game.parameters()).device, settings["seed"], "sample")
+        self._game, self._network, self._batch_size = look.state.game, look.network, config.batch_size
+        self._draws = Draws(next(self._game.parameters()).device, config.seed, "sample")
         self._kept: Tensor | None = None
 
     def rows(self, start: int, stop: int) -> Tensor:

@@ -1,0 +1,216 @@
+"""Checks the arguments of a part against its class's signature, and builds it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import typing
+from collections.abc import Iterator, Sequence
+from types import UnionType
+from typing import Any, TypeVar
+
+import annotated_types as at
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from gan_cli.config.schema import Config, ConfigType, Part
+from gan_cli.config.targets import MOVED, check_target, is_allowed
+from gan_cli.core.text import did_you_mean, missing, show, unknown_key, wrong_value
+from gan_cli.errors import UserError
+
+T = TypeVar("T")
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_GIVEN = {  # arguments that gan gives itself
+    "condition": ("n_classes",),
+    "model.generator": ("latent_size", "sample_shape"),
+    "model.critic": ("sample_shape",),
+    "optimizer.generator": ("params",),
+    "optimizer.critic": ("params",),
+}
+_UNIT = (at.Ge(0), at.Lt(1))
+_OPTIMIZER_RANGES: dict[str, tuple[Any, ...]] = {  # torch.optim annotates types, and checks ranges only when it runs
+    "lr": (at.Gt(0), at.Le(3e38)),
+    "eps": (at.Gt(0),),
+    "alpha": _UNIT,
+    "momentum": _UNIT,
+    "rho": _UNIT,
+    "weight_decay": (at.Ge(0),),
+    "lr_decay": (at.Ge(0),),
+}
+
+
+def check(config: ConfigType, allow_targets: Sequence[str] = ()) -> ConfigType:
+    """Return a config whose parts have been checked against the classes that they name; these are imported.
+
+    Args:
+        config: of any command.
+        allow_targets: module prefixes that the command line permits.
+
+    Raises:
+        UserError: a class outside the permitted modules or not found; an argument that is unknown, missing, or of a
+            wrong type or range.
+    """
+    for key, part in parts_of(config):
+        config = _with(config, key.split("."), _checked(key, part, allow_targets))
+    return config
+
+
+def parts_of(config: Config, prefix: str = "") -> Iterator[tuple[str, Part]]:
+    """Yield a config's parts with their dotted keys."""
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Part):
+            yield prefix + name, value
+        elif isinstance(value, Config):
+            yield from parts_of(value, f"{prefix}{name}.")
+
+
+def own_code(config: Config) -> bool:
+    """Return whether a part is of code outside gan_cli and torch."""
+    return any(not part.target.startswith(("gan_cli.", "torch.")) for _, part in parts_of(config))
+
+
+def class_of(part: Part, key: str) -> type:
+    """Return the class that a checked part names.
+
+    Raises:
+        UserError: there is none.
+    """
+    module_name, _, name = part.target.rpartition(".")
+    where = f"{key}._target_={part.target}"
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        what = f"{error}; a class is named as module.Class" if isinstance(error, ModuleNotFoundError) else error
+        raise UserError(f"{where}: {what}") from error
+    found = getattr(module, name, None)
+    if not inspect.isclass(found):
+        classes = [n for n, value in vars(module).items() if inspect.isclass(value) and n != name]
+        raise UserError(f"{where}: {module_name} has no class {name}{did_you_mean(name, classes)}")
+    return found
+
+
+def build(part: Part, key: str, role: type[T], **given: Any) -> T:
+    """Construct a checked part.
+
+    Args:
+        part: its class and arguments.
+        key: where it stands in the config, for errors.
+        role: what its class must be.
+        **given: arguments that no config has.
+
+    Raises:
+        UserError: another kind of class, or arguments that it does not take.
+    """
+    cls = class_of(part, key)
+    if not issubclass(cls, role):
+        raise UserError(f"{key}._target_={part.target}: not a {role.__name__}")
+    if inspect.isabstract(cls):
+        lacking = ", ".join(sorted(cls.__abstractmethods__))
+        raise UserError(f"{key}._target_={part.target}: the class lacks the methods it must have: {lacking}")
+    try:
+        inspect.signature(cls).bind(**part.arguments, **given)
+    except TypeError as error:
+        raise UserError(f"{key} ({cls.__name__}): {error}") from error
+    try:
+        return cls(**part.arguments, **given)
+    except ValueError as error:
+        raise UserError(f"{key} ({cls.__name__}): {error}") from error
+
+
+def _with(config: ConfigType, path: list[str], part: Part) -> ConfigType:
+    name, *rest = path
+    return config.replace(**{name: _with(getattr(config, name), rest, part) if rest else part})
+
+
+def _checked(key: str, part: Part, allow_targets: Sequence[str]) -> Part:
+    target = check_target(key, MOVED.get(part.target, part.target), allow_targets)
+    cls = class_of(Part.of(target, {}), key)
+    home = f"{cls.__module__}.{cls.__qualname__}"
+    if not is_allowed(home, allow_targets):  # imported into an allowed module from elsewhere
+        raise UserError(f"{key}._target_={target}: it is {home}, outside the permitted modules")
+    parameters, is_open = _parameters(cls)
+    given = _GIVEN.get(key, ())
+    known = {name: parameter for name, parameter in parameters.items() if name not in given}
+    for name, value in part.arguments.items():
+        if name in given:
+            raise UserError(f"{key}.{name}={show(value)}: gan gives {name} itself; leave it out")
+        if name not in known and (not is_open or name.startswith("_")):
+            raise unknown_key(f"{key}.{name}", value, known)
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in part.arguments:
+            raise missing(f"{key}.{name}", _adapter(_expected(cls, parameter)).json_schema())
+    arguments = {
+        name: _value(f"{key}.{name}", value, cls, known[name]) if name in known else value
+        for name, value in part.arguments.items()
+    }
+    return Part.of(target, arguments)
+
+
+def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Return a class's keyword arguments by name, types as its source has them, and whether it takes others too.
+
+    `**kwargs` stands for what the next class in the method resolution order takes.
+    """
+    found: dict[str, inspect.Parameter] = {}
+    is_open = False
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object or base.__module__ == "torch.nn.modules.module":
+            continue
+        try:
+            hints = typing.get_type_hints(base.__init__, include_extras=True)
+        except Exception:  # a name that is imported for type checkers alone: there is no type to check against
+            hints = {}
+        is_open = False
+        for parameter in list(inspect.signature(base.__init__).parameters.values())[1:]:
+            if parameter.kind is parameter.VAR_KEYWORD:
+                is_open = True
+            elif parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                found.setdefault(parameter.name, parameter.replace(annotation=hints.get(parameter.name, Any)))
+        if not is_open:
+            break
+    return found, is_open
+
+
+def _expected(cls: type, parameter: inspect.Parameter) -> Any:
+    """Return the type that a value from YAML must have; what YAML cannot hold, such as a Tensor, is left out."""
+    expected = _plain_type(parameter.annotation)
+    if not cls.__module__.startswith("torch.optim."):
+        return expected
+    if parameter.name == "betas":
+        unit = typing.Annotated[float, at.Ge(0), at.Lt(1)]
+        return tuple[tuple(unit for _ in typing.get_args(expected))]
+    for limit in _OPTIMIZER_RANGES.get(parameter.name, ()):
+        expected = typing.Annotated[expected, limit]
+    return expected
+
+
+def _plain_type(annotation: Any) -> Any:
+    origin, members = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, UnionType):
+        known = [kind for kind in map(_plain_type, members) if kind is not Any]
+        return typing.Union[tuple(known)] if set(known) - {type(None)} else Any  # noqa: UP007
+    if origin is tuple and Ellipsis not in members:
+        return tuple[tuple(map(_plain_type, members))]
+    try:
+        TypeAdapter(annotation, config=_STRICT).json_schema()
+    except Exception:  # pydantic knows no such type
+        return Any
+    return annotation
+
+
+def _adapter(expected: Any) -> TypeAdapter:
+    try:
+        return TypeAdapter(expected, config=_STRICT)
+    except (PydanticSchemaGenerationError, TypeError):
+        return TypeAdapter(Any)
+
+
+def _value(key: str, value: Any, cls: type, parameter: inspect.Parameter) -> Any:
+    """Return a plain value in the type that is expected: strict, as JSON, without infinities or NaN."""
+    adapter = _adapter(_expected(cls, parameter))
+    try:
+        return adapter.dump_python(adapter.validate_json(json.dumps(value)), mode="json")
+    except ValidationError as error:
+        default = None if parameter.default is parameter.empty else parameter.default
+        raise wrong_value(key, value, adapter.json_schema(), default) from error

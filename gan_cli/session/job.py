@@ -1,0 +1,70 @@
+"""What one process trains: a checked config, its data, its state, and what an earlier session left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gan_cli.config.identity import Change
+from gan_cli.data.source import RealData
+from gan_cli.runs.checkpoint import Checkpoint
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.session.build import Plan
+from gan_cli.session.periodic_evaluation import Evaluation
+from gan_cli.training.distributed import Team
+from gan_cli.training.state import TrainState
+
+
+class Earlier(NamedTuple):
+    """What earlier sessions of the run left.
+
+    Attributes:
+        found: the checkpoint that the session continues from; None: they were stopped before the first.
+        warnings: to be shown as the session begins.
+        forced: what the user made differ from them although it makes another run of it.
+    """
+
+    found: Checkpoint | None = None
+    warnings: Sequence[str] = ()
+    forced: Mapping[str, Change] = {}
+
+
+class Extras(NamedTuple):
+    """What a session may have besides.
+
+    Attributes:
+        choices: the option chosen of each group, for names; None: as an earlier session has it.
+        evaluation: scores the generator now and then; None: never.
+        team: the processes that train together, of which this one leads; None: it trains alone.
+    """
+
+    choices: Mapping[str, str] | None = None
+    evaluation: Evaluation | None = None
+    team: Team | None = None
+
+
+@dataclass
+class Job:
+    """Everything that a session needs.
+
+    Attributes:
+        plan: the checked config.
+        run: the run's directory, held by this process.
+        data: the opened dataset.
+        state: built from the plan, and restored where there was a checkpoint.
+        earlier: None: a new run.
+        extras: see there.
+    """
+
+    plan: Plan
+    run: RunDirectory
+    data: RealData
+    state: TrainState
+    earlier: Earlier | None = None
+    extras: Extras = field(default_factory=Extras)
+
+    @property
+    def found(self) -> Checkpoint | None:
+        """The checkpoint that the session continues from."""
+        return self.earlier.found if self.earlier else None
