@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.cases import Case, ours, settings_of
+from benchmarks.cases import Case, ours, config_of
 from benchmarks.timing import timed
 
 from gan_cli.runs import checkpoint
@@ -45,7 +45,7 @@ def main() -> None:
 
 def measure(rounds: int, folder: Path, overrides: list[str]) -> dict[str, Any]:
     """Return a checkpoint's bytes, and the medians of seconds."""
-    plan = build.check(settings_of([*DEFAULTS, *overrides]))
+    plan = build.check(config_of([*DEFAULTS, *overrides]))
     data = plan.open()
     state = plan.state(data)
     step = ours(Case(plan, data.shape), data.train, state)
@@ -56,7 +56,7 @@ def measure(rounds: int, folder: Path, overrides: list[str]) -> dict[str, Any]:
         seconds["load"] = [timed(lambda: state.restore(checkpoint.load(newest, print))) for _ in range(rounds)]
         size = sum(file.stat().st_size for file in next(newest.iterdir()).iterdir())
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    facts = {"runtime": plan.settings["runtime"], "torch": torch.__version__, "date": date.today().isoformat()}
+    facts = {"runtime": plan.config.runtime, "torch": torch.__version__, "date": date.today().isoformat()}
     return {"bytes": size, "seconds": medians, "rounds": seconds, **facts}
 
 

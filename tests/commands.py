@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
 import yaml
 
-from gan_cli.config.validate import check_settings
+from gan_cli.config.command_line import CommandLine
+from gan_cli.config.schema import Config
+from gan_cli.config.validate import check
 from tests.conftest import CONF
 
 
-def settings_for(command: str, run: str, *words: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a command's checked settings and the options that they choose, as `gan COMMAND RUN WORDS` has them."""
+def arguments_for(command: str, run: str, *words: str) -> tuple[Config, CommandLine]:
+    """Return a command's config and the options that it chooses, as `gan COMMAND RUN WORDS` has them."""
     config = yaml.safe_load((CONF / f"{command}.yaml").read_text()) | {"run": run}
     del config["hydra"]
     chosen = {}
@@ -27,4 +27,4 @@ def settings_for(command: str, run: str, *words: str) -> tuple[dict[str, Any], d
         for parent in parents:
             block = block[parent]
         block[name] = yaml.safe_load(text)
-    return check_settings(command, config), chosen
+    return check(command, config), CommandLine(list(words), chosen)

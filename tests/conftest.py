@@ -16,6 +16,9 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 
+from gan_cli.config.schema import RunConfig
+from gan_cli.config.validate import check
+
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
 
@@ -76,15 +79,18 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings_of() -> Callable[..., dict[str, Any]]:
-    """Compose a run's settings as `gan train OVERRIDES` does, without running it."""
-    return lambda *overrides: copy.deepcopy(_settings(overrides))
+def config_of() -> Callable[..., RunConfig]:
+    """Compose a run's config as `gan train OVERRIDES` does, without running it."""
+    return _config
 
 
 @functools.cache
-def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
+def _config(*overrides: str) -> RunConfig:
+    return check("train", plain(*overrides))
+
+
+def plain(*overrides: str) -> dict[str, Any]:
+    """The values of a run's config, unchecked."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", overrides=["runtime=cpu", "runtime.threads=1", *overrides])
-    settings = OmegaConf.to_container(config, resolve=True)
-    settings.pop("sweep")  # of the command; no part of a run
-    return settings
+    return OmegaConf.to_container(config, resolve=True)

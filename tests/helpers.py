@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.source import Batch, RealData
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.rng import generator
 
 
@@ -23,10 +23,10 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def answer(*scores: float) -> Answer:
+def answer(*scores: float) -> CriticOutput:
     """An answer of these scores, which require a gradient."""
     score = torch.tensor(scores, requires_grad=True)
-    return Answer(score, score[:, None], {}, score[:, None])
+    return CriticOutput(score, score[:, None], {}, score[:, None])
 
 
 class Noise:

@@ -12,28 +12,28 @@ from gan_cli.training.game import Game
 RUNTIME = {"device": "cpu", "precision": "fp32", "engine": "eager", "threads": 1}
 
 
-def test_a_penalty_on_batch_norm_is_refused_and_layer_norm_is_not(settings_of):
+def test_a_penalty_on_batch_norm_is_refused_and_layer_norm_is_not(config_of):
     with pytest.raises(UserError, match=r"mixes the images of a batch: model.critic.norm=none"):
-        build.check(settings_of("loss=wgan_gp", "model.critic.norm=batch"))
-    assert build.check(settings_of("loss=wgan_gp", "model.critic.norm=layer"))
+        build.check(config_of("loss=wgan_gp", "model.critic.norm=batch"))
+    assert build.check(config_of("loss=wgan_gp", "model.critic.norm=layer"))
 
 
-def test_momentum_under_clipping_is_a_warning_with_the_paper(settings_of):
-    (warning,) = build.check(settings_of("loss=wgan", "optimizer=adam")).warnings
+def test_momentum_under_clipping_is_a_warning_with_the_paper(config_of):
+    (warning,) = build.check(config_of("loss=wgan", "optimizer=adam")).warnings
     assert "WGAN paper" in warning
-    (of_torch,) = build.check(settings_of("loss=wgan", "optimizer=adam", "~optimizer.critic.betas")).warnings
+    (of_torch,) = build.check(config_of("loss=wgan", "optimizer=adam", "~optimizer.critic.betas")).warnings
     assert "betas[0]=0.9" in of_torch
-    assert build.check(settings_of("loss=wgan")).warnings == []
+    assert build.check(config_of("loss=wgan")).warnings == []
 
 
-def test_a_batch_norm_of_a_single_sample_is_refused(settings_of):
+def test_a_batch_norm_of_a_single_sample_is_refused(config_of):
     points = ("loss=gan", "dataset=ring", "model=toy_mlp")
     for player in ("generator", "critic"):
         normed = (*points, f"model.{player}.norm=batch")
         with pytest.raises(UserError, match=rf"^train\.batch_size=1: BatchNorm1d of model\.{player}"):
-            build.check(settings_of(*normed, "train.batch_size=1"))
-        build.check(settings_of(*normed, "train.batch_size=2"))
-    build.check(settings_of(*points, "train.batch_size=1"))
+            build.check(config_of(*normed, "train.batch_size=1"))
+        build.check(config_of(*normed, "train.batch_size=2"))
+    build.check(config_of(*points, "train.batch_size=1"))
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_batch_norm_of_a_single_sample_is_refused(settings_of):
         ("model.critic", "torch.nn.Identity"),
     ],
 )
-def test_a_class_of_another_role_is_refused(settings_of, key, target):
-    settings = settings_of()
+def test_a_class_of_another_role_is_refused(config_of, key, target):
+    settings = config_of()
     block = settings
     for part in key.split("."):
         block = block[part]
@@ -60,29 +60,29 @@ def test_a_class_of_another_role_is_refused(settings_of, key, target):
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
-def test_a_fused_kernel_that_mixes_up_weights_is_refused(settings_of, optimizer):
-    settings = settings_of("optimizer.lr=0.1", "runtime.device=cpu")
-    settings["optimizer"]["critic"] = {"_target_": f"torch.optim.{optimizer}", "fused": True}
+def test_a_fused_kernel_that_mixes_up_weights_is_refused(config_of, optimizer):
+    settings = config_of("optimizer.lr=0.1", "runtime.device=cpu")
+    plan.config.optimizer.critic = {"_target_": f"torch.optim.{optimizer}", "fused": True}
     with pytest.raises(UserError, match=r"optimizer\.critic\.fused=true: .* optimizer\.critic\.fused=false"):
         build.check(settings)
-    settings["optimizer"]["critic"]["fused"] = False
+    plan.config.optimizer.critic["fused"] = False
     build.check(settings)
 
 
 @pytest.mark.parametrize("name", ["LBFGS", "SparseAdam"])
-def test_an_optimizer_that_no_run_can_step_is_refused(settings_of, name):
-    settings = settings_of()
-    settings["optimizer"]["critic"] = {"_target_": f"torch.optim.{name}"}
+def test_an_optimizer_that_no_run_can_step_is_refused(config_of, name):
+    settings = config_of()
+    plan.config.optimizer.critic = {"_target_": f"torch.optim.{name}"}
     with pytest.raises(UserError, match=rf"^optimizer.critic \({name}\): .*: optimizer=adam"):
         build.check(settings)
 
 
-def test_weights_depend_on_the_seed_alone(settings_of):
+def test_weights_depend_on_the_seed_alone(config_of):
     def weights(seed):
         torch.manual_seed(seed + 100)  # the global generator must not matter
         before = torch.get_rng_state()
-        settings = build.check(settings_of(f"seed={seed}", "model.width=4")).settings
-        game = build.state(settings, (1, 32, 32), torch.device("cpu")).game
+        plan = build.check(config_of(f"seed={seed}", "model.width=4"))
+        game = plan.state_for((1, 32, 32), 0).game
         assert torch.equal(torch.get_rng_state(), before)
         return torch.cat([p.flatten() for p in game.parameters()])
 
@@ -90,18 +90,18 @@ def test_weights_depend_on_the_seed_alone(settings_of):
     assert not torch.equal(weights(0), weights(1))
 
 
-def test_one_players_width_does_not_shift_the_others_weights(settings_of):
+def test_one_players_width_does_not_shift_the_others_weights(config_of):
     def critic(*overrides):
-        settings = build.check(settings_of("model.width=4", *overrides)).settings
-        return build.state(settings, (1, 32, 32), torch.device("cpu")).game.critic.state_dict()
+        plan = build.check(config_of("model.width=4", *overrides))
+        return plan.state_for((1, 32, 32), 0).game.critic.state_dict()
 
     torch.testing.assert_close(critic(), critic("model.generator.width=8"), rtol=0, atol=0)
 
 
-def test_networks_know_what_of_them_is_differentiated(settings_of):
+def test_networks_know_what_of_them_is_differentiated(config_of):
     def times(*overrides):
-        settings = build.check(settings_of("model.width=4", *overrides)).settings
-        game = build.state(settings, (1, 16, 16), torch.device("cpu")).game
+        plan = build.check(config_of("model.width=4", *overrides))
+        game = plan.state_for((1, 16, 16), 0).game
         found = (
             {m.times for m in network.modules() if isinstance(m, Differentiated)}
             for network in (game.generator, game.critic)
@@ -138,9 +138,9 @@ def test_threads_stay_within_the_processors_at_hand(monkeypatch):
     assert hardware.resolve({**RUNTIME, "threads": 3})["threads"] == 3
 
 
-def test_under_bf16_scores_and_losses_stay_float32(settings_of):
-    settings = build.check(settings_of("runtime.precision=bf16", "model.width=4", "model.critic.norm=none")).settings
-    game: Game = build.state(settings, (1, 16, 16), torch.device("cpu")).game
+def test_under_bf16_scores_and_losses_stay_float32(config_of):
+    plan = build.check(config_of("runtime.precision=bf16", "model.width=4", "model.critic.norm=none"))
+    game: Game = plan.state_for((1, 16, 16), 0).game
     x = torch.randn(4, 1, 16, 16)
     seen = []
     game.critic.trunk.layers[0].register_forward_hook(lambda m, i, out: seen.append(out.dtype))
@@ -153,19 +153,19 @@ def test_under_bf16_scores_and_losses_stay_float32(settings_of):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
-def test_a_step_on_cuda_waits_for_nothing(settings_of):
+def test_a_step_on_cuda_waits_for_nothing(config_of):
     from gan_cli.training.eager import Eager
     from tests.helpers import Noise
 
-    settings = build.check(settings_of("runtime.device=cuda", "model.width=4")).settings
+    plan = build.check(config_of("runtime.device=cuda", "model.width=4"))
     device = torch.device("cuda")
-    state = build.state(settings, (1, 16, 16), device)
+    state = plan.state_for((1, 16, 16), 0)
 
     class OnDevice(Noise):
         def draw(self, k):
             return tuple(x.to(device) for x in super().draw(k))
 
-    run = Eager(build.updates(settings), OnDevice((1, 16, 16), 8), 8, 0, device)
+    run = Eager(plan.parts.updates, OnDevice((1, 16, 16), 8), 8, 0, device)
     run(state)
     torch.cuda.set_sync_debug_mode("error")
     try:

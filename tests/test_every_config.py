@@ -38,43 +38,43 @@ def test_a_loss_chooses_options_and_writes_no_other_groups_keys(loss):
     assert all(key.startswith("override /") for entry in content["defaults"] for key in entry)
 
 
-def test_the_defaults_are_the_papers(settings_of):
-    settings = build.check(settings_of()).settings
-    assert settings["optimizer"]["critic"] == {
+def test_the_defaults_are_the_papers(config_of):
+    plan = build.check(config_of())
+    assert plan.config.optimizer.critic == {
         "_target_": "torch.optim.RMSprop",
         "lr": 5e-5,
         "alpha": 0.99,
         "eps": 1e-8,
         "momentum": 0.0,
     }
-    assert settings["constraint"]["c"] == 0.01
-    assert settings["train"]["batch_size"] == 64
-    assert settings["updates"]["n_critic"] == 5
-    assert settings["model"]["width"] == 64
-    assert settings["latent"]["size"] == 100
+    assert plan.config.constraint.c == 0.01
+    assert plan.config.train.batch_size == 64
+    assert plan.config.updates.n_critic == 5
+    assert plan.config.model.width == 64
+    assert plan.config.latent.size == 100
 
 
-def test_another_optimizer_leaves_nothing_of_the_losss_own(settings_of):
-    assert settings_of("loss=wgan_gp", "optimizer=rmsprop")["optimizer"] == settings_of("loss=wgan")["optimizer"]
+def test_another_optimizer_leaves_nothing_of_the_losss_own(config_of):
+    assert config_of("loss=wgan_gp", "optimizer=rmsprop")["optimizer"] == config_of("loss=wgan")["optimizer"]
 
 
-def test_precedence_is_command_line_then_experiment_then_loss(settings_of):
-    from_loss = settings_of("loss=wgan")["optimizer"]["lr"]
-    experiment = settings_of("experiment=quickstart")["optimizer"]["lr"]
+def test_precedence_is_command_line_then_experiment_then_loss(config_of):
+    from_loss = config_of("loss=wgan")["optimizer"]["lr"]
+    experiment = config_of("experiment=quickstart")["optimizer"]["lr"]
     assert experiment != from_loss
-    assert settings_of("experiment=quickstart", "optimizer.lr=3e-3")["optimizer"]["critic"]["lr"] == 3e-3
+    assert config_of("experiment=quickstart", "optimizer.lr=3e-3")["optimizer"]["critic"]["lr"] == 3e-3
 
 
-def test_what_suits_the_samples_follows_the_dataset(settings_of):
-    images = build.check(settings_of("loss=wgan_gp")).settings
-    points = build.check(settings_of("loss=wgan_gp", "model=toy_mlp", "dataset=ring")).settings
+def test_what_suits_the_samples_follows_the_dataset(config_of):
+    images = build.check(config_of("loss=wgan_gp")).settings
+    points = build.check(config_of("loss=wgan_gp", "model=toy_mlp", "dataset=ring")).settings
     assert (images["constraint"]["weight"], points["constraint"]["weight"]) == (10.0, 0.1)
     assert (images["latent"]["size"], points["latent"]["size"]) == (100, 2)
 
 
-def test_auto_norm_follows_the_constraint(settings_of):
+def test_auto_norm_follows_the_constraint(config_of):
     losses = ("wgan", "wgan_gp")
-    norms = {loss: build.check(settings_of(f"loss={loss}")).settings["model"]["critic"]["norm"] for loss in losses}
+    norms = {loss: build.check(config_of(f"loss={loss}")).plan.config.model.critic["norm"] for loss in losses}
     assert norms == {"wgan": "batch", "wgan_gp": "none"}
 
 

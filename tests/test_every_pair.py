@@ -107,7 +107,7 @@ def train(cell: Cell) -> None:
     data = data_of(SHAPES[cell["data"]])
     state = plan.state(data)
     before = {player: [p.clone() for p in params] for player, params in state.params.items()}
-    run = Eager(build.updates(plan.settings), data.train, BATCH, 0, plan.device)
+    run = Eager(plan.parts.updates, data.train, BATCH, 0, plan.device)
     for _ in range(2):
         for logs in run(state):
             assert all(bool(value.isfinite()) for value in logs.values()), logs

@@ -15,8 +15,8 @@ import pytest
 from gan_cli.cli import main
 from gan_cli.sweeps import process
 from tests.forkserver import ensure_server
+from tests.process_group import Started
 from tests.sweeps import warm
-from tests.team import Started
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

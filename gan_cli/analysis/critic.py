@@ -48,6 +48,6 @@ def critic_distance(game: Game, real: Batch, fake: Batch, draws: Draws) -> Criti
             found = game.loss.estimates(on_real, on_fake).items()
             estimate = next((value for name, value in found if name.endswith("_estimate")), None)
             points = torch.lerp(fake.x, real.x, draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1)))
-        witness = lambda x: game.loss.witness(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
-        norms = gradient_norms(witness, points.requires_grad_())
+        f = lambda x: game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
+        norms = gradient_norms(f, points.requires_grad_())
     return None if estimate is None else CriticDistance(float(estimate), float(norms.max()))

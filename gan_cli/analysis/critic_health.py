@@ -1,4 +1,4 @@
-"""What a trained critic is like: its weights, its slopes, and whether it is as good as it can be against these fakes.
+"""What a trained critic is like: its weights, its norms, and whether it is as good as it can be against these fakes.
 
 Nothing here writes into a run; `further_updates` moves the state that it is given, so give it one of your own.
 """
@@ -18,16 +18,16 @@ from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws
 from gan_cli.runs.reading import FALLBACK
 from gan_cli.training.game import Game
-from gan_cli.training.phases import shares, update
+from gan_cli.training.phases import microbatches, update
 from gan_cli.training.probes import buffers_kept
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
 
-BATCHES = 8  # that the slopes and the estimate are measured on
+BATCHES = 8  # that the norms and the estimate are measured on
 MEASURED = 10  # times along the further updates
 
 
-class Slopes(NamedTuple):
+class GradientNorms(NamedTuple):
     """Norms of the critic's gradient, (N,) each, at real samples, at fakes, and at random points between the two."""
 
     real: np.ndarray
@@ -71,10 +71,10 @@ def pairs(game: Game, heldout: Source, seed: int, device: torch.device) -> list[
     return found
 
 
-def slopes(state: TrainState, batches: Sequence[tuple[Batch, Batch]], seed: int) -> Slopes:
+def gradient_norms_at(state: TrainState, batches: Sequence[tuple[Batch, Batch]], seed: int) -> GradientNorms:
     """Measure the gradient of the function that a penalty would differentiate, batch by batch, as it is trained."""
     game = state.game
-    found: dict[str, list[Tensor]] = {name: [] for name in Slopes._fields}
+    found: dict[str, list[Tensor]] = {name: [] for name in GradientNorms._fields}
     for i, (real, fake) in enumerate(batches):
         draws = Draws(real.x.device, seed, "slopes", i, at=state.step)
         with buffers_kept(game):
@@ -83,12 +83,12 @@ def slopes(state: TrainState, batches: Sequence[tuple[Batch, Batch]], seed: int)
                 on_real, on_fake = game.ask(*real), game.ask(*fake)
             between = torch.lerp(fake.x, real.x, draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1)))
 
-            def witness(x: Tensor, real: Batch = real, on_real=on_real, on_fake=on_fake) -> Tensor:  # noqa: ANN001
-                return game.loss.witness(game.ask(x, real.y), on_real, on_fake)
+            def f(x: Tensor, real: Batch = real, on_real=on_real, on_fake=on_fake) -> Tensor:  # noqa: ANN001
+                return game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)
 
             for name, x in (("real", real.x), ("fake", fake.x), ("between", between)):
-                found[name].append(gradient_norms(witness, x.detach().clone().requires_grad_()))
-    return Slopes(*(torch.cat(found[name]).double().cpu().numpy() for name in Slopes._fields))
+                found[name].append(gradient_norms(f, x.detach().clone().requires_grad_()))
+    return GradientNorms(*(torch.cat(found[name]).double().cpu().numpy() for name in GradientNorms._fields))
 
 
 def weights(state: TrainState) -> np.ndarray:
@@ -126,7 +126,7 @@ def further_updates(
         real = train.batch(*train.draw(first + i))
         real = real if game.condition.needs_labels else real._replace(y=None)
         draws = Draws(device, seed, "further", i, at=state.step)
-        update(state, Phase("critic"), shares(len(real.x), real, draws, accumulate))
+        update(state, Phase("critic"), microbatches(len(real.x), real, draws, accumulate))
         state.critic_updates += 1
         if i + 1 in measured_at:
             found.append(_measure(state, batches, tag, seed))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
 from gan_cli.analysis.correlation import Correlation
-from gan_cli.analysis.critic_health import Further, Slopes
+from gan_cli.analysis.critic_health import Further, GradientNorms
 from gan_cli.analysis.plots import FAKE, REAL, SCORE, rendered
 from gan_cli.analysis.quality_points import Points
 
@@ -106,14 +106,19 @@ def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
 
 
 def critic(
-    weights: np.ndarray, bound: float | None, slopes: Slopes, target: float | None, further: Further | None, tag: str
+    weights: np.ndarray,
+    bound: float | None,
+    norms: GradientNorms,
+    target: float | None,
+    further: Further | None,
+    tag: str,
 ) -> np.ndarray:
     """Draw the critic's weights, its gradient norms, and the estimate while it alone learns on.
 
     Args:
         weights: (N,).
         bound: the c at which they are clipped, or None.
-        slopes: of `critic_health.slopes`.
+        norms: of `critic_health.gradient_norms`.
         target: the norm that a penalty asks for, or None.
         further: None where it was not measured.
         tag: of the estimate.
@@ -127,10 +132,10 @@ def critic(
         f"{len(weights):,} critic weights" + ("" if bound is None else f", clipped at ±{bound:g}"), fontsize=10
     )
     left.set(xlabel="weight", ylabel="number (log)")
-    every = np.concatenate(slopes)
+    every = np.concatenate(norms)
     every = every[np.isfinite(every)]
     bins = _bins(every if target is None else np.append(every, target))
-    for values, colour, label in zip(slopes, (REAL, FAKE, _BETWEEN), ("at real", "at fake", "between"), strict=True):
+    for values, colour, label in zip(norms, (REAL, FAKE, _BETWEEN), ("at real", "at fake", "between"), strict=True):
         middle.hist(
             values, bins=bins, histtype="step", linewidth=1.8, color=colour, label=f"{label}, mean {values.mean():.3g}"
         )

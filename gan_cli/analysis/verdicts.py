@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from gan_cli.analysis.correlation import FEWEST, Correlation
-from gan_cli.analysis.critic_health import Further, Slopes
+from gan_cli.analysis.critic_health import Further, GradientNorms
 from gan_cli.analysis.quality_points import Points
 from gan_cli.config.schema import RunConfig
 from gan_cli.runs.reading import FALLBACK
@@ -148,9 +148,9 @@ def saturation(share: float, bound: float) -> Verdict:
     return Verdict("good", f"{100 * share:.0f} % of the critic's weights are at ±{bound:g}: the clip leaves it room")
 
 
-def slope(slopes: Slopes, target: float) -> Verdict:
+def slope(norms: GradientNorms, target: float) -> Verdict:
     """Say whether a penalty reaches the gradient norm that it asks for."""
-    mean = float(slopes.between.mean())
+    mean = float(norms.between.mean())
     if abs(mean - target) > SLOPE * target:
         return Verdict(
             "look",

@@ -155,14 +155,14 @@ def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | No
         return
     device, seed = next(state.game.parameters()).device, asked.seed
     batches = critic_health.pairs(state.game, data.heldout, seed, device)
-    slopes = critic_health.slopes(state, batches, seed)
+    norms = critic_health.gradient_norms(state, batches, seed)
     weights, bound, target = critic_health.weights(state), getattr(constraint, "c", None), constraint.target_norm
     saturation = {name: float(value) for name, value in constraint.curves(state.projected).items()}
     accumulate, tag = loaded.config.train.accumulate, verdicts.maximised(tag)
     further = critic_health.further_updates(state, data.train, batches, tag, asked.updates, seed, accumulate)
     part.figures["critic"] = (
         "The critic",
-        report_plots.critic(weights, bound, slopes, target, further, tag),
+        report_plots.critic(weights, bound, norms, target, further, tag),
         f"Left: all its weights at step {state.step}. Middle: the norm of its gradient at held-out samples, at fakes, "
         "and at random points between. Right: the estimate on held-out samples while a copy of the critic learns on "
         "against the generator as it is, with two standard errors of the change: a critic at its best stays level.",
@@ -171,8 +171,8 @@ def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | No
     if bound is not None and "clip_saturation" in saturation:
         part.verdicts.append(verdicts.saturation(saturation["clip_saturation"], bound))
     if target is not None:
-        part.verdicts.append(verdicts.slope(slopes, target))
-    means = {name: _finite(float(values.mean())) for name, values in slopes._asdict().items()}
+        part.verdicts.append(verdicts.slope(norms, target))
+    means = {name: _finite(float(values.mean())) for name, values in norms._asdict().items()}
     part.numbers["critic"] = saturation | {
         "step": state.step,
         "gradient_norm": means,

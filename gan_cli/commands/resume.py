@@ -23,11 +23,11 @@ def resume(config: ResumeConfig, line: CommandLine) -> None:
     path = Path(config.run)
     saved = validate_saved(directory.read_config(path), config.allow_targets)
     of_run = with_changes(saved, config)
-    team = join(of_run)
-    if team and not team.leads:
-        follow(of_run, team)
+    group = join(of_run)
+    if group and not group.is_main:
+        follow(of_run, group)
         return
-    resumed = open_session(path, of_run, config.force, Extras(team=team))
+    resumed = open_session(path, of_run, config.force, Extras(group=group))
     if resumed.session is None:
         raise UserError(f"{path} has finished its {resumed.step} steps: train.steps={2 * resumed.step} trains on")
     resumed.session.train()

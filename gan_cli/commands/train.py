@@ -39,11 +39,11 @@ def train(config: RunConfig, line: CommandLine) -> None:
     if restarts() and config.resume != "auto":
         raise UserError("resume=never: torchrun would start again what fails, as a new run each time: resume=auto")
     of_run = config.replace(resume="never", force=False)  # both are about this command
-    team = join(of_run)
-    if team and not team.leads:
-        follow(of_run, team)
+    group = join(of_run)
+    if group and not group.is_main:
+        follow(of_run, group)
         return
-    extras = Extras(line.choices, team=team)
+    extras = Extras(line.choices, group=group)
     if config.resume == "auto" and holds_run(Path(config.run_dir)):
         _continue(Path(config.run_dir), of_run, config.force, extras)
         return
@@ -61,8 +61,8 @@ def _continue(path: Path, config: RunConfig, force: bool, extras: Extras) -> Non
     if resumed.session is not None:
         resumed.session.train()
         return
-    if extras.team:
-        extras.team.dismiss()
+    if extras.group:
+        extras.group.dismiss()
     print(f"{path} has finished its {resumed.step} steps; train.steps={2 * resumed.step} trains on", flush=True)
 
 

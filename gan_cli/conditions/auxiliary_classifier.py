@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gan_cli.conditions.by_class import By, ByClass
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 
 
 class AuxiliaryClassifier(ByClass):
@@ -40,16 +40,16 @@ class AuxiliaryClassifier(ByClass):
         """Return the classifier's head."""
         return {"class": self.n_classes}
 
-    def critic_term(self, real: Answer, fake: Answer) -> Tensor:
+    def critic_term(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return the weighted cross-entropy of the classes of real samples, and of fake ones where they teach."""
         taught = _class_loss(real) + _class_loss(fake) if self.learn_from_fake else _class_loss(real)
         return self.weight * taught
 
-    def generator_term(self, fake: Answer) -> Tensor:
+    def generator_term(self, fake: CriticOutput) -> Tensor:
         """Return the weighted cross-entropy of the classes that were asked for."""
         return self.weight * _class_loss(fake)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the share of real and of fake samples whose class the critic names."""
         return {
             f"class_accuracy_{kind}": (answer.heads["class"].argmax(dim=1) == answer.y).float().mean()
@@ -57,5 +57,5 @@ class AuxiliaryClassifier(ByClass):
         }
 
 
-def _class_loss(answer: Answer) -> Tensor:
+def _class_loss(answer: CriticOutput) -> Tensor:
     return cross_entropy(answer.heads["class"], answer.y)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 
 
 class Unconditional:
@@ -56,14 +56,14 @@ class Unconditional:
         """Return what the critic's trunk reads, (N, ...)."""
         return x
 
-    def critic_term(self, real: Answer, fake: Answer) -> Tensor | None:
+    def critic_term(self, real: CriticOutput, fake: CriticOutput) -> Tensor | None:
         """Return what is added to the critic's objective, 0-d, or None."""
         return None
 
-    def generator_term(self, fake: Answer) -> Tensor | None:
+    def generator_term(self, fake: CriticOutput) -> Tensor | None:
         """Return what is added to the generator's objective, 0-d, or None."""
         return None
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return curves, 0-d each."""
         return {}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gan_cli.rng import Draws
 
-Witness = Callable[[Tensor], Tensor]
+ScoreFunction = Callable[[Tensor], Tensor]
 
 
 class Constraint:
@@ -44,11 +44,11 @@ class Constraint:
             critic: with the attributes `trunk`, `score` and `heads`; the heads are left alone.
         """
 
-    def penalty(self, f: Witness, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+    def penalty(self, f: ScoreFunction, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """Return the term, 0-d, that is added to the critic's loss.
 
         Args:
-            f: the witness function, samples -> (N,).
+            f: the function whose gradient is penalised, samples -> (N,).
             real: real samples (N, ...), without a graph.
             fake: generated samples of the same shape; with their graph, to be kept, where both players' gradients are
                 taken from one pass or the generator looks ahead, through its influence on the penalty too.

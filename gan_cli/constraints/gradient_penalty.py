@@ -21,7 +21,7 @@ class GradientPenalty(Constraint):
 
     Args:
         weight: the paper's lambda; `auto` is the paper's own, 10 for images and 0.1 for points.
-        sided: `two` as above; `one` leaves slopes below 1 alone, lambda E max(0, ||grad f(x_hat)||_2 - 1)^2
+        sided: `two` as above; `one` leaves norms below 1 alone, lambda E max(0, ||grad f(x_hat)||_2 - 1)^2
             (WGAN-LP, Petzka et al. 2018), here with the same x_hat and weight.
         every: critic updates from one with the penalty to the next; the term is multiplied by as many.
     """

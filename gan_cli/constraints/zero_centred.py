@@ -65,5 +65,5 @@ class R1R2(R1):
 
 
 def _mean_square(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    x = x.view_as(x).requires_grad_()  # apart from the samples themselves, on which the witness may depend too
+    x = x.view_as(x).requires_grad_()  # apart from the samples themselves, on which f may depend too
     return gradients(f, x, create_graph=True).square().sum(dim=1).mean()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
-from gan_cli.extractors.base import Choice, Extractor
+from gan_cli.extractors.base import Extractor, ExtractorChoice
 from gan_cli.extractors.fashion_mnist import FashionMNIST
 from gan_cli.extractors.inception import Inception
 
 
-class Auto(Choice):
+class Auto(ExtractorChoice):
     """The classifier of clothes for sets of clothes, else the Inception network where it is on this machine."""
 
     def choose(self, data: RealData) -> Extractor:

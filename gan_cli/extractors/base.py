@@ -26,7 +26,7 @@ class Features(NamedTuple):
     log_p: Tensor | None
 
 
-class Choice(ABC):
+class ExtractorChoice(ABC):
     """An extractor, or what chooses one by the data."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class Choice(ABC):
         """
 
 
-class Extractor(Choice):
+class Extractor(ExtractorChoice):
     """Images as feature vectors in which sets of images are compared.
 
     Attributes:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gan_cli.latents.base import Latent
 
 
-class Answer(NamedTuple):
+class CriticOutput(NamedTuple):
     """What a critic says about a batch.
 
     Attributes:
@@ -65,18 +65,18 @@ class Loss(nn.Module, ABC):
         return {}
 
     @abstractmethod
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return what the critic minimises, 0-d; no buffer is written here."""
 
     @abstractmethod
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return what the generator minimises, 0-d.
 
         `real` is given where `generator_reads_real`, and where the generator looks ahead: the critic's answer to real
         samples then depends on the generator too, so in a game of one value V that is the whole of V.
         """
 
-    def witness(self, at: Answer, real: Answer, fake: Answer) -> Tensor:
+    def penalised_function(self, at: CriticOutput, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return the function (N,) whose smoothness a penalty asks for, at the answered points.
 
         Args:
@@ -86,9 +86,9 @@ class Loss(nn.Module, ABC):
         """
         return at.score
 
-    def update_(self, real: Answer, fake: Answer) -> None:
+    def update_(self, real: CriticOutput, fake: CriticOutput) -> None:
         """Move the loss's own buffers, once a step, after the last critic update."""
 
     @abstractmethod
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the curves of this loss, 0-d each, free of penalty terms; `<name>_estimate` gets a held-out twin."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 
 
 class BEGAN(Loss):
@@ -41,22 +41,22 @@ class BEGAN(Loss):
         self.lambda_k = lambda_k
         self.register_buffer("k_t", torch.zeros(()))
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return L(real) - k_t L(fake)."""
         return real.score.mean() - self.k_t * fake.score.mean()
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return L(fake)."""
         return fake.score.mean()
 
-    def _imbalance(self, real: Answer, fake: Answer) -> Tensor:
+    def _imbalance(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         return self.gamma * real.score.mean() - fake.score.mean()
 
-    def update_(self, real: Answer, fake: Answer) -> None:
+    def update_(self, real: CriticOutput, fake: CriticOutput) -> None:
         """Move k_t by lambda_k (gamma L(real) - L(fake)) and clip it to [0, 1]."""
         self.k_t.add_(self._imbalance(real, fake), alpha=self.lambda_k).clamp_(0, 1)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return `convergence` (M), `k_t`, `balance` (E L(fake) / E L(real)) and `energy_gap` (their difference).
 
         The balance is nearly gamma at the equilibrium, where the gap is negative: generated samples are the easier.

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 
 _ROUNDING = 1e-13  # of a squared distance, in units of the points' squared norms
 
@@ -37,7 +37,7 @@ class Discrepancy(Loss):
         self.space = space
         self.critic_plays = space == "features"
 
-    def points(self, answer: Answer) -> Tensor:
+    def points(self, answer: CriticOutput) -> Tensor:
         """Return what is compared, (N, D)."""
         return answer.features if self.space == "features" else answer.x.flatten(1)
 
@@ -45,15 +45,15 @@ class Discrepancy(Loss):
     def distance(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the distance, 0-d, between batches of points (N, D) and (M, D), at least two points each."""
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return minus the distance."""
         return -self.distance(self.points(real), self.points(fake))
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return the distance."""
         return self.distance(self.points(real), self.points(fake))
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the distance under the loss's name."""
         return {self.curve: self.distance(self.points(real), self.points(fake))}
 
@@ -73,7 +73,7 @@ class KernelDistance(Discrepancy):
         within = mean_of_pairs(self.kernel(real, real)) + mean_of_pairs(self.kernel(fake, fake))
         return within - 2 * self.kernel(real, fake).mean()
 
-    def witness(self, at: Answer, real: Answer, fake: Answer) -> Tensor:
+    def penalised_function(self, at: CriticOutput, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return E k(at, real) - E k(at, fake), the function that the discrepancy is the difference of means of."""
         points = self.points(at)
         return self.kernel(points, self.points(real)).mean(dim=1) - self.kernel(points, self.points(fake)).mean(dim=1)

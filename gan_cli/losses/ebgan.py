@@ -6,7 +6,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 
 
 class EBGAN(Loss):
@@ -36,16 +36,16 @@ class EBGAN(Loss):
         self.per_sample = not pull_away
         self.compares_pairs = bool(pull_away)
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return E D(real) + E [m - D(fake)]^+ (equation 1)."""
         return real.score.mean() + relu(self.margin - fake.score).mean()
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return E D(fake) (equation 2), and the weighted pulling-away term where there is one."""
         objective = fake.score.mean()
         return objective + self.pull_away * pulling_away(fake.features) if self.pull_away else objective
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return `energy_gap`, E D(fake) - E D(real), and where it is in use the `pulling_away` term, in [0, 1]."""
         curves = {"energy_gap": fake.score.mean() - real.score.mean()}
         return curves | ({"pulling_away": pulling_away(fake.features)} if self.pull_away else {})

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import FiniteFloat
 from torch import Tensor
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.losses.divergences import DIVERGENCES, Name, alpha_divergence
 
 
@@ -66,16 +66,16 @@ class FGAN(Loss):
         self.divergence = alpha_divergence(alpha) if alpha is not None else DIVERGENCES[divergence]
         self.minimax = generator == "minimax"
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return -F."""
         return self.divergence.conjugate(fake.score).mean() - self.divergence.activation(real.score).mean()
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return -E_Q f*(g_f(V)), the part of F that fakes move, and given `real` all of F; or -E_Q g_f(V)."""
         if not self.minimax:
             return -self.divergence.activation(fake.score).mean()
         return -self.divergence.conjugate(fake.score).mean() if real is None else -self.critic(real, fake)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the lower bound F of the divergence."""
         return {"f_divergence_bound": -self.critic(real, fake)}

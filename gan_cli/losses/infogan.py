@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from gan_cli.latents.base import Latent
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.losses.minimax import Minimax, NonSaturating
 
 LARGEST_LOG_STD = 5.0
@@ -67,27 +67,27 @@ class InfoGAN(Loss):
             for i, code in enumerate(latent.codes)
         }
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return L_D - lambda L_I."""
         return self.game.critic(real, fake) - self._information(fake)
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return L_G - lambda L_I."""
         return self.game.generator(fake, real) - self._information(fake)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the GAN's curve; `mutual_information`, L_I of all codes in nats, and L_I of each code."""
         bounds = dict(self._bounds(fake))
         curves = {f"mutual_information_{name}": bound for name, bound in bounds.items()}
         curves["mutual_information"] = torch.stack(list(bounds.values())).sum()
         return self.game.estimates(real, fake) | curves
 
-    def _information(self, fake: Answer) -> Tensor:
+    def _information(self, fake: CriticOutput) -> Tensor:
         """Return lambda L_I."""
         weights = {"categorical": self.weight, "uniform": self.continuous_weight}
         return torch.stack([weights[name.partition("_")[2]] * bound for name, bound in self._bounds(fake)]).sum()
 
-    def _bounds(self, fake: Answer) -> Iterator[tuple[str, Tensor]]:
+    def _bounds(self, fake: CriticOutput) -> Iterator[tuple[str, Tensor]]:
         """Yield L_I of each code by the name of its head; the heads' names and sizes tell the codes' layout in c."""
         start = 0
         for name, head in fake.heads.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import FiniteFloat
 from torch import Tensor
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 
 
 class LeastSquares(Loss):
@@ -31,15 +31,15 @@ class LeastSquares(Loss):
         self.b = b
         self.c = c
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return (E (D(real) - b)^2 + E (D(fake) - a)^2) / 2."""
         return ((real.score - self.b).square().mean() + (fake.score - self.a).square().mean()) / 2
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return E (D(fake) - c)^2 / 2."""
         return (fake.score - self.c).square().mean() / 2
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return 1 - 4 L_D / (b - a)^2, a lower bound of half the integral of (p - q)^2 / (p + q).
 
         That is Le Cam's divergence, at most 1. The best critic, (b p + a q) / (p + q), meets it for any labels.

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 
 
 class Minimax(Loss):
@@ -26,16 +26,16 @@ class Minimax(Loss):
         super().__init__()
         self.real_label = real_label
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return L_D, the sum of the two cross-entropies."""
         smoothing = (1 - self.real_label) * real.score.mean()  # softplus(s) = softplus(-s) + s
         return _cross_entropies(real, fake) + smoothing
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return E log(1 - D(fake)); given `real`, the whole value -L_D."""
         return -softplus(fake.score).mean() if real is None else -self.critic(real, fake)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the lower bound log 2 - L_D / 2 of the Jensen-Shannon divergence, at most log 2.
 
         L_D here has the hard labels 1 and 0 whatever `real_label` is, so it is a bound for any critic; a smoothed
@@ -47,10 +47,10 @@ class Minimax(Loss):
 class NonSaturating(Minimax):
     """Non-saturating GAN (Goodfellow et al. 2014, section 3): the critic of the minimax game, another generator."""
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return E -log D(fake)."""
         return softplus(-fake.score).mean()
 
 
-def _cross_entropies(real: Answer, fake: Answer) -> Tensor:
+def _cross_entropies(real: CriticOutput, fake: CriticOutput) -> Tensor:
     return softplus(-real.score).mean() + softplus(fake.score).mean()

@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 
 
 class Relativistic(Loss):
@@ -19,15 +19,15 @@ class Relativistic(Loss):
 
     generator_reads_real = True
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return L_D = E -log sigmoid(C(real) - C(fake))."""
         return softplus(-_paired(real, fake)).mean()
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return E -log sigmoid(C(fake) - C(real))."""
         return softplus(_paired(real, fake)).mean()
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return log 2 - L_D, at most log 2.
 
         It is a lower bound of the Jensen-Shannon divergence (with the 1/2) of the pairs (real, fake) from (fake, real).
@@ -44,20 +44,20 @@ class RelativisticAverage(Loss):
     generator_reads_real = True
     per_sample = False
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return L_D = E -log sigmoid(C(real) - E C(fake)) + E -log(1 - sigmoid(C(fake) - E C(real)))."""
         return softplus(fake.score.mean() - real.score).mean() + softplus(fake.score - real.score.mean()).mean()
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return L_D with real and fake exchanged."""
         return self.critic(fake, real)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return log 2 - L_D / 2, at most log 2; its best value is a divergence too (Jolicoeur-Martineau 2020)."""
         return {"relativistic_estimate": math.log(2) - self.critic(real, fake) / 2}
 
 
-def _paired(real: Answer, fake: Answer) -> Tensor:
+def _paired(real: CriticOutput, fake: CriticOutput) -> Tensor:
     """Return C(real) - C(fake), (N,), for as many pairs as there are: a held-out batch may be short."""
     n = min(len(real.score), len(fake.score))
     return real.score[:n] - fake.score[:n]

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.discrepancy import Discrepancy, Space, squared_distances
 
 
@@ -68,7 +68,7 @@ class Sinkhorn(Discrepancy):
             value = self._solver(debias=True)(real, fake)
         return value if torch.is_grad_enabled() else value.detach()
 
-    def witness(self, at: Answer, real: Answer, fake: Answer) -> Tensor:
+    def penalised_function(self, at: CriticOutput, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return the first variation of S in the real samples, the debiased potential, at the answered points."""
         x, on_real, on_fake = self.points(at), self.points(real), self.points(fake)
         with torch.no_grad():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 
 
 class Wasserstein(Loss):
@@ -16,14 +16,14 @@ class Wasserstein(Loss):
 
     integral_probability_metric = True
 
-    def critic(self, real: Answer, fake: Answer) -> Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return E f(fake) - E f(real)."""
         return fake.score.mean() - real.score.mean()
 
-    def generator(self, fake: Answer, real: Answer | None) -> Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return -E f(fake); given `real`, the whole value E f(real) - E f(fake)."""
         return -fake.score.mean() if real is None else -self.critic(real, fake)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the signed estimate of K times the distance, E f(real) - E f(fake)."""
         return {"wasserstein_estimate": real.score.mean() - fake.score.mean()}

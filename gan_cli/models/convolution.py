@@ -12,7 +12,7 @@ from gan_cli.models.derivatives import Differentiated
 
 # oneDNN lacks some channels-last float32 kernels on such processors. Its general gradient of weights takes 1.5 to 2.6
 # times as long as the product below on maps of 4 x 4, and is the faster one on larger maps; what a single channel is
-# made of takes it 3 to 5 times as long as the product. How a gradient penalty's slopes depend on the weights is such a
+# made of takes it 3 to 5 times as long as the product. How a gradient penalty's norms depend on the weights is such a
 # gradient too, which torch takes as a convolution with whole maps for kernels, 1.8 to 4 times as long.
 _SLOW_KERNELS = torch.backends.cpu.get_cpu_capability() == "AVX2"
 _SMALL_MAP = 16  # positions

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 
 
 class Critic(nn.Module):
@@ -32,7 +32,7 @@ class Critic(nn.Module):
 
     def forward(
         self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
-    ) -> Answer:
+    ) -> CriticOutput:
         """Return the answer to x (N, ...), its scores in float32 whatever the trunk computes in.
 
         Args:
@@ -48,7 +48,7 @@ class Critic(nn.Module):
             score = self.score(features).squeeze(1)
             if self.embedding is not None:
                 score = score + self.embedding(features).gather(1, y[:, None]).squeeze(1)
-            return Answer(score, features, heads, x, y, c)
+            return CriticOutput(score, features, heads, x, y, c)
 
 
 class EnergyCritic(nn.Module):
@@ -88,11 +88,11 @@ class EnergyCritic(nn.Module):
 
     def forward(
         self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
-    ) -> Answer:
+    ) -> CriticOutput:
         """Return the answer to x; its score is the energy, at least 0. Arguments as for `Critic`."""
         code, again = self.reconstruct(x if trunk_input is None else trunk_input)
         with torch.autocast(x.device.type, enabled=False):
             difference = (x - again).flatten(1)
             energy = difference.abs().mean(dim=1) if self.norm == "l1" else difference.square().mean(dim=1)
             heads = {name: head(code) for name, head in self.heads.items()}
-            return Answer(energy, code, heads, x, y, c)
+            return CriticOutput(energy, code, heads, x, y, c)

@@ -109,7 +109,7 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
     config, data, device, state = job.plan.config, job.data, job.plan.device, job.state
     log, saving, extras = config.log, config.checkpoint, job.extras
     every, picture_every = log.every_steps, log.samples_every_steps
-    engine = engines.make(config, job.plan.parts.updates, data, device, extras.team)
+    engine = engines.make(config, job.plan.parts.updates, data, device, extras.group)
     watch = StopOnNonFinite.every(every, device)
     probes: list[Any] = [CriticProbe(data.heldout, engine.next_real, config.seed, device)]
     if data.modes:
@@ -142,7 +142,7 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
         saver.save(state.step, tensors, _meta(job) | (best.meta() if best else {}))
 
     checkpoints = Checkpoints(save, saver, saving.every_steps, saving.every_seconds, milestones, best)
-    agreed = extras.team.agreed if extras.team else None
+    agreed = extras.group.agreed if extras.group else None
     stop = StopOnSignal(checkpoints.save_and_wait, str(job.run.path), agreed)
     return Callbacks(engine, watch, curves, pictures, checkpoints, saver, stop, warnings)
 

@@ -19,7 +19,7 @@ from gan_cli.config.schema import ExploreConfig, Part, RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.errors import UserError
-from gan_cli.extractors.base import Choice
+from gan_cli.extractors.base import ExtractorChoice
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
@@ -191,9 +191,9 @@ def dataset(config: RunConfig) -> Dataset:
     return parts.build(config.dataset, "dataset", object)
 
 
-def extractor(config: HasExtractor) -> Choice:
+def extractor(config: HasExtractor) -> ExtractorChoice:
     """Construct the extractor that a command's config names, or what chooses it by the data."""
-    return parts.build(config.extractor, "extractor", Choice)
+    return parts.build(config.extractor, "extractor", ExtractorChoice)
 
 
 def kind(config: ExploreConfig) -> Kind:

@@ -11,7 +11,7 @@ from gan_cli.config.schema import RunConfig, Runtime
 from gan_cli.core.processes import processes
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
-from gan_cli.training.distributed import Team
+from gan_cli.training.distributed import ProcessGroup
 from gan_cli.training.eager import Eager
 from gan_cli.updates.base import Updates
 
@@ -74,7 +74,7 @@ def make(
     updates: Updates,
     data: RealData,
     device: torch.device,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
     engine: str | None = None,
 ) -> Eager:
     """Return the engine of a checked config.
@@ -84,7 +84,7 @@ def make(
         updates: its update rule.
         data: opened.
         device: where the run trains.
-        team: the processes that train together; None: this one alone.
+        group: the processes that train together; None: this one alone.
         engine: another than the config's.
     """
     engine, train = engine or config.runtime.engine, config.train
@@ -92,9 +92,9 @@ def make(
     if engine == "compile":
         from gan_cli.training.compiled import Compiled  # the compiler takes a second to import
 
-        return Compiled(*arguments, team)
+        return Compiled(*arguments, group)
     if engine == "cuda_graph":
         from gan_cli.training.graphed import CudaGraphs
 
-        return CudaGraphs(*arguments, team)
-    return Eager(*arguments, team)
+        return CudaGraphs(*arguments, group)
+    return Eager(*arguments, group)

@@ -12,7 +12,7 @@ from gan_cli.runs.checkpoint import Checkpoint
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.session.build import Plan
 from gan_cli.session.periodic_evaluation import Evaluation
-from gan_cli.training.distributed import Team
+from gan_cli.training.distributed import ProcessGroup
 from gan_cli.training.state import TrainState
 
 
@@ -36,12 +36,12 @@ class Extras(NamedTuple):
     Attributes:
         choices: the option chosen of each group, for names; None: as an earlier session has it.
         evaluation: scores the generator now and then; None: never.
-        team: the processes that train together, of which this one leads; None: it trains alone.
+        group: the processes that train together, of which this one leads; None: it trains alone.
     """
 
     choices: Mapping[str, str] | None = None
     evaluation: Evaluation | None = None
-    team: Team | None = None
+    group: ProcessGroup | None = None
 
 
 @dataclass

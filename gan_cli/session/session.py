@@ -54,7 +54,7 @@ class Session(Job):
         """
         if not self._is_open:
             self.open()
-        outputs, watchers, team = self.outputs, self.callbacks, self.extras.team
+        outputs, watchers, group = self.outputs, self.callbacks, self.extras.group
         with ExitStack() as stack:
             for close in (
                 self.run.close,
@@ -66,8 +66,8 @@ class Session(Job):
                 stack.callback(close)
             stack.enter_context(watchers.stop)
             try:
-                if team:
-                    team.begin(self.state)
+                if group:
+                    group.begin(self.state)
                 self._describe()
                 after = [watchers.watch, watchers.curves, watchers.pictures, watchers.checkpoints, watchers.stop]
                 fit(self.state, self._runner(), after)
@@ -102,7 +102,7 @@ class Session(Job):
         config, extras, outputs, warnings = self.plan.config, self.extras, self.outputs, self.callbacks.warnings
         now = provenance(self.plan.device, self.data.fingerprint)
         now |= {"precision": config.runtime.precision, "engine": config.runtime.engine}
-        now["processes"] = extras.team.size if extras.team else 1
+        now["processes"] = extras.group.size if extras.group else 1
         before = directory.read_status(self.run.path)
         sessions = before.get("sessions", [])
         if sessions and (changes := unlike(sessions[-1], now)):
@@ -159,12 +159,12 @@ class Session(Job):
 
 def summary(job: Job) -> str:
     """Return in one line how long a run trains, on what, and on how much."""
-    state, data, team = job.state, job.data, job.extras.team
+    state, data, group = job.state, job.data, job.extras.group
     of = job.plan.config.runtime
     sizes = {player: sum(p.numel() for p in params) for player, params in state.params.items()}
     start = f", from step {state.step}" if state.step else ""
     threads = f"{of.threads} threads"
-    workers = f"{team.size} processes of {threads}" if team else threads
+    workers = f"{group.size} processes of {threads}" if group else threads
     shape = " x ".join(map(str, data.shape))
     if data.train.size is None:
         samples = f"unlimited samples of {shape}"

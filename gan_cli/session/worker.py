@@ -9,11 +9,11 @@ from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.session import build, engines
 from gan_cli.training import distributed
 from gan_cli.training.callbacks import StopOnNonFinite, StopOnSignal
-from gan_cli.training.distributed import PeerLost, Team
+from gan_cli.training.distributed import ProcessGroup, ProcessLost
 from gan_cli.training.trainer import fit
 
 
-def join(config: RunConfig) -> Team | None:
+def join(config: RunConfig) -> ProcessGroup | None:
     """Return the group of processes that this one belongs to, once every other has come; None: it trains alone.
 
     Args:
@@ -28,12 +28,12 @@ def join(config: RunConfig) -> Team | None:
     return distributed.join(runtime.device.startswith("cuda"), runtime.batch_norm == "sync")
 
 
-def follow(config: RunConfig, team: Team) -> None:
+def follow(config: RunConfig, group: ProcessGroup) -> None:
     """Train with the main process to the end of the run.
 
     Args:
         config: the run's.
-        team: of which this process is not the main one.
+        group: of which this process is not the main one.
 
     Raises:
         GanError: something of this process's own; the main process reports what ends them all.
@@ -42,12 +42,12 @@ def follow(config: RunConfig, team: Team) -> None:
     plan, data = build.check(config).open()
     state = plan.state(data)
     try:
-        if not team.begin(state):
+        if not group.begin(state):
             return
-        engine = engines.make(plan.config, plan.parts.updates, data, plan.device, team)
+        engine = engines.make(plan.config, plan.parts.updates, data, plan.device, group)
         watch = StopOnNonFinite.every(plan.config.log.every_steps, plan.device)
-        with StopOnSignal(lambda state: None, "the run", team.agreed) as stop:
+        with StopOnSignal(lambda state: None, "the run", group.agreed) as stop:
             fit(state, engine, [watch, stop])
         stop.check()
-    except (Interrupted, NonFiniteError, PeerLost) as end:
+    except (Interrupted, NonFiniteError, ProcessLost) as end:
         sys.exit(end.exit_code)

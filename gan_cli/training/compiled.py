@@ -15,7 +15,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from gan_cli.data.source import Batch
 from gan_cli.errors import GanError
 from gan_cli.training.eager import Eager, variant
-from gan_cli.training.phases import PARTS, Part, Share
+from gan_cli.training.phases import PARTS, Microbatch, Part
 from gan_cli.training.state import TrainState
 from gan_cli.training.static import Given, Recording, Request, answers
 from gan_cli.updates.base import Phase
@@ -24,7 +24,7 @@ logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it tel
 
 
 class _Program(NamedTuple):
-    """A share's computation as fixed operations: what it draws, and what makes a `Part` of that and of real samples."""
+    """A microbatch's computation as fixed operations: its draws, and what makes a `Part` of them and of real samples."""
 
     requests: list[Request]
     run: Callable[[list[Tensor], Batch | None], Part]
@@ -33,8 +33,8 @@ class _Program(NamedTuple):
 class Compiled(Eager):
     """Runs what a phase computes as compiled code: both networks, the loss, penalties and every gradient.
 
-    The operations of a share are recorded once for each variant of a phase, those of its first and second derivatives
-    among them, so that gradient penalties and looking ahead are compiled like the rest. The optimizer's step,
+    The operations of a microbatch are recorded once for each variant of a phase, with those of its first and second
+    derivatives, so that gradient penalties and unrolling are compiled like the rest. The optimizer's step,
     projection and averages stay as they are: they are a hundredth of the time.
 
     Args:
@@ -49,28 +49,28 @@ class Compiled(Eager):
         self.compiler = compiler
         self._programs: dict[Hashable, _Program] = {}
 
-    def _part(self, state: TrainState, phase: Phase, share: Share) -> Part:
+    def _part(self, state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
         key = variant(state, phase)
         first = key not in self._programs
         if first:
-            self._programs[key] = self._program(state, phase, share)
+            self._programs[key] = self._program(state, phase, microbatch)
         requests, run = self._programs[key]
-        values = answers(requests, share.draws, self.device)
+        values = answers(requests, microbatch.draws, self.device)
         with torch.no_grad(), told(first):  # compiled as it is first called
-            return run(values, share.real)
+            return run(values, microbatch.real)
 
-    def _program(self, state: TrainState, phase: Phase, share: Share) -> _Program:
+    def _program(self, state: TrainState, phase: Phase, microbatch: Microbatch) -> _Program:
         requests: list[Request] = []
         part = PARTS[phase.player]
 
         def operations(values: list[Tensor], real: Batch | None) -> Part:
-            return part(state, phase, Share(share.n, real, Given(values)))
+            return part(state, phase, Microbatch(microbatch.n, real, Given(values)))
 
         with unmoved(state.game):
-            part(state, phase, share._replace(draws=Recording(share.draws.again(), requests)))
-        values = answers(requests, share.draws.again(), self.device)
+            part(state, phase, microbatch._replace(draws=Recording(microbatch.draws.again(), requests)))
+        values = answers(requests, microbatch.draws.again(), self.device)
         with unmoved(state.game), told(True):
-            recorded = make_fx(operations)(values, share.real)
+            recorded = make_fx(operations)(values, microbatch.real)
         return _Program(requests, self.compiler(recorded))
 
 

@@ -1,4 +1,4 @@
-"""Several processes that train one run: the same state in each, a share of every batch for each."""
+"""Several processes that train one run: the same state in each, a part of every batch for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gan_cli.core.processes import processes
 from gan_cli.errors import GanError
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.training.shared_norm import share_batch_norm
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 WAIT = timedelta(minutes=30)  # for a process that prepares data or writes a checkpoint while the others wait
 
 
-class PeerLost(GanError):
+class ProcessLost(GanError):
     """Another process of the run has ended, which tells why itself."""
 
 
-class Team:
+class ProcessGroup:
     """The processes of a run. Process 0 leads: it alone writes, and all begin from the state that it has.
 
     Every process draws the same random numbers and the same real batch and takes its own rows of both, so that what is
@@ -48,16 +48,16 @@ class Team:
         self.working = False
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes the run."""
         return self.rank == 0
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def in_step(self) -> Iterator[None]:
         """Inside, batch norm may be shared; what the leader computes outside, for curves and pictures, is its own.
 
         Raises:
-            PeerLost: another process has ended.
+            ProcessLost: another process has ended.
         """
         self.working = True
         try:
@@ -75,11 +75,11 @@ class Team:
         # In the memory format of the tensor: a fast optimizer step wants it to be that of the weights.
         return [torch.empty_like(t, dtype=p.dtype).copy_(p.view_as(t)) for p, t in zip(parts, tensors, strict=True)]
 
-    def whole(self, answer: Answer) -> Answer:
+    def whole(self, answer: CriticOutput) -> CriticOutput:
         """Return the answer to the whole batch, from the answer to this process's rows."""
         heads = {name: self._gathered(head) for name, head in answer.heads.items()}
-        others = {field: getattr(answer, field) for field in Answer._fields if field != "heads"}
-        return Answer(heads=heads, **{f: None if t is None else self._gathered(t) for f, t in others.items()})
+        others = {field: getattr(answer, field) for field in CriticOutput._fields if field != "heads"}
+        return CriticOutput(heads=heads, **{f: None if t is None else self._gathered(t) for f, t in others.items()})
 
     def _gathered(self, rows: Tensor) -> Tensor:
         rows = rows.detach().contiguous()
@@ -91,7 +91,7 @@ class Team:
         """Return the largest number that a process gives; the processes wait for each other, not for their GPUs.
 
         Raises:
-            PeerLost: another process has ended.
+            ProcessLost: another process has ended.
         """
         given = torch.tensor([number])
         try:
@@ -104,9 +104,9 @@ class Team:
         """Give every process the leader's state; False: there is nothing to train.
 
         Raises:
-            PeerLost: another process has ended.
+            ProcessLost: another process has ended.
         """
-        if not self.agreed(int(self.leads)):
+        if not self.agreed(int(self.is_main)):
             return False
         try:
             self._spread(state)
@@ -124,9 +124,9 @@ class Team:
         counts = torch.tensor([state.step, state.real_batches, state.critic_updates])
         dist.broadcast(counts, 0, group=self._control)
         state.step, state.real_batches, state.critic_updates = counts.tolist()
-        slots = [[o.state_dict()["state"] for o in state.optimizers.values()] if self.leads else None]
+        slots = [[o.state_dict()["state"] for o in state.optimizers.values()] if self.is_main else None]
         dist.broadcast_object_list(slots, 0, group=self._control)
-        if not self.leads:
+        if not self.is_main:
             for optimizer, found in zip(state.optimizers.values(), slots[0] or (), strict=True):
                 optimizer.load_state_dict({"state": found, "param_groups": optimizer.state_dict()["param_groups"]})
         networks = [state.game, *([state.ema.network] if state.ema else [])]
@@ -141,7 +141,7 @@ def are_several() -> bool:
     return processes().size > 1
 
 
-def join(cuda: bool, share_norm: bool) -> Team:
+def join(cuda: bool, share_norm: bool) -> ProcessGroup:
     """Return the group of this process, once every other process has come.
 
     Args:
@@ -157,10 +157,10 @@ def join(cuda: bool, share_norm: bool) -> Team:
         store = dist.PrefixStore(f"restart_{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     dist.init_process_group("nccl" if cuda else "gloo", timeout=WAIT, store=store, rank=rank, world_size=size)
     control = dist.new_group(backend="gloo", timeout=WAIT) if cuda else dist.group.WORLD
-    return Team(here.rank, here.size, control, share_norm)
+    return ProcessGroup(here.rank, here.size, control, share_norm)
 
 
-def _explained(error: RuntimeError) -> RuntimeError | PeerLost:
+def _explained(error: RuntimeError) -> RuntimeError | ProcessLost:
     """Return an error of a collective operation as what it means; any other as it is."""
     lost = isinstance(error, dist.DistError) or any(word in str(error) for word in ("gloo", "NCCL"))
-    return PeerLost("another process of this run has ended") if lost else error
+    return ProcessLost("another process of this run has ended") if lost else error

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws, seed_of
-from gan_cli.training.phases import PARTS, Logs, Part, Share, shares, update
+from gan_cli.training.phases import PARTS, Logs, Microbatch, Part, microbatches, update
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase, Updates
 
 if TYPE_CHECKING:
-    from gan_cli.training.distributed import Team
+    from gan_cli.training.distributed import ProcessGroup
 
 Drawn = tuple[Tensor, ...]
 
@@ -31,7 +31,7 @@ class Eager:
         seed: the run's seed.
         device: where the state lives.
         accumulate: equal parts that a process takes its rows of a batch in, one after the other.
-        team: the processes that train together; None: this one alone.
+        group: the processes that train together; None: this one alone.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Eager:
         seed: int,
         device: torch.device,
         accumulate: int = 1,
-        team: Team | None = None,
+        group: ProcessGroup | None = None,
     ) -> None:
         self.updates = updates
         self.source = source
@@ -50,7 +50,7 @@ class Eager:
         self.seed = seed
         self.device = device
         self.accumulate = accumulate
-        self.team = team
+        self.group = group
         self._ahead: tuple[int, Drawn] | None = None
 
     def next_real(self, state: TrainState) -> Batch:
@@ -59,7 +59,7 @@ class Eager:
 
     def __call__(self, state: TrainState) -> list[Logs]:
         """Run one step; return each phase's logs, 0-d tensors on the device."""
-        with self.team.at_work() if self.team else nullcontext():
+        with self.group.in_step() if self.group else nullcontext():
             return self._step(state)
 
     def _step(self, state: TrainState) -> list[Logs]:
@@ -68,7 +68,7 @@ class Eager:
             if phase.player == "critic" and not state.game.loss.critic_plays:
                 continue
             draws = Draws(self.device, self.seed, state.step, index)
-            rank = self.team.rank if self.team else 0
+            rank = self.group.rank if self.group else 0
             torch.manual_seed(seed_of(self.seed, "global", state.step, index, rank))  # of a user's network with dropout
             drawn = None
             if _reads_real(state, phase):
@@ -80,10 +80,10 @@ class Eager:
 
     def _phase(self, state: TrainState, phase: Phase, drawn: Drawn | None, draws: Draws) -> Logs:
         """Run one phase on what the source drew for it, if anything, and on its random numbers."""
-        return update(state, phase, self._shares(self._real(state, drawn), draws), self.team, self._part)
+        return update(state, phase, self._microbatches(self._real(state, drawn), draws), self.group, self._part)
 
-    def _part(self, state: TrainState, phase: Phase, share: Share) -> Part:
-        return PARTS[phase.player](state, phase, share)
+    def _part(self, state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
+        return PARTS[phase.player](state, phase, microbatch)
 
     def _draw_real(self, state: TrainState) -> Drawn:
         if self._ahead is None or self._ahead[0] != state.real_batches:
@@ -96,10 +96,10 @@ class Eager:
         batch = self.source.batch(*drawn)
         return batch if state.game.condition.needs_labels else batch._replace(y=None)
 
-    def _shares(self, real: Batch | None, draws: Draws) -> list[Share]:
-        """Return this process's shares of the batch."""
-        rank, size = (self.team.rank, self.team.size) if self.team else (0, 1)
-        every = shares(self.batch_size, real, draws, size * self.accumulate)
+    def _microbatches(self, real: Batch | None, draws: Draws) -> list[Microbatch]:
+        """Return this process's microbatches of the batch."""
+        rank, size = (self.group.rank, self.group.size) if self.group else (0, 1)
+        every = microbatches(self.batch_size, real, draws, size * self.accumulate)
         return every[rank * self.accumulate : (rank + 1) * self.accumulate]
 
 

@@ -14,10 +14,10 @@ from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Batch
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.rng import Draws
 
-Ask = Callable[..., Answer]  # (x, y=None, c=None)
+Ask = Callable[..., CriticOutput]  # (x, y=None, c=None)
 
 
 class CriticTerms(NamedTuple):
@@ -28,8 +28,8 @@ class CriticTerms(NamedTuple):
 
     objective: Tensor
     penalty: Tensor | None
-    real: Answer
-    fake: Answer
+    real: CriticOutput
+    fake: CriticOutput
 
 
 class Game(nn.Module):
@@ -37,7 +37,7 @@ class Game(nn.Module):
 
     Args:
         generator: what `condition.generator_input` returns -> samples (N, ...).
-        critic: (x, y, c, what its trunk reads) -> `Answer`.
+        critic: (x, y, c, what its trunk reads) -> `CriticOutput`.
         loss: both players' objectives.
         constraint: how the critic is kept smooth.
         latent: the prior of z.
@@ -104,7 +104,7 @@ class Game(nn.Module):
         """Return a batch as the critic sees it; `kind` is real or fake."""
         return batch._replace(x=self.input(batch.x, f"input.{kind}", draws))
 
-    def ask(self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> Answer:
+    def ask(self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> CriticOutput:
         """Return the critic's answer to samples x (N, ...)."""
         with self._autocast(x.device):
             return self.critic(x, y, c, self.condition.critic_input(x, y))
@@ -112,7 +112,7 @@ class Game(nn.Module):
     def ask_with(self, weights: Mapping[str, Tensor]) -> Ask:
         """Return `ask` under other critic parameters and buffers, which alone are touched."""
 
-        def ask(x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> Answer:
+        def ask(x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> CriticOutput:
             with self._autocast(x.device):
                 arguments = (x, y, c, self.condition.critic_input(x, y))
                 return torch.func.functional_call(self.critic, dict(weights), arguments)
@@ -138,17 +138,17 @@ class Game(nn.Module):
         penalty = None
         if self.constraint.penalises if penalised is None else penalised:
             penalty = self.constraint.penalty(
-                lambda x: self.loss.witness(ask(x, real.y), on_real, on_fake), real.x, fake.x, draws
+                lambda x: self.loss.penalised_function(ask(x, real.y), on_real, on_fake), real.x, fake.x, draws
             )
             objective = objective + self.constraint.every * penalty
         return CriticTerms(objective, penalty, on_real, on_fake)
 
-    def generator_objective(self, on_fake: Answer, on_real: Answer | None) -> Tensor:
+    def generator_objective(self, on_fake: CriticOutput, on_real: CriticOutput | None) -> Tensor:
         """Return what the generator minimises, given the critic's answers."""
         objective = self.loss.generator(on_fake, on_real)
         term = self.condition.generator_term(on_fake)
         return objective if term is None else objective + term
 
-    def estimates(self, on_real: Answer, on_fake: Answer) -> dict[str, Tensor]:
+    def estimates(self, on_real: CriticOutput, on_fake: CriticOutput) -> dict[str, Tensor]:
         """Return the curves of the loss and of the condition, 0-d each."""
         return self.loss.estimates(on_real, on_fake) | self.condition.estimates(on_real, on_fake)

@@ -60,20 +60,21 @@ class CudaGraphs(Eager):
         return dict(zip(graph.tags, graph.replay().clone().unbind(), strict=True))
 
     def _recorded(self, state: TrainState, phase: Phase, drawn: Drawn | None, draws: Draws, key: Hashable) -> Logs:
-        batch = self._shares(self._real(state, drawn), draws)
+        batch = self._microbatches(self._real(state, drawn), draws)
         requests: list[list[Request]] = [[] for _ in batch]
         recording = [
-            share._replace(draws=Recording(share.draws, kept)) for share, kept in zip(batch, requests, strict=True)
+            microbatch._replace(draws=Recording(microbatch.draws, kept))
+            for microbatch, kept in zip(batch, requests, strict=True)
         ]
-        logs = update(state, phase, recording, self.team)
+        logs = update(state, phase, recording, self.group)
         self._requests[key] = requests
         return logs
 
     def _values(self, draws: Draws, requests: list[list[Request]]) -> list[Tensor]:
         return [
             value
-            for share, asked in zip(self._shares(None, draws), requests, strict=True)
-            for value in answers(asked, share.draws, self.device)
+            for microbatch, asked in zip(self._microbatches(None, draws), requests, strict=True)
+            for value in answers(asked, microbatch.draws, self.device)
         ]
 
     def _captured(
@@ -83,10 +84,10 @@ class CudaGraphs(Eager):
         tags: list[str] = []
 
         def work() -> Tensor:
-            batch = self._shares(self._real(state, None if drawn is None else tuple(fixed)), draws)
+            batch = self._microbatches(self._real(state, None if drawn is None else tuple(fixed)), draws)
             rest = iter(given)
-            mine = [share._replace(draws=Given(rest)) for share in batch]
-            logs = update(state, phase, mine, self.team)
+            mine = [microbatch._replace(draws=Given(rest)) for microbatch in batch]
+            logs = update(state, phase, mine, self.group)
             tags[:] = logs
             return torch.stack(list(logs.values()))
 

@@ -10,20 +10,20 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from gan_cli.data.source import Batch
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.rng import Draws
 from gan_cli.training import unrolling
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Phase
 
 if TYPE_CHECKING:
-    from gan_cli.training.distributed import Team
+    from gan_cli.training.distributed import ProcessGroup
 
 Logs = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]
 
 
-class Share(NamedTuple):
+class Microbatch(NamedTuple):
     """A part of a phase's batch; the whole one unless gradients are accumulated.
 
     Attributes:
@@ -37,13 +37,13 @@ class Share(NamedTuple):
     draws: Draws
 
 
-def shares(n: int, real: Batch | None, draws: Draws, parts: int) -> list[Share]:
+def microbatches(n: int, real: Batch | None, draws: Draws, parts: int) -> list[Microbatch]:
     """Cut a batch of n into equal parts whose random numbers are those of the whole batch."""
     size = n // parts
     if parts == 1:
-        return [Share(n, real, draws)]
+        return [Microbatch(n, real, draws)]
     return [
-        Share(
+        Microbatch(
             size,
             None if real is None else Batch(*(t if t is None else t[i * size : (i + 1) * size] for t in real)),
             draws.rows(i * size, n),
@@ -53,7 +53,7 @@ def shares(n: int, real: Batch | None, draws: Draws, parts: int) -> list[Share]:
 
 
 class Part(NamedTuple):
-    """What one share of a phase's batch comes to, before any weight moves.
+    """What one microbatch of a phase's batch comes to, before any weight moves.
 
     Attributes:
         logs: curves, 0-d each.
@@ -63,12 +63,12 @@ class Part(NamedTuple):
 
     logs: Logs
     gradients: dict[str, Gradients]
-    answers: tuple[Answer, Answer] | None = None
+    answers: tuple[CriticOutput, CriticOutput] | None = None
 
 
-def critic_part(state: TrainState, phase: Phase, share: Share) -> Part:
+def critic_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
     """Return the critic's gradient on real and fake samples."""
-    game, (n, real, draws) = state.game, share
+    game, (n, real, draws) = state.game, microbatch
     with torch.no_grad():
         fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
     terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised(state))
@@ -76,9 +76,9 @@ def critic_part(state: TrainState, phase: Phase, share: Share) -> Part:
     return Part(logs, {"critic": _gradients(state, "critic", terms.objective)}, (terms.real, terms.fake))
 
 
-def generator_part(state: TrainState, phase: Phase, share: Share) -> Part:
+def generator_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
     """Return the generator's gradient."""
-    game, (n, real, draws) = state.game, share
+    game, (n, real, draws) = state.game, microbatch
     fake = game.shown(game.fake(n, None if real is None else real.y, draws), "fake", draws)
     seen = None if real is None else game.shown(real, "real", draws)
     ask = unrolling.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
@@ -91,9 +91,9 @@ def generator_part(state: TrainState, phase: Phase, share: Share) -> Part:
     return Part(logs, {"generator": _gradients(state, "generator", objective)})
 
 
-def joint_part(state: TrainState, phase: Phase, share: Share) -> Part:
+def joint_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
     """Return both players' gradients at the same point, from one forward pass."""
-    game, (n, real, draws) = state.game, share
+    game, (n, real, draws) = state.game, microbatch
     fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
     terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised(state))
     objective = game.generator_objective(terms.fake, terms.real if game.loss.generator_reads_real else None)
@@ -106,7 +106,7 @@ def joint_part(state: TrainState, phase: Phase, share: Share) -> Part:
     return Part(logs, gradients, (terms.real, terms.fake))
 
 
-PartOf = Callable[[TrainState, Phase, Share], Part]
+PartOf = Callable[[TrainState, Phase, Microbatch], Part]
 PARTS: dict[str, PartOf] = {
     "critic": critic_part,
     "generator": generator_part,
@@ -117,8 +117,8 @@ PARTS: dict[str, PartOf] = {
 def update(
     state: TrainState,
     phase: Phase,
-    batch: Sequence[Share],
-    team: Team | None = None,
+    batch: Sequence[Microbatch],
+    group: ProcessGroup | None = None,
     part_of: PartOf | None = None,
 ) -> Logs:
     """Run a phase but for the counters: no weight moves before every gradient is taken.
@@ -126,16 +126,16 @@ def update(
     Args:
         state: whose players move.
         phase: which of them.
-        batch: its shares, of this process.
-        team: the processes that train together.
-        part_of: computes a share's part; None: as PARTS does.
+        batch: its microbatches, of this process.
+        group: the processes that train together.
+        part_of: computes a microbatch's part; None: as PARTS does.
     """
-    parts = [(part_of or PARTS[phase.player])(state, phase, share) for share in batch]
-    logs, gradients = _averaged(parts, team)
+    parts = [(part_of or PARTS[phase.player])(state, phase, microbatch) for microbatch in batch]
+    logs, gradients = _averaged(parts, group)
     for player, mean in gradients.items():
         logs |= _move(state, player, mean)
     if "critic" in gradients:
-        logs |= _after_critic(state, phase, [part.answers for part in parts], team)
+        logs |= _after_critic(state, phase, [part.answers for part in parts], group)
     if "generator" in gradients:
         logs |= _after_generator(state)
     return logs
@@ -149,7 +149,7 @@ def penalised(state: TrainState) -> bool:
 
 @torch.no_grad()
 def _critic_logs(
-    state: TrainState, objective: Tensor | None, penalty: Tensor | None, real: Answer, fake: Answer
+    state: TrainState, objective: Tensor | None, penalty: Tensor | None, real: CriticOutput, fake: CriticOutput
 ) -> Logs:
     logs = {} if objective is None else {"critic/loss": objective.detach()}
     if penalty is not None:
@@ -161,12 +161,14 @@ def _critic_logs(
     return logs
 
 
-def _after_critic(state: TrainState, phase: Phase, answers: Sequence[tuple[Answer, Answer]], team: Team | None) -> Logs:
+def _after_critic(
+    state: TrainState, phase: Phase, answers: Sequence[tuple[CriticOutput, CriticOutput]], group: ProcessGroup | None
+) -> Logs:
     state.game.constraint.project_(state.projected)
     if phase.last and type(state.game.loss).update_ is not Loss.update_:
         whole = (_whole(parts) for parts in zip(*answers, strict=True))
         with torch.no_grad():
-            state.game.loss.update_(*(team.whole(answer) if team else answer for answer in whole))
+            state.game.loss.update_(*(group.whole(answer) if group else answer for answer in whole))
     return {"critic/weight_norm": _norm(state.params["critic"])}
 
 
@@ -181,17 +183,17 @@ def _gradients(state: TrainState, player: str, objective: Tensor, retain_graph: 
     return torch.autograd.grad(objective, state.params[player], retain_graph=retain_graph, allow_unused=True)
 
 
-def _whole(parts: Sequence[Answer]) -> Answer:
+def _whole(parts: Sequence[CriticOutput]) -> CriticOutput:
     """Return the answer to a batch from the answers to its parts."""
     if len(parts) == 1:
         return parts[0]
     heads = {name: torch.cat([part.heads[name] for part in parts]) for name in parts[0].heads}
     others = {
         name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
-        for name in Answer._fields
+        for name in CriticOutput._fields
         if name != "heads"
     }
-    return Answer(heads=heads, **others)
+    return CriticOutput(heads=heads, **others)
 
 
 def _sum(parts: Sequence[Gradients]) -> Gradients:
@@ -207,14 +209,14 @@ def _mean(parts: Sequence[Logs]) -> Logs:
     return {tag: torch.stack([part[tag] for part in parts]).mean() for tag in parts[0]}
 
 
-def _averaged(parts: Sequence[Part], team: Team | None) -> tuple[Logs, dict[str, Gradients]]:
+def _averaged(parts: Sequence[Part], group: ProcessGroup | None) -> tuple[Logs, dict[str, Gradients]]:
     """Return the means over a batch's parts, those of the other processes too."""
     log = _mean([part.logs for part in parts])
     moves = {player: _sum([part.gradients[player] for part in parts]) for player in parts[0].gradients}
-    if team is None:
+    if group is None:
         return log, moves
     used = [g for gradients in moves.values() for g in gradients if g is not None]
-    means = iter(team.mean([*log.values(), *used]))
+    means = iter(group.mean([*log.values(), *used]))
     log = {tag: next(means) for tag in log}
     return log, {player: [None if g is None else next(means) for g in found] for player, found in moves.items()}
 

@@ -80,8 +80,8 @@ class CriticProbe:
                 curves |= {_renamed(f"critic/{name}", "heldout"): trained[name] - heldout[name] for name in heldout}
                 between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))
                 points = torch.lerp(fake.x, real.x, between)
-            witness = lambda x: game.loss.witness(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
-            norms = gradient_norms(witness, points.requires_grad_())
+            f = lambda x: game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
+            norms = gradient_norms(f, points.requires_grad_())
             curves["critic/lipschitz"] = norms.max()
         with torch.no_grad():
             curves |= {f"critic/{name}": value for name, value in game.constraint.curves(state.projected).items()}

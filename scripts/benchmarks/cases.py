@@ -31,18 +31,18 @@ class Case(NamedTuple):
 
     def state(self) -> TrainState:
         """Build networks and optimizers; the same weights each time."""
-        return build.state(self.plan.settings, self.shape, self.plan.device)
+        return build.state(self.plan.config, self.shape, self.plan.device)
 
 
 def case(loss: str, size: int, channels: int, overrides: Sequence[str] = ()) -> Case:
     """Check `gan train loss=LOSS model=dcgan dataset.image_size=SIZE OVERRIDES`, and set threads as it would."""
-    settings = settings_of([f"loss={loss}", "model=dcgan", f"dataset.image_size={size}", *overrides])
+    settings = config_of([f"loss={loss}", "model=dcgan", f"dataset.image_size={size}", *overrides])
     plan = build.check(settings, sample_shape=(channels, size, size))
-    hardware.apply(plan.settings["runtime"])
+    hardware.apply(plan.config.runtime)
     return Case(plan, (channels, size, size))
 
 
-def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
+def config_of(overrides: Sequence[str]) -> dict[str, Any]:
     """Return the settings of `gan train OVERRIDES`."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
@@ -59,8 +59,8 @@ def resident(case: Case) -> Source:
     found = FashionMNIST10k(image_size=case.shape[-1]).collect()
     rows = np.arange(len(found))
     images = np.repeat(prepared.in_memory(found, rows).images, case.shape[0], axis=1)
-    train, device = case.plan.settings["train"], case.plan.device
-    order = Order(len(rows), train["batch_size"], case.plan.settings["seed"], "train", device)
+    train, device = case.plan.config.train, case.plan.device
+    order = Order(len(rows), train["batch_size"], case.plan.config.seed, "train", device)
     return Resident(images, rows, None, order, device)
 
 
@@ -73,7 +73,7 @@ def ours(case: Case, source: Source, state: TrainState | None = None) -> Step:
         state: what is trained; None: a new one.
     """
     plan, state = case.plan, state or case.state()
-    run = engines.make(plan, build.updates(plan.settings), SimpleNamespace(train=source))
+    run = engines.make(plan, plan.parts.updates, SimpleNamespace(train=source))
 
     def step() -> None:
         run(state)

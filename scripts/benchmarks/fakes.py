@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.cases import Case, case, settings_of
+from benchmarks.cases import Case, case, config_of
 from benchmarks.options import Options
 from benchmarks.report import table
 from benchmarks.timing import in_turn, median_ratio, medians
@@ -37,14 +37,14 @@ def measure(options: Options) -> dict[str, Any]:
 
 def _points(options: Options) -> Case:
     overrides = [word for word in options.overrides if not word.startswith(("model", "dataset"))]
-    plan = build.check(settings_of(["loss=wgan", "model=toy_mlp", "dataset=ring", *overrides]))
-    hardware.apply(plan.settings["runtime"])
+    plan = build.check(config_of(["loss=wgan", "model=toy_mlp", "dataset=ring", *overrides]))
+    hardware.apply(plan.config.runtime)
     return Case(plan, (2,))
 
 
 def _ways(chosen: Case) -> dict[str, Callable[[], None]]:
-    game, n = chosen.state().game, chosen.plan.settings["train"]["batch_size"]
-    size = chosen.plan.settings["latent"]["size"]
+    game, n = chosen.state().game, chosen.plan.config.train.batch_size
+    size = chosen.plan.config.latent.size
     z = torch.randn(UPDATES * n, size, device=chosen.plan.device)
 
     def passes(parts: int) -> Callable[[], None]:

@@ -35,7 +35,7 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
     counted = case(loss, size, 1, [*options.overrides, "runtime.engine=eager"])
     with FlopCounterMode(display=False) as counter:
         ours(counted, source)()
-    runtime, device = chosen.plan.settings["runtime"], chosen.plan.device
+    runtime, device = chosen.plan.config.runtime, chosen.plan.device
     peak = peak_flops(device, runtime["precision"])
     seconds = medians(in_turn({"gan": ours(chosen, source)}, options.rounds, options.steps))["gan"]
     flops = counter.get_total_flops()

@@ -19,7 +19,7 @@ ABOUT = """\
 Every convolution of DCGAN by itself, channels last, in GFLOP/s (multiplications with the padding's zeros counted), and
 the peak of a large matrix product or convolution. `weights, product` is the gradient of the weights as one matrix
 product, which `gan_cli.models.convolution` takes in its place on maps of at most 4 x 4 where the processor is as this
-one. `slopes` is how a gradient penalty's slopes depend on the critic's weights, as torch computes it; ours is one of
+one. `norms` is how a gradient penalty's norms depend on the critic's weights, as torch computes it; ours is one of
 the two columns before it. The share is that of forward, input and the faster of the two for weights."""
 
 
@@ -37,7 +37,7 @@ def measure(options: Options) -> dict[str, Any]:
     for size in options.sizes:
         chosen = case("wgan", size, 1, options.overrides)
         peak = peak_flops(chosen.plan.device, "fp32")
-        for layer in _layers(chosen.state().game, chosen.plan.settings):
+        for layer in _layers(chosen.state().game, chosen.plan.config):
             rows.append({"size": size, "peak": peak, **_timed(layer, options)})
         options.tell(f"layers at {size}: peak {peak / 1e9:.0f} GFLOP/s")
     return {"rows": rows}
@@ -76,8 +76,8 @@ def _timed(layer: Layer, options: Options) -> dict[str, Any]:
     }
     if not transposed:
         moving = weight.clone().requires_grad_()
-        slopes = torch.ops.aten.convolution_backward(gradient, x, moving, None, *way, [True, False, False])[0]
-        timed["slopes"] = lambda: torch.autograd.grad(slopes, moving, x, retain_graph=True)
+        norms = torch.ops.aten.convolution_backward(gradient, x, moving, None, *way, [True, False, False])[0]
+        timed["norms"] = lambda: torch.autograd.grad(norms, moving, x, retain_graph=True)
     seconds = medians(in_turn(timed, options.rounds, 3))
     flops = 2 * small.shape[0] * small.shape[2] * small.shape[3] * weight.numel()
     kind = "transposed convolution" if transposed else "convolution"
@@ -90,10 +90,10 @@ def tables(result: dict[str, Any]) -> str:
     rows = []
     for row in result["rows"]:
         seconds, flops = row["seconds"], row["flops"]
-        names = ("forward", "input", "weights", "product", "slopes")
+        names = ("forward", "input", "weights", "product", "norms")
         speeds = [f"{flops / seconds[name] / 1e9:.0f}" if name in seconds else "" for name in names]
         whole = seconds["forward"] + seconds["input"] + min(seconds["weights"], seconds["product"])
         share = 3 * flops / whole / row["peak"]
         rows.append([f"{row['size']} x {row['size']}", row["name"], f"{flops / 1e9:.2f}", *speeds, f"{share:.0%}"])
-    heads = ["forward", "input", "weights", "weights, product", "slopes"]
+    heads = ["forward", "input", "weights", "weights, product", "norms"]
     return table(["images", "layer", "GFLOP", *heads, "share of the peak"], rows)

@@ -6,7 +6,7 @@ import json
 import statistics
 from typing import Any
 
-from benchmarks.cases import settings_of
+from benchmarks.cases import config_of
 from benchmarks.options import Options
 from benchmarks.processes import child, run
 from benchmarks.report import table
@@ -39,7 +39,7 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
         statistics.median([s for step, s in found["curves"] if step > 1 and step % 2 == odd]) for odd in (0, 1)
     )
     look = statistics.median([s for step, s in found["watch"] if step > 1]) + no_row
-    settings = settings_of(chosen)
+    settings = config_of(chosen)
     log, saving = settings["log"], settings["checkpoint"]
     between = min(saving["every_steps"] * step, saving["every_seconds"])
     shares = {

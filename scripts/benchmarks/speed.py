@@ -40,7 +40,7 @@ def _cell(loss: str, size: int, channels: int, options: Options) -> dict[str, An
     if loss == "wgan":
         loops["in memory"] = LOOPS[loss](chosen, loader=False)
     seconds = in_turn(loops, options.rounds, options.steps)
-    runtime = chosen.plan.settings["runtime"]
+    runtime = chosen.plan.config.runtime
     return {
         "loss": loss,
         "size": size,

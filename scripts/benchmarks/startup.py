@@ -26,7 +26,7 @@ SMALL = ("loss=wgan", "model=dcgan", "model.width=8", "train.batch_size=8")
 
 def measure(options: Options) -> dict[str, Any]:
     """Time fresh processes in turn; the first round, which reads the files from the disk, does not count."""
-    settings = case("wgan", 32, 1, [*SMALL, *options.overrides]).plan.settings
+    settings = case("wgan", 32, 1, [*SMALL, *options.overrides]).plan.config
     sizes = [settings["dataset"]["image_size"], 1, settings["model"]["width"], settings["train"]["batch_size"]]
     runs = {
         "import torch": [sys.executable, "-c", ALONE],

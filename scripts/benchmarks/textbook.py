@@ -63,7 +63,7 @@ class Textbook:
     """
 
     def __init__(self, case: Case, loader: bool = True) -> None:
-        settings, self.device = case.plan.settings, case.plan.device
+        settings, self.device = case.plan.config, case.plan.device
         game = case.state().game
         self.generator = _of_torch(game.generator)
         self.critic = Scores(_of_torch(game.critic))

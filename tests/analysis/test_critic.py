@@ -16,10 +16,10 @@ from gan_cli.training.sampling import sample
 
 
 @pytest.fixture
-def game_of(settings_of):
+def game_of(config_of):
     def make(*overrides):
-        plan = build.check(settings_of("dataset=ring", "model=toy_mlp", "model.width=4", *overrides))
-        return build.state(plan.settings, (2,), plan.device).game
+        plan = build.check(config_of("dataset=ring", "model=toy_mlp", "model.width=4", *overrides))
+        return plan.state_for((2,), 0).game
 
     return make
 
@@ -37,9 +37,9 @@ def test_a_linear_critic_of_any_slope_finds_a_shift(game_of):
 
 
 def _answer(score):
-    from gan_cli.losses.base import Answer
+    from gan_cli.losses.base import CriticOutput
 
-    return Answer(score, score[:, None], {}, score[:, None])
+    return CriticOutput(score, score[:, None], {}, score[:, None])
 
 
 def test_nothing_of_the_game_moves(game_of):
@@ -68,13 +68,13 @@ class Perfect(nn.Module):
 
 
 @pytest.fixture
-def classes(settings_of):
+def classes(config_of):
     """A conditional game on data whose classes are not equally many, its generator perfect, and the reference."""
     overrides = ("loss=wgan_gp", "condition=concat", "dataset=gaussian_mixture_1d", "model=toy_mlp", "latent.size=1")
-    plan = build.check(settings_of(*overrides, "model.width=8"))
-    state = build.state(plan.settings, (1,), plan.device, 2)
+    plan = build.check(config_of(*overrides, "model.width=8"))
+    state = plan.state_for((1,), 2)
     state.game.generator = Perfect()
-    data = open_singly(build.dataset(plan.settings), plan.device)
+    data = open_singly(build.dataset(plan.config), plan.device)
     return state, Reference(data, two_sets(data, "train", 4000), None, 1000, 64)
 
 

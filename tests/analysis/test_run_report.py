@@ -14,10 +14,10 @@ import torch
 from gan_cli import losses
 from gan_cli.analysis import critic_health, figures, quality_points, run_report, verdicts
 from gan_cli.analysis.correlation import correlation, spearman
-from gan_cli.analysis.critic_health import Further, Slopes
+from gan_cli.analysis.critic_health import Further, GradientNorms
 from gan_cli.analysis.quality_points import Point, Points
 from gan_cli.extractors.pixels import Pixels
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.runs.reading import FALLBACK
 from gan_cli.session import build
 from tests.conftest import options
@@ -50,10 +50,10 @@ class TestCorrelation:
 
 
 @pytest.fixture
-def state_of(settings_of):
+def state_of(config_of):
     def made(*overrides):
         small = ("model.width=8", "train.batch_size=16", "model=toy_mlp", "dataset=ring")
-        plan = build.check(settings_of(*small, *overrides))
+        plan = build.check(config_of(*small, *overrides))
         data = plan.open()
         return plan.state(data), data
 
@@ -80,7 +80,7 @@ class TestCritic:
     def test_the_slope_of_a_linear_critic(self, state_of):
         state, data = state_of("loss=wgan_gp")
         state.game.critic = Linear(3.0, 4.0)
-        found = critic_health.slopes(state, critic_health.pairs(state.game, data.heldout, 0, CPU), 0)
+        found = critic_health.gradient_norms(state, critic_health.pairs(state.game, data.heldout, 0, CPU), 0)
         for norms in found:
             assert norms.shape == (16 * critic_health.BATCHES,)
             np.testing.assert_allclose(norms, 5.0, rtol=1e-6)
@@ -92,15 +92,15 @@ class TestCritic:
         batches = critic_health.pairs(state.game, data.heldout, 0, CPU)
         found = []
         for state.step in (0, 10_000):
-            slopes = critic_health.slopes(state, batches, 0).real.tolist()
-            found.append((slopes, critic_health._measure(state, batches, "critic/wasserstein_estimate", 0).tolist()))
+            norms = critic_health.gradient_norms(state, batches, 0).real.tolist()
+            found.append((norms, critic_health._measure(state, batches, "critic/wasserstein_estimate", 0).tolist()))
         assert (found[0] != found[1]) is (input == "noise")  # it is annealed by then
 
     def test_measuring_moves_nothing(self, state_of):
         state, data = state_of("loss=hinge", "model.critic.norm=batch")
         before = {name: t.clone() for name, t in state.tensors().items()}
         batches = critic_health.pairs(state.game, data.heldout, 0, CPU)
-        critic_health.slopes(state, batches, 0)
+        critic_health.gradient_norms(state, batches, 0)
         critic_health._measure(state, batches, "critic/total_variation_estimate", 0)
         assert all(torch.equal(before[name], t) for name, t in state.tensors().items())
 
@@ -113,7 +113,7 @@ class Linear(torch.nn.Module):
         self.slope = torch.tensor(slope)
 
     def forward(self, x, y, c, shown):
-        return Answer(x @ self.slope, x, {}, x, y, c)
+        return CriticOutput(x @ self.slope, x, {}, x, y, c)
 
 
 class TestQualityPoints:
@@ -199,7 +199,7 @@ class TestVerdicts:
     def test_the_others(self):
         assert "58 % of the critic's weights are at ±0.01" in verdicts.saturation(0.58, 0.01).text
         assert verdicts.saturation(0.2, 0.01).kind == "good"
-        ones = Slopes(*(np.ones(4),) * 3)
+        ones = GradientNorms(*(np.ones(4),) * 3)
         assert verdicts.slope(ones, 1.0).kind == "good"
         steps, falling = np.arange(20.0), np.linspace(2, 1, 20)
         assert "still falling" in verdicts.trend(ESTIMATE, steps, falling, self.SETTINGS)[0].text

@@ -12,12 +12,12 @@ def one_table(monkeypatch):
     monkeypatch.setattr(_matrix, "PAIRS", (("condition", "model"),))
 
 
-def test_parts_are_what_hydra_composes(settings_of):
+def test_parts_are_what_hydra_composes(config_of):
     parts = Parts(["runtime.threads=1"])
     for loss in LOSSES:
-        assert parts.settings(loss=loss) == settings_of(f"loss={loss}")
+        assert parts.settings(loss=loss) == config_of(f"loss={loss}")
     chosen = {"loss": "wgan_gp", "constraint": "r1", "model": "toy_tanh", "dataset": "ring"}
-    assert parts.settings(**chosen) == settings_of(*("=".join(item) for item in chosen.items()))
+    assert parts.settings(**chosen) == config_of(*("=".join(item) for item in chosen.items()))
 
 
 def test_images(gan, one_table):

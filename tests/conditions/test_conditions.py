@@ -17,7 +17,7 @@ from gan_cli.conditions.concat import Concat
 from gan_cli.conditions.labels import rows_of
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.models import dcgan, mlp, resnet
 from gan_cli.models.critic import Critic
 from gan_cli.rng import Draws
@@ -48,11 +48,11 @@ def labelled_data(shape=SHAPE):
 
 
 @pytest.fixture
-def begin(settings_of, tmp_path):
+def begin(config_of, tmp_path):
     def session(name, *overrides, steps=4, resume=False):
         overrides = ("dataset.image_size=16", f"train.steps={steps}", "log.every_steps=2", "log.samples_every_steps=2",
                      "log.sample_count=9", *TINY, *overrides)  # fmt: skip
-        plan = build.check(settings_of(*overrides), SHAPE, 3)
+        plan = build.check(config_of(*overrides), SHAPE, 3)
         (tmp_path / name).mkdir(exist_ok=True)
         run, data = directory.RunDirectory(tmp_path / name), labelled_data()
         state = plan.state(data)
@@ -100,7 +100,7 @@ def test_the_auxiliary_classifiers_terms_are_cross_entropies(learn_from_fake):
     way = AuxiliaryClassifier(3, "concat", weight=0.5, learn_from_fake=learn_from_fake)
     y = torch.tensor([0, 2])
     heads = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 3.0]]), torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    real, fake = (Answer(h[:, 0], h, {"class": h}, h, y) for h in heads)
+    real, fake = (CriticOutput(h[:, 0], h, {"class": h}, h, y) for h in heads)
     taught = cross_entropy(heads[0], y) + (cross_entropy(heads[1], y) if learn_from_fake else 0.0)
     assert_close(way.critic_term(real, fake), 0.5 * taught)
     assert_close(way.generator_term(fake), 0.5 * cross_entropy(heads[1], y))
@@ -166,16 +166,16 @@ def test_a_norm_of_batch_statistics_is_the_formula():
 
 
 @pytest.mark.parametrize(("model", "by"), [("dcgan", "norm"), ("resnet", "norm"), ("mlp", "concat")])
-def test_the_generators_way_follows_its_family_and_is_frozen(settings_of, model, by):
-    plan = build.check(settings_of("condition=projection", f"model={model}"))
-    assert plan.settings["condition"]["generator"] == by
-    state = build.state(plan.settings, (1, 32, 32), plan.device, 10)
+def test_the_generators_way_follows_its_family_and_is_frozen(config_of, model, by):
+    plan = build.check(config_of("condition=projection", f"model={model}"))
+    assert plan.config.condition.generator == by
+    state = plan.state_for((1, 32, 32), 10)
     assert isinstance(state.game.generator, ClassNorm) == (by == "norm")
 
 
-def test_class_norm_without_batch_norm_is_refused(settings_of):
+def test_class_norm_without_batch_norm_is_refused(config_of):
     with pytest.raises(UserError, match=r"generator=norm: this generator has no batch norm to condition"):
-        build.check(settings_of("condition=projection", "model=mlp", "condition.generator=norm"))
+        build.check(config_of("condition=projection", "model=mlp", "condition.generator=norm"))
 
 
 # ---- whole runs
@@ -216,10 +216,10 @@ def test_a_grid_has_a_column_a_class(begin, tmp_path, capsys, condition):
 
 @pytest.mark.parametrize("condition", CONDITIONAL)
 @pytest.mark.parametrize("model", ["dcgan", "resnet"])
-def test_under_bf16_scores_stay_float32(settings_of, condition, model):
+def test_under_bf16_scores_stay_float32(config_of, condition, model):
     overrides = ["runtime.precision=bf16", "loss=hinge", f"condition={condition}", f"model={model}", *TINY]
-    plan = build.check(settings_of(*overrides), SHAPE, 3)
-    game = build.state(plan.settings, SHAPE, plan.device, 3).game
+    plan = build.check(config_of(*overrides), SHAPE, 3)
+    game = plan.state_for(SHAPE, 3).game
     y = torch.tensor([0, 1, 2, 1])
     fake = game.fake(4, y, Draws("cpu", 0, 0))
     answer = game.ask(fake.x, y)
@@ -228,11 +228,11 @@ def test_under_bf16_scores_stay_float32(settings_of, condition, model):
     assert answer.score.isfinite().all()
 
 
-def test_a_projection_critic_under_other_weights(settings_of):
+def test_a_projection_critic_under_other_weights(config_of):
     plan = build.check(
-        settings_of("loss=nonsaturating", "condition=projection", "model.critic.norm=none", *TINY), SHAPE, 3
+        config_of("loss=nonsaturating", "condition=projection", "model.critic.norm=none", *TINY), SHAPE, 3
     )
-    game = build.state(plan.settings, SHAPE, plan.device, 3).game
+    game = plan.state_for(SHAPE, 3).game
     x, y = torch.randn(4, *SHAPE), torch.tensor([0, 1, 2, 1])
     weights = {name: p.detach().clone() for name, p in game.critic.named_parameters()}
     assert_close(game.ask_with(weights)(x, y).score, game.ask(x, y).score)

@@ -84,14 +84,12 @@ def test_clipping_spares_normalisation_layers_where_asked(layer, normalisation):
 
 
 @pytest.mark.parametrize("normalisation", [True, False])
-def test_scales_of_batch_norm_stay_near_one_in_training_where_they_are_spared(settings_of, normalisation):
-    settings = build.check(
-        settings_of(
-            "loss=wgan", "dataset.image_size=16", *TINY, f"constraint.normalisation={str(normalisation).lower()}"
-        )
-    ).settings
-    state = build.state(settings, (1, 16, 16), torch.device("cpu"))
-    Eager(build.updates(settings), Noise((1, 16, 16), 8), 8, 0, torch.device("cpu"))(state)
+def test_scales_of_batch_norm_stay_near_one_in_training_where_they_are_spared(config_of, normalisation):
+    plan = build.check(
+        config_of("loss=wgan", "dataset.image_size=16", *TINY, f"constraint.normalisation={str(normalisation).lower()}")
+    )
+    state = plan.state_for((1, 16, 16), 0)
+    Eager(plan.parts.updates, Noise((1, 16, 16), 8), 8, 0, torch.device("cpu"))(state)
     (norm,) = [m for m in state.game.critic.modules() if isinstance(m, nn.BatchNorm2d)]
     others = [p for p in state.game.critic.parameters() if p is not norm.weight and p is not norm.bias]
     assert all(p.abs().max() <= 0.01 for p in others)

@@ -82,9 +82,9 @@ def test_where_a_critic_is_flat_the_penalty_has_no_nan(penalty):
     assert torch.autograd.grad(first.sum(), w)[0].isfinite().all()  # looking ahead differentiates once more
 
 
-def game_of(settings_of, constraint, *overrides):
-    settings = build.check(settings_of("loss=wgan", f"constraint={constraint}", *POINTS, *overrides)).settings
-    return settings, build.state(settings, (2,), CPU)
+def game_of(config_of, constraint, *overrides):
+    plan = build.check(config_of("loss=wgan", f"constraint={constraint}", *POINTS, *overrides))
+    return settings, plan.state_for((2,), 0)
 
 
 def terms_of(state, penalised=None):
@@ -99,8 +99,8 @@ def test_there_are_penalties_to_test():
 
 
 @pytest.mark.parametrize("constraint", PENALTIES)
-def test_a_penalty_of_weight_zero_is_the_base_loss(settings_of, constraint):
-    _, state = game_of(settings_of, constraint)
+def test_a_penalty_of_weight_zero_is_the_base_loss(config_of, constraint):
+    _, state = game_of(config_of, constraint)
     base = terms_of(state, penalised=False)
     assert base.penalty is None
     with_penalty = terms_of(state)
@@ -120,13 +120,13 @@ def test_a_penalty_of_weight_zero_is_the_base_loss(settings_of, constraint):
 class Doubled(Wasserstein):
     """The function whose smoothness counts is twice the score."""
 
-    def witness(self, at, real, fake):
+    def penalised_function(self, at, real, fake):
         return 2 * at.score
 
 
 @pytest.mark.parametrize("constraint", PENALTIES)
-def test_a_penalty_is_about_the_losss_witness(settings_of, constraint):
-    _, state = game_of(settings_of, constraint)
+def test_a_penalty_is_about_the_losss_witness(config_of, constraint):
+    _, state = game_of(config_of, constraint)
     state.game.loss = Doubled()
     of_witness = terms_of(state).penalty
     state.game.loss = Wasserstein()
@@ -148,17 +148,17 @@ class Linear(nn.Module):
 
 
 @pytest.mark.parametrize("constraint", PENALTIES)
-def test_a_lazy_penalty_has_the_same_average(settings_of, constraint):
+def test_a_lazy_penalty_has_the_same_average(config_of, constraint):
     def logs(every):
         settings, state = game_of(
-            settings_of, constraint, f"constraint.every={every}", "updates=alternating", "updates.n_critic=4",
+            config_of, constraint, f"constraint.every={every}", "updates=alternating", "updates.n_critic=4",
             "optimizer=sgd", "optimizer.critic.lr=1e-30", "optimizer.generator.lr=1e-30",
         )  # fmt: skip
         state.game.critic.trunk = Linear()
         state.game.critic.score.weight = nn.Parameter(torch.tensor([[3.0, 1.0]]))
         state.params["critic"] = list(state.game.players()["critic"].values())
         state.optimizers["critic"] = torch.optim.SGD(state.params["critic"], 1e-30)
-        run = Eager(build.updates(settings), Noise((2,), 8), 8, 0, CPU)
+        run = Eager(plan.parts.updates, Noise((2,), 8), 8, 0, CPU)
         found = []
         for _ in range(2):
             found += [log for log in run(state) if "critic/loss" in log]
@@ -174,7 +174,7 @@ def test_a_lazy_penalty_has_the_same_average(settings_of, constraint):
 
 
 @pytest.mark.parametrize("constraint", PENALTIES)
-def test_a_critic_with_batch_norm_is_refused(settings_of, constraint):
+def test_a_critic_with_batch_norm_is_refused(config_of, constraint):
     with pytest.raises(build.UserError, match=r"model\.critic\.norm=none") as refused:
-        build.check(settings_of(f"constraint={constraint}", "model=dcgan", "model.critic.norm=batch"))
+        build.check(config_of(f"constraint={constraint}", "model=dcgan", "model.critic.norm=batch"))
     assert "\n" not in str(refused.value)

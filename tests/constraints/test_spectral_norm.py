@@ -17,10 +17,10 @@ from tests.helpers import Noise
 CPU, IMAGE = torch.device("cpu"), (1, 16, 16)
 
 
-def state_of(settings_of, *overrides, n_classes=0):
+def state_of(config_of, *overrides, n_classes=0):
     overrides = ("constraint=spectral_norm", "dataset.image_size=16", *TINY, *overrides)
-    settings = build.check(settings_of(*overrides), IMAGE).settings
-    return settings, build.state(settings, IMAGE, CPU, n_classes)
+    plan = build.check(config_of(*overrides), IMAGE)
+    return settings, plan.state_for(IMAGE, n_classes)
 
 
 def largest_singular_values(critic):
@@ -47,8 +47,8 @@ def weighted(critic):
         ("loss=nonsaturating", "model=dcgan", "condition=projection"),
     ],
 )
-def test_singular_values_are_one_after_some_forward_passes(settings_of, overrides):
-    _, state = state_of(settings_of, *overrides, n_classes=3)
+def test_singular_values_are_one_after_some_forward_passes(config_of, overrides):
+    _, state = state_of(config_of, *overrides, n_classes=3)
     critic = state.game.critic
     before = [p.detach().clone() for p in critic.parameters()]
     y = torch.arange(4) % 3 if state.game.condition.needs_labels else None
@@ -81,27 +81,27 @@ def test_the_critic_is_one_lipschitz():
     assert 0.01 < slope.max() <= 1.001
 
 
-def test_auto_norm_is_none_and_batch_norm_stays_a_choice(settings_of):
-    settings, state = state_of(settings_of, "loss=hinge", "model=dcgan")
-    assert settings["model"]["critic"]["norm"] == "none"
-    assert settings["model"]["generator"]["norm"] == "batch"
-    settings, _ = state_of(settings_of, "loss=hinge", "model=dcgan", "model.critic.norm=batch")
-    assert settings["model"]["critic"]["norm"] == "batch"
+def test_auto_norm_is_none_and_batch_norm_stays_a_choice(config_of):
+    settings, state = state_of(config_of, "loss=hinge", "model=dcgan")
+    assert plan.config.model.critic["norm"] == "none"
+    assert plan.config.model.generator["norm"] == "batch"
+    settings, _ = state_of(config_of, "loss=hinge", "model=dcgan", "model.critic.norm=batch")
+    assert plan.config.model.critic["norm"] == "batch"
     assert not any(isinstance(m, nn.BatchNorm2d) for m in state.game.critic.modules())
 
 
-def test_a_checkpoint_in_the_middle_resumes_bit_equal(settings_of):
+def test_a_checkpoint_in_the_middle_resumes_bit_equal(config_of):
     def run(state, settings, steps):
-        engine = Eager(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU)
+        engine = Eager(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU)
         for _ in range(steps):
             engine(state)
             state.step += 1
 
-    settings, straight = state_of(settings_of, "loss=hinge")
+    settings, straight = state_of(config_of, "loss=hinge")
     run(straight, settings, 4)
-    _, first = state_of(settings_of, "loss=hinge")
+    _, first = state_of(config_of, "loss=hinge")
     run(first, settings, 2)
-    _, second = state_of(settings_of, "loss=hinge")
+    _, second = state_of(config_of, "loss=hinge")
     second.load({name: t.clone() for name, t in first.tensors().items()})
     second.step, second.real_batches, second.critic_updates = first.step, first.real_batches, first.critic_updates
     run(second, settings, 2)
@@ -133,6 +133,6 @@ def test_other_weights_and_buffers_leave_the_critics_own_alone():
     assert once.requires_grad is False
 
 
-def test_accumulation_is_refused(settings_of):
+def test_accumulation_is_refused(config_of):
     with pytest.raises(build.UserError, match="moves with every forward pass"):
-        state_of(settings_of, "loss=hinge", "model=mlp", "train.accumulate=2")
+        state_of(config_of, "loss=hinge", "model=mlp", "train.accumulate=2")

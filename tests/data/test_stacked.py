@@ -154,11 +154,11 @@ def test_a_limit_a_class_needs_labels(tmp_path):
     assert "these images have no class labels; dataset.limit=NUMBER, or null" in text
 
 
-def test_limits_on_the_command_line(settings_of):
+def test_limits_on_the_command_line(config_of):
     from gan_cli.config import validate
 
-    settings = validate.check_settings("train", settings_of("dataset.limit={Dress:100,4:10}"))
+    settings = validate.check_settings("train", config_of("dataset.limit={Dress:100,4:10}"))
     assert settings["dataset"]["limit"] == {"Dress": 100, "4": 10}
     for wrong in ("dataset.limit={Dress:0}", "dataset.limit=few", "dataset.limit=0"):
-        text = error_of(lambda wrong=wrong: validate.check_settings("train", settings_of(wrong)))
+        text = error_of(lambda wrong=wrong: validate.check_settings("train", config_of(wrong)))
         assert text.startswith("dataset.limit=")

@@ -54,7 +54,7 @@ def original(tmp_path_factory, trained):
     shutil.copytree(trained, run)
     only = forge.alone(run)
     plan = build.check(validate_saved(yaml.safe_load((run / "config.yaml").read_text())), (2,), 0)
-    outline = build.outline(plan.settings, (2,), 0)
+    outline = build.outline(plan.config, (2,), 0)
     return only, {name: (only / name).read_bytes() for name in (forge.STATE, forge.META, forge.MANIFEST)}, outline
 
 

@@ -34,7 +34,7 @@ REFUSED = [
     "gan_cli.losses.base.nn.Module",
     "gan_cli.losses.base.torch.load",
     "gan_cli.losses.wasserstein.Tensor",
-    "gan_cli.losses.base.Answer.__class__",
+    "gan_cli.losses.base.CriticOutput.__class__",
     "gan_cli.losses.Wasserstein\n",
     "gan_cli.losses.Wasserstein ",
     "gan_cli/losses.Wasserstein",

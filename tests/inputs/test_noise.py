@@ -37,11 +37,11 @@ def test_real_and_fake_get_independent_noise_and_the_gradient_passes():
 
 
 @pytest.mark.parametrize("option", ["noise", "diffaugment"])
-def test_z_does_not_move_with_the_input(settings_of, option):
+def test_z_does_not_move_with_the_input(config_of, option):
     # The same weights and the same z, so the fakes before the input are the same samples.
     def fakes(*overrides):
-        settings = build.check(settings_of("dataset.image_size=16", *TINY, *overrides)).settings
-        game = build.state(settings, (1, 16, 16), torch.device("cpu")).game
+        plan = build.check(config_of("dataset.image_size=16", *TINY, *overrides))
+        game = plan.state_for((1, 16, 16), 0).game
         draws = Draws("cpu", 0, 0)
         game.shown(Noise((1, 16, 16), 8).batch(*Noise((1, 16, 16), 8).draw(0)), "real", draws)
         return game.fake(8, None, draws).x
@@ -49,30 +49,30 @@ def test_z_does_not_move_with_the_input(settings_of, option):
     assert torch.equal(fakes(), fakes(f"input={option}"))
 
 
-def test_noise_lasts_as_long_as_the_run_unless_told_otherwise(settings_of):
-    assert settings_of("input=noise", "train.steps=77")["input"]["until_step"] == 77
-    assert settings_of("input=noise", "train.steps=77", "input.until_step=5")["input"]["until_step"] == 5
+def test_noise_lasts_as_long_as_the_run_unless_told_otherwise(config_of):
+    assert config_of("input=noise", "train.steps=77")["input"]["until_step"] == 77
+    assert config_of("input=noise", "train.steps=77", "input.until_step=5")["input"]["until_step"] == 5
 
 
 @pytest.mark.parametrize("option", ["noise", "diffaugment"])
-def test_the_input_reaches_both_kinds_of_samples_in_training(settings_of, monkeypatch, option):
-    settings = build.check(settings_of(f"input={option}", "dataset.image_size=16", *TINY)).settings
-    state = build.state(settings, (1, 16, 16), torch.device("cpu"))
+def test_the_input_reaches_both_kinds_of_samples_in_training(config_of, monkeypatch, option):
+    plan = build.check(config_of(f"input={option}", "dataset.image_size=16", *TINY))
+    state = plan.state_for((1, 16, 16), 0)
     seen = []
     cls = type(state.game.input)
     original = cls.__call__
     monkeypatch.setattr(cls, "__call__", lambda self, x, s, d: seen.append(s) or original(self, x, s, d))
-    Eager(build.updates(settings), Noise((1, 16, 16), 8), 8, 0, torch.device("cpu"))(state)
+    Eager(plan.parts.updates, Noise((1, 16, 16), 8), 8, 0, torch.device("cpu"))(state)
     assert seen == ["input.fake", "input.real"] * 5 + ["input.fake"]
 
 
-def test_diffaugment_on_points_is_refused_in_one_line(settings_of):
+def test_diffaugment_on_points_is_refused_in_one_line(config_of):
     with pytest.raises(UserError, match=r"augments images, the data are 2-D points: input=none") as refused:
-        build.check(settings_of("input=diffaugment", "model=toy_mlp", "dataset=ring"))
+        build.check(config_of("input=diffaugment", "model=toy_mlp", "dataset=ring"))
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("policy", [[], ["color", "color"]])
-def test_an_empty_or_repeated_policy_is_refused(settings_of, policy):
+def test_an_empty_or_repeated_policy_is_refused(config_of, policy):
     with pytest.raises(UserError, match="each once at most"):
-        build.check(settings_of("input=diffaugment", f"input.policy={policy}".replace("'", "")))
+        build.check(config_of("input=diffaugment", f"input.policy={policy}".replace("'", "")))

@@ -54,14 +54,14 @@ def test_finite_at_extreme_energies(score):
     assert loss.critic(answer(score), answer(score)).isfinite()
 
 
-def points(settings_of, *overrides):
-    settings = settings_of(
+def points(config_of, *overrides):
+    settings = config_of(
         "loss=began", "model=toy_mlp", "dataset=ring", "model.width=8", "train.batch_size=8", "loss.lambda_k=0.1",
         *overrides,
     )  # fmt: skip
-    settings = build.check(settings, (2,)).settings
-    state = build.state(settings, (2,), torch.device("cpu"))
-    run = Eager(build.updates(settings), Noise((2,), 8), 8, 0, torch.device("cpu"), settings["train"]["accumulate"])
+    plan = build.check(settings, (2,))
+    state = plan.state_for((2,), 0)
+    run = Eager(plan.parts.updates, Noise((2,), 8), 8, 0, torch.device("cpu"), plan.config.train.accumulate)
     return state, run
 
 
@@ -71,13 +71,13 @@ def advance(state, run, steps):
         state.step += 1
 
 
-def test_k_t_survives_a_resume_bit_for_bit(settings_of):
-    straight, run = points(settings_of)
+def test_k_t_survives_a_resume_bit_for_bit(config_of):
+    straight, run = points(config_of)
     advance(straight, run, 3)
     saved = {name: tensor.clone() for name, tensor in straight.tensors().items()}
     kept = straight.step, straight.real_batches, straight.critic_updates
     advance(straight, run, 3)
-    resumed, run = points(settings_of)
+    resumed, run = points(config_of)
     resumed.load(saved)
     resumed.step, resumed.real_batches, resumed.critic_updates = kept
     assert saved["game/loss.k_t"] > 0
@@ -86,21 +86,21 @@ def test_k_t_survives_a_resume_bit_for_bit(settings_of):
     assert resumed.game.loss.k_t != saved["game/loss.k_t"]
 
 
-def test_k_t_moves_by_the_whole_batch_when_it_is_taken_in_parts(settings_of):
-    whole, run = points(settings_of)
+def test_k_t_moves_by_the_whole_batch_when_it_is_taken_in_parts(config_of):
+    whole, run = points(config_of)
     advance(whole, run, 3)
-    parts, run = points(settings_of, "train.accumulate=4")
+    parts, run = points(config_of, "train.accumulate=4")
     advance(parts, run, 3)
     assert whole.game.loss.k_t > 0
     assert_close(parts.game.loss.k_t, whole.game.loss.k_t)
 
 
-def test_k_t_moves_once_a_step(settings_of):
-    once, run = points(settings_of)
+def test_k_t_moves_once_a_step(config_of):
+    once, run = points(config_of)
     moved = []
     once.game.loss.update_ = lambda real, fake: moved.append(once.critic_updates)
     advance(once, run, 2)
-    thrice, run = points(settings_of, "updates.n_critic=3")
+    thrice, run = points(config_of, "updates.n_critic=3")
     thrice.game.loss.update_ = lambda real, fake: moved.append(thrice.critic_updates)
     advance(thrice, run, 2)
     assert moved == [0, 1, 2, 5]  # in the last critic update of a step, which is counted when it is done

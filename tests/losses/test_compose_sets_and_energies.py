@@ -28,15 +28,15 @@ class Labelled(Noise):
         return Batch(x * 2 - 1, torch.arange(len(x)) % 3)
 
 
-def small_game(settings_of, loss, shape, *overrides):
+def small_game(config_of, loss, shape, *overrides):
     family = ["model=toy_mlp", "model.width=16"] if len(shape) == 1 else ["model=dcgan", "model.width=4"]
-    settings = settings_of(
+    settings = config_of(
         *(LOSSES[loss] or [f"loss={loss}"]), *family, "latent.size=3", "train.batch_size=6", "updates.n_critic=1",
         *overrides,
     )  # fmt: skip
-    settings = build.check(settings, shape, 3).settings
-    state = build.state(settings, shape, torch.device("cpu"), 3)
-    return state, Eager(build.updates(settings), Labelled(shape, 6), 6, 0, torch.device("cpu"))
+    plan = build.check(settings, shape, 3)
+    state = plan.state_for(shape, 3)
+    return state, Eager(plan.parts.updates, Labelled(shape, 6), 6, 0, torch.device("cpu"))
 
 
 def weights(state):
@@ -53,8 +53,8 @@ GAMES = [(loss, kind, "none") for loss in LOSSES for kind in SHAPES] + [
 
 
 @pytest.mark.parametrize(("loss", "kind", "condition"), GAMES)
-def test_every_phase_moves_its_own_player_alone(settings_of, loss, kind, condition):
-    state, run = small_game(settings_of, loss, SHAPES[kind], f"condition={condition}")
+def test_every_phase_moves_its_own_player_alone(config_of, loss, kind, condition):
+    state, run = small_game(config_of, loss, SHAPES[kind], f"condition={condition}")
     players = {name: set(params) for name, params in state.game.players().items()}
     phases = run.updates.phases(0)
     for phase in phases:
@@ -74,8 +74,8 @@ def test_every_phase_moves_its_own_player_alone(settings_of, loss, kind, conditi
 
 
 @pytest.mark.parametrize("loss", ["ebgan", "began"])
-def test_an_auto_encoder_answers_with_its_error_and_its_code(settings_of, loss):
-    state, _ = small_game(settings_of, loss, (1, 12, 12), "model.code_size=5")
+def test_an_auto_encoder_answers_with_its_error_and_its_code(config_of, loss):
+    state, _ = small_game(config_of, loss, (1, 12, 12), "model.code_size=5")
     x = torch.rand(6, 1, 12, 12) * 2 - 1
     answer = state.game.ask(x)
     again = state.game.critic.reconstruct(x)[1]
@@ -85,8 +85,8 @@ def test_an_auto_encoder_answers_with_its_error_and_its_code(settings_of, loss):
 
 
 @pytest.mark.parametrize("loss", ["mmd", "energy_distance"])
-def test_on_features_nobody_trains_the_score_and_no_curve_shows_it(settings_of, loss):
-    state, run = small_game(settings_of, loss, (2,))
+def test_on_features_nobody_trains_the_score_and_no_curve_shows_it(config_of, loss):
+    state, run = small_game(config_of, loss, (2,))
     before = weights(state)
     logs = run(state)
     assert torch.equal(state.game.critic.score.weight, before["critic.score.weight"])
@@ -94,8 +94,8 @@ def test_on_features_nobody_trains_the_score_and_no_curve_shows_it(settings_of, 
 
 
 @pytest.mark.parametrize("loss", ["mmd_pixels", "energy_distance_pixels"])
-def test_on_pixels_the_generator_reads_real_samples_and_the_curve_is_its_loss(settings_of, loss):
-    state, run = small_game(settings_of, loss, (2,))
+def test_on_pixels_the_generator_reads_real_samples_and_the_curve_is_its_loss(config_of, loss):
+    state, run = small_game(config_of, loss, (2,))
     (row,) = run(state)
     assert state.real_batches == 1
     name = loss.removesuffix("_pixels")

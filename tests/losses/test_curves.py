@@ -21,9 +21,9 @@ CURVES = {
 
 
 @pytest.mark.parametrize(("loss", "curves"), CURVES.items())
-def test_an_estimate_stands_beside_its_held_out_twin(settings_of, tmp_path, loss, curves):
+def test_an_estimate_stands_beside_its_held_out_twin(config_of, tmp_path, loss, curves):
     overrides = ["model=toy_mlp", "dataset=ring", *TINY, "train.steps=2", "log.every_steps=1"]
-    plan, data = build.check(settings_of(f"loss={loss}", *overrides)), noise_data((2,), 8)
+    plan, data = build.check(config_of(f"loss={loss}", *overrides)), noise_data((2,), 8)
     Session(plan, directory.RunDirectory(tmp_path), data, plan.state(data)).train()
     row = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
     assert {f"critic/{curve}" for curve in curves} <= set(row)

@@ -5,14 +5,14 @@ import torch
 from torch.testing import assert_close
 
 from gan_cli.errors import UserError
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.ebgan import EBGAN, pulling_away
 from gan_cli.session import build
 from tests.helpers import answer
 
 
 def coded(code, score):
-    return Answer(torch.tensor(score), code, {}, code)
+    return CriticOutput(torch.tensor(score), code, {}, code)
 
 
 def test_margin_by_hand():
@@ -45,7 +45,7 @@ def test_pulling_away_is_1_where_all_codes_are_parallel_and_its_gradient_turns_t
 
 @pytest.mark.parametrize("score", [0.0, 1e6])
 def test_finite_at_extreme_energies_and_dead_codes(score):
-    fake = Answer(torch.full((2,), score, requires_grad=True), torch.zeros(2, 3, requires_grad=True), {}, None)
+    fake = CriticOutput(torch.full((2,), score, requires_grad=True), torch.zeros(2, 3, requires_grad=True), {}, None)
     objective = EBGAN(pull_away=0.1).generator(fake, None)
     gradients = torch.autograd.grad(objective, [fake.score, fake.features])
     assert objective.isfinite()
@@ -53,10 +53,10 @@ def test_finite_at_extreme_energies_and_dead_codes(score):
     assert EBGAN().critic(fake, fake).isfinite()
 
 
-def test_the_pulling_away_term_needs_the_whole_batch(settings_of):
+def test_the_pulling_away_term_needs_the_whole_batch(config_of):
     points = ("loss=ebgan", "model=toy_mlp", "dataset=ring", "model.width=8")
-    build.check(settings_of(*points, "train.accumulate=4"))
+    build.check(config_of(*points, "train.accumulate=4"))
     with pytest.raises(UserError, match="compares the samples of a batch"):
-        build.check(settings_of(*points, "train.accumulate=4", "loss.pull_away=0.1"))
+        build.check(config_of(*points, "train.accumulate=4", "loss.pull_away=0.1"))
     with pytest.raises(UserError, match=r"train\.batch_size=2 or more"):
-        build.check(settings_of(*points, "train.batch_size=1", "loss.pull_away=0.1"))
+        build.check(config_of(*points, "train.batch_size=1", "loss.pull_away=0.1"))

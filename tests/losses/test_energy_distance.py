@@ -8,12 +8,12 @@ from torch.testing import assert_close
 
 from gan_cli.constraints.gradient_penalty import gradient_norms
 from gan_cli.constraints.zero_centred import R1
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.energy_distance import EnergyDistance
 
 
 def featured(x):
-    return Answer(torch.zeros(len(x)), x, {}, x)
+    return CriticOutput(torch.zeros(len(x)), x, {}, x)
 
 
 def test_one_dimension_against_scipy():
@@ -50,7 +50,7 @@ def test_mean_over_batches_is_twice_the_squared_cramer_distance():
 
 
 def test_witness_by_hand():
-    f = lambda x: EnergyDistance().witness(  # noqa: E731
+    f = lambda x: EnergyDistance().penalised_function(  # noqa: E731
         featured(x), featured(torch.tensor([[0.0], [2.0]])), featured(torch.tensor([[5.0], [7.0]]))
     )
     at = torch.tensor([[1.0], [6.0], [-3.0]], requires_grad=True)
@@ -64,7 +64,9 @@ def test_equal_and_far_points_have_finite_gradients_of_both_orders(size):
     points = torch.full((3, 2), size, requires_grad=True)
     loss = EnergyDistance()
     (gradient,) = torch.autograd.grad(loss.distance(torch.zeros(3, 2), points), points)
-    norms = gradient_norms(lambda x: loss.witness(featured(x), featured(points), featured(points * 0)), points, True)
+    norms = gradient_norms(
+        lambda x: loss.penalised_function(featured(x), featured(points), featured(points * 0)), points, True
+    )
     (second,) = torch.autograd.grad(norms.sum(), points)
     assert gradient.isfinite().all()
     assert second.isfinite().all()

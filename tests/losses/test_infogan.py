@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from gan_cli.errors import UserError
 from gan_cli.latents.infogan import InfoGAN as Codes
 from gan_cli.latents.prior import Normal
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.infogan import InfoGAN
 from gan_cli.losses.minimax import Minimax, NonSaturating
 from gan_cli.session import build
@@ -19,7 +19,7 @@ from tests.helpers import answer
 
 def fake(heads, c):
     score = torch.zeros(len(c), requires_grad=True)
-    return Answer(score, score[:, None], heads, score[:, None], None, c)
+    return CriticOutput(score, score[:, None], heads, score[:, None], None, c)
 
 
 def information(loss, heads, c):
@@ -103,18 +103,18 @@ def test_finite_at_extreme_answers(value, std):
     assert all(g.isfinite().all() for g in gradients)
 
 
-def test_a_prior_without_codes_is_refused_in_one_line(settings_of):
+def test_a_prior_without_codes_is_refused_in_one_line(config_of):
     with pytest.raises(ValueError, match="latent=infogan"):
         InfoGAN().heads(Normal())
     with pytest.raises(UserError, match="latent=infogan") as refused:
-        build.check(settings_of("loss=infogan", "latent=normal"))
+        build.check(config_of("loss=infogan", "latent=normal"))
     assert "\n" not in str(refused.value)
 
 
-def test_q_moves_with_the_generator_and_nothing_clips_it(settings_of):
-    settings = settings_of("loss=infogan", "constraint=weight_clip", "model.width=4", "latent.size=6")
-    settings = build.check(settings, (1, 16, 16)).settings
-    state = build.state(settings, (1, 16, 16), torch.device("cpu"))
+def test_q_moves_with_the_generator_and_nothing_clips_it(config_of):
+    settings = config_of("loss=infogan", "constraint=weight_clip", "model.width=4", "latent.size=6")
+    plan = build.check(settings, (1, 16, 16))
+    state = plan.state_for((1, 16, 16), 0)
     players = state.game.players()
     q = {name for name in players["generator"] if name.startswith("critic.")}
     assert q == {
@@ -124,7 +124,7 @@ def test_q_moves_with_the_generator_and_nothing_clips_it(settings_of):
     assert not any("heads" in name for name in state.projected_names)
 
 
-def test_copies_and_loaded_states_find_the_codes_again(settings_of):
+def test_copies_and_loaded_states_find_the_codes_again(config_of):
     loss = copy.deepcopy(InfoGAN())
     assert loss.state_dict() == {}  # nothing to restore: the heads carry the layout
     c = torch.eye(3)

@@ -8,14 +8,14 @@ from torch.testing import assert_close
 
 from gan_cli.constraints.gradient_penalty import gradient_norms
 from gan_cli.errors import UserError
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.discrepancy import squared_distances
 from gan_cli.losses.mmd import MMD
 from gan_cli.session import build
 
 
 def featured(x):
-    return Answer(torch.zeros(len(x)), x, {}, x)
+    return CriticOutput(torch.zeros(len(x)), x, {}, x)
 
 
 def rbf(x, y, s):
@@ -71,18 +71,20 @@ def test_witness_by_hand_and_its_gradient():
     real, fake = torch.tensor([[1.0], [-1.0]]), torch.tensor([[2.0], [4.0]])
     k = lambda u, v: math.exp(-((u - v) ** 2) / 2)  # noqa: E731
     expected = [(k(x, 1) + k(x, -1)) / 2 - (k(x, 2) + k(x, 4)) / 2 for x in (0, 3)]
-    f = lambda x: loss.witness(featured(x), featured(real), featured(fake))  # noqa: E731
+    f = lambda x: loss.penalised_function(featured(x), featured(real), featured(fake))  # noqa: E731
     assert_close(f(at), torch.tensor(expected))
     slope = lambda u, v: -(u - v) * k(u, v)  # noqa: E731
-    slopes = [(slope(x, 1) + slope(x, -1)) / 2 - (slope(x, 2) + slope(x, 4)) / 2 for x in (0, 3)]
-    assert_close(gradient_norms(f, at), torch.tensor(slopes).abs())
+    norms = [(slope(x, 1) + slope(x, -1)) / 2 - (slope(x, 2) + slope(x, 4)) / 2 for x in (0, 3)]
+    assert_close(gradient_norms(f, at), torch.tensor(norms).abs())
 
 
 def test_the_penalty_differentiates_twice_at_a_sample_itself():
     loss = MMD()
     points = torch.randn(4, 3, requires_grad=True)
     norms = gradient_norms(
-        lambda x: loss.witness(featured(x), featured(points), featured(points + 1)), points, create_graph=True
+        lambda x: loss.penalised_function(featured(x), featured(points), featured(points + 1)),
+        points,
+        create_graph=True,
     )
     (gradient,) = torch.autograd.grad(norms.sum(), points)
     assert gradient.isfinite().all()
@@ -110,10 +112,10 @@ def test_distances_keep_their_digits_far_from_the_origin():
     assert_close(squared_distances(x, y), torch.tensor([[0.03125**2]]))
 
 
-def test_on_pixels_the_samples_are_compared_and_no_critic_plays(settings_of):
+def test_on_pixels_the_samples_are_compared_and_no_critic_plays(config_of):
     loss = MMD(space="pixels", scales=(1.0,))
     x, features = torch.randn(4, 1, 3, 3), torch.randn(4, 2)
-    real, fake = Answer(None, features, {}, x), Answer(None, features, {}, x + 1)
+    real, fake = CriticOutput(None, features, {}, x), CriticOutput(None, features, {}, x + 1)
     assert_close(loss.generator(fake, real), loss.distance(x.flatten(1), x.flatten(1) + 1))
     assert not loss.critic_plays
 
@@ -128,13 +130,13 @@ def test_on_pixels_the_samples_are_compared_and_no_critic_plays(settings_of):
         ("train.batch_size=1", "train.batch_size=2"),
     ],
 )
-def test_what_has_no_meaning_on_pixels_is_refused_in_one_line(settings_of, override, mend):
-    settings = settings_of("loss=mmd", "loss.space=pixels", "constraint=none", "model.width=4", override)
+def test_what_has_no_meaning_on_pixels_is_refused_in_one_line(config_of, override, mend):
+    settings = config_of("loss=mmd", "loss.space=pixels", "constraint=none", "model.width=4", override)
     with pytest.raises(UserError, match=mend) as refused:
         build.check(settings)
     assert "\n" not in str(refused.value)
 
 
-def test_a_projection_on_a_score_that_nobody_reads_is_refused(settings_of):
+def test_a_projection_on_a_score_that_nobody_reads_is_refused(config_of):
     with pytest.raises(UserError, match="condition=concat"):
-        build.check(settings_of("loss=mmd", "condition=projection", "model.width=4"))
+        build.check(config_of("loss=mmd", "condition=projection", "model.width=4"))

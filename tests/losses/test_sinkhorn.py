@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from gan_cli.errors import UserError
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.session import build
 
 pytest.importorskip("geomloss")
@@ -16,7 +16,7 @@ from gan_cli.losses.sinkhorn import Sinkhorn
 
 
 def featured(x):
-    return Answer(torch.zeros(len(x)), x, {}, x)
+    return CriticOutput(torch.zeros(len(x)), x, {}, x)
 
 
 def transport(x, y, blur, iterations=3000):
@@ -59,7 +59,7 @@ def test_the_witness_is_the_first_variation():
     x, y = torch.randn(5, 2), torch.randn(6, 2) + 1
     loss = Sinkhorn(blur=0.7, diameter=8.0, scaling=0.98)
     at = x.clone().requires_grad_()
-    values = loss.witness(featured(at), featured(x), featured(y))
+    values = loss.penalised_function(featured(at), featured(x), featured(y))
     (slope,) = torch.autograd.grad(values.sum(), at)
     moved = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss.distance(moved, y), moved)
@@ -71,7 +71,7 @@ def test_the_grad_mode_is_left_as_it_was(enabled):
     x = torch.randn(4, 2, requires_grad=True)
     with torch.set_grad_enabled(enabled):
         distance = Sinkhorn().distance(x, x.detach() + 1)
-        Sinkhorn().witness(featured(x), featured(x), featured(x + 1))
+        Sinkhorn().penalised_function(featured(x), featured(x), featured(x + 1))
         assert torch.is_grad_enabled() == enabled
     assert distance.requires_grad == enabled
 
@@ -85,7 +85,7 @@ def test_finite_at_equal_and_far_points(size):
     assert gradient.isfinite().all()
 
 
-def test_a_missing_library_is_named_with_its_extra(settings_of, monkeypatch):
+def test_a_missing_library_is_named_with_its_extra(config_of, monkeypatch):
     real_import = builtins.__import__
 
     def without(name, *args, **kwargs):
@@ -95,16 +95,16 @@ def test_a_missing_library_is_named_with_its_extra(settings_of, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match=r"gan_cli\[sinkhorn\]") as refused:
-        build.check(settings_of("loss=sinkhorn"))
+        build.check(config_of("loss=sinkhorn"))
     assert "\n" not in str(refused.value)
 
 
-def test_looking_ahead_is_refused(settings_of):
+def test_looking_ahead_is_refused(config_of):
     # geomloss leaves out how the potentials move, so the derivative of its gradient is another one
     with pytest.raises(UserError, match="no exact derivative") as refused:
-        build.check(settings_of("loss=sinkhorn", "updates=unrolled", "dataset=ring", "model=toy_mlp"))
+        build.check(config_of("loss=sinkhorn", "updates=unrolled", "dataset=ring", "model=toy_mlp"))
     assert "\n" not in str(refused.value)
-    build.check(settings_of("loss=sinkhorn", "updates=unrolled", "updates.k=0", "dataset=ring", "model=toy_mlp"))
+    build.check(config_of("loss=sinkhorn", "updates=unrolled", "updates.k=0", "dataset=ring", "model=toy_mlp"))
 
 
 def test_a_blur_above_the_diameter_is_refused():

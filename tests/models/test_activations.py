@@ -26,7 +26,7 @@ def test_values_and_gradients(mine, plain, inplace, times):
 
 
 def slope_gradients(activation, times):
-    """The gradients of a penalty on a network's slopes, and how often a pass runs back through its first layer."""
+    """The gradients of a penalty on a network's norms, and how often a pass runs back through its first layer."""
     torch.manual_seed(0)
     first, last = nn.Linear(3, 8), nn.Linear(8, 1)
     if times:

@@ -66,7 +66,7 @@ def test_values_and_gradients(classes, channels, size, options, products, bias, 
     ("classes", "channels", "size", "options", "products"), [*LAYERS, (CONV, (3, 5), (4, 4), ONE_SIZE, set())]
 )
 def test_the_input_gradients_own_gradients(classes, channels, size, options, products, bias):
-    """As a penalty on a network's slopes needs them: by its input, by this layer's weights and by others'."""
+    """As a penalty on a network's norms needs them: by its input, by this layer's weights and by others'."""
     mine, plain, x = pair(classes, channels, size, options, bias, times=2)
     before = torch.tensor(1.5, requires_grad=True)
     results = []
@@ -86,10 +86,8 @@ def test_no_gradient_is_differentiated_that_was_said_not_to_be(classes, channels
         with pytest.raises(RuntimeError, match="more often than"):
             grad((mine(x) ** 3).sum(), of, create_graph=True)
     mine.times = None
-    slopes = [grad((layer(x) ** 3).sum(), x, create_graph=True)[0] for layer in (mine, plain)]
-    found, expected = (
-        grad(s.square().sum(), [x, layer.weight]) for s, layer in zip(slopes, (mine, plain), strict=True)
-    )
+    norms = [grad((layer(x) ** 3).sum(), x, create_graph=True)[0] for layer in (mine, plain)]
+    found, expected = (grad(s.square().sum(), [x, layer.weight]) for s, layer in zip(norms, (mine, plain), strict=True))
     assert_close(found, expected, rtol=0, atol=0)
 
 

@@ -35,11 +35,11 @@ def test_perceptrons_have_a_norm_only_where_asked_for(norm, kind):
 
 
 @pytest.mark.parametrize("model", ["toy_mlp", "toy_tanh"])
-def test_instance_norm_of_a_perceptron_is_refused(settings_of, model):
+def test_instance_norm_of_a_perceptron_is_refused(config_of, model):
     from gan_cli.config import validate
     from gan_cli.errors import UserError
 
-    settings = settings_of(f"model={model}", "dataset=ring", "model.critic.norm=instance")
+    settings = config_of(f"model={model}", "dataset=ring", "model.critic.norm=instance")
     with pytest.raises(UserError, match=r"model\.critic\.norm=instance: must be batch, layer or none"):
         validate.check_settings("train", settings)
 
@@ -137,11 +137,11 @@ def test_the_layers_after_the_trunk_are_drawn_as_it_is():
     assert_close(critic.embedding.weight.std().item(), 0.02, rtol=0.05, atol=0)
 
 
-def test_the_unrolled_gans_networks(settings_of):
+def test_the_unrolled_gans_networks(config_of):
     from gan_cli.session import build
 
-    settings = build.check(settings_of("model=toy_tanh", "dataset=ring", "loss=gan", "latent.size=256")).settings
-    game = build.state(settings, (2,), torch.device("cpu")).game
+    plan = build.check(config_of("model=toy_tanh", "dataset=ring", "loss=gan", "latent.size=256"))
+    game = plan.state_for((2,), 0).game
     assert [tuple(p.shape) for p in game.generator.parameters()][::2] == [(128, 256), (128, 128), (2, 128)]
     assert [tuple(p.shape) for p in game.critic.parameters()][::2] == [(128, 2), (128, 128), (1, 128)]
     assert len(kinds(game, nn.Tanh)) == 4

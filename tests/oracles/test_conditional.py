@@ -49,12 +49,12 @@ def classifier() -> tuple[nn.Module, float]:
     return network, float(right.float().mean())
 
 
-def trained(settings_of, *overrides: str) -> tuple[Tensor, Tensor]:
+def trained(config_of, *overrides: str) -> tuple[Tensor, Tensor]:
     """Return 1,000 samples of a generator and the classes that were asked for."""
-    plan = build.check(settings_of(*RECIPE, f"train.steps={STEPS}", *overrides))
+    plan = build.check(config_of(*RECIPE, f"train.steps={STEPS}", *overrides))
     data = plan.open()
     state = plan.state(data)
-    run = Eager(build.updates(plan.settings), data.train, 64, 0, plan.device)
+    run = Eager(plan.parts.updates, data.train, 64, 0, plan.device)
     for _ in range(STEPS):
         run(state)
         state.step += 1
@@ -63,9 +63,9 @@ def trained(settings_of, *overrides: str) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("condition", LOSSES)
-def test_samples_are_of_the_class_that_was_asked_for(settings_of, classifier, condition):
+def test_samples_are_of_the_class_that_was_asked_for(config_of, classifier, condition):
     network, on_real = classifier
-    x, y = trained(settings_of, f"condition={condition}", f"loss={LOSSES[condition]}")
+    x, y = trained(config_of, f"condition={condition}", f"loss={LOSSES[condition]}")
     with torch.no_grad():
         named = network(x).argmax(1)
     accuracy = float((named == y).float().mean())

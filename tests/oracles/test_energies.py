@@ -15,7 +15,7 @@ def curves(settings, steps, *tags):
     plan = build.check(settings)
     data = plan.open()
     state = plan.state(data)
-    run = Eager(build.updates(plan.settings), data.train, 32, plan.settings["seed"], torch.device("cpu"))
+    run = Eager(plan.parts.updates, data.train, 32, plan.config.seed, torch.device("cpu"))
     rows = []
     for _ in range(steps):
         critic, _ = run(state)
@@ -24,8 +24,8 @@ def curves(settings, steps, *tags):
     return torch.stack(rows)
 
 
-def test_ebgan_learns_the_images_and_pushes_what_is_none_towards_the_margin(settings_of):
-    settings = settings_of(
+def test_ebgan_learns_the_images_and_pushes_what_is_none_towards_the_margin(config_of):
+    settings = config_of(
         "loss=ebgan",
         "loss.margin=0.5",
         "dataset.image_size=8",
@@ -44,9 +44,9 @@ def test_ebgan_learns_the_images_and_pushes_what_is_none_towards_the_margin(sett
 @pytest.mark.parametrize(
     ("gamma", "steps"), [(0.5, 300), pytest.param(0.3, 700, marks=SLOW), pytest.param(0.7, 700, marks=SLOW)]
 )
-def test_began_holds_gamma(settings_of, gamma, steps):
+def test_began_holds_gamma(config_of, gamma, steps):
     # With the paper's gain, 0.001, k_t takes thousands of steps to find its place
-    settings = settings_of(
+    settings = config_of(
         "loss=began", f"loss.gamma={gamma}", "loss.lambda_k=0.05", "dataset.image_size=16", "model.width=8",
         "model.critic.norm=none", *IMAGES,
     )  # fmt: skip

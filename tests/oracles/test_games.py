@@ -33,7 +33,7 @@ from gan_cli.conditions.base import Unconditional
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Batch
 from gan_cli.latents.prior import Normal
-from gan_cli.losses.base import Answer, Loss
+from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.losses.wasserstein import Wasserstein
 from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
@@ -53,17 +53,17 @@ class Value(Loss):
         super().__init__()
         self.d, self.power = d, power
 
-    def value(self, fake: Answer) -> torch.Tensor:
+    def value(self, fake: CriticOutput) -> torch.Tensor:
         x, y = fake.x.mean(), fake.score.mean()
         return x * y**self.power + self.d / 2 * (x**2 - y**2)
 
-    def critic(self, real: Answer, fake: Answer) -> torch.Tensor:
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> torch.Tensor:
         return -self.value(fake)
 
-    def generator(self, fake: Answer, real: Answer | None) -> torch.Tensor:
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> torch.Tensor:
         return self.value(fake)
 
-    def estimates(self, real: Answer, fake: Answer) -> dict[str, torch.Tensor]:
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, torch.Tensor]:
         return {}
 
 
@@ -83,12 +83,12 @@ class ScalarCritic(nn.Module):
 
     def forward(self, x, y=None, c=None, trunk_input=None):
         score = self.y.expand(len(x))
-        return Answer(score, score[:, None], {}, x)
+        return CriticOutput(score, score[:, None], {}, x)
 
 
 class LinearCritic(ScalarCritic):
     def forward(self, x, y=None, c=None, trunk_input=None):
-        return Answer(self.y * x[:, 0], x, {}, x)
+        return CriticOutput(self.y * x[:, 0], x, {}, x)
 
 
 class Point(Noise):

@@ -16,7 +16,7 @@ def train(settings, steps):
     plan = build.check(settings)
     data = plan.open()
     state = plan.state(data)
-    run = Eager(build.updates(plan.settings), data.train, 256, plan.settings["seed"], torch.device("cpu"))
+    run = Eager(plan.parts.updates, data.train, 256, plan.config.seed, torch.device("cpu"))
     for _ in range(steps):
         run(state)
         state.step += 1
@@ -29,8 +29,8 @@ def samples(game):
 
 
 @pytest.mark.parametrize("loss", ["mmd", "energy_distance"])
-def test_fits_the_mixture_on_a_line(settings_of, loss):
-    settings = settings_of(f"loss={loss}", "dataset=gaussian_mixture_1d", "optimizer.lr=1e-3", *POINTS)
+def test_fits_the_mixture_on_a_line(config_of, loss):
+    settings = config_of(f"loss={loss}", "dataset=gaussian_mixture_1d", "optimizer.lr=1e-3", *POINTS)
     data, before = train(settings, 0)
     _, after = train(settings, 160)
     real = data.fixed(5000).x[:, 0]
@@ -41,8 +41,8 @@ def test_fits_the_mixture_on_a_line(settings_of, loss):
 
 
 @pytest.mark.slow
-def test_a_kernel_narrow_enough_finds_every_mode_of_the_ring(settings_of):
-    settings = settings_of(
+def test_a_kernel_narrow_enough_finds_every_mode_of_the_ring(config_of):
+    settings = config_of(
         "loss=mmd", "loss.kernel=rbf", "loss.scales=[0.1,0.3,1,3]", "dataset=ring", "optimizer.lr=1e-3", *POINTS
     )
     data, game = train(settings, 800)

@@ -17,7 +17,7 @@ from torch.testing import assert_close
 
 from gan_cli.constraints.gradient_penalty import GradientPenalty
 from gan_cli.data.synthetic import ParallelLines, TwoGaussians1d
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.minimax import Minimax, NonSaturating
 from gan_cli.losses.wasserstein import Wasserstein
 from tests.oracles.quadrature import X, gaussian, integral, mixture
@@ -27,10 +27,10 @@ PAIR = TwoGaussians1d()
 
 
 def answer(score, x):
-    return Answer(score, x, {}, x)
+    return CriticOutput(score, x, {}, x)
 
 
-def slopes(state, x):
+def gradient_norms_at(state, x):
     """Return the derivative of the generator's objective for a fake at each x."""
     x = x[:, None].requires_grad_()
     objective = state.game.generator_objective(state.game.ask(x), None) * len(x)
@@ -58,7 +58,7 @@ def test_figure_2_trained():
         x = torch.linspace(1, 5, 41)
         with torch.no_grad():
             d = torch.sigmoid(state.game.ask(torch.tensor([[-3.0], [3.0]])).score)
-        rows[name] = slopes(state, x), generator_gradient(state, PAIR), d
+        rows[name] = gradient_norms_at(state, x), generator_gradient(state, PAIR), d
         slope, gradient, d = rows[name]
         print(f"{name}: slope at fakes at most {slope.abs().max():.1e}, of mu {gradient:.1e}, D {d[0]:.4f} {d[1]:.1e}")
     slope, gradient, d = rows["gan"]

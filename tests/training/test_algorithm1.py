@@ -35,9 +35,9 @@ def rmsprop(w, gradients, square):
         w[name] = (w[name] - ALPHA * g / (square[name].sqrt() + EPS)).detach().requires_grad_()
 
 
-def test_two_steps_equal_algorithm_1(settings_of):
-    settings = settings_of("loss=wgan", "dataset.image_size=16", *TINY)
-    state = build.state(settings, (1, 16, 16), torch.device("cpu"))
+def test_two_steps_equal_algorithm_1(config_of):
+    settings = config_of("loss=wgan", "dataset.image_size=16", *TINY)
+    state = plan.state_for((1, 16, 16), 0)
     source = Noise((1, 16, 16), M)
 
     def copy(network):
@@ -60,7 +60,7 @@ def test_two_steps_equal_algorithm_1(settings_of):
         g_theta = torch.autograd.grad(-critic(w, generator(theta, z)).mean(), theta.values())
         rmsprop(theta, g_theta, squares[0])
 
-    run = Eager(build.updates(settings), source, M, settings["seed"], torch.device("cpu"))
+    run = Eager(plan.parts.updates, source, M, plan.config.seed, torch.device("cpu"))
     for _ in range(2):
         run(state)
         state.step += 1

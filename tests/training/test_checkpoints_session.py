@@ -24,9 +24,9 @@ BACKGROUND = "checkpoint.background=true"
 
 
 @pytest.fixture
-def begin(settings_of, tmp_path):
+def begin(config_of, tmp_path):
     def session(name, *overrides, steps=9, resume=False, values=None):
-        plan = build.check(settings_of(f"train.steps={steps}", *SMALL, *overrides))
+        plan = build.check(config_of(f"train.steps={steps}", *SMALL, *overrides))
         (tmp_path / name).mkdir(exist_ok=True)
         run = directory.RunDirectory(tmp_path / name)
         data = plan.open()
@@ -84,7 +84,7 @@ def test_what_is_written_behind_the_training_is_the_same_to_the_byte(begin, tmp_
     begin("before", *options).train()
     slow(4, seconds=0.2)  # the state moves on while it is written
     session = begin("behind", *options, BACKGROUND)
-    session.plan.settings["checkpoint"]["background"] = False  # a checkpoint tells its run's settings
+    session.plan.config.checkpoint.background = False  # a checkpoint tells its run's settings
     session.train()
     assert session.saver._thread is not None
     assert steps(tmp_path / "behind")[:5] == [9, 8, 6, 4, 3]

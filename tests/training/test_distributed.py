@@ -16,7 +16,7 @@ from gan_cli.cli import main
 from gan_cli.conditions.class_norm import ClassNorm
 from gan_cli.runs.metrics_log import read_rows
 from gan_cli.training.shared_norm import SharedBatchNorm, share_batch_norm
-from tests.team import Started
+from tests.process_group import Started
 
 POINTS = (
     *("model=toy_mlp", "dataset=ring", "model.width=8", "latent.size=3", "train.batch_size=16", "train.steps=6"),

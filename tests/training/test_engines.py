@@ -48,9 +48,9 @@ class Recorded:
         return replay
 
 
-def begun(settings_of, overrides, shape, n_classes=0, device=CPU):
-    settings = build.check(settings_of(*overrides), shape, n_classes).settings
-    return build.state(settings, shape, device, n_classes), settings
+def begun(config_of, overrides, shape, n_classes=0, device=CPU):
+    plan = build.check(config_of(*overrides), shape, n_classes)
+    return plan.state_for(shape, n_classes), settings
 
 
 def trained(state, engine, steps=STEPS):
@@ -68,13 +68,13 @@ def assert_same(found, expected):
         assert torch.equal(found[name], tensor), name
 
 
-def compare(settings_of, *overrides, shape=IMAGE, n_classes=0, engine="graphs"):
+def compare(config_of, *overrides, shape=IMAGE, n_classes=0, engine="graphs"):
     size = () if shape == (2,) else ("dataset.image_size=16", *TINY)
     source = Labelled(shape, 8) if n_classes else Noise(shape, 8)
 
     def run(make):
-        state, settings = begun(settings_of, (*size, *overrides), shape, n_classes)
-        arguments = (build.updates(settings), source, 8, 0, CPU, settings["train"]["accumulate"])
+        state, settings = begun(config_of, (*size, *overrides), shape, n_classes)
+        arguments = (plan.parts.updates, source, 8, 0, CPU, plan.config.train.accumulate)
         return trained(state, make(state, *arguments))
 
     expected = run(lambda _, *arguments: Eager(*arguments))
@@ -110,34 +110,34 @@ EVERY_LOSS = [pytest.param(x, marks=() if x in BY_DEFAULT else pytest.mark.slow)
 
 
 @pytest.mark.parametrize("loss", EVERY_LOSS)
-def test_a_graph_of_every_loss_takes_the_steps_of_eager(settings_of, loss):
-    compare(settings_of, f"loss={loss}", NO_COUNT)
+def test_a_graph_of_every_loss_takes_the_steps_of_eager(config_of, loss):
+    compare(config_of, f"loss={loss}", NO_COUNT)
 
 
 @pytest.mark.parametrize("overrides", PARTS, ids="+".join)
-def test_a_graph_of_every_part_takes_the_steps_of_eager(settings_of, overrides):
-    compare(settings_of, *overrides, NO_COUNT)
+def test_a_graph_of_every_part_takes_the_steps_of_eager(config_of, overrides):
+    compare(config_of, *overrides, NO_COUNT)
 
 
 @pytest.mark.parametrize("condition", [c for c in options("condition") if c != "none"])
-def test_a_graph_of_every_condition_takes_the_steps_of_eager(settings_of, condition):
-    compare(settings_of, "loss=nonsaturating", f"condition={condition}", NO_COUNT, n_classes=3)
+def test_a_graph_of_every_condition_takes_the_steps_of_eager(config_of, condition):
+    compare(config_of, "loss=nonsaturating", f"condition={condition}", NO_COUNT, n_classes=3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("overrides", [*[(f"loss={x}",) for x in LOSSES], *PARTS], ids="+".join)
-def test_recorded_operations_of_every_part_take_the_steps_of_eager(settings_of, overrides):
-    compare(settings_of, *overrides, engine="compiled")
+def test_recorded_operations_of_every_part_take_the_steps_of_eager(config_of, overrides):
+    compare(config_of, *overrides, engine="compiled")
 
 
 @pytest.mark.parametrize(
     "overrides", [("loss=wgan_gp", "constraint.every=2"), ("loss=nonsaturating", "input=noise")], ids="+".join
 )
-def test_recorded_operations_take_the_steps_of_eager(settings_of, overrides):
-    compare(settings_of, *overrides, engine="compiled")
+def test_recorded_operations_take_the_steps_of_eager(config_of, overrides):
+    compare(config_of, *overrides, engine="compiled")
 
 
-def test_what_a_recording_does_not_see_would_show(settings_of, monkeypatch):
+def test_what_a_recording_does_not_see_would_show(config_of, monkeypatch):
     # a schedule that counts for itself, instead of asking the draws, stands still in a recording
     calls = iter(range(10_000))
 
@@ -146,18 +146,18 @@ def test_what_a_recording_does_not_see_would_show(settings_of, monkeypatch):
 
     monkeypatch.setattr("gan_cli.inputs.noise.InstanceNoise.__call__", call)
     with pytest.raises(AssertionError):
-        compare(settings_of, "loss=nonsaturating", "input=noise", "input.until_step=100", NO_COUNT)
+        compare(config_of, "loss=nonsaturating", "input=noise", "input.until_step=100", NO_COUNT)
 
 
 @pytest.mark.parametrize("overrides", [("loss=wgan",), ("loss=wgan_gp", "model=mlp")], ids="+".join)
 @pytest.mark.slow
-def test_compiled_steps_are_those_of_eager_but_for_rounding(settings_of, overrides):
+def test_compiled_steps_are_those_of_eager_but_for_rounding(config_of, overrides):
     size = ("dataset.image_size=16", *TINY, *overrides, "optimizer=sgd", "optimizer.lr=1e-3")
 
     def run(make):
-        state, settings = begun(settings_of, size, IMAGE)
+        state, settings = begun(config_of, size, IMAGE)
         start = {name: t.clone() for name, t in state.tensors().items()}
-        end = trained(state, make(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU), steps=2)
+        end = trained(state, make(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU), steps=2)
         return {name: (end[name] - t).double() for name, t in start.items()}
 
     expected, found = run(Eager), run(Compiled)
@@ -184,12 +184,12 @@ def test_a_compiled_run_resumes_bit_exactly(tmp_path):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "cut" / file).read_bytes(), file
 
 
-def test_a_step_that_does_not_compile_is_told_in_one_line(settings_of):
+def test_a_step_that_does_not_compile_is_told_in_one_line(config_of):
     def broken(*_):
         raise RuntimeError("no compiler here\nand a long story")
 
-    state, settings = begun(settings_of, ("dataset.image_size=16", *TINY), IMAGE)
-    engine = Compiled(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU, compiler=lambda recorded: broken)
+    state, settings = begun(config_of, ("dataset.image_size=16", *TINY), IMAGE)
+    engine = Compiled(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU, compiler=lambda recorded: broken)
     with pytest.raises(GanError) as told:
         engine(state)
     reason = "RuntimeError: no compiler here"
@@ -210,8 +210,8 @@ def test_a_step_that_does_not_compile_is_told_in_one_line(settings_of):
         (("runtime.device=cuda", "optimizer.critic._target_=torch.optim.Adagrad"), 1, "eager", "Adagrad"),
     ],
 )
-def test_auto_is_a_rule(settings_of, monkeypatch, overrides, world, engine, reason):
-    settings = settings_of("loss=wgan", "runtime.device=cpu", "runtime.engine=auto", *overrides)
+def test_auto_is_a_rule(config_of, monkeypatch, overrides, world, engine, reason):
+    settings = config_of("loss=wgan", "runtime.device=cpu", "runtime.engine=auto", *overrides)
     monkeypatch.setattr(engines, "processes", lambda: Processes(0, world, 0, world))
     parameter = [torch.nn.Parameter(torch.ones(1))]
     make = {
@@ -220,7 +220,7 @@ def test_auto_is_a_rule(settings_of, monkeypatch, overrides, world, engine, reas
         "RMSprop": partial(torch.optim.RMSprop, capturable=True),
     }
     optimizers = {
-        player: make[settings["optimizer"][player]["_target_"].rpartition(".")[2]](parameter, lr=1e-3)
+        player: make[plan.config.optimizer[player]["_target_"].rpartition(".")[2]](parameter, lr=1e-3)
         for player in ("critic", "generator")
     }
     choice = engines.choose(settings, optimizers)
@@ -232,9 +232,9 @@ def test_auto_is_a_rule(settings_of, monkeypatch, overrides, world, engine, reas
     ("engine", "told"),
     [("cuda_graph", "runtime.engine=cuda_graph: needs an NVIDIA GPU, this run is on cpu: runtime.engine=eager")],
 )
-def test_an_engine_that_cannot_run_is_refused(settings_of, engine, told):
+def test_an_engine_that_cannot_run_is_refused(config_of, engine, told):
     with pytest.raises(UserError) as error:
-        build.check(settings_of(f"runtime.engine={engine}", "runtime.device=cpu"))
+        build.check(config_of(f"runtime.engine={engine}", "runtime.device=cpu"))
     assert str(error.value) == told
 
 
@@ -243,15 +243,15 @@ CUDA_PARTS = [*[(f"loss={x}",) for x in LOSSES], *PARTS]
 
 @CUDA
 @pytest.mark.parametrize("overrides", CUDA_PARTS, ids="+".join)
-def test_cuda_graphs_take_the_steps_of_eager(settings_of, overrides):
+def test_cuda_graphs_take_the_steps_of_eager(config_of, overrides):
     device = torch.device("cuda")
     size = ("dataset.image_size=16", "runtime.device=cuda", "runtime.precision=fp32", *TINY, *overrides)
 
     def run(make):
         hardware.apply({"threads": 1, "precision": "fp32"})
-        state, settings = begun(settings_of, size, IMAGE, device=device)
+        state, settings = begun(config_of, size, IMAGE, device=device)
         data = ImagesOnDevice(device)
-        return trained(state, make(build.updates(settings), data, 8, 0, device, settings["train"]["accumulate"]), 4)
+        return trained(state, make(plan.parts.updates, data, 8, 0, device, plan.config.train.accumulate), 4)
 
     assert_same(run(CudaGraphs), run(Eager))
 

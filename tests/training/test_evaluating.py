@@ -37,9 +37,9 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def begin(settings_of, tmp_path):
+def begin(config_of, tmp_path):
     def session(name, *overrides):
-        settings = settings_of(*SMALL, *LOGGING, *overrides)
+        settings = config_of(*SMALL, *LOGGING, *overrides)
         plan = build.check(settings)
         data = plan.open()
         evaluation = plan.evaluation(data)
@@ -143,13 +143,13 @@ def test_a_failure_ends_no_run_and_is_told(begin, tmp_path, monkeypatch):
     assert directory.read_status(tmp_path / "run")["status"] == "finished"
 
 
-def test_what_cannot_be_evaluated_is_refused_before_a_run_is_there(settings_of, monkeypatch):
+def test_what_cannot_be_evaluated_is_refused_before_a_run_is_there(config_of, monkeypatch):
     monkeypatch.setattr(Inception, "available", lambda self: False)
-    plan = build.check(settings_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", "evaluate.count=5000"))
+    plan = build.check(config_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", "evaluate.count=5000"))
     with pytest.raises(UserError, match=r"^evaluate.count=5000: .* at most evaluate.count=4750$"):
         plan.evaluation(plan.open())
     held = ("evaluate.split=heldout", "evaluate.count=4751", "dataset.holdout=2")
-    plan = build.check(settings_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", *held))
+    plan = build.check(config_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", *held))
     with pytest.raises(UserError, match=r"the heldout split has 2 samples"):
         plan.evaluation(plan.open())
     data = plan.open()

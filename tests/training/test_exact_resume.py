@@ -115,13 +115,13 @@ def single(value):
     return repr(torch.tensor(float(value), dtype=torch.float32).item())
 
 
-def paired(settings_of, digits, axis, option):
+def paired(config_of, digits, axis, option):
     """Settings with an option, on the first loss and data that it can be built with; refusals must be build's own."""
     refusals = []
     losses = (option,) if axis == "loss" else ("nonsaturating", *LOSSES)
     for loss, base in itertools.product(losses, (digits, POINTS)):
         chosen = [] if axis == "loss" else [f"{axis}={option}"]
-        settings = settings_of(*SMALL, *LOGGING, *base, f"loss={loss}", *chosen)
+        settings = config_of(*SMALL, *LOGGING, *base, f"loss={loss}", *chosen)
         try:
             build.check(settings)
         except UserError as error:
@@ -132,32 +132,32 @@ def paired(settings_of, digits, axis, option):
 
 
 @pytest.mark.parametrize(("axis", "option"), OPTIONS, ids=[f"{axis}={option}" for axis, option in OPTIONS])
-def test_every_option(settings_of, digits, tmp_path, monkeypatch, axis, option):
-    assert_exact(paired(settings_of, digits, axis, option), tmp_path, monkeypatch)
+def test_every_option(config_of, digits, tmp_path, monkeypatch, axis, option):
+    assert_exact(paired(config_of, digits, axis, option), tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("option", POINT_SETS)
-def test_every_synthetic_set(settings_of, tmp_path, monkeypatch, option):
-    settings = settings_of(
+def test_every_synthetic_set(config_of, tmp_path, monkeypatch, option):
+    settings = config_of(
         *SMALL, *LOGGING, "model=toy_mlp", f"dataset={option}", "loss=wgan_gp", "log.samples_every_steps=5"
     )
     assert_exact(settings, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("resident", ["true", "false", "auto"])
-def test_images_in_memory_and_mapped(settings_of, digits, tmp_path, monkeypatch, resident):
-    settings = settings_of(*SMALL, *LOGGING, *digits, f"dataset.resident={resident}", "loss=wgan")
+def test_images_in_memory_and_mapped(config_of, digits, tmp_path, monkeypatch, resident):
+    settings = config_of(*SMALL, *LOGGING, *digits, f"dataset.resident={resident}", "loss=wgan")
     assert_exact(settings, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("resident", ["true", "false"])
-def test_a_folder_of_classes(settings_of, tmp_path, monkeypatch, resident):
+def test_a_folder_of_classes(config_of, tmp_path, monkeypatch, resident):
     for i in range(24):
         path = tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (12 + i, 16), (i * 10, 255 - i, i)).save(path)
     data = ("dataset=folder", f"dataset.path={tmp_path / 'pictures'}", "dataset.image_size=16")
-    settings = settings_of(*SMALL, *LOGGING, *data, f"dataset.resident={resident}", "loss=nonsaturating")
+    settings = config_of(*SMALL, *LOGGING, *data, f"dataset.resident={resident}", "loss=nonsaturating")
     assert_exact(settings, tmp_path, monkeypatch)
 
 
@@ -171,13 +171,13 @@ EXTRAS = {
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_what_is_no_option_of_a_group(settings_of, digits, tmp_path, monkeypatch, extra):
-    settings = settings_of(*SMALL, *LOGGING, *digits, "loss=nonsaturating", *EXTRAS[extra])
+def test_what_is_no_option_of_a_group(config_of, digits, tmp_path, monkeypatch, extra):
+    settings = config_of(*SMALL, *LOGGING, *digits, "loss=nonsaturating", *EXTRAS[extra])
     assert_exact(settings, tmp_path, monkeypatch)
 
 
-def test_the_comparison_notices_one_bit(settings_of, tmp_path):
-    settings = settings_of(*SMALL, *LOGGING, *POINTS, "loss=nonsaturating")
+def test_the_comparison_notices_one_bit(config_of, tmp_path):
+    settings = config_of(*SMALL, *LOGGING, *POINTS, "loss=nonsaturating")
     begin(settings, tmp_path / "whole").train()
     other = copy.deepcopy(settings)
     other["seed"] = 1

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from gan_cli.rng import Draws
 from gan_cli.session import build
 from gan_cli.training.eager import Eager
-from gan_cli.training.phases import Share, update
+from gan_cli.training.phases import Microbatch, update
 from gan_cli.updates.base import Phase
 from tests.conftest import LOSSES, TINY
 from tests.helpers import Noise
@@ -20,14 +20,14 @@ SMALL = ("model=mlp", "model.generator.hidden=[16]")
 POINTS = ("model=toy_mlp", "dataset=ring", "model.critic.hidden=[8]", "model.generator.hidden=[8]", "latent.size=3")
 
 
-def state_of(settings_of, *overrides, shape=IMAGE):
+def state_of(config_of, *overrides, shape=IMAGE):
     size = () if len(shape) == 1 else ("dataset.image_size=16", *TINY)
-    settings = build.check(settings_of(*size, *overrides), shape).settings
-    return build.state(settings, shape, CPU), settings
+    plan = build.check(config_of(*size, *overrides), shape)
+    return plan.state_for(shape, 0), settings
 
 
 def run(state, settings, shape, steps, batch_size=8, **engine):
-    eager = Eager(build.updates(settings), Noise(shape, batch_size), batch_size, 0, CPU, **engine)
+    eager = Eager(plan.parts.updates, Noise(shape, batch_size), batch_size, 0, CPU, **engine)
     for _ in range(steps):
         eager(state)
         state.step += 1
@@ -39,14 +39,14 @@ def kept(state):
 
 @pytest.mark.parametrize("player", ["critic", "generator", "both"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_only_the_moving_players_weights_move(settings_of, loss, player):
-    state, _ = state_of(settings_of, f"loss={loss}")
+def test_only_the_moving_players_weights_move(config_of, loss, player):
+    state, _ = state_of(config_of, f"loss={loss}")
     game = state.game
     if player != "generator" and not game.loss.critic_plays:
         pytest.skip("no critic plays")
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(0))
     before = kept(state)
-    update(state, Phase(player, last=True), [Share(8, real, Draws(CPU, 0, 0))])
+    update(state, Phase(player, last=True), [Microbatch(8, real, Draws(CPU, 0, 0))])
     moved = {name for name, value in kept(state).items() if not torch.equal(value, before[name])}
     may = {name for p, params in game.players().items() if player in (p, "both") for name in params}
     assert moved
@@ -56,13 +56,13 @@ def test_only_the_moving_players_weights_move(settings_of, loss, player):
     assert all(p.grad is None for p in game.parameters())
 
 
-def test_simultaneous_takes_every_gradient_before_a_weight_moves(settings_of):
+def test_simultaneous_takes_every_gradient_before_a_weight_moves(config_of):
     lr_critic, lr_generator = 0.5, 0.3
     sgd = ("optimizer=sgd", f"optimizer.critic.lr={lr_critic}", f"optimizer.generator.lr={lr_generator}")
 
     def after(updates):
         state, settings = state_of(
-            settings_of, "loss=wgan", "constraint=none", f"updates={updates}", *sgd, *POINTS, shape=(2,)
+            config_of, "loss=wgan", "constraint=none", f"updates={updates}", *sgd, *POINTS, shape=(2,)
         )
         networks = copy.deepcopy((state.game.generator, state.game.critic))
         run(state, settings, (2,), 1)
@@ -99,11 +99,11 @@ def test_simultaneous_takes_every_gradient_before_a_weight_moves(settings_of):
     ],
     ids=lambda value: "+".join(value) if isinstance(value[0], str) else "",
 )
-def test_parts_of_a_batch_add_up_to_the_whole(settings_of, overrides, shape, parts):
+def test_parts_of_a_batch_add_up_to_the_whole(config_of, overrides, shape, parts):
     sgd = ("optimizer=sgd", "optimizer.lr=0.02", f"train.accumulate={parts}", "train.batch_size=8")
     states = []
     for accumulate in (1, parts):
-        state, settings = state_of(settings_of, *overrides, *sgd, shape=shape)
+        state, settings = state_of(config_of, *overrides, *sgd, shape=shape)
         start = kept(state)
         run(state, settings, shape, 3, accumulate=accumulate)
         states.append(state)
@@ -124,23 +124,23 @@ def test_parts_of_a_batch_add_up_to_the_whole(settings_of, overrides, shape, par
         (("loss=wgan", "model=mlp", "train.accumulate=3"), "does not divide"),
     ],
 )
-def test_where_they_do_not_add_up_they_are_refused_in_one_line(settings_of, overrides, why):
+def test_where_they_do_not_add_up_they_are_refused_in_one_line(config_of, overrides, why):
     with pytest.raises(build.UserError, match=why) as refused:
-        state_of(settings_of, "train.accumulate=2", *overrides)
+        state_of(config_of, "train.accumulate=2", *overrides)
     assert "\n" not in str(refused.value)
     assert "train.accumulate" in str(refused.value)
 
 
-def test_a_step_reads_one_real_batch_for_each_phase_that_needs_one(settings_of):
+def test_a_step_reads_one_real_batch_for_each_phase_that_needs_one(config_of):
     expected = {"alternating_5": 5, "simultaneous": 1, "unrolled": 2, "alternating": 1}
     for updates, count in expected.items():
-        state, settings = state_of(settings_of, "loss=nonsaturating", f"updates={updates}", *POINTS, shape=(2,))
+        state, settings = state_of(config_of, "loss=nonsaturating", f"updates={updates}", *POINTS, shape=(2,))
         run(state, settings, (2,), 1)
         assert state.real_batches == count, updates
 
 
-def test_a_phases_random_numbers_are_its_own(settings_of):
-    state, settings = state_of(settings_of, "loss=wgan", "updates.n_critic=2", *POINTS, shape=(2,))
+def test_a_phases_random_numbers_are_its_own(config_of):
+    state, settings = state_of(config_of, "loss=wgan", "updates.n_critic=2", *POINTS, shape=(2,))
     seen = []
     state.game.latent.sample = lambda n, draws, sample=state.game.latent.sample: (
         seen.append(sample(n, draws)) or seen[-1]

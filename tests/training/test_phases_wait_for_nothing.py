@@ -77,10 +77,10 @@ def every_part():
 
 
 @pytest.mark.parametrize("overrides", list(every_part()), ids="+".join)
-def test_a_step_waits_for_nothing(settings_of, overrides):
-    settings = build.check(settings_of("dataset.image_size=16", *TINY, *overrides), IMAGE).settings
-    state = build.state(settings, IMAGE, CPU)
-    engine = Eager(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU, settings["train"]["accumulate"])
+def test_a_step_waits_for_nothing(config_of, overrides):
+    plan = build.check(config_of("dataset.image_size=16", *TINY, *overrides), IMAGE)
+    state = plan.state_for(IMAGE, 0)
+    engine = Eager(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU, plan.config.train.accumulate)
     with WaitsForNothing(state.optimizers.values()):
         for _ in range(2):
             engine(state)
@@ -88,13 +88,11 @@ def test_a_step_waits_for_nothing(settings_of, overrides):
 
 
 @pytest.mark.parametrize("condition", [c for c in options("condition") if c != "none"])
-def test_a_conditional_step_waits_for_nothing(settings_of, condition):
-    settings = build.check(
-        settings_of("loss=nonsaturating", f"condition={condition}", "dataset.image_size=16", *TINY), IMAGE
-    ).settings
-    state = build.state(settings, IMAGE, CPU, n_classes=3)
+def test_a_conditional_step_waits_for_nothing(config_of, condition):
+    plan = build.check(config_of("loss=nonsaturating", f"condition={condition}", "dataset.image_size=16", *TINY), IMAGE)
+    state = plan.state_for(IMAGE, 3)
 
-    engine = Eager(build.updates(settings), Labelled(IMAGE, 8), 8, 0, CPU)
+    engine = Eager(plan.parts.updates, Labelled(IMAGE, 8), 8, 0, CPU)
     with WaitsForNothing(state.optimizers.values()):
         for _ in range(2):
             engine(state)

@@ -15,31 +15,31 @@ from tests.conftest import TINY
 from tests.helpers import noise_data
 
 
-def train(settings_of, path, steps, *overrides):
-    plan = build.check(settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *overrides))
+def train(config_of, path, steps, *overrides):
+    plan = build.check(config_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *overrides))
     path.mkdir()
     data = noise_data((1, 16, 16), 8)
     Session(plan, directory.RunDirectory(path), data, plan.state(data)).train()
     return checkpoint.load(path / directory.CHECKPOINTS, pytest.fail).tensors, (path / directory.LOG).read_text()
 
 
-def test_a_profiled_run_is_the_same_run_and_leaves_a_trace(settings_of, tmp_path, monkeypatch):
+def test_a_profiled_run_is_the_same_run_and_leaves_a_trace(config_of, tmp_path, monkeypatch):
     monkeypatch.setattr(profile, "peak_flops", lambda device, precision: 1e12)
-    plain, _ = train(settings_of, tmp_path / "plain", profile.STEPS + 1)
-    looked_at, log = train(settings_of, tmp_path / "profiled", profile.STEPS + 1, "runtime.profile=true")
+    plain, _ = train(config_of, tmp_path / "plain", profile.STEPS + 1)
+    looked_at, log = train(config_of, tmp_path / "profiled", profile.STEPS + 1, "runtime.profile=true")
     assert all(torch.equal(plain[name], looked_at[name]) for name in plain)
     (trace,) = (tmp_path / "profiled" / directory.PROFILE).iterdir()
     assert trace.name == "step_0000000003.pt.trace.json.gz"
     names = {event.get("name") for event in json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]}
     assert any("convolution" in str(name) for name in names)
-    shares = [float(share) for share in re.findall(r"  +([\d.]+)%  .* ms a step", log)]
+    shares = [float(microbatch) for microbatch in re.findall(r"  +([\d.]+)%  .* ms a step", log)]
     assert len(shares) == profile.DEAREST
     assert shares == sorted(shares, reverse=True)
     assert re.search(r"GFLOP a step, .* of the 1000 GFLOP/s that this machine reached in fp32", log)
 
 
-def test_too_few_steps_are_told(settings_of, tmp_path):
-    _, log = train(settings_of, tmp_path / "run", profile.STEPS - 1, "runtime.profile=true")
+def test_too_few_steps_are_told(config_of, tmp_path):
+    _, log = train(config_of, tmp_path / "run", profile.STEPS - 1, "runtime.profile=true")
     assert "runtime.profile=true: 6 steps are needed, 5 are left: no profile" in log
     assert not (tmp_path / "run" / directory.PROFILE).exists()
 

@@ -234,13 +234,13 @@ def test_what_gan_resume_cannot_take(gan, tmp_path, override, told):
 
 
 @pytest.fixture
-def part(settings_of, tmp_path):
+def part(config_of, tmp_path):
     """Train a run of small images up to a step, or on to it, with a log interval."""
     from tests.data.small_sets import write_idx
 
     write_idx(tmp_path / "digits", n=64, side=16)
     data = ("dataset=mnist", f"dataset.path={tmp_path / 'digits'}", "dataset.image_size=16")
-    settings = settings_of(*data, "model=mlp", "model.width=4", "train.batch_size=8", "updates.n_critic=1")
+    settings = config_of(*data, "model=mlp", "model.width=4", "train.batch_size=8", "updates.n_critic=1")
 
     def train(name, steps, every):
         now = copy.deepcopy(settings)

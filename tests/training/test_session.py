@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from gan_cli.errors import Interrupted, NonFiniteError, UserError
-from gan_cli.losses.base import Answer
+from gan_cli.losses.base import CriticOutput
 from gan_cli.runs import checkpoint, directory
 from gan_cli.session import build
 from gan_cli.session.session import Session
@@ -24,9 +24,9 @@ LOGGING = ("log.every_steps=2", "log.samples_every_steps=3", "log.sample_count=4
 
 
 @pytest.fixture
-def begin(settings_of, tmp_path):
+def begin(config_of, tmp_path):
     def session(name, *overrides, steps=6, resume=False, data=None):
-        plan = build.check(settings_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *LOGGING, *overrides))
+        plan = build.check(config_of("dataset.image_size=16", f"train.steps={steps}", *TINY, *LOGGING, *overrides))
         (tmp_path / name).mkdir(exist_ok=True)
         run = directory.RunDirectory(tmp_path / name)
         data = data or noise_data(SHAPE, 8)
@@ -179,10 +179,10 @@ def test_optimizer_slots_keep_the_layout_of_their_parameters(begin):
             assert again.optimizers[player].state[p]["square_avg"].stride() == p.stride()
 
 
-def test_no_overfitting_shows_where_there_can_be_none(settings_of, tmp_path):
+def test_no_overfitting_shows_where_there_can_be_none(config_of, tmp_path):
     # Unlimited data: a held-out batch is like any other, so the two curves agree on average
     plan = build.check(
-        settings_of(
+        config_of(
             "model=toy_mlp",
             "dataset=ring",
             "model.width=16",
@@ -233,7 +233,7 @@ def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
     class Linear(torch.nn.Module):
         def forward(self, x, y, c, trunk_input):
             score = (x * weight).flatten(1).sum(1)
-            return Answer(score, score[:, None], {}, x)
+            return CriticOutput(score, score[:, None], {}, x)
 
     session.state.game.critic = Linear()
     probe = CriticProbe(session.data.heldout, session.engine.next_real, 0, torch.device("cpu"))

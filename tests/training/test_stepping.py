@@ -74,8 +74,8 @@ def test_neither_an_optimizer_nor_its_step_loads_torch_dynamo():
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
 
 
-def test_neither_a_check_of_any_model_nor_a_run_nor_a_sample_of_it_loads_torch_dynamo(settings_of, tmp_path):
-    models = [settings_of(f"model={name}") for name in options("model")]
+def test_neither_a_check_of_any_model_nor_a_run_nor_a_sample_of_it_loads_torch_dynamo(config_of, tmp_path):
+    models = [config_of(f"model={name}") for name in options("model")]
     code = (
         "import json, sys; from gan_cli import build; from gan_cli.cli import main\n"
         "for settings in json.loads(sys.argv[1]): build.check(settings, (3, 32, 32), 2)\n"

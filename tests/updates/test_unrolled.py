@@ -10,7 +10,7 @@ from gan_cli.rng import Draws
 from gan_cli.session import build
 from gan_cli.training import unrolling
 from gan_cli.training.eager import Eager
-from gan_cli.training.phases import Share, update
+from gan_cli.training.phases import Microbatch, update
 from gan_cli.updates.base import Phase
 from gan_cli.updates.inner import Inner
 from tests.conftest import TINY
@@ -28,15 +28,15 @@ GAMES = [
 LOSSES = sorted(path.stem for path in (conf_dir() / "loss").glob("*.yaml") if path.stem != "sinkhorn")
 
 
-def state_of(settings_of, *overrides, steps=2):
-    settings = build.check(settings_of("dataset.image_size=16", *TINY, *overrides), IMAGE).settings
-    state = build.state(settings, IMAGE, CPU)
+def state_of(config_of, *overrides, steps=2):
+    plan = build.check(config_of("dataset.image_size=16", *TINY, *overrides), IMAGE)
+    state = plan.state_for(IMAGE, 0)
     run(state, settings, steps)  # so that the optimizers and buffers are not fresh
     return state, settings
 
 
 def run(state, settings, steps):
-    engine = Eager(build.updates(settings), Noise(IMAGE, 8), 8, 0, CPU)
+    engine = Eager(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU)
     for _ in range(steps):
         engine(state)
         state.step += 1
@@ -47,10 +47,10 @@ def kept(state, prefix=""):
 
 
 @pytest.mark.parametrize("loss", ["wgan", "wgan_gp", "nonsaturating", "rgan"])
-def test_zero_steps_ahead_is_the_plain_rule_bit_for_bit(settings_of, loss):
+def test_zero_steps_ahead_is_the_plain_rule_bit_for_bit(config_of, loss):
     rules = ("alternating", "updates.n_critic=2"), ("unrolled", "updates.n_critic=2", "updates.k=0")
     states = [
-        state_of(settings_of, f"loss={loss}", f"updates={rule}", *keys, "train.ema_halflife_images=50", steps=3)[0]
+        state_of(config_of, f"loss={loss}", f"updates={rule}", *keys, "train.ema_halflife_images=50", steps=3)[0]
         for rule, *keys in rules
     ]
     assert states[0].real_batches == states[1].real_batches
@@ -59,8 +59,8 @@ def test_zero_steps_ahead_is_the_plain_rule_bit_for_bit(settings_of, loss):
 
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("overrides", GAMES, ids="+".join)
-def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, monkeypatch, overrides, k):
-    state, _ = state_of(settings_of, *overrides, "updates=unrolled", "updates.k=1")
+def test_the_critic_ahead_is_what_real_updates_would_make_of_it(config_of, monkeypatch, overrides, k):
+    state, _ = state_of(config_of, *overrides, "updates=unrolled", "updates.k=1")
     game = state.game
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77))
     with torch.no_grad():
@@ -75,7 +75,7 @@ def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, mon
     start = kept(state, "game/critic.")
     draws = Draws(CPU, 0, 5)  # one stream of penalty points through all updates, as in the steps ahead
     for _ in range(k):
-        update(state, Phase("critic"), [Share(8, real, draws)])
+        update(state, Phase("critic"), [Microbatch(8, real, draws)])
         state.critic_updates += 1
     after = {name.removeprefix("game/critic."): t for name, t in kept(state, "game/critic.").items()}
     for name, expected in after.items():
@@ -85,11 +85,11 @@ def test_the_critic_ahead_is_what_real_updates_would_make_of_it(settings_of, mon
 
 
 @pytest.mark.parametrize("loss", ["gan", "wgan", "fgan_kl", "fgan_tv"])
-def test_in_a_game_of_one_value_the_generator_minimises_all_of_it(settings_of, monkeypatch, loss):
+def test_in_a_game_of_one_value_the_generator_minimises_all_of_it(config_of, monkeypatch, loss):
     # Real samples move the value too: the critic's answer to them, ahead, depends on the generator.
-    state, _ = state_of(settings_of, f"loss={loss}", "updates=unrolled", "updates.k=1")
+    state, _ = state_of(config_of, f"loss={loss}", "updates=unrolled", "updates.k=1")
     game, draws = state.game, Draws(CPU, 0, 5)
-    batch = [Share(8, Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77)), draws)]
+    batch = [Microbatch(8, Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77)), draws)]
     z = game.latent.sample(8, draws)
     monkeypatch.setattr(type(game.latent), "sample", lambda self, n, draws: z)
     before = kept(state)
@@ -102,11 +102,11 @@ def test_in_a_game_of_one_value_the_generator_minimises_all_of_it(settings_of, m
 
 
 @pytest.mark.parametrize("overrides", GAMES, ids="+".join)
-def test_looking_ahead_leaves_no_trace(settings_of, overrides):
-    state, _ = state_of(settings_of, *overrides, "updates=unrolled", "updates.k=1")
+def test_looking_ahead_leaves_no_trace(config_of, overrides):
+    state, _ = state_of(config_of, *overrides, "updates=unrolled", "updates.k=1")
     before = kept(state)
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(3))
-    update(state, Phase("generator", inner=Inner(2)), [Share(8, real, Draws(CPU, 0, 9))])
+    update(state, Phase("generator", inner=Inner(2)), [Microbatch(8, real, Draws(CPU, 0, 9))])
     after = kept(state)
     untouched = [name for name in before if name.startswith(("game/critic.", "optimizer/critic/"))]
     assert len(untouched) > 5
@@ -129,9 +129,9 @@ def test_looking_ahead_leaves_no_trace(settings_of, overrides):
         *(("sgd", 0.1, (f"loss={name}",)) for name in LOSSES),
     ],
 )
-def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch, inner, lr, game):
+def test_the_generator_sees_its_influence_on_the_critic(config_of, monkeypatch, inner, lr, game):
     # d/dtheta of L(theta, w_k(theta)) against finite differences along one direction
-    state, _ = state_of(settings_of, *game, "model=toy_tanh", "optimizer.critic.lr=1e-3")
+    state, _ = state_of(config_of, *game, "model=toy_tanh", "optimizer.critic.lr=1e-3")
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # the critic's answer is float32 otherwise
     uniform = Draws.uniform
     monkeypatch.setattr(Draws, "uniform", lambda *args: uniform(*args).double())
@@ -162,14 +162,14 @@ def test_the_generator_sees_its_influence_on_the_critic(settings_of, monkeypatch
 
 
 @pytest.mark.parametrize("constraint", ["gradient_penalty", "gradient_penalty_one_sided", "dragan", "r1_r2"])
-def test_a_critic_that_is_flat_somewhere_does_not_end_the_run(settings_of, constraint):
+def test_a_critic_that_is_flat_somewhere_does_not_end_the_run(config_of, constraint):
     # A layer of dead units: the slope is exactly 0, where the root of its square has no second derivative.
-    state, _ = state_of(settings_of, "loss=wgan_gp", f"constraint={constraint}", "model=toy_mlp", "model.width=4")
+    state, _ = state_of(config_of, "loss=wgan_gp", f"constraint={constraint}", "model=toy_mlp", "model.width=4")
     layers = [m for m in state.game.critic.modules() if isinstance(m, torch.nn.Linear)]
     with torch.no_grad():
         layers[0].bias.fill_(-100.0)
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(3))
-    logs = update(state, Phase("generator", inner=Inner(2)), [Share(8, real, Draws(CPU, 0, 9))])
+    logs = update(state, Phase("generator", inner=Inner(2)), [Microbatch(8, real, Draws(CPU, 0, 9))])
     assert all(value.isfinite() for value in logs.values())
     assert all(p.isfinite().all() for p in state.game.parameters())
 

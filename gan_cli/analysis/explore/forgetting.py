@@ -76,7 +76,7 @@ def forget(
         "maps_of_positive_weight": int((weights > 0).sum()),
         "dropped": sorted(chosen.tolist()),
         "regression_accuracy": accuracy,
-        **_shares(found, target),
+        **_microbatches(found, target),
     }
     shown = torch.where(found[0] == target)[0][:columns]
     shown = shown if len(shown) else torch.arange(min(columns, count))
@@ -85,7 +85,7 @@ def forget(
     return picture, numbers, _lines(numbers, count)
 
 
-def _shares(found: Tensor, target: int) -> dict[str, float | None]:
+def _microbatches(found: Tensor, target: int) -> dict[str, float | None]:
     """Return what became of the class and of the others; found (2 + CONTROLS, N) are classes of the same z."""
     share = (found == target).double().mean(dim=1)
     rest = found[0] != target

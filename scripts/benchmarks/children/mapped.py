@@ -80,7 +80,7 @@ def drop_cache() -> None:
 
 images, spare, rounds, steps, *overrides = sys.argv[1:]
 chosen = case("wgan", SIZE, 3, overrides)
-train, device, seed = chosen.plan.settings["train"], chosen.plan.device, chosen.plan.settings["seed"]
+train, device, seed = chosen.plan.config.train, chosen.plan.device, chosen.plan.config.seed
 limit = status("VmData") + int(spare)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 mapped = Generated(int(images), resident=False).open(train["batch_size"], seed, device)

@@ -40,12 +40,12 @@ class TwoClasses(FashionMNIST):
 
 
 @pytest.fixture
-def look_of(settings_of, data):
+def look_of(config_of, data):
     def made(*overrides, extractor=None):
-        settings = settings_of("model.width=4", "dataset.image_size=16", "train.batch_size=8", *overrides)
+        settings = config_of("model.width=4", "dataset.image_size=16", "train.batch_size=8", *overrides)
         n_classes = 10 if any(o.startswith("condition=") for o in overrides) else 0
         plan = build.check(settings, data.shape, n_classes)
-        state = build.state(plan.settings, data.shape, CPU, n_classes)
+        state = plan.state_for(data.shape, n_classes)
         extractor = extractor or TwoClasses()
         extractor.load(CPU)
         return Look(Path("run"), state, state.game.generator, data.shape, data, extractor)
