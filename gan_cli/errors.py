@@ -1,4 +1,4 @@
-"""What ends a command early, and with which exit code."""
+"""The errors that end a command, and their exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The birthday paradox test: how many different samples does a generator have (Arora and Zhang 2017)."""
+"""The birthday paradox test: an estimate of how many different samples a generator has (Arora and Zhang 2017)."""
 
 from __future__ import annotations
 

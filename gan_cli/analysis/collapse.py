@@ -1,4 +1,4 @@
-"""What the findings about a generator's diversity come to, in one line."""
+"""The result of the mode-collapse tests in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs beside each other: which numbers may be compared, over which seeds, at which step, and what is best."""
+"""Compares runs: which numbers are comparable, over which seeds, at which step, and which run is best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `comparison` found, as pictures: the curves of all runs overlaid, and the same z through every generator."""
+"""Figures of a comparison: the curves of all runs in one plot, and the same z through every generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `comparison` found, as text: a table, CSV, JSON and one page of HTML that needs no other file."""
+"""A comparison as text: a table, CSV, JSON and one HTML page that needs no other file."""
 
 from __future__ import annotations
 

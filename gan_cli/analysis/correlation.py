@@ -1,4 +1,4 @@
-"""Whether two curves rise and fall together."""
+"""Rank correlation of two curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trained critic says about two sets, in units of distance."""
+"""Distances between two sets of samples as a trained critic measures them."""
 
 from __future__ import annotations
 

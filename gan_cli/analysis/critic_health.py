@@ -1,4 +1,4 @@
-"""What a trained critic is like: its weights, its norms, and whether it is as good as it can be against these fakes.
+"""Properties of a trained critic: its weights, its gradient norms, and whether it is optimal against these fakes.
 
 Nothing here writes into a run; `further_updates` moves the state that it is given, so give it one of your own.
 """

@@ -1,4 +1,4 @@
-"""Controllable generation: z is moved so that a classifier sees another class."""
+"""Controllable generation: z is moved until a classifier predicts another class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of a set of fakes against a set of reals, each beside what another set of reals would get."""
+"""Scores of fake samples against real ones, each beside the score that other real samples get."""
 
 from __future__ import annotations
 

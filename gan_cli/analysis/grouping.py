@@ -1,4 +1,4 @@
-"""Which settings tell runs from each other, and which runs are the same but for their seed."""
+"""Groups runs that differ in nothing but their seed, and finds the settings in which groups differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained run that is looked into."""
+"""A trained run that is analysed: its networks, its data and an extractor."""
 
 from __future__ import annotations
 

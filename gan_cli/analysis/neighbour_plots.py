@@ -1,4 +1,4 @@
-"""matplotlib's part of the memorisation test."""
+"""Figures of the memorisation test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are samples copies of training images? Their nearest training images, against those of held-out real ones."""
+"""The memorisation test: distances of samples to training images, compared with those of held-out images."""
 
 from __future__ import annotations
 

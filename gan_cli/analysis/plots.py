@@ -1,4 +1,4 @@
-"""matplotlib's part of `figures`: imported when a figure is drawn, and without pyplot, which keeps global state."""
+"""The part of `figures` that needs matplotlib: imported when a figure is drawn, without pyplot and its global state."""
 
 from __future__ import annotations
 

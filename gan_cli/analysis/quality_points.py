@@ -1,4 +1,4 @@
-"""Pairs of the critic's estimate and a score of the samples along one run, from its rows or measured afterwards."""
+"""Pairs of the critic's estimate and a score of the samples at steps of one run, from its rows or measured now."""
 
 from __future__ import annotations
 

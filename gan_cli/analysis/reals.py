@@ -1,4 +1,4 @@
-"""Real samples to compare a generator's with."""
+"""Real samples that a generator is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run's part of a report: its figures, its numbers, and what they mean."""
+"""The part of a report about one run: its figures, its numbers and their meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What single units of convolutional networks do: which images excite them, and what is lost without them."""
+"""Single units of convolutional networks: the images that excite them most, and the effect of removing them."""
 
 from __future__ import annotations
 

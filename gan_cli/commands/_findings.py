@@ -1,4 +1,4 @@
-"""What was found out about something, as aligned plain text in which what is wrong stands out."""
+"""Results of a check as aligned plain text in which problems stand out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which options run together and which are refused, by the checks that `gan train` makes; no data are read."""
+"""Which options can be combined and which are refused, by the checks that `gan train` makes; no data are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands that write a page about runs share: which runs, where the page goes, its files."""
+"""Shared by the commands that write an HTML page about runs: which runs, the place of the page, its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Argument parsing for the commands that Hydra does not configure."""
+"""Argument parsing of the commands that Hydra does not configure."""
 
 from __future__ import annotations
 

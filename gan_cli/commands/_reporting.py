@@ -1,4 +1,4 @@
-"""How `gan report` gathers what it tells of a run: from its rows, its checkpoints and pictures, and its data."""
+"""Collects the content of a report: from the rows, checkpoints, pictures and data of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at a run's directory without writing into it: how the run ended, what is whole, and what continues it."""
+"""Checks a run directory without writing to it: how the run ended, what is intact, and what continues it."""
 
 from __future__ import annotations
 

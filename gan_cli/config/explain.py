@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 import yaml
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
 
 from gan_cli.config.identity import is_free, not_free
 from gan_cli.config.tree import options
 from gan_cli.core.text import did_you_mean, one_line
 from gan_cli.errors import UserError
 
-if TYPE_CHECKING:
-    from gan_cli.config.compose import Composer
-
 _LAUNCHERS = ("joblib", "submitit", "ray")  # our extras that bring them
 _MANY = 12  # options: more are not listed in one line
+
+
+class Composer(Protocol):
+    """What an explanation asks of `compose.Composer`."""
+
+    command: str
+    conf: Path
+    name: str
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group."""
+
+    def forced(self, override: str, overrides: Sequence[str]) -> DictConfig:
+        """Return the config with an override of a key that is not there."""
 
 
 def key_of(override: str) -> str:

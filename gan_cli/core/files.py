@@ -1,4 +1,4 @@
-"""Files that stay whole whatever happens to the process or the disk."""
+"""Writes files so that they are complete or absent, whatever happens to the process or the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `torchrun` tells a process about its kind; without torch, so that the command line can ask."""
+"""The place of this process among those that torchrun started; needs no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads files that a stranger may have written: plain values alone, and no more of them than a small file can hold."""
+"""Reads files that may come from somebody else: plain values only, limited in size and depth."""
 
 from __future__ import annotations
 

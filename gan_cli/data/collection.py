@@ -1,4 +1,4 @@
-"""What the files of a dataset hold, before selection: the role that arrays and picture files share."""
+"""The role of the files behind an image dataset, before images are selected."""
 
 from __future__ import annotations
 

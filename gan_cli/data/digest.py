@@ -1,4 +1,4 @@
-"""One hash for everything that identifies data."""
+"""One hash of everything that identifies a dataset."""
 
 from __future__ import annotations
 

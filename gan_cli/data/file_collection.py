@@ -1,4 +1,4 @@
-"""Picture files, decoded by several threads."""
+"""Image files, decoded by several threads."""
 
 from __future__ import annotations
 

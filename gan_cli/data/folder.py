@@ -1,4 +1,4 @@
-"""Any directory of pictures."""
+"""Any directory of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all image datasets share: their keys, their split and how they are opened."""
+"""The keys, the split and the opening that all image datasets share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public image sets that are read from idx files."""
+"""The public image sets in the idx format."""
 
 from __future__ import annotations
 

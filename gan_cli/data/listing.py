@@ -1,4 +1,4 @@
-"""Which pictures a directory holds."""
+"""Which images a directory holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of images, resident on the training device or memory-mapped and read ahead: the same ones, bit for bit."""
+"""Batches of images, resident on the training device or memory-mapped and prefetched: bit for bit the same ones."""
 
 from __future__ import annotations
 

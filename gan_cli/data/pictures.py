@@ -1,4 +1,4 @@
-"""One picture file becomes one image, or a reason why not."""
+"""Decodes one image file, or returns the reason why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where data are looked for and kept on this machine."""
+"""Where datasets are searched for and stored on this machine."""
 
 from __future__ import annotations
 

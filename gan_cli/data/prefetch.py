@@ -1,4 +1,4 @@
-"""Reading ahead."""
+"""Reads batches ahead in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prepared images, in memory or in a file that survives kill and full disk."""
+"""Prepared images, in memory or in a file that survives a kill and a full disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How points are drawn: the random part on the device first, then arithmetic alone."""
+"""Draws points: random numbers on the device first, then arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training asks of a dataset."""
+"""The roles of a dataset and of its stream of batches."""
 
 from __future__ import annotations
 

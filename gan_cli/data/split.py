@@ -1,4 +1,4 @@
-"""Which images are learned from and which are held out: fixed by the data and the config, never by the seed."""
+"""Which images are training images and which are held out: decided by data and config, never by the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three greyscale images in the channels of one: as many modes as triples of classes."""
+"""Stacked grey images: three classes in the three channels of one image, as many modes as triples of classes."""
 
 from __future__ import annotations
 

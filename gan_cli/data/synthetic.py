@@ -1,4 +1,4 @@
-"""Points of known distributions in one and two dimensions, drawn on the device, without end."""
+"""Synthetic points of known distributions in one and two dimensions, without end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public image sets that torchvision reads into memory."""
+"""The public image sets that torchvision reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The extractor that suits the data."""
+"""Chooses the extractor that suits the data."""
 
 from __future__ import annotations
 

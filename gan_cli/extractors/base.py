@@ -1,4 +1,4 @@
-"""What every feature extractor says about images."""
+"""The role of a feature extractor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small network with ImageNet weights that install with pip, for colour images without a download at run time."""
+"""A small ImageNet network whose weights install with pip, for colour images without a download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small classifier of clothes whose last hidden layer serves as features."""
+"""A small Fashion-MNIST classifier whose last hidden layer gives the features."""
 
 from __future__ import annotations
 

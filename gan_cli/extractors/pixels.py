@@ -1,4 +1,4 @@
-"""The pixels themselves as features."""
+"""The pixels as features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to samples, real and generated alike, before the critic sees them."""
+"""The role of an input: a change of real and fake samples before the critic sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What z is drawn from."""
+"""The role of a prior: what z is drawn from."""
 
 from __future__ import annotations
 

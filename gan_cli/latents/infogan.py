@@ -1,4 +1,4 @@
-"""A prior with codes that a loss can find again in the samples."""
+"""A prior with latent codes (InfoGAN)."""
 
 from __future__ import annotations
 

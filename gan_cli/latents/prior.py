@@ -1,4 +1,4 @@
-"""Priors without a structure."""
+"""Normal, uniform and truncated priors."""
 
 from __future__ import annotations
 

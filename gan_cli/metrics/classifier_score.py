@@ -1,4 +1,4 @@
-"""How sure a classifier is of each sample, and how evenly its classes are met."""
+"""The Inception Score's formula for any classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the distances between sets of features share."""
+"""Helpers that the distances between feature sets share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel distance between sets of features."""
+"""The kernel distance (KID) between feature sets."""
 
 from __future__ import annotations
 

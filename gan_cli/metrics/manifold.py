@@ -1,4 +1,4 @@
-"""Quality and diversity apart, by nearest neighbours among features."""
+"""Precision, recall, density and coverage by nearest neighbours."""
 
 from __future__ import annotations
 

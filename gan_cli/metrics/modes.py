@@ -1,4 +1,4 @@
-"""How many modes of a mixture a generator covers, and how well."""
+"""Mode coverage of a mixture: captured modes, high-quality share, KL from uniform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations made of straight lines, whose second derivative, 0, is not computed."""
+"""Piecewise linear activations whose second derivative, 0, is not computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions that are computed as matrix products where that is the faster way to the same sums."""
+"""Convolutions computed as matrix products where that is faster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A critic: a trunk of any family, a score, and the heads that a loss or a condition asks for."""
+"""The critic: a trunk, a linear score, and the linear heads that a loss or a condition asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutional networks of DCGAN, and the WGAN paper's plain generator."""
+"""The networks of DCGAN, and the WGAN paper's plain generator."""
 
 from __future__ import annotations
 

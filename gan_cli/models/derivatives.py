@@ -1,4 +1,4 @@
-"""Layers that are faster where it is known what of them is differentiated."""
+"""Layers that are faster where it is known which derivatives are needed."""
 
 from __future__ import annotations
 

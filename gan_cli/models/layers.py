@@ -1,4 +1,4 @@
-"""Pieces that several networks share."""
+"""Layers that several network families share."""
 
 from __future__ import annotations
 

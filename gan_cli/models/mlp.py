@@ -1,4 +1,4 @@
-"""Perceptrons, for images and for points."""
+"""Multi-layer perceptrons, for images and for points."""
 
 from __future__ import annotations
 

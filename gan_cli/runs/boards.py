@@ -1,4 +1,4 @@
-"""Where a run is shown while it trains: TensorBoard, and the trackers that `log.to` names."""
+"""Sends rows and pictures to TensorBoard and to the trackers that `log.to` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there."""
+"""Checkpoints: written so that they are complete or absent, and verified when they are read."""
 
 from __future__ import annotations
 

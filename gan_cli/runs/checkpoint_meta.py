@@ -1,4 +1,4 @@
-"""What a checkpoint's meta.json may hold."""
+"""Checks a checkpoint's meta.json."""
 
 from __future__ import annotations
 

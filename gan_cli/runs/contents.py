@@ -1,4 +1,4 @@
-"""A run directory holds plain files and directories; anything else is refused before it is read or written."""
+"""Refuses a run directory that holds anything but plain files and directories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's directory: its config, its status, and who may write in it."""
+"""A run's directory: its config, its status and its lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scalars of a run as text: metrics.jsonl (what can be reproduced) and timing.jsonl (what cannot)."""
+"""The rows of a run as text: metrics.jsonl (reproducible values) and timing.jsonl (times and speeds)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes checkpoints, at once or behind the training."""
+"""Writes checkpoints, in the call or in a thread."""
 
 from __future__ import annotations
 

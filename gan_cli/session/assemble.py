@@ -20,7 +20,7 @@ from gan_cli.training.best import Best
 from gan_cli.training.callbacks import Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.eager import Eager
 from gan_cli.training.health import CriticWatch
-from gan_cli.training.probes import CriticProbe
+from gan_cli.training.probes import CriticProbe, Row
 from gan_cli.training.state import TrainState, below
 
 _AVERAGES = "averages/"
@@ -54,6 +54,14 @@ class Outputs:
         with suppress(OSError):
             self.run.note(f"warning: {text}")
         self.progress.note(f"warning: {text}")
+
+    def write_row(self, step: int, row: Row, timing: Row) -> None:
+        """Write a row to metrics.jsonl, its times to timing.jsonl, and both to TensorBoard and the screen."""
+        self.metrics.scalars(step, row)
+        self.metrics.timing(step, timing)
+        speeds = {f"speed/{name}": value for name, value in timing.items() if name != "wall_seconds"}
+        self.board.scalars(step, row | speeds)
+        self.progress.show(row)
 
     def sync(self) -> None:
         """Return once everything written so far is on the disk."""
@@ -119,7 +127,7 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
     guarded = [beside(p, lambda step, p=p: type(p).__name__, outputs.incidents, dict) for p in probes]
     health = CriticWatch(outputs.incidents.warn, config.constraint.arguments.get("c"))
     batch_size = config.train.batch_size
-    curves = Curves(every, batch_size, outputs.metrics, outputs.board, outputs.progress, [*guarded, health])
+    curves = Curves(every, batch_size, [*guarded, health], outputs.write_row, outputs.progress.update)
     if job.found:
         curves.averages.load(below(job.found.tensors, _AVERAGES))
     redraw = _first_row(job)[0] <= state.step

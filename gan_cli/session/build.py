@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
@@ -239,7 +240,8 @@ def _settled(part: Part, built: object, values: Mapping[str, Any]) -> Part:
 
 def _game(config: RunConfig, built: Parts, sample_shape: tuple[int, ...], n_classes: int) -> tuple[Game, Part]:
     """Build the networks, drawn from the run's seed; return the game and its condition, resolved."""
-    latent, loss, constraint = built.latent, built.loss, built.constraint
+    latent, constraint = built.latent, built.constraint
+    loss = copy.deepcopy(built.loss)  # its buffers belong to one state
     condition = parts.build(config.condition, "condition", Unconditional, n_classes=n_classes)
     named = config.condition
     with seeded(config.seed, "generator"):

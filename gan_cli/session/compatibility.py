@@ -1,4 +1,4 @@
-"""Which parts cannot mean anything together, and what to choose in their place."""
+"""Refuses parts that cannot work together, and names what to choose instead."""
 
 from __future__ import annotations
 

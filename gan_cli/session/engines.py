@@ -1,4 +1,4 @@
-"""Which engine runs a config, and why."""
+"""Chooses the engine that runs a config, and says why."""
 
 from __future__ import annotations
 

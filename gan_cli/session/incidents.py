@@ -1,4 +1,4 @@
-"""What runs beside the training: where it fails, it is told, and the training goes on."""
+"""Failures and warnings beside the training: reported and recorded while the training goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of what the generator makes, from the same z every time."""
+"""Sample pictures from the same z every time."""
 
 from __future__ import annotations
 

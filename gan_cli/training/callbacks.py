@@ -1,4 +1,4 @@
-"""What watches a run: finite numbers, curves, pictures, checkpoints, signals."""
+"""Callbacks of the training loop: finite numbers, curves, checkpoints, signals."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from gan_cli.errors import Interrupted, NonFiniteError
-from gan_cli.runs.boards import Boards
-from gan_cli.runs.metrics_log import MetricsLog
-from gan_cli.runs.saver import Saver
-from gan_cli.session.progress import Progress
 from gan_cli.training.averages import Averages
 from gan_cli.training.best import Best
 from gan_cli.training.phases import Logs
@@ -77,27 +74,23 @@ class Curves:
     Args:
         every_steps: steps a row.
         images_per_phase: images of a real batch, for the speed.
-        metrics: the rows as text.
-        board: the rows in TensorBoard.
-        progress: shows the newest row.
         probes: each adds to the row.
+        write: takes a step, its row, and its times and speeds.
+        progress: takes every step.
     """
 
     def __init__(
         self,
         every_steps: int,
         images_per_phase: int,
-        metrics: MetricsLog,
-        board: Boards,
-        progress: Progress,
         probes: Sequence[Callable[[TrainState, Row], Row]],
+        write: Callable[[int, Row, Row], None],
+        progress: Callable[[int], None],
     ) -> None:
         self.every_steps = every_steps
         self.images_per_phase = images_per_phase
-        self.metrics = metrics
-        self.board = board
-        self.progress = progress
         self.probes = list(probes)
+        self._save_row, self._progress = write, progress
         self.averages = Averages()
         self.last: Row = {}
         self._began = self._window_began = time.perf_counter()
@@ -118,27 +111,36 @@ class Curves:
             self.averages.clear()
         elif state.step == state.total_steps:
             self._write(state)
-        self.progress.update(state.step)
+        self._progress(state.step)
 
     def _write(self, state: TrainState) -> None:
         row = self.averages.read()
         for probe in self.probes:
             row |= probe(state, row)
-        self.metrics.scalars(state.step, row)
-        self.board.scalars(state.step, row | self._timing(state.step))
-        self.progress.show(row)
+        self._save_row(state.step, row, self._timing())
         self.last = row
 
-    def _timing(self, step: int) -> Row:
+    def _timing(self) -> Row:
+        """Return the seconds since the session began and the speeds since the last row, and begin a new window."""
         now = time.perf_counter()
         seconds = now - self._window_began
-        speeds = {
+        timing = {
+            "wall_seconds": now - self._began,
             "steps_per_second": self._window_steps / seconds,
             "images_per_second": self._window_images / seconds,
         }
-        self.metrics.timing(step, {"wall_seconds": now - self._began, **speeds})
         self._window_began, self._window_steps, self._window_images = now, 0, 0
-        return {f"speed/{name}": value for name, value in speeds.items()}
+        return timing
+
+
+class Saver(Protocol):
+    """Writes checkpoints, perhaps behind the training."""
+
+    def collect(self) -> None:
+        """Report what came of a write behind the training, if it is done; never waits."""
+
+    def wait(self) -> None:
+        """Return once no write is under way."""
 
 
 class Checkpoints:

@@ -1,4 +1,4 @@
-"""Phases compiled ahead of their use."""
+"""Runs phases as compiled code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it tel
 
 
 class _Program(NamedTuple):
-    """A microbatch's computation as fixed operations: its draws, and what makes a `Part` of them and of real samples."""
+    """A microbatch's computation as fixed operations: its draws, and what computes a `Part` of them and of real data."""
 
     requests: list[Request]
     run: Callable[[list[Tensor], Batch | None], Part]

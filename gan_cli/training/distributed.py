@@ -1,4 +1,4 @@
-"""Several processes that train one run: the same state in each, a part of every batch for each."""
+"""A process group that trains one run: the same state in every process, a part of every batch in each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a step's phases are run; the loop cannot tell."""
+"""Runs phases operation by operation."""
 
 from __future__ import annotations
 

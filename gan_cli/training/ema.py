@@ -1,4 +1,4 @@
-"""Moving average of a generator's weights."""
+"""Exponential moving average of a generator's weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The game: two networks, and what each player minimises."""
+"""The game: generator, critic, and the objective of each player."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phases as CUDA graphs."""
+"""Runs phases as CUDA graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watches a run's rows for a critic that no longer tells samples apart."""
+"""Warns of a critic that no longer tells samples apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One update of one player, or of both: pure device work, no host synchronisation."""
+"""Phases: one update of one player or of both, device work alone, without host synchronisation."""
 
 from __future__ import annotations
 

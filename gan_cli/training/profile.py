@@ -1,4 +1,4 @@
-"""Where the time of a step goes: a trace to look at, the dearest operations, and the share of the machine's peak."""
+"""Where the time of a step goes: a trace, the most expensive operations, the share of the machine's peak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch norm over the rows of every process, on CPU and GPU, differentiable as often as it takes."""
+"""Batch norm over the rows of every process, differentiable any number of times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that training moves, and nothing else."""
+"""The state of training: everything that a step changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A phase's random numbers drawn ahead of it, for a phase whose operations are fixed."""
+"""Random numbers drawn before a phase whose operations are fixed."""
 
 from __future__ import annotations
 

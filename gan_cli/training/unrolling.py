@@ -1,4 +1,4 @@
-"""The critic as it will be a few of its own steps ahead, as a differentiable function of the samples."""
+"""Unrolling: the critic after a few of its own updates, as a differentiable function of the samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which order the players move."""
+"""The role of an update rule: in which order the players move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Critic steps that the generator can see through: the optimizer's own arithmetic, differentiable."""
+"""Differentiable optimizer steps: the arithmetic of SGD, RMSprop and Adam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A generator that looks ahead."""
+"""Unrolled GAN: the generator sees the critic a few updates ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic on z."""
+"""Vector arithmetic on z."""
 
 from __future__ import annotations
 

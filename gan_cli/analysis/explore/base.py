@@ -1,4 +1,4 @@
-"""What a way of looking into a generator is, and what it finds."""
+"""The role of a kind of exploration, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classes of a conditional run, and what lies between them."""
+"""Samples of each class of a conditional run, and interpolations between classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latent codes, one after the other."""
+"""Samples along each latent code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves of what is found; matplotlib is imported with it, and without pyplot, which keeps global state."""
+"""Figures with curves; matplotlib is used without pyplot, which keeps global state."""
 
 from __future__ import annotations
 

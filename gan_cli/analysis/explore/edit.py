@@ -1,4 +1,4 @@
-"""Steering a generator: z moved until a classifier sees another class."""
+"""Image editing: z is moved until a classifier predicts another class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What units respond to, and what a generator draws without some of them."""
+"""The images that excite single units, and samples without some feature maps."""
 
 from __future__ import annotations
 

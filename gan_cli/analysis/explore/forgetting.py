@@ -1,4 +1,4 @@
-"""A generator that is made to forget a class: the feature maps that speak for it are dropped."""
+"""Makes a generator forget a class by removing the feature maps that speak for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which class an image is of: by the extractor, and by the training images next to it."""
+"""The class of an image: by the extractor, and by the nearest training images."""
 
 from __future__ import annotations
 

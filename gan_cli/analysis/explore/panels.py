@@ -1,4 +1,4 @@
-"""Grids of images beside each other, each under its title."""
+"""Grids of images side by side, each under its title."""
 
 from __future__ import annotations
 

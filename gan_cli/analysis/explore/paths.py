@@ -1,4 +1,4 @@
-"""Paths through the space of z, and how evenly a generator changes along them."""
+"""Paths in the space of z, and how evenly samples change along them."""
 
 from __future__ import annotations
 

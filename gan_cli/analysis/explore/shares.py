@@ -1,4 +1,4 @@
-"""How much of what a generator makes is decided by one of its inputs."""
+"""How much of the variation of samples one of their inputs explains."""
 
 from __future__ import annotations
 

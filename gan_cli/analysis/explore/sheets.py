@@ -1,4 +1,4 @@
-"""Sheets of images with words beside them."""
+"""Sheets of images with labels beside them."""
 
 from __future__ import annotations
 

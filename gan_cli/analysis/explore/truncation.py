@@ -1,4 +1,4 @@
-"""Quality against diversity by the bound of z."""
+"""Quality against diversity, by the bound of z."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk through the space of z."""
+"""Interpolation through the space of z."""
 
 from __future__ import annotations
 
