@@ -1,4 +1,4 @@
-"""`gan`: picks the command, leaves the rest of the arguments to it, and tells every end in one line."""
+"""`gan`: finds the command, gives it the rest of the arguments, and ends with one line for every error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Examples
   gan board                                  TensorBoard on runs/
   gan sample runs/NAME                       a grid of images from a run
 
-`gan COMMAND --help` tells the rest; `eval "$(gan -sc install=bash)"` completes commands, options and keys."""
+See `gan COMMAND --help` for the rest; `eval "$(gan -sc install=bash)"` completes commands, options and keys."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def dispatch(argv: list[str]) -> int:
     """Run the command that the first argument names.
 
     Raises:
-        GanError: any end that is told in one line.
+        GanError: any error that ends the command.
     """
     if not {"-sc", "--shell-completion"}.isdisjoint(argv):
         from gan_cli.config.completion import complete

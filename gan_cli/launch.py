@@ -17,14 +17,12 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_cli.config.arguments import Arguments, parse, quoted_override, split_positional
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.compose import VERSION_BASE, Composer
-from gan_cli.config.explain import key_of
+from gan_cli.config.explain import key_of, refuse_without_effect
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, top_keys
 from gan_cli.core.processes import processes
 from gan_cli.core.terminal import print_error
 from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, Interrupted, UserError
-
-_EFFECTIVE = ("hydra.mode", "hydra.sweeper", "hydra.searchpath", "hydra.help", "hydra/launcher", "hydra/sweeper")
 
 
 def launch(command: str, argv: Sequence[str]) -> int:
@@ -70,12 +68,10 @@ def call(command: str, cfg: DictConfig, line: CommandLine) -> None:
 
 def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
     """Make one run."""
+    refuse_without_effect(arguments.overrides)
     for override in arguments.overrides:
-        key = key_of(override)
-        if key.startswith("sweep."):
+        if key_of(override).startswith("sweep."):
             raise UserError(f"{override}: is about a sweep, and this is one run; add -m")
-        if key.startswith(("hydra.", "hydra/")) and not key.startswith(_EFFECTIVE):
-            raise UserError(f"{override}: has no effect, since gan makes a run itself; run_dir is where a run goes")
     if cfg.hydra.sweeper.get("params") and "hydra.mode=run" not in map(str.lower, arguments.overrides):
         raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
     call(composer.command, cfg, CommandLine(arguments.overrides, _choices(cfg)))

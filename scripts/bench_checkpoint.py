@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.cases import Case, ours, config_of
+from benchmarks.cases import Case, config_of, ours
 from benchmarks.timing import timed
 
 from gan_cli.runs import checkpoint
 from gan_cli.runs.saver import Saver
 from gan_cli.session import build
+from gan_cli.session.restore import restore
 from gan_cli.training.state import TrainState
 
 DEFAULTS = ["loss=wgan", "model=dcgan", "dataset.image_size=64"]
@@ -46,17 +47,17 @@ def main() -> None:
 def measure(rounds: int, folder: Path, overrides: list[str]) -> dict[str, Any]:
     """Return a checkpoint's bytes, and the medians of seconds."""
     plan = build.check(config_of([*DEFAULTS, *overrides]))
-    data = plan.open()
+    plan, data = plan.open()
     state = plan.state(data)
     step = ours(Case(plan, data.shape), data.train, state)
     step()  # warm; and the optimizers have their slots from here on
     with tempfile.TemporaryDirectory(dir=folder) as place:
         seconds = savings(Path(place), rounds, state, step)
         newest = Path(place) / "foreground"
-        seconds["load"] = [timed(lambda: state.restore(checkpoint.load(newest, print))) for _ in range(rounds)]
+        seconds["load"] = [timed(lambda: restore(state, checkpoint.load(newest, print))) for _ in range(rounds)]
         size = sum(file.stat().st_size for file in next(newest.iterdir()).iterdir())
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    facts = {"runtime": plan.config.runtime, "torch": torch.__version__, "date": date.today().isoformat()}
+    facts = {"runtime": plan.config.runtime.plain(), "torch": torch.__version__, "date": date.today().isoformat()}
     return {"bytes": size, "seconds": medians, "rounds": seconds, **facts}
 
 

@@ -4,20 +4,22 @@ import copy
 import functools
 import gc
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra._internal.config_repository import ConfigRepository
-from hydra.plugins.config_source import ConfigResult
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from gan_cli.cli import main
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import check
+from tests.helpers import alone
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -48,19 +50,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _read_once() -> None:
-    """Let Hydra parse a file of the package's or of its own once a process: a third of what it takes to compose."""
-    read, known = ConfigRepository.load_config, {}
-    places = {f"file://{CONF}", "pkg://hydra.conf", "structured://"}
+    """Parse each file of the package's configs once a process: a quarter of what it takes to compose one."""
+    read, known = OmegaConf.load, {}
 
-    def load_config(self: ConfigRepository, config_path: str) -> ConfigResult | None:
-        sources = tuple(f"{source.scheme()}://{source.path}" for source in self.sources)
-        if not places.issuperset(sources):
-            return read(self, config_path)
-        if (config_path, sources) not in known:
-            known[config_path, sources] = read(self, config_path)
-        return copy.deepcopy(known[config_path, sources])
+    def load(file: Any) -> DictConfig | ListConfig:
+        name = getattr(file, "name", "")
+        if not str(name).startswith(f"{CONF}{os.sep}"):
+            return read(file)
+        if name not in known:
+            known[name] = read(file)
+        return copy.deepcopy(known[name])
 
-    ConfigRepository.load_config = load_config
+    OmegaConf.load = load
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +95,71 @@ def plain(*overrides: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", overrides=["runtime=cpu", "runtime.threads=1", *overrides])
     return OmegaConf.to_container(config, resolve=True)
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Run a command line in this process, in an empty directory; modules that it imports from there are forgotten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def run(*argv: str) -> Ended:
+        capsys.readouterr()
+        code = main(list(argv))
+        return Ended(code, *capsys.readouterr())
+
+    before = set(sys.modules)
+    yield run
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def refused(gan: Callable[..., Ended], tmp_path: Path) -> Callable[..., str]:
+    """Run a command line that must end in one line and exit code 2, with nothing written; return the line."""
+
+    def run(*argv: str) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        ended = gan(*argv)
+        assert ended.code == 2, ended
+        assert ended.out == ""
+        assert ended.err.startswith("gan: ")
+        assert ended.err.count("\n") == 1
+        assert sorted(tmp_path.rglob("*")) == before
+        return ended.err.removeprefix("gan: ").removesuffix("\n")
+
+    return run
+
+
+SMALL = ("runtime=cpu", "runtime.threads=1", "train.steps=1", "train.batch_size=8", "log.sample_count=4")
+IMAGES = ("model=mlp", "model.width=4", "dataset.image_size=28")
+RUNS = {
+    "clothes": ("loss=wgan", *IMAGES, "train.ema_halflife_images=8"),
+    "classes": ("loss=wgan_gp", "condition=concat", *IMAGES),
+    "codes": ("loss=infogan", *IMAGES),
+    "memorised": ("loss=wgan", *IMAGES, "dataset.limit=50"),
+    "ring": ("loss=wgan_gp", "model=toy_mlp", "model.width=4", "dataset=ring"),
+    "line": ("loss=nonsaturating", "model=toy_tanh", "dataset=gaussian_mixture_1d"),
+    "stacked": ("loss=wgan", "model=mlp", "model.width=4", "dataset=stacked", "dataset.image_size=28"),
+}
+
+
+@pytest.fixture
+def run_of(shared: Path, tmp_path: Path) -> Callable[[str], str]:
+    """Copy one of RUNS, of one step; it is trained when it is first asked for."""
+
+    def copied(name: str) -> str:
+        with alone(shared / f"{name}.lock"):
+            if not (shared / name).exists():
+                assert main(["train", *SMALL, *RUNS[name], f"run_dir={shared / name}"]) == 0
+        return str(shutil.copytree(shared / name, tmp_path / name))
+
+    return copied

@@ -24,7 +24,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def answer(*scores: float) -> CriticOutput:
-    """An answer of these scores, which require a gradient."""
+    """A critic's output of these scores, which require a gradient."""
     score = torch.tensor(scores, requires_grad=True)
     return CriticOutput(score, score[:, None], {}, score[:, None])
 

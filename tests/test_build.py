@@ -3,13 +3,21 @@
 import pytest
 import torch
 
-from gan_cli.core import hardware
+from gan_cli.config.schema import Part, Runtime
 from gan_cli.errors import UserError
+from gan_cli.losses.wasserstein import Wasserstein
 from gan_cli.models.derivatives import Differentiated
-from gan_cli.session import build
+from gan_cli.session import build, runtime
 from gan_cli.training.game import Game
 
-RUNTIME = {"device": "cpu", "precision": "fp32", "engine": "eager", "threads": 1}
+RUNTIME = Runtime(device="cpu", precision="fp32", engine="eager", threads=1)
+
+
+def with_part(config, key, target, **arguments):
+    """The config with another part at a key such as `loss` or `model.critic`."""
+    group, _, name = key.partition(".")
+    part = Part.of(target, arguments)
+    return config.replace(**{group: getattr(config, group).replace(**{name: part}) if name else part})
 
 
 def test_a_penalty_on_batch_norm_is_refused_and_layer_norm_is_not(config_of):
@@ -47,34 +55,24 @@ def test_a_batch_norm_of_a_single_sample_is_refused(config_of):
     ],
 )
 def test_a_class_of_another_role_is_refused(config_of, key, target):
-    settings = config_of()
-    block = settings
-    for part in key.split("."):
-        block = block[part]
-    block.clear()
-    block["_target_"] = target
     with pytest.raises(UserError) as refused:
-        build.check(settings)
+        build.check(with_part(config_of(), key, target))
     assert target in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
 def test_a_fused_kernel_that_mixes_up_weights_is_refused(config_of, optimizer):
-    settings = config_of("optimizer.lr=0.1", "runtime.device=cpu")
-    plan.config.optimizer.critic = {"_target_": f"torch.optim.{optimizer}", "fused": True}
+    config, target = config_of("optimizer.lr=0.1", "runtime.device=cpu"), f"torch.optim.{optimizer}"
     with pytest.raises(UserError, match=r"optimizer\.critic\.fused=true: .* optimizer\.critic\.fused=false"):
-        build.check(settings)
-    plan.config.optimizer.critic["fused"] = False
-    build.check(settings)
+        build.check(with_part(config, "optimizer.critic", target, fused=True))
+    build.check(with_part(config, "optimizer.critic", target, fused=False))
 
 
 @pytest.mark.parametrize("name", ["LBFGS", "SparseAdam"])
 def test_an_optimizer_that_no_run_can_step_is_refused(config_of, name):
-    settings = config_of()
-    plan.config.optimizer.critic = {"_target_": f"torch.optim.{name}"}
     with pytest.raises(UserError, match=rf"^optimizer.critic \({name}\): .*: optimizer=adam"):
-        build.check(settings)
+        build.check(with_part(config_of(), "optimizer.critic", f"torch.optim.{name}"))
 
 
 def test_weights_depend_on_the_seed_alone(config_of):
@@ -111,31 +109,48 @@ def test_networks_know_what_of_them_is_differentiated(config_of):
     assert times("loss=wgan") == times("loss=ebgan") == ({1}, {1})
     assert times("loss=wgan_gp") == times("loss=nonsaturating", "constraint=r1_r2") == ({1}, {2})
     assert times("loss=nonsaturating", "updates=unrolled") == ({1}, {None})
-    assert times("loss=wgan", "allow_targets=[mine]") == ({None}, {None})
+    assert times("loss=wgan", "runtime.kernels=torch") == ({None}, {None})
+
+
+class OwnLoss(Wasserstein):
+    """A loss outside gan_cli, which may differentiate as it likes."""
+
+
+def test_what_a_run_of_other_code_computes_does_not_depend_on_what_is_allowed(config_of):
+    def kernels(*overrides, target="gan_cli.losses.wasserstein.Wasserstein"):
+        plan = build.check(with_part(config_of("loss=wgan", "model.width=4", *overrides), "loss", target))
+        game = plan.state_for((1, 16, 16), 0).game
+        times = {m.times for m in game.modules() if isinstance(m, Differentiated)}
+        return plan.config.runtime.kernels, times
+
+    own = f"{__name__}.OwnLoss"
+    assert kernels() == kernels("allow_targets=[mine]") == ("fast", {1})
+    assert kernels(target=own) == kernels("allow_targets=[tests]", target=own) == ("torch", {None})
+    assert kernels("runtime.kernels=fast", target=own) == ("fast", {1})
 
 
 def test_cuda_where_there_is_none(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert hardware.resolve({**RUNTIME, "device": "auto"})["device"] == "cpu"
+    assert runtime.resolve(RUNTIME.replace(device="auto")).device == "cpu"
     with pytest.raises(UserError, match=r"runtime\.device=cuda: no CUDA GPU is usable here"):
-        hardware.resolve({**RUNTIME, "device": "cuda"})
+        runtime.resolve(RUNTIME.replace(device="cuda"))
 
 
 def test_tf32_on_the_cpu_is_refused():
     with pytest.raises(UserError, match=r"runtime\.precision=fp32"):
-        hardware.resolve({**RUNTIME, "precision": "tf32"})
+        runtime.resolve(RUNTIME.replace(precision="tf32"))
 
 
 @pytest.mark.parametrize("native", [True, False])
 def test_precision_follows_the_processor(monkeypatch, native):
-    monkeypatch.setattr(hardware, "cpu_has_bf16", lambda: native)
-    assert hardware.resolve({**RUNTIME, "precision": "auto"})["precision"] == ("bf16" if native else "fp32")
+    monkeypatch.setattr(runtime, "cpu_has_bf16", lambda: native)
+    assert runtime.resolve(RUNTIME.replace(precision="auto")).precision == ("bf16" if native else "fp32")
 
 
 def test_threads_stay_within_the_processors_at_hand(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
-    assert hardware.resolve({**RUNTIME, "threads": "auto"})["threads"] == 1
-    assert hardware.resolve({**RUNTIME, "threads": 3})["threads"] == 3
+    assert runtime.resolve(RUNTIME.replace(threads="auto")).threads == 1
+    assert runtime.resolve(RUNTIME.replace(threads=3)).threads == 3
 
 
 def test_under_bf16_scores_and_losses_stay_float32(config_of):
@@ -144,9 +159,9 @@ def test_under_bf16_scores_and_losses_stay_float32(config_of):
     x = torch.randn(4, 1, 16, 16)
     seen = []
     game.critic.trunk.layers[0].register_forward_hook(lambda m, i, out: seen.append(out.dtype))
-    answer = game.ask(x)
+    output = game.ask(x)
     assert seen == [torch.bfloat16]
-    assert answer.score.dtype == answer.features.dtype == torch.float32
+    assert output.score.dtype == output.features.dtype == torch.float32
     assert game.generate(torch.randn(4, 100)).dtype == torch.float32
     assert {p.dtype for p in game.parameters()} == {torch.float32}
 

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from gan_cli.config import validate
-from gan_cli.config.blocks import check_block
+from gan_cli.config.arguments import parse
 from gan_cli.config.compose import Composer
 from gan_cli.config.tree import chosen_groups
+from gan_cli.config.validate import validate, validate_saved
 from gan_cli.session import build
 from tests.conftest import CONF, LOSSES
 
@@ -40,58 +40,58 @@ def test_a_loss_chooses_options_and_writes_no_other_groups_keys(loss):
 
 def test_the_defaults_are_the_papers(config_of):
     plan = build.check(config_of())
-    assert plan.config.optimizer.critic == {
-        "_target_": "torch.optim.RMSprop",
-        "lr": 5e-5,
-        "alpha": 0.99,
-        "eps": 1e-8,
-        "momentum": 0.0,
-    }
-    assert plan.config.constraint.c == 0.01
+    critic = plan.config.optimizer.critic
+    assert critic.target == "torch.optim.RMSprop"
+    assert critic.arguments == {"lr": 5e-5, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0}
+    assert plan.config.constraint.arguments["c"] == 0.01
     assert plan.config.train.batch_size == 64
-    assert plan.config.updates.n_critic == 5
+    assert plan.config.updates.arguments["n_critic"] == 5
     assert plan.config.model.width == 64
-    assert plan.config.latent.size == 100
+    assert plan.config.latent.arguments["size"] == 100
 
 
 def test_another_optimizer_leaves_nothing_of_the_losss_own(config_of):
-    assert config_of("loss=wgan_gp", "optimizer=rmsprop")["optimizer"] == config_of("loss=wgan")["optimizer"]
+    assert config_of("loss=wgan_gp", "optimizer=rmsprop").optimizer == config_of("loss=wgan").optimizer
 
 
 def test_precedence_is_command_line_then_experiment_then_loss(config_of):
-    from_loss = config_of("loss=wgan")["optimizer"]["lr"]
-    experiment = config_of("experiment=quickstart")["optimizer"]["lr"]
-    assert experiment != from_loss
-    assert config_of("experiment=quickstart", "optimizer.lr=3e-3")["optimizer"]["critic"]["lr"] == 3e-3
+    def lr(*overrides):
+        optimizer = config_of(*overrides).optimizer
+        assert optimizer.critic.arguments["lr"] == optimizer.lr
+        return optimizer.lr
+
+    assert lr("experiment=quickstart") != lr("loss=wgan")
+    assert lr("experiment=quickstart", "optimizer.lr=3e-3") == 3e-3
 
 
 def test_what_suits_the_samples_follows_the_dataset(config_of):
-    images = build.check(config_of("loss=wgan_gp")).settings
-    points = build.check(config_of("loss=wgan_gp", "model=toy_mlp", "dataset=ring")).settings
-    assert (images["constraint"]["weight"], points["constraint"]["weight"]) == (10.0, 0.1)
-    assert (images["latent"]["size"], points["latent"]["size"]) == (100, 2)
+    images = build.check(config_of("loss=wgan_gp")).config
+    points = build.check(config_of("loss=wgan_gp", "model=toy_mlp", "dataset=ring")).config
+    assert [config.constraint.arguments["weight"] for config in (images, points)] == [10.0, 0.1]
+    assert [config.latent.arguments["size"] for config in (images, points)] == [100, 2]
 
 
 def test_auto_norm_follows_the_constraint(config_of):
     losses = ("wgan", "wgan_gp")
-    norms = {loss: build.check(config_of(f"loss={loss}")).plan.config.model.critic["norm"] for loss in losses}
+    norms = {loss: build.check(config_of(f"loss={loss}")).config.model.critic.arguments["norm"] for loss in losses}
     assert norms == {"wgan": "batch", "wgan_gp": "none"}
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "extractor"])
-def test_every_extractor_passes_the_static_check_and_builds(option):
+def test_every_extractor_passes_the_check_and_builds(config_of, option):
     block = yaml.safe_load((CONF / "extractor" / f"{option}.yaml").read_text())
-    assert check_block("extractor", block) == block
-    build.extractor({"extractor": block})
+    config = config_of(f"extractor={option}")
+    assert config.plain()["extractor"] == block
+    assert type(build.extractor(config)).__name__ == config.extractor.name
 
 
 @pytest.fixture(scope="module")
 def composer():
-    return Composer.create("train", CONF, "train", None)
+    return Composer.of("train", parse([]))
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group, option in OPTIONS if group in OF_A_RUN])
-def test_every_option_passes_the_static_check_and_builds(composer, tmp_path, group, option):
+def test_every_option_passes_the_check_and_builds(composer, tmp_path, group, option):
     overrides = [f"{group}={option}", "runtime.device=cpu"]
     if group == "extractor":
         overrides += ["evaluate.every_steps=1"]
@@ -100,8 +100,9 @@ def test_every_option_passes_the_static_check_and_builds(composer, tmp_path, gro
     if option == "folder":
         Image.new("L", (40, 30)).save(tmp_path / "grey.png")
         overrides += [f"dataset.path={tmp_path}"]
-    settings = validate.validate(composer.compose(overrides), overrides)
-    assert group in ("experiment", "sweep") or group in settings
-    assert json.loads(json.dumps(settings)) == settings
-    assert validate.validate_saved(settings, []) == settings
-    build.check(settings)
+    config = validate("train", composer.compose(overrides), overrides)
+    plain = config.plain()
+    assert group in ("experiment", "sweep") or group in plain
+    assert json.loads(json.dumps(plain)) == plain
+    assert validate_saved(plain).plain() == plain
+    build.check(config)

@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_cli.commands._matrix import Parts
+from gan_cli.commands._matrix import Options
+from gan_cli.config.schema import Part, RunConfig
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
@@ -33,7 +34,7 @@ BATCH = 6
 MAY_EXCLUDE = [
     {"loss", "condition"},  # projection needs a linear score that the loss reads
     {"loss", "latent"},  # codes to read back
-    {"loss", "updates"},  # looking ahead differentiates a gradient, of which sinkhorn's has no exact derivative
+    {"loss", "updates"},  # unrolling differentiates a gradient, of which sinkhorn's has no exact derivative
     {"model", "data"},  # convolutions and bounded outputs need images
     {"input", "data"},  # so do augmentations
 ]
@@ -52,26 +53,27 @@ def data_of(shape: tuple[int, ...]) -> RealData:
 
 
 @functools.cache
-def parts() -> Parts:
-    return Parts(["runtime.threads=1", "log.every_steps=1", "log.samples_every_steps=2", "log.sample_count=4"])
+def options() -> Options:
+    return Options(["runtime.threads=1", "log.every_steps=1", "log.samples_every_steps=2", "log.sample_count=4"])
 
 
-def tiny(chosen: Cell) -> dict:
-    """The settings of a cell with the smallest networks of their kind."""
-    settings = parts().settings(**{group: option for group, option in chosen.items() if group != "data"})
-    model = {**settings["model"], "code_size": 3}
+def tiny(chosen: Cell) -> RunConfig:
+    """The config of a cell with the smallest networks of their kind."""
+    config = options().config(**{group: option for group, option in chosen.items() if group != "data"})
+    networks, slow = {}, {}
     for player in ("generator", "critic"):
-        small = {"width": 4, "hidden": [5] * len(settings["model"][player].get("hidden", [])), "pieces": 2}
-        model[player] = {key: small.get(key, value) for key, value in settings["model"][player].items()}
-    slow = {player: settings["optimizer"][player] | {"lr": 1e-4} for player in ("generator", "critic")}
-    few = {"n_critic": 2, "k": 1}
-    return settings | {
-        "model": model,
-        "optimizer": settings["optimizer"] | slow,  # four units die, or explode, at rates that suit hundreds
-        "updates": {key: min(value, few[key]) if key in few else value for key, value in settings["updates"].items()},
-        "latent": settings["latent"] | {"size": 3},
-        "train": settings["train"] | {"batch_size": BATCH, "steps": 2},
-    }
+        network: Part = getattr(config.model, player)
+        small = {"width": 4, "hidden": [5] * len(network.arguments.get("hidden", [])), "pieces": 2}
+        networks[player] = network.replace(**{key: small[key] for key in small.keys() & network.arguments.keys()})
+        slow[player] = getattr(config.optimizer, player).replace(lr=1e-4)
+    updates, few = config.updates.arguments, {"n_critic": 2, "k": 1}
+    return config.replace(
+        model=config.model.replace(code_size=3, **networks),
+        optimizer=config.optimizer.replace(**slow),  # four units die, or explode, at rates that suit hundreds
+        updates=config.updates.replace(**{key: min(few[key], updates[key]) for key in few.keys() & updates.keys()}),
+        latent=config.latent.replace(size=3),
+        train=config.train.replace(batch_size=BATCH, steps=2),
+    )
 
 
 def plan_of(cell: Cell) -> build.Plan:

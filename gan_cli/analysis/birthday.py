@@ -82,11 +82,11 @@ def birthday(
     n_pairs: int = 16,
     seen: Callable[[Size], None] = lambda size: None,
 ) -> Birthday:
-    """Look at batches of growing size until half of them hold a duplicate.
+    """Test batches of growing size until half of them hold a duplicate.
 
     Two samples are duplicates where they are nearer than real samples get: the threshold at size s is the distance that
-    one in a hundred batches of s reals falls to; where their number cannot tell so rare a distance, the share that can
-    be told is taken off. Of batches of one size no sample is in two.
+    one in a hundred batches of s reals falls to; where their number is too small to know so rare a distance, the share
+    that can be known is subtracted. Of batches of one size no sample is in two.
 
     Args:
         draw: (start, stop) -> features (stop - start, F) of the generator's samples from a stream of them.
@@ -94,7 +94,7 @@ def birthday(
         batches: at each size.
         max_size: no larger batch is looked at; nor one of more than M samples.
         n_pairs: near pairs that are returned.
-        seen: is told each size as it is done.
+        seen: called with each size as it is done.
 
     Raises:
         ValueError: too few reals.

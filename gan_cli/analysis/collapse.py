@@ -46,13 +46,14 @@ def class_shares(fake: Tensor, real: Tensor, n_classes: int) -> Classes:
 
 
 def verdict(found: Birthday, n_train: int | None, modes: ModeCoverage | None, classes: Classes | None) -> str:
-    """Return one line that says whether the generator has collapsed, and of what that is the sign.
+    """Return one line that says whether the generator has collapsed, and what shows it.
 
     Args:
         found: by the birthday test.
         n_train: samples that the critic learns from; None: unlimited.
         modes: of a mixture that is known.
-        classes: where a classifier knows those of the data; lost ones are told where there are few enough to be met.
+        classes: where a classifier knows those of the data; lost ones are listed where a sample of this size should
+            hold them.
     """
     signs = []
     if found.high < FEW:
@@ -63,10 +64,10 @@ def verdict(found: Birthday, n_train: int | None, modes: ModeCoverage | None, cl
         signs.append(f"{len(classes.missing)} of {len(classes.fake)} classes are missing")
     if not signs:
         if math.isinf(found.support):
-            told = f"no more duplicates than among real samples in batches of {found.at.size}"
+            text = f"no more duplicates than among real samples in batches of {found.at.size}"
         else:
-            told = f"about {found.support:,.0f} different samples ({found.low:,.0f} or more)"
-        return f"no sign of collapse: {told}"
+            text = f"about {found.support:,.0f} different samples ({found.low:,.0f} or more)"
+        return f"no sign of collapse: {text}"
     text = f"collapsed: {'; '.join(signs)}"
     if found.high < FEW and n_train is not None and found.low <= 2 * n_train and n_train <= 2 * found.high:
         text += f", as many as it was trained on ({n_train:,}): it may have learnt them by heart"

@@ -12,19 +12,15 @@ import numpy as np
 from gan_cli.analysis import grouping
 from gan_cli.analysis.grouping import Group
 from gan_cli.analysis.statistics import deviation, holm, welch
+from gan_cli.core.curves import better, depends_on_critic, is_estimate, normalised_tag
 from gan_cli.runs import reading as reading
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.runs.reading import Run
 
 Rows = list[dict[str, float]]
-_LOWER = re.compile(r"_(estimate|bound|normalised|heldout|over_lipschitz)$|kl|fid|frechet|kid|w1")
-_HIGHER = re.compile(r"modes|share|precision|recall|coverage|accuracy|inception")  # density: near its floor, not high
 _SHOWN = re.compile(r"^(quality|distance)/")
-_IN_UNITS_OF_K = re.compile(
-    r"^(critic|generator)/(loss|penalty|score_\w+|energy_gap)$|^distance/critic_(estimate|lipschitz)$"
-)
 _OF_CRITIC = re.compile(r"^critic/|^distance/critic_")
-_FLAT = 1e-8  # of critic/score_std: such a critic tells no samples apart
+_FLAT = 1e-8  # of critic/score_std: such a critic gives every sample one score
 _SHOWN_WARNINGS = 3
 
 
@@ -91,8 +87,8 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     cells = {tag: _cells(tag, groups, chosen, scales, unfit, notes) for tag in tags}
     steps = {run.path: int(chosen[run.path]["step"]) if run.path in chosen else None for run in runs}
     if len({one for one in steps.values() if one is not None}) > 1:
-        told = ", ".join(map(str, sorted({one for one in steps.values() if one is not None})))
-        notes.append(f"the runs are compared at different steps ({told}): --step N compares all at one")
+        listed = ", ".join(map(str, sorted({one for one in steps.values() if one is not None})))
+        notes.append(f"the runs are compared at different steps ({listed}): --step N compares all at one")
     if differ := grouping.differing(groups, ("dataset",)):
         notes.append(f"the data differ ({', '.join(differ[:3])}): nothing is judged across them")
     if any(cell is not None and cell.p is not None for column in cells.values() for cell in column):
@@ -119,17 +115,17 @@ def _rows_at(runs: Sequence[Run], rows: dict[Path, Rows], step: int | None, note
 
 def _tell_left_out(left: Sequence[Run], notes: list[str]) -> None:
     if left:
-        told = ", ".join(f"{run.path.name} ({run.state}, step {run.step}/{run.total_steps})" for run in left[:12])
+        listed = ", ".join(f"{run.path.name} ({run.state}, step {run.step}/{run.total_steps})" for run in left[:12])
         more = f" and {len(left) - 12} more" if len(left) > 12 else ""
-        notes.append(f"not in the table: {told}{more}")
+        notes.append(f"not in the table: {listed}{more}")
 
 
 def _tags(chosen: dict[Path, Any], scales: Sequence[str], notes: list[str]) -> list[str]:
     every = list(dict.fromkeys(tag for row in chosen.values() for tag in row if tag != "step"))
-    estimates = [tag for tag in every if tag.startswith("critic/") and tag.endswith(("_estimate", "_bound"))]
+    estimates = [tag for tag in every if is_estimate(tag)]
     found: list[str] = []
     for tag in estimates:
-        twin = _twin(tag)
+        twin = normalised_tag(tag)
         if twin not in every:
             found.append(tag)
         elif scales:
@@ -147,7 +143,7 @@ def _tags(chosen: dict[Path, Any], scales: Sequence[str], notes: list[str]) -> l
 
 
 def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], notes: list[str]) -> set[Path]:
-    """Return the runs whose critic tells no samples apart: its estimate is 0 whatever the distance is."""
+    """Return the runs whose critic gives every sample one score: its estimate is 0 whatever the distance is."""
     found = set()
     for run in runs:
         warnings = run.status.get("warnings")
@@ -156,8 +152,8 @@ def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], no
             found.add(run.path)
     if found and any(map(_OF_CRITIC.search, tags)):
         names = sorted(path.name for path in found)
-        told = ", ".join(names[:_SHOWN_WARNINGS]) + (", ..." if len(names) > _SHOWN_WARNINGS else "")
-        notes.append(f"a collapsed critic estimates nothing: no number of the critic of {told}")
+        listed = ", ".join(names[:_SHOWN_WARNINGS]) + (", ..." if len(names) > _SHOWN_WARNINGS else "")
+        notes.append(f"a collapsed critic estimates nothing: no number of the critic of {listed}")
     return found
 
 
@@ -176,8 +172,9 @@ def _cells(
         return [chosen[p][tag] for p in paths if tag in chosen[p] and not (of_critic and p in unfit)]
 
     cells = [Cell(found) if (found := values(group)) else None for group in groups]
-    in_units = any(_twin(tag) in row and _twin(tag) != tag for row in chosen.values()) or _IN_UNITS_OF_K.search(tag)
-    if in_units and scales:
+    twin = normalised_tag(tag)
+    in_units_of_k = depends_on_critic(tag) or any(twin in row and twin != tag for row in chosen.values())
+    if in_units_of_k and scales:
         notes.append(f"{tag}: shown and not compared, since the critics' K differs ({', '.join(scales[:3])})")
         return cells
     if grouping.differing(groups, ("dataset",)):
@@ -192,18 +189,13 @@ def _cells(
 
 def _judged(tag: str, cells: list[Cell | None]) -> list[Cell | None]:
     """Mark the best, and test the others against it."""
-    sign = -1 if _HIGHER.search(tag) else 1 if _LOWER.search(tag) else 0
+    sign = {"higher": -1, "lower": 1, "neither": 0}[better(tag)]
     there = [cell for cell in cells if cell is not None and np.isfinite(cell.mean)]
     if not sign or len(there) < 2:
         return cells
     best = min(there, key=lambda cell: sign * cell.mean)
     p_values = holm([welch(c.values, best.values) if c is not None and c is not best else None for c in cells])
     return [c and Cell(c.values, p, c is best) for c, p in zip(cells, p_values, strict=True)]
-
-
-def _twin(tag: str) -> str:
-    """Return the tag of an estimate divided by the critic's Lipschitz constant."""
-    return tag if tag.endswith("_normalised") else f"{tag.rpartition('_')[0]}_normalised"
 
 
 def gather(paths: Sequence[Path]) -> list[Run]:

@@ -14,7 +14,7 @@ from gan_cli.analysis.plots import rendered
 
 _MOST_PANELS = 6
 _OUTLIER = 3.0  # a panel ends there times the span of the middle 96 % of its values
-_FEW = 10  # groups that a qualitative colour map tells apart
+_FEW = 10  # groups that a qualitative colour map can distinguish
 
 
 def curves(found: Comparison, tags: Sequence[str]) -> np.ndarray:
@@ -80,7 +80,7 @@ def _panel(axes: Axes, found: Comparison, tag: str) -> None:
 
 
 def _limit(axes: Axes, values: Sequence[float]) -> str:
-    """Keep spikes from flattening everything else; return what the title says of it."""
+    """Keep spikes from flattening everything else; return what the title says about it."""
     if len(values) < 20:
         return ""
     low, high = np.percentile(values, [2, 98])

@@ -12,13 +12,12 @@ from typing import Any
 from gan_cli.analysis import page as pages
 from gan_cli.analysis.comparison import Cell, Comparison
 from gan_cli.analysis.grouping import SEED, short_names
+from gan_cli.core.text import columns
 
 
 def table(found: Comparison) -> str:
     """Return an aligned table, a line a group, and the notes below it."""
-    rows = [_heads(found), *_lines(found)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = columns([_heads(found), *_lines(found)])
     return "\n".join([*lines, *([""] if found.notes else []), *found.notes])
 
 
@@ -43,7 +42,7 @@ def groups_csv(found: Comparison) -> str:
 
 
 def runs_csv(found: Comparison) -> str:
-    """Return a line a run: where it lies, its state, seed and settings, and its own numbers."""
+    """Return a line a run: its place, its state, seed and settings, and its own numbers."""
     heads = ["run", "state", "step", SEED, *_keys(found), *found.tags]
     rows = []
     for group in found.groups:

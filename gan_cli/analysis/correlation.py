@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-FEWEST = 5  # pairs of which a correlation is told
+FEWEST = 5  # pairs of which a correlation is computed
 _RESAMPLED = 2_000
 _LEVEL = 0.95
 

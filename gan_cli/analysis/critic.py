@@ -7,10 +7,35 @@ from typing import NamedTuple
 import torch
 
 from gan_cli.constraints.gradient_penalty import gradient_norms
+from gan_cli.core.curves import Curve, is_estimate
 from gan_cli.data.source import Batch
 from gan_cli.rng import Draws
 from gan_cli.training.game import Game
 from gan_cli.training.probes import buffers_kept
+
+CURVES = (
+    Curve(
+        "distance/critic_estimate",
+        "score",
+        "lower",
+        "the critic's estimate on the samples of exact_w1",
+        chart=("Other distances", "reference distances"),
+    ),
+    Curve(
+        "distance/critic_lipschitz",
+        "score/distance",
+        "neither",
+        "the largest gradient norm of the critic met between these samples",
+        chart=("Other distances", "reference distances"),
+    ),
+    Curve(
+        "distance/critic_estimate_over_lipschitz",
+        "distance",
+        "lower",
+        "their ratio, which stands beside exact_w1",
+        chart=("Other distances", "reference distances"),
+    ),
+)
 
 
 class CriticDistance(NamedTuple):
@@ -26,7 +51,7 @@ class CriticDistance(NamedTuple):
 
     @property
     def normalised(self) -> float:
-        """Return estimate / lipschitz, in units of distance; NaN for a critic without a slope."""
+        """Return estimate / lipschitz, in units of distance; NaN for a critic whose gradient is 0."""
         return self.estimate / self.lipschitz if self.lipschitz > 0 else float("nan")
 
 
@@ -46,7 +71,7 @@ def critic_distance(game: Game, real: Batch, fake: Batch, draws: Draws) -> Criti
         with torch.no_grad():
             on_real, on_fake = game.ask(*real), game.ask(*fake)
             found = game.loss.estimates(on_real, on_fake).items()
-            estimate = next((value for name, value in found if name.endswith("_estimate")), None)
+            estimate = next((value for name, value in found if is_estimate(f"critic/{name}")), None)
             points = torch.lerp(fake.x, real.x, draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1)))
         f = lambda x: game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
         norms = gradient_norms(f, points.requires_grad_())

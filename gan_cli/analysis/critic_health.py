@@ -14,9 +14,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_cli.constraints.gradient_penalty import gradient_norms
+from gan_cli.core.curves import FALLBACK
 from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws
-from gan_cli.runs.reading import FALLBACK
 from gan_cli.training.game import Game
 from gan_cli.training.phases import microbatches, update
 from gan_cli.training.probes import buffers_kept
@@ -36,7 +36,7 @@ class GradientNorms(NamedTuple):
 
 
 class Further(NamedTuple):
-    """The estimate on held-out samples while the critic alone learns on.
+    """The estimate on held-out samples while the critic alone continues to learn.
 
     Attributes:
         updates: after how many, the first 0.

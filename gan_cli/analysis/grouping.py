@@ -18,7 +18,7 @@ class Group(NamedTuple):
     """Runs that differ by their seed alone.
 
     Attributes:
-        values: of the settings that tell the groups from each other.
+        values: of the keys in which the groups differ.
         runs: in the order they were given.
     """
 
@@ -27,19 +27,19 @@ class Group(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Say what tells this group from the others: `loss=wgan c=0.01`."""
+        """Return what distinguishes this group from the others: `loss=wgan c=0.01`."""
         shorts = short_names(list(self.values))
         return " ".join(f"{shorts[key]}={value}" for key, value in self.values.items()) or "all runs"
 
 
 def settings_of(run: Run) -> dict[str, str]:
     """Return what makes a run the run it is, as text: options of groups first, then single keys."""
-    told = readable(run.config, run.choices).items()
-    return {key: show(value) for key, value in told if key == "train.steps" or not is_free(key)}
+    named = readable(run.config, run.choices).items()
+    return {key: show(value) for key, value in named if key == "train.steps" or not is_free(key)}
 
 
 def groups(runs: Sequence[Run]) -> list[Group]:
-    """Return the runs by what differs: by keys of their command lines as far as those tell all, then by others."""
+    """Return the runs by what differs: by keys of their command lines as far as these suffice, then by others."""
     settings = [settings_of(run) for run in runs]
     keys = [key for key in _overridden(runs) if _varies(key, settings)]
     while True:

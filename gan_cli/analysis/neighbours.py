@@ -56,12 +56,12 @@ class Space(NamedTuple):
 
     @property
     def nearer(self) -> Tensor:
-        """Tell (N,) which samples are nearer than the threshold."""
+        """Return (N,) which samples are nearer than the threshold."""
         return self.fake < self.threshold
 
     @property
     def copied(self) -> bool:
-        """Tell whether samples are nearer than held-out reals on the whole, beyond chance."""
+        """Return whether samples are nearer than held-out reals on the whole, beyond chance."""
         return self.c_t < -CERTAIN * self.deviation
 
 
@@ -162,7 +162,7 @@ def compare(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Te
 
 
 def copies(spaces: Mapping[str, Space]) -> Tensor:
-    """Tell (N,) which samples are copies: nearer to a training image in every space than one held-out real in 100.
+    """Return (N,) which samples are copies: nearer to a training image in every space than one held-out real in 100.
 
     In pixels alone blurred samples are near to everything; in features alone, those that have few features.
     """

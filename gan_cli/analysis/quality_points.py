@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_cli.analysis.correlation import FEWEST
 from gan_cli.analysis.evaluation import compared_samples, extract
 from gan_cli.analysis.reals import as_stored
+from gan_cli.core.curves import better
 from gan_cli.extractors.base import Extractor
 from gan_cli.metrics.kid import kernel_distance
 
@@ -26,7 +27,6 @@ _SCORES = (
     r"^distance/sliced_w1$",
     r"^quality/high_quality_share$",
 )
-_HIGHER = re.compile(r"share")
 _W1_COUNT = 512
 
 
@@ -69,7 +69,7 @@ def from_rows(rows: Sequence[dict[str, float]], estimate: str) -> Points | None:
             points = [Point(int(row["step"]), row[estimate], row[tag], "row") for row in both]
             points = [p for p in points if np.isfinite([p.estimate, p.score]).all()]
             if len(points) >= FEWEST:
-                return Points(tag, "the run's own rows", points, bool(_HIGHER.search(tag)))
+                return Points(tag, "the run's own rows", points, better(tag) == "higher")
     return None
 
 

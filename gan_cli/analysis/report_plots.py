@@ -113,7 +113,7 @@ def critic(
     further: Further | None,
     tag: str,
 ) -> np.ndarray:
-    """Draw the critic's weights, its gradient norms, and the estimate while it alone learns on.
+    """Draw the critic's weights, its gradient norms, and the estimate while it alone continues to learn.
 
     Args:
         weights: (N,).

@@ -13,10 +13,11 @@ from PIL import Image
 
 from gan_cli.analysis import page, verdicts
 from gan_cli.analysis.figures import MEDIAN_WINDOW
-from gan_cli.analysis.verdicts import MEANINGS, Verdict
+from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.names import option
+from gan_cli.core.curves import FALLBACK, Curve, find
 from gan_cli.runs.directory import SAMPLES
-from gan_cli.runs.reading import FALLBACK, Run, headline
+from gan_cli.runs.reading import Run, headline
 
 PICTURES = 5  # along the curve
 _CELLS = 5  # images of a grid that are shown, along each side
@@ -25,7 +26,7 @@ _GAP = 2
 
 @dataclass
 class Part:
-    """What is told of one run.
+    """What a report says about one run.
 
     Attributes:
         name: of the run.
@@ -58,12 +59,19 @@ def facts(run: Run) -> str:
     return ", ".join([*chosen, f"seed {run.config.get('seed')}", steps])
 
 
-def estimate_of(rows: Sequence[Mapping[str, float]]) -> str:
-    """Return the tag of the curve that a report is about; '' where there are no rows."""
+def estimate_of(rows: Sequence[Mapping[str, float]], own: Sequence[Curve] = ()) -> str:
+    """Return the tag of the curve that a report is about; '' where there are no rows.
+
+    Args:
+        rows: of the run.
+        own: the declarations of the run's loss.
+    """
     if not rows:
         return ""
     tag = headline(rows[-1])
-    return next((known for known in MEANINGS if known in rows[-1]), tag) if tag in ("", FALLBACK) else tag
+    if tag not in ("", FALLBACK):
+        return tag
+    return next((known for known in rows[-1] if (curve := find(known, own)) and curve.role), tag)
 
 
 def filtered(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
@@ -80,9 +88,15 @@ def filtered(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
     return steps[half : len(steps) - half], middle, window
 
 
-def add_estimate(part: Part, run: Run, rows: Sequence[Mapping[str, float]], shape: Sequence[int] | None) -> str:
-    """Add the curve and what it says; return its tag, '' where there is none."""
-    tag = estimate_of(rows)
+def add_estimate(
+    part: Part,
+    run: Run,
+    rows: Sequence[Mapping[str, float]],
+    shape: Sequence[int] | None,
+    own: Sequence[Curve] = (),
+) -> str:
+    """Add the curve and its meaning; return its tag, '' where there is none. `own` as for `estimate_of`."""
+    tag = estimate_of(rows, own)
     if not tag:
         part.verdicts.append(Verdict("unknown", "the run has no rows yet"))
         return ""
@@ -92,7 +106,7 @@ def add_estimate(part: Part, run: Run, rows: Sequence[Mapping[str, float]], shap
     at, smooth, window = filtered(steps, values)
     pictures = _along(run.path / SAMPLES, int(steps[-1]), shape)
     drawn = report_plots.estimate(tag, steps, values, at, smooth, window, pictures)
-    caption = f"{tag}: {MEANINGS.get(tag, 'as this loss reports it')}."
+    caption = f"{tag}: {verdicts.meaning(tag, own)}."
     if pictures:
         caption += " Above, the same z at steps along it."
     part.figures["estimate"] = ("The estimate, and samples along it", drawn, caption)

@@ -15,7 +15,7 @@ ROUNDS = 50  # of Newton's method, at the most
 
 
 def convolutions(network: nn.Module) -> dict[str, nn.Module]:
-    """Return the convolutions of a network by name, in its order; those of 1 x 1 look at no place and are left out."""
+    """Return the convolutions of a network by name, in order, without those of 1 x 1, which have no spatial extent."""
     kinds = (nn.Conv2d, nn.ConvTranspose2d)
     return {name: m for name, m in network.named_modules() if isinstance(m, kinds) and max(m.kernel_size) > 1}
 
@@ -121,7 +121,7 @@ def purity(top: Tensor, y: Tensor) -> Tensor:
 
 
 def selective(features: Tensor, y: Tensor) -> tuple[Tensor, float]:
-    """Tell which features speak for a label, by logistic regression (Radford et al. 2016, section 6.3.1).
+    """Return how strongly each feature indicates a label, by logistic regression (Radford et al. 2016, section 6.3.1).
 
     Features are brought to mean 0 and deviation 1, both labels weigh the same, and a ridge keeps weights finite. The
     paper's features are activations at places inside and outside of boxes drawn by hand around the thing to forget.

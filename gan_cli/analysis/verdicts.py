@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +11,7 @@ from gan_cli.analysis.correlation import FEWEST, Correlation
 from gan_cli.analysis.critic_health import Further, GradientNorms
 from gan_cli.analysis.quality_points import Points
 from gan_cli.config.schema import RunConfig
-from gan_cli.runs.reading import FALLBACK
+from gan_cli.core.curves import FALLBACK, Curve, find, heldout_tag, is_maximised
 
 RISE = 0.10  # of the estimate, from which on a critic is called not optimal
 SATURATED = 0.5  # share of weights at the bound, from which on the bound decides what the critic is
@@ -21,25 +20,6 @@ SLOPE = 0.25  # from the penalty's target
 _LAST = 20  # rows, for means
 _FEWEST_ROWS = 10  # of the filtered curve, of which a trend is told
 _MOVED = 0.05  # of the estimate's range, over the last quarter
-MEANINGS = {
-    "critic/wasserstein_estimate": "E f(real) - E f(fake): K times a lower bound of the Wasserstein distance, K the "
-    "critic's Lipschitz constant",
-    "critic/js_estimate": "log 2 - L_D / 2: a lower bound of the Jensen-Shannon divergence, at most log 2 = 0.693, "
-    "which it reaches as soon as the critic tells the two apart; it need not fall as samples improve",
-    "critic/f_divergence_bound": "a lower bound of the f-divergence that the loss names",
-    "critic/le_cam_estimate": "the Le Cam (chi-squared) distance that a least-squares critic bounds, in [0, 1]",
-    "critic/total_variation_estimate": "1 - L_D / 2 of a hinge critic: a lower bound of the total variation distance",
-    "critic/relativistic_estimate": "log 2 less the relativistic critic's loss: no distance is known that it bounds",
-    "critic/mmd": "the squared maximum mean discrepancy that the critic's features make as large as they can",
-    "critic/energy_distance": "the energy distance that the critic's features make as large as they can",
-    "critic/sinkhorn_divergence": "the Sinkhorn divergence that the critic's features make as large as they can",
-    "critic/convergence": "BEGAN's measure of convergence, E L(real) + |gamma E L(real) - E L(fake)|: no distance",
-    "critic/energy_gap": "E D(fake) - E D(real) of an auto-encoder critic: how much worse it copies fakes; no distance",
-    FALLBACK: "the critic's own loss: this objective estimates no distance, so its curve says nothing of the samples",
-}
-
-
-_MAXIMISED = re.compile(r"_(estimate|bound|distance|divergence)$|/mmd$")
 
 
 class Verdict(NamedTuple):
@@ -69,7 +49,8 @@ def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, total_steps: int) -
                 f"lost ground; {more}, or a smaller optimizer.generator.lr",
             )
         ]
-    falls = tag.endswith("wasserstein_estimate")  # others may rest where the samples are bad
+    curve = find(tag)
+    falls = curve is not None and curve.unit == "score"  # others may rest where the samples are bad
     return [Verdict("good" if falls else "unknown", f"the estimate has come to rest at {end:.4g}")]
 
 
@@ -102,9 +83,17 @@ def quality(points: Points | None, related: Correlation | None, reason: str) -> 
     return Verdict("unknown", f"whether the estimate follows quality cannot be told: {told}; {more}")
 
 
-def maximised(tag: str) -> str:
-    """Return the tag if it is what the critic makes as large as it can, else that of its loss."""
-    return tag if _MAXIMISED.search(tag) else FALLBACK
+def meaning(tag: str, own: Sequence[Curve] = ()) -> str:
+    """Return what a curve means, in a line; `own`: the declarations of the run's loss."""
+    if tag == FALLBACK:
+        return "the critic's own loss: this objective estimates no distance, so its curve says nothing of the samples"
+    curve = find(tag, own)
+    return curve.meaning if curve else "as this loss reports it"
+
+
+def maximised(tag: str, own: Sequence[Curve] = ()) -> str:
+    """Return the tag if it is what the critic makes as large as it can, else that of its loss; `own` as above."""
+    return tag if is_maximised(tag, own) else FALLBACK
 
 
 def after_peak(points: Points, related: Correlation | None) -> list[Verdict]:
@@ -167,7 +156,7 @@ def overfitting(tag: str, rows: Sequence[Mapping[str, float]]) -> list[Verdict]:
         tag: of the estimate.
         rows: of the run; [] is returned where they have no held-out twin, or an estimate that is nothing but noise.
     """
-    twin = f"{tag.rpartition('_')[0]}_heldout"
+    twin = heldout_tag(tag)
     pairs = np.array([(row[tag], row[twin]) for row in rows[-_LAST:] if tag in row and twin in row])
     if len(pairs) < 2 or not np.isfinite(pairs).all():
         return []

@@ -5,7 +5,6 @@ By itself it has both by the alphabet, so that `critic/clip_saturation` would be
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tensorboard.plugins.hparams import api_pb2
@@ -13,15 +12,8 @@ from tensorboard.plugins.hparams.backend_context import Context
 from tensorboard.plugins.hparams.hparams_plugin import HParamsPlugin
 
 from gan_cli.config.names import GROUPS
+from gan_cli.core.curves import find, is_estimate, normalised_tag
 
-_METRICS = (
-    re.compile(r"^critic/\w+_normalised$"),
-    re.compile(r"^critic/\w+_(estimate|bound)$"),
-    re.compile(r"^quality/"),
-    re.compile(r"^distance/"),
-    re.compile(r"^critic/loss$"),
-    re.compile(r"^generator/loss$"),
-)
 _SETTINGS = ("seed", "updates.n_critic", "optimizer.lr", "model.width", "train.steps")
 
 
@@ -60,4 +52,13 @@ def _setting_rank(name: str) -> int:
 
 
 def _metric_rank(tag: str) -> int:
-    return next((rank for rank, pattern in enumerate(_METRICS) if pattern.search(tag)), len(_METRICS))
+    curve = find(tag)
+    first = (
+        tag == normalised_tag(tag),
+        is_estimate(tag) or (curve is not None and curve.role is not None),
+        tag.startswith("quality/"),
+        tag.startswith("distance/"),
+        tag == "critic/loss",
+        tag == "generator/loss",
+    )
+    return first.index(True) if any(first) else len(first)

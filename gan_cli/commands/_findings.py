@@ -26,7 +26,7 @@ def table(title: str, findings: Sequence[Finding]) -> str:
 
 
 def any_wrong(findings: Iterable[Finding]) -> bool:
-    """Tell whether something is wrong among them."""
+    """Return whether something is wrong among them."""
     return any(f.wrong for f in findings)
 
 

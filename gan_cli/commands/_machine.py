@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from gan_cli.commands._findings import Finding, size
 from gan_cli.config.tree import conf_dir, groups
+from gan_cli.core.extras import pip_install
 
 _SHELLS = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 
@@ -39,7 +40,7 @@ def extras() -> list[Finding]:
             continue
         version = _version(requirement.name)
         users = ", ".join(_users(extra)) or "optional"
-        state = version if version else f'missing; pip install "gan_cli[{extra}]"'
+        state = version if version else f"missing; {pip_install(extra)}"
         found.append(Finding(requirement.name, f"{state} (for {users})"))
     return [*found, _completion()]
 
@@ -117,15 +118,11 @@ def _completion() -> Finding:
 
 
 def _memory() -> Finding:
-    info = Path("/proc/meminfo")
-    if not info.is_file():
-        return Finding("memory", "unknown: this system has no /proc/meminfo")
-    values = dict(line.split(":", 1) for line in info.read_text().splitlines())
-    total, free = (int(values[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
-    limit = Path("/sys/fs/cgroup/memory.max")
-    most = limit.read_text().strip() if limit.is_file() else "max"
-    text = f"{size(total)}, {size(free)} free"
-    return Finding("memory", text if most == "max" else f"{text}, {size(int(most))} allowed to this container")
+    from gan_cli.core import hardware as here
+
+    memory = here.memory()
+    allowed = f", {size(memory.limit)} allowed to this container" if memory.limit < memory.total else ""
+    return Finding("memory", f"{size(memory.total)}, {size(memory.free)} free{allowed}")
 
 
 def _gpus() -> list[Finding]:

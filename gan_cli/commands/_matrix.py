@@ -82,7 +82,7 @@ class Options:
 
 
 def directories(user_dir: str | None) -> list[Path]:
-    """Return where options lie: in the user's directory, then in the package's."""
+    """Return the directories of options: in the user's directory, then in the package's."""
     return [*([Path(user_dir)] if user_dir else []), conf_dir()]
 
 
@@ -94,7 +94,7 @@ def tables(of: str | None = None, user_dir: str | None = None) -> list[Table]:
         user_dir: a directory with options of the user's own.
 
     Raises:
-        UserError: there is no such dataset, or only its files tell its shape.
+        UserError: there is no such dataset, or only its files show its shape.
     """
     is_shape = of is not None and _SHAPE.fullmatch(of) is not None
     shape = tuple(map(int, of.split("x"))) if is_shape else None

@@ -11,7 +11,7 @@ from typing import Any
 from gan_cli.config.targets import check_prefixes
 from gan_cli.core.files import replace_file
 from gan_cli.errors import UserError
-from gan_cli.runs.reading import Run
+from gan_cli.runs.reading import Run, is_run
 
 
 def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -47,7 +47,7 @@ def gather(paths: Sequence[Path]) -> list[Run]:
 
 def common(paths: Sequence[Path]) -> Path:
     """Return the directory in which the runs lie."""
-    if len(paths) == 1 and not (paths[0] / "config.yaml").is_file():
+    if len(paths) == 1 and not is_run(paths[0]):
         return paths[0]
     return Path(os.path.commonpath([path.absolute().parent for path in paths]))
 

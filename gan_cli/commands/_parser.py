@@ -17,4 +17,4 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UserError: always.
         """
-        raise UserError(f"{message} (`{self.prog} --help` tells what there is)")
+        raise UserError(f"{message} (`{self.prog} --help` lists what there is)")

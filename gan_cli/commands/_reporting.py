@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 
 
 def part_of(run: Run, asked: Asked) -> Part:
-    """Return one run's part; what cannot be measured is told in it."""
+    """Return one run's part; it says what cannot be measured."""
     part = run_report.Part(run.path.name, run_report.facts(run))
     rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
     loaded, reason = None, ""
@@ -58,7 +58,8 @@ def part_of(run: Run, asked: Asked) -> Part:
         loaded = load(run.path, asked.device, "latest", asked.allow_targets)
     except UserError as error:
         reason = str(error)
-    tag = run_report.add_estimate(part, run, rows, loaded.shape if loaded else None)
+    own = loaded.state.game.loss.logged if loaded else ()
+    tag = run_report.add_estimate(part, run, rows, loaded.shape if loaded else None, own)
     data = None
     if loaded is not None:
         try:
@@ -127,7 +128,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
             try:
                 state = load(run.path, asked.device, step, asked.allow_targets).state
             except UserError:
-                continue  # damaged: `gan doctor` tells it
+                continue  # damaged: `gan doctor` reports it
             draws = Draws(device, asked.seed, "sample")
             parts = sample(state.game, state.best_generator(), asked.count, draws, y=y)
             yield step, torch.cat(list(parts))
@@ -155,10 +156,10 @@ def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | No
         return
     device, seed = next(state.game.parameters()).device, asked.seed
     batches = critic_health.pairs(state.game, data.heldout, seed, device)
-    norms = critic_health.gradient_norms(state, batches, seed)
+    norms = critic_health.gradient_norms_at(state, batches, seed)
     weights, bound, target = critic_health.weights(state), getattr(constraint, "c", None), constraint.target_norm
     saturation = {name: float(value) for name, value in constraint.curves(state.projected).items()}
-    accumulate, tag = loaded.config.train.accumulate, verdicts.maximised(tag)
+    accumulate, tag = loaded.config.train.accumulate, verdicts.maximised(tag, state.game.loss.logged)
     further = critic_health.further_updates(state, data.train, batches, tag, asked.updates, seed, accumulate)
     part.figures["critic"] = (
         "The critic",

@@ -21,7 +21,7 @@ from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
 
 
 def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
-    """Return everything that can be told about a run.
+    """Return everything that is found about a run.
 
     Args:
         run: an existing directory.
@@ -71,8 +71,8 @@ def _status(run: Path, busy: bool) -> list[Finding]:
         text = f"{name} at step {step}, {when}{reason}"
     found = [Finding("status", text, wrong=name == "failed" and not busy)]
     for kind in ("failures", "warnings"):
-        if isinstance(told := status.get(kind), list) and told and isinstance(told[-1], dict):
-            newest = told[-1]
+        if isinstance(kept := status.get(kind), list) and kept and isinstance(kept[-1], dict):
+            newest = kept[-1]
             text = f"{newest.get('number')} in all; the last at step {newest.get('step')}: {newest.get('what')}"
             found.append(Finding(kind, f"{text}: {newest.get('reason')}", wrong=kind == "failures"))
     return found
@@ -87,7 +87,7 @@ def _config(run: Path, allow_targets: Sequence[str]) -> tuple[RunConfig | None, 
 
 
 def _checkpoints(run: Path) -> list[tuple[Finding, int, dict[str, Any] | None]]:
-    """Return for each checkpoint, newest first, what to tell, its step, and its meta where it verifies."""
+    """Return for each checkpoint, newest first, what to report, its step, and its meta where it verifies."""
     folder = run / directory.CHECKPOINTS
     found = []
     for step in checkpoint.steps(folder):
@@ -141,7 +141,7 @@ def _events(run: Path) -> list[Finding]:
 def _next(
     run: Path, busy: bool, config: RunConfig | None, saved: bool, newest: tuple[int, dict[str, Any]] | None
 ) -> Finding:
-    """Return the command that continues the run, or what must be mended first."""
+    """Return the command that continues the run, or what must be fixed first."""
     if busy:
         return Finding("continue", "it is running: nothing to do")
     if config is None:

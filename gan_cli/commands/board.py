@@ -59,10 +59,10 @@ def serve(directory: Path, flags: list[str]) -> str:
             board.configure(argv=["tensorboard", "--logdir", str(directory), *ALL_PICTURES, *flags])
             return board.launch()
     except (SystemExit, ValueError) as error:
-        told = noise.getvalue().strip().rpartition("error: ")[2] or str(error)
-        if "{serve}" in told:  # a word that it took for its sub-command
-            told = "TensorBoard does not take these"
-        raise UserError(f"{' '.join(flags)}: {told}") from error
+        text = noise.getvalue().strip().rpartition("error: ")[2] or str(error)
+        if "{serve}" in text:  # a word that it took for its sub-command
+            text = "TensorBoard does not take these"
+        raise UserError(f"{' '.join(flags)}: {text}") from error
     except program.TensorBoardServerException as error:
         raise UserError(f"TensorBoard did not start: {error.msg.strip()}; try another port: --port 7007") from error
 

@@ -56,8 +56,9 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
         "real": f"{len(real) - of_training} held-out samples{made_up}, data {data.fingerprint}",
         "duplicates": "pairs as near as real samples seldom get: one batch of them in a hundred holds such a pair",
     }
-    told = [line for name, test in tests.items() for line in [f"in {name}", *_birthday_told(test)]]
-    print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *told, *_told(data, modes, classes)]))
+    lines = [line for name, test in tests.items() for line in [f"in {name}", *_birthday_lines(test)]]
+    lines += _coverage_lines(data, modes, classes)
+    print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", *lines]))
     out = Path(config.out) if config.out else run.path / COLLAPSE / _name(protocol, extractor)
     content = {"space": where, **_birthday_content(found)}
     content["others"] = {name: _birthday_content(test) for name, test in tests.items() if name != where}
@@ -137,7 +138,7 @@ def _classes(extractor: Extractor, x: Tensor, columns: list[int], config: Collap
     return extract(extractor, x, config.batch_size).log_p[:, columns].argmax(1)
 
 
-def _birthday_told(found: Birthday) -> list[str]:
+def _birthday_lines(found: Birthday) -> list[str]:
     """Return a birthday test as lines."""
     rows = [f"  batches of {s.size:4}: {s.with_duplicate:4} of {s.batches} hold a duplicate" for s in found.sizes]
     at = found.at
@@ -148,7 +149,7 @@ def _birthday_told(found: Birthday) -> list[str]:
     return rows
 
 
-def _told(data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> list[str]:
+def _coverage_lines(data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> list[str]:
     """Return modes and classes as lines."""
     rows = []
     if modes is not None:

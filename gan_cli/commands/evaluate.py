@@ -12,6 +12,7 @@ from gan_cli.analysis.reals import Reals, two_sets
 from gan_cli.commands._results import looking_protocol, write_json
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.schema import EvaluateConfig
+from gan_cli.core.text import columns
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
 from gan_cli.session.look import look
@@ -62,8 +63,7 @@ def table(scores: list[Score]) -> str:
         floor = "" if s.floor is None else f"{s.floor:.5g}"
         better = "near the floor" if s.better == "floor" else s.better
         rows.append((s.name, f"{s.value:.5g}", floor, str(s.n_real or ""), str(s.n_fake), s.space, better))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(columns(rows))
 
 
 def _entry(score: Score) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from gan_cli.session import build
 from gan_cli.session.look import look
 
 EXPLORE = "explore"
-_LONG = 80  # characters of a file's name that tell the arguments
+_LONG = 80  # characters of a file's name that give the arguments
 
 
 def explore(config: ExploreConfig, line: CommandLine) -> None:
-    """Write what a kind of look finds as pictures and JSON, and print it and where it lies.
+    """Write what a kind of exploration finds as pictures and JSON, and print it and its place.
 
     Raises:
         UserError: there is no run, no good checkpoint, or nothing of this kind to see in it.
@@ -43,8 +43,8 @@ def explore(config: ExploreConfig, line: CommandLine) -> None:
         protocol["data"] = run.data.fingerprint
     if run.lacking:
         protocol["left out"] = f"what needs the data or an extractor: {run.lacking}"
-    told = {"arguments": " ".join(f"{key}={show(value)}" for key, value in arguments.items()) or "none"}
-    lines = [f"{key}: {value}" for key, value in (protocol | told).items()]
+    given = {"arguments": " ".join(f"{key}={show(value)}" for key, value in arguments.items()) or "none"}
+    lines = [f"{key}: {value}" for key, value in (protocol | given).items()]
     print("\n".join([*lines, "", *found.lines, ""]))
     stem = "_".join([name, f"step_{protocol['step']:010d}", protocol["weights"], f"seed_{config.seed}"])
     if run.extractor is not None:
@@ -56,12 +56,12 @@ def explore(config: ExploreConfig, line: CommandLine) -> None:
 def _changed(kind: Kind, arguments: dict[str, Any]) -> str:
     """Return the arguments that are not the class's defaults, as part of a file's name."""
     known = inspect.signature(type(kind)).parameters
-    told = {key: value for key, value in arguments.items() if key not in known or value != _plain(known[key].default)}
-    full = "".join(f"_{key}_{_word(value)}" for key, value in told.items())
+    given = {key: value for key, value in arguments.items() if key not in known or value != _plain(known[key].default)}
+    full = "".join(f"_{key}_{_word(value)}" for key, value in given.items())
     text = re.sub(r"[^A-Za-z0-9_.+-]+", "-", full)[:_LONG]
     if text == full:
         return text
-    return f"{text}_{hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:8]}"
+    return f"{text}_{hashlib.sha256(repr(sorted(given.items())).encode()).hexdigest()[:8]}"
 
 
 def _word(value: Any) -> str:

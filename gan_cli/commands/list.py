@@ -1,9 +1,10 @@
-"""Show the config groups and their options, each with its meaning and paper."""
+"""Show the config groups and their options, each with its meaning and paper; or the curves of a run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from gan_cli.commands._curves import table
 from gan_cli.commands._parser import Parser
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.text import did_you_mean
@@ -13,13 +14,13 @@ WIDTH = 120  # columns of the matrix
 
 
 def main(argv: list[str]) -> int:
-    """Print one group or all of them, as `group` and below it `option  meaning`; or which pairs of options run.
+    """Print one group or all of them, as `group` and below it `option  meaning`; or the curves, or which pairs run.
 
     Raises:
         UserError: no such group, directory or dataset.
     """
     parser = Parser(prog="gan list", description=__doc__, epilog="An option is chosen as gan train GROUP=OPTION.")
-    parser.add_argument("group", nargs="?", help="one group, such as loss; all of them if left out")
+    parser.add_argument("group", nargs="?", help="one group, such as loss, or curves; all groups if left out")
     parser.add_argument("--config-dir", "-cd", metavar="DIR", help="show the options in DIR too")
     parser.add_argument(
         "--matrix",
@@ -43,10 +44,13 @@ def main(argv: list[str]) -> int:
         print(render(tables(arguments.matrix or None, arguments.config_dir), WIDTH))
         return 0
     found = groups(*directories)
+    if arguments.group == "curves" and "curves" not in found:
+        print(table(*directories))
+        return 0
     if arguments.group is not None:
         if arguments.group not in found:
             hint = did_you_mean(arguments.group, found) or ";"
-            raise UserError(f"{arguments.group}: no such group{hint} groups: {', '.join(found)}")
+            raise UserError(f"{arguments.group}: no such group{hint} groups: {', '.join(found)}; or curves")
         found = {arguments.group: found[arguments.group]}
     print("\n\n".join(_table(group, options) for group, options in found.items()))
     return 0

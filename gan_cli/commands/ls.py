@@ -11,7 +11,7 @@ from typing import Any
 
 from gan_cli.commands._parser import Parser
 from gan_cli.config.names import option, readable
-from gan_cli.core.text import did_you_mean, show
+from gan_cli.core.text import columns, did_you_mean, show
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.metrics_log import METRICS
@@ -96,8 +96,7 @@ def _order(row: dict[str, Any], by: str) -> tuple[Any, ...]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
     cells = [_COLUMNS, *(tuple(_cell(row, column) for column in _COLUMNS) for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(_COLUMNS))]
-    return "\n".join("  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(columns(cells))
 
 
 def _cell(row: dict[str, Any], column: str) -> str:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gan_cli.conditions.by_class import By, ByClass
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput
 
 
@@ -23,6 +24,11 @@ class AuxiliaryClassifier(ByClass):
         weight: of the cross-entropy; 1 in the paper.
         learn_from_fake: the critic learns the classes from fake samples too, as in the paper.
     """
+
+    logged = (
+        Curve("critic/class_accuracy_real", "share", "higher", "share of real samples whose class the critic names"),
+        Curve("critic/class_accuracy_fake", "share", "higher", "share of fakes whose class the critic names"),
+    )
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput
 
 
@@ -19,10 +20,12 @@ class Unconditional:
         needs_labels: real samples must come with labels, and fakes are asked for by label.
         projects: the critic adds an inner product of its features and a class's embedding to its score.
         critic_heads: names and sizes of linear heads on the critic's features, trained with the critic.
+        logged: what the curves of `estimates` mean.
     """
 
     needs_labels: ClassVar[bool] = False
     projects: ClassVar[bool] = False
+    logged: ClassVar[tuple[Curve, ...]] = ()
 
     def __init__(self, n_classes: int = 0) -> None:
         self.n_classes = n_classes

@@ -1,4 +1,4 @@
-"""Puts a command's arguments in the order that Hydra's parser reads, and finds the bare one (`gan resume RUN`)."""
+"""Sorts command-line arguments into overrides, flags and the bare argument (`gan resume RUN`)."""
 
 from __future__ import annotations
 
@@ -142,8 +142,13 @@ def _is_override(word: str, keys: Sequence[str]) -> bool:
 
 
 def quoted_override(key: str, text: str) -> str:
-    r"""Return `key='text'` in Hydra's grammar, whatever the text holds; `${` is text too, not an interpolation."""
+    """Return `key='text'` in Hydra's grammar, whatever the text holds."""
+    return f"{key}={quoted(text)}"
+
+
+def quoted(text: str) -> str:
+    r"""Return a text between quotes in Hydra's grammar; `${` is text too, not an interpolation."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
-    return f"{key}={QuotedString(literal, Quote.single).with_quotes()}"
+    return QuotedString(literal, Quote.single).with_quotes()

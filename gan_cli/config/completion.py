@@ -1,4 +1,4 @@
-"""Shell completion: of commands here, of their options and keys by Hydra."""
+"""Shell completion: commands by us, options and keys by Hydra."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from gan_cli.config.arguments import parse, split_positional
+from gan_cli.config.arguments import Arguments, parse, split_positional
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, primary_config, top_keys
 from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, UserError
@@ -46,7 +46,7 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
         return [name for name in commands if name.startswith(word)]
     name, *before = words
     if name == "list":
-        return [group for group in groups(conf_dir()) if group.startswith(word)]
+        return [group for group in (*groups(conf_dir()), "curves") if group.startswith(word)]
     config = primary_config(name) if name in commands else None
     if config is None:
         return []
@@ -73,7 +73,7 @@ def _may_be_read(command: str, flags: Mapping[str, str | None]) -> bool:
     from gan_cli.config.compose import Composer
 
     try:
-        Composer.create(command, conf_dir(), flags.get("--config-name") or command, flags["--config-dir"])
+        Composer.of(command, Arguments([], dict(flags)))
     except GanError:
         return False
     return True

@@ -16,13 +16,14 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
 
 from gan_cli.config import foreign
-from gan_cli.config.arguments import Arguments
-from gan_cli.config.explain import explain, unreadable
+from gan_cli.config.arguments import Arguments, quoted
+from gan_cli.config.explain import explain, key_of, unreadable
 from gan_cli.config.tree import conf_dir, options
-from gan_cli.core.text import one_line
+from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError
 
 VERSION_BASE = "1.3"
+_SEARCH_PATH = "hydra.searchpath"
 _SEVERAL = "experiment"  # the group whose options may be chosen together
 
 
@@ -59,8 +60,7 @@ class Composer(NamedTuple):
         composer = cls(command, places.get("--config-path", conf_dir()), name, places.get("--config-dir"))
         for path in composer.foreign:
             foreign.check_files(path)
-        if composer.conf != conf_dir():
-            foreign.refuse_search_path(composer.conf / f"{name}.yaml")
+            foreign.refuse_search_path(path / f"{name}.yaml")
         return composer
 
     @property
@@ -81,6 +81,11 @@ class Composer(NamedTuple):
             cfg = self._composed(overrides)
         except Exception as error:  # Hydra, working on the user's input: whatever it raises is about that
             raise explain(error, overrides, self) from error
+        for name in ("launcher", "sweeper"):
+            if not isinstance(cfg.hydra[name], DictConfig):
+                raise UserError(
+                    f"hydra.{name}={show(cfg.hydra[name])}: Hydra needs one, such as hydra/{name}=basic; leave it out"
+                )
         if self.foreign:
             foreign.check_hydra(cfg, lambda chosen: self._references(overrides, chosen))
         return cfg
@@ -105,7 +110,8 @@ class Composer(NamedTuple):
                 raise UserError(
                     f"{override.input_line}: {group} takes one option; a sweep takes several: -m, no brackets"
                 )
-            if known and not isinstance(value, (str, list)) and value is not None and not override.is_sweep_override():
+            is_one = not override.is_delete() and not override.is_sweep_override()
+            if known and is_one and not isinstance(value, (str, list)):
                 raise UserError(f"{override.input_line}: must be one of {', '.join(known)}")
         return parsed
 
@@ -115,7 +121,7 @@ class Composer(NamedTuple):
 
     @contextmanager
     def _hydra(self) -> Iterator[None]:
-        with initialize_config_dir(str(self.conf), job_name=self.command, version_base=VERSION_BASE):
+        with initialize_config_dir(str(self._places[0]), job_name=self.command, version_base=VERSION_BASE):
             yield
 
     def forced(self, override: str, overrides: Sequence[str]) -> DictConfig:
@@ -127,9 +133,20 @@ class Composer(NamedTuple):
         return self._composed([o if o != override else f"++{o}" for o in overrides])
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
-        place = [f"hydra.searchpath=['file://{self.user_dir}']"] if self.user_dir else []
+        further = [f"file://{path}" for path in self._places[1:]]
+        if further:  # of two search paths Hydra takes the first
+            given = next((o for o in overrides if key_of(o) == _SEARCH_PATH), f"{_SEARCH_PATH}=[]")
+            paths = OverridesParser.create().parse_override(given).value()
+            further += map(str, paths if isinstance(paths, list) else [paths])
+            overrides = [f"{_SEARCH_PATH}=[{','.join(map(quoted, further))}]", *overrides]
         with self._hydra():
-            return compose(self.name, [*place, *overrides], return_hydra_config=True)
+            return compose(self.name, list(overrides), return_hydra_config=True)
+
+    @property
+    def _places(self) -> list[Path]:
+        """The directories of configs; Hydra reads the primary config from the first one alone."""
+        places = [self.conf, *([self.user_dir] if self.user_dir else [])]
+        return places if (self.conf / f"{self.name}.yaml").is_file() else places[::-1]
 
     def _references(self, overrides: Sequence[str], chosen: Sequence[str]) -> Iterator[DictConfig]:
         """Compose the package alone, then Hydra alone, with what the command line and `chosen` say of Hydra."""

@@ -12,10 +12,12 @@ from omegaconf import DictConfig
 
 from gan_cli.config.identity import is_free, not_free
 from gan_cli.config.tree import options
+from gan_cli.core.extras import pip_install
 from gan_cli.core.text import did_you_mean, one_line
 from gan_cli.errors import UserError
 
 _LAUNCHERS = ("joblib", "submitit", "ray")  # our extras that bring them
+_EFFECTIVE = ("hydra.mode", "hydra.sweeper", "hydra.searchpath", "hydra.help", "hydra/launcher", "hydra/sweeper")
 _MANY = 12  # options: more are not listed in one line
 
 
@@ -36,6 +38,18 @@ class Composer(Protocol):
 def key_of(override: str) -> str:
     """Return an override's key, without the marks before it."""
     return override.lstrip("+~").partition("=")[0]
+
+
+def refuse_without_effect(overrides: Sequence[str]) -> None:
+    """Refuse keys of Hydra's own block that change nothing where gan starts the runs.
+
+    Raises:
+        UserError: the first one.
+    """
+    for override in overrides:
+        key = key_of(override)
+        if key.startswith(("hydra.", "hydra/")) and not key.startswith(_EFFECTIVE):
+            raise UserError(f"{override}: has no effect, since gan makes a run itself; run_dir is where a run goes")
 
 
 def explain(error: Exception, overrides: Sequence[str], composer: Composer) -> UserError:
@@ -86,7 +100,7 @@ def _no_option(error: MissingConfigException, overrides: Sequence[str], composer
     found = list(error.options or [])
     extra = name.partition("_")[0]
     if group == "hydra/launcher" and extra in _LAUNCHERS:
-        return UserError(f'{group}={name}: is not installed here; pip install "gan_cli[{extra}]"')
+        return UserError(f"{group}={name}: is not installed here; {pip_install(extra)}")
     if not group:
         return UserError(f"in {_quoted(str(error))}.yaml: the default {name} is not there")
     hint = did_you_mean(name, found, f"{group}=") or ";"
@@ -113,10 +127,10 @@ def _unknown_key(override: str, overrides: Sequence[str], composer: Composer) ->
         return UserError(f"{override}: gan {command} has no {key} to choose")
     if key.startswith("hydra"):
         return UserError(f"{override}: Hydra does not set {key}; add it with +{override}")
-    if key.startswith("sweep.search."):
-        return UserError(f"{override}: is about a search; add sweep=optuna, and -m")
     if (error := unknown(command, key, override.partition("=")[2])) is not None:
         return error
+    if key.startswith("sweep.search."):
+        return UserError(f"{override}: is about a search; add sweep=optuna, and -m")
     forced = [o if o != override else f"++{o}" for o in overrides]
     try:
         validate(command, composer.forced(override, overrides), forced)

@@ -20,9 +20,11 @@ from gan_cli.errors import UserError
 
 PLUGINS = ("hydra/launcher", "hydra/sweeper")  # groups of which it may choose an installed option
 _DEPTH = 3  # of folders in which Hydra finds options
-_FREE = re.compile(  # keys of the hydra block that every command line has its own of, that are text, or are allowed
-    r"hydra\.(runtime|overrides|help|hydra_help|mode|searchpath|sweeper\.params|job\.(override_dirname|config_name))(\.|$)"
+_FREE = re.compile(  # keys of the hydra block that every command line has its own of
+    r"hydra\.(runtime|overrides|searchpath|job\.(override_dirname|config_name))(\.|$)"
 )
+_TEXT = re.compile(r"hydra\.(help|hydra_help|mode|sweeper\.params)(\.|$)")  # keys that a config may set, as they stand
+_REFERENCES = re.compile(r"(?:[^$]|\$(?!\{)|\$\{\w+\})*")  # text that refers to keys alone, and reads nothing
 _PARAMETER = re.compile(r"\+{0,2}([A-Za-z_]\w*)[\w./]*")
 _NOT_BY_A_SWEEP = ("hydra", "allow_targets", "run_dir", "out")
 _RULE = (
@@ -34,18 +36,25 @@ _RULE = (
 def check_files(directory: Path) -> None:
     """Refuse a directory whose config files are too large, or whose aliases stand for too much, before Hydra reads it.
 
+    Hydra resolves a defaults list while it composes; what that may refer to is checked here too.
+
     Raises:
         UserError: the first such file.
     """
     for depth in range(_DEPTH + 1):
         for path in sorted(directory.glob("*/" * depth + "*.y*ml")):
             try:
-                untrusted.compose_yaml(untrusted.read(path.resolve(), untrusted.CONFIG_BYTES))
+                node = untrusted.compose_yaml(untrusted.read(path.resolve(), untrusted.CONFIG_BYTES))
             except OSError as error:
                 raise UserError(f"{path} {error.strerror}: not a config file") from error
             except ValueError as error:
                 if not isinstance(error.__cause__, yaml.MarkedYAMLError):  # Hydra explains that, if it reads the file
                     raise UserError(f"{path} holds {error}: not a config file") from error
+                continue
+            for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+                for text in _texts(value) if key.value in ("defaults", "<<") else ():
+                    if not _REFERENCES.fullmatch(text):
+                        raise UserError(f"{path}: {show(text)}: a defaults list may refer to its own groups alone")
 
 
 def refuse_search_path(primary: Path) -> None:
@@ -55,12 +64,18 @@ def refuse_search_path(primary: Path) -> None:
         UserError: it does.
     """
     try:
-        block = untrusted.parse_yaml(untrusted.read(primary.resolve(), untrusted.CONFIG_BYTES)).get("hydra", {})
-        path = block.get("searchpath")
-    except (OSError, ValueError, AttributeError):
+        config = untrusted.parse_yaml(untrusted.read(primary.resolve(), untrusted.CONFIG_BYTES))
+    except OSError:
         return  # Hydra explains it, and reads no search path from it
-    if path is not None:
-        raise UserError(f"hydra.searchpath={show(path)}: {_RULE}")
+    except ValueError as error:
+        if isinstance(error.__cause__, yaml.MarkedYAMLError):
+            return
+        raise UserError(f"{primary} holds {error}: not a config file") from error
+    block = config.get("hydra") or {} if isinstance(config, dict) else {}
+    if not isinstance(block, dict):
+        raise UserError(f"hydra={show(block)}: must be a mapping; {_RULE}")
+    if "searchpath" in block:
+        raise UserError(f"hydra.searchpath={show(block['searchpath'])}: {_RULE}")
 
 
 def check_hydra(cfg: DictConfig, references: Callable[[list[str]], Iterator[DictConfig]]) -> None:
@@ -73,7 +88,8 @@ def check_hydra(cfg: DictConfig, references: Callable[[list[str]], Iterator[Dict
     Raises:
         UserError: the first key that differs.
     """
-    for name in cfg.hydra.sweeper.get("params") or {}:
+    varied = OmegaConf.to_container(cfg.hydra, resolve=False)["sweeper"].get("params")
+    for name in varied if isinstance(varied, dict) else ():
         match = _PARAMETER.fullmatch(str(name))
         if match is None or match[1] in _NOT_BY_A_SWEEP:
             raise UserError(f"hydra.sweeper.params.{one_line(name)}: only on the command line can a sweep vary this")
@@ -94,10 +110,17 @@ def _leaves(cfg: DictConfig) -> dict[str, Any]:
     rest: list[tuple[str, Any]] = [("hydra", OmegaConf.to_container(cfg.hydra, resolve=False, enum_to_str=True))]
     while rest:
         key, value = rest.pop()
-        if _FREE.match(key):
-            continue
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and not _FREE.match(key):
             rest += [(f"{key}.{name}", inner) for name, inner in value.items()]
-        else:
+        elif not (_FREE.match(key) or (_TEXT.match(key) and "${" not in str(value))):
             found[key] = value
     return found
+
+
+def _texts(node: yaml.Node) -> Iterator[str]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node.value
+    elif isinstance(node, yaml.CollectionNode):
+        for inner in node.value:
+            for part in inner if isinstance(inner, tuple) else (inner,):
+                yield from _texts(part)

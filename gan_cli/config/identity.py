@@ -1,4 +1,4 @@
-"""What makes a run the run it is: which settings may change when it is continued, and what else changes its numbers."""
+"""The identity of a run: which keys may change when it is continued, and what differs between two configs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short names of what a run is made of: the options that were chosen, and settings without class paths."""
+"""Short names for what a run consists of: the chosen options, and dotted keys without class paths."""
 
 from __future__ import annotations
 

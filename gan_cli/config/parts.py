@@ -50,8 +50,12 @@ def check(config: ConfigType, allow_targets: Sequence[str] = ()) -> ConfigType:
         UserError: a class outside the permitted modules or not found; an argument that is unknown, missing, or of a
             wrong type or range.
     """
-    for key, part in parts_of(config):
-        config = _with(config, key.split("."), _checked(key, part, allow_targets))
+    targets = {
+        key: check_target(key, MOVED.get(part.target, part.target), allow_targets) for key, part in parts_of(config)
+    }
+    for key, part in parts_of(config):  # all are permitted: from here on they are imported
+        checked = _checked(key, Part.of(targets[key], part.arguments), allow_targets)
+        config = _with(config, key.split("."), checked)
     return config
 
 
@@ -80,9 +84,9 @@ def class_of(part: Part, key: str) -> type:
     where = f"{key}._target_={part.target}"
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        what = f"{error}; a class is named as module.Class" if isinstance(error, ModuleNotFoundError) else error
-        raise UserError(f"{where}: {what}") from error
+    except (ImportError, SyntaxError) as error:
+        is_absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
+        raise UserError(f"{where}: {error}{'; a class is named as module.Class' * is_absent}") from error
     found = getattr(module, name, None)
     if not inspect.isclass(found):
         classes = [n for n, value in vars(module).items() if inspect.isclass(value) and n != name]
@@ -124,11 +128,10 @@ def _with(config: ConfigType, path: list[str], part: Part) -> ConfigType:
 
 
 def _checked(key: str, part: Part, allow_targets: Sequence[str]) -> Part:
-    target = check_target(key, MOVED.get(part.target, part.target), allow_targets)
-    cls = class_of(Part.of(target, {}), key)
+    cls = class_of(part, key)
     home = f"{cls.__module__}.{cls.__qualname__}"
     if not is_allowed(home, allow_targets):  # imported into an allowed module from elsewhere
-        raise UserError(f"{key}._target_={target}: it is {home}, outside the permitted modules")
+        raise UserError(f"{key}._target_={part.target}: it is {home}, outside the permitted modules")
     parameters, is_open = _parameters(cls)
     given = _GIVEN.get(key, ())
     known = {name: parameter for name, parameter in parameters.items() if name not in given}
@@ -144,7 +147,7 @@ def _checked(key: str, part: Part, allow_targets: Sequence[str]) -> Part:
         name: _value(f"{key}.{name}", value, cls, known[name]) if name in known else value
         for name, value in part.arguments.items()
     }
-    return Part.of(target, arguments)
+    return Part.of(part.target, arguments)
 
 
 def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
@@ -175,12 +178,12 @@ def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
 def _expected(cls: type, parameter: inspect.Parameter) -> Any:
     """Return the type that a value from YAML must have; what YAML cannot hold, such as a Tensor, is left out."""
     expected = _plain_type(parameter.annotation)
-    if not cls.__module__.startswith("torch.optim."):
+    if not f"{cls.__module__}.".startswith("torch.optim."):
         return expected
     if parameter.name == "betas":
         unit = typing.Annotated[float, at.Ge(0), at.Lt(1)]
         return tuple[tuple(unit for _ in typing.get_args(expected))]
-    for limit in _OPTIMIZER_RANGES.get(parameter.name, ()):
+    for limit in _OPTIMIZER_RANGES.get(parameter.name, ()) if expected is float else ():
         expected = typing.Annotated[expected, limit]
     return expected
 
@@ -212,5 +215,5 @@ def _value(key: str, value: Any, cls: type, parameter: inspect.Parameter) -> Any
     try:
         return adapter.dump_python(adapter.validate_json(json.dumps(value)), mode="json")
     except ValidationError as error:
-        default = None if parameter.default is parameter.empty else parameter.default
+        default = parameter.default if isinstance(parameter.default, (bool, int, float, str, list, tuple)) else None
         raise wrong_value(key, value, adapter.json_schema(), default) from error

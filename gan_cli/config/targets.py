@@ -1,4 +1,4 @@
-"""Which classes a config may name: by prefix, so that a config alone can never choose what code runs."""
+"""The allow-list of classes that a config may name."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_target(key: str, target: Any, allow_targets: Sequence[str] = ()) -> st
     Raises:
         UserError: anything else.
     """
-    if not isinstance(target, str) or not _DOTTED.fullmatch(target):
+    if not isinstance(target, str) or "." not in target or not _DOTTED.fullmatch(target):
         raise UserError(f"{key}._target_={show(target)}: must be a class's dotted name, such as my_losses.MyLoss")
     if not is_allowed(target, allow_targets):
         module = target.rpartition(".")[0] or target

@@ -1,4 +1,4 @@
-"""Where the configuration tree lies, and what can be read from it without a YAML parser."""
+"""The place of the config tree, and what can be read from it without a YAML parser."""
 
 from __future__ import annotations
 

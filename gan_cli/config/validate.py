@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from gan_cli.config import parts
 from gan_cli.config.schema import SCHEMAS, SUITABLE, Config, Evaluate, Part, RunConfig
-from gan_cli.config.targets import check_prefixes
+from gan_cli.config.targets import check_prefixes, check_target
+from gan_cli.config.tree import conf_dir, options
 from gan_cli.core.extras import require_trackers
 from gan_cli.core.text import missing, one_line, show, unknown_key, wrong_value
 from gan_cli.errors import UserError
@@ -47,13 +48,13 @@ def validate(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Config:
                 f"code runs; if you trust it, add allow_targets={show(found)} there"
             )
         _refuse_places(plain, overrides)
-        config = check(command, plain, allowed)
+        config = _typed(command, plain)
+        if isinstance(config, RunConfig):
+            _check_request(config)
+            require_trackers(config.log.to)
+        return parts.check(config, allowed)
     except RecursionError as error:
         raise UserError("the config is nested too deeply, or refers to itself") from error
-    if isinstance(config, RunConfig):
-        _check_request(config)
-        require_trackers(config.log.to)
-    return config
 
 
 def check(command: str, plain: dict[str, Any], allow_targets: Sequence[str] = ()) -> Config:
@@ -67,15 +68,19 @@ def check(command: str, plain: dict[str, Any], allow_targets: Sequence[str] = ()
     Raises:
         UserError: the first thing that is wrong, in one line.
     """
+    return parts.check(_typed(command, plain), allow_targets)
+
+
+def _typed(command: str, plain: dict[str, Any]) -> Config:
+    """Return the config with its keys and values checked, and its parts not."""
     schema = SCHEMAS[command]
     for key, text in _texts(plain):
         if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
             raise UserError(f"{key}: holds a character that is not text")
     try:
-        config = schema.model_validate_json(json.dumps(plain, default=str))
+        return schema.model_validate_json(json.dumps(plain, default=str))
     except ValidationError as error:
         raise _first_error(error, schema, plain) from error
-    return parts.check(config, allow_targets)
 
 
 def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
@@ -230,10 +235,12 @@ def _explained(kind: str, loc: tuple[Any, ...], schema: type[Config], plain: dic
             schema = inner
         elif field.annotation is Part and given and value is not None:
             group = key.partition(".")[0]
+            if isinstance(value, dict) and "_target_" in value:
+                check_target(key, value["_target_"])  # is not even text
             return UserError(
                 f"{key}={show(value)}: must be a mapping with a _target_; choose an option ({group}=OPTION)"
             )
-        elif field.annotation is Part or (inner is not None and not given):
+        elif field.annotation is Part or (inner is not None and not given and options(key, conf_dir())):
             group = key.partition(".")[0]
             return UserError(f"no {group} is chosen; add {group}=OPTION (see `gan list {group}`)")
         elif inner is not None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from gan_cli.core.curves import Curve
 from gan_cli.rng import Draws
 
 ScoreFunction = Callable[[Tensor], Tensor]
@@ -24,6 +25,7 @@ class Constraint:
         critic_norm: what `model.critic.norm=auto` is; none in any case where `needs_per_image_gradients`.
         target_norm: of the gradient at points between real and fake, which the penalty asks for; None: for none.
         per_sample: the critic's weights do not depend on how many forward passes a batch is taken in.
+        logged: what the curves of `curves` mean.
     """
 
     penalises: ClassVar[bool] = False
@@ -32,6 +34,7 @@ class Constraint:
     critic_norm: ClassVar[Literal["batch", "none"]] = "batch"
     target_norm: float | None = None
     per_sample: ClassVar[bool] = True
+    logged: ClassVar[tuple[Curve, ...]] = ()
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
         """Return the settings that were `auto`, for samples (C, H, W) or (D,)."""

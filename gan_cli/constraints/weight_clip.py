@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from gan_cli.constraints.base import Constraint
+from gan_cli.core.curves import Curve
 
 _NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm)  # batch and instance norm are the first
 
@@ -25,6 +26,16 @@ class WeightClip(Constraint):
         normalisation: the scales and shifts of normalisation layers are clipped too, as in the authors' code; a scale
             of c shrinks what passes it a hundredfold, which the layer after it must make up for.
     """
+
+    logged = (
+        Curve(
+            "critic/clip_saturation",
+            "share",
+            "neither",
+            "share of the critic's weights at -c or c; much of it tells that c is too small",
+            chart=("Health", "clip saturation"),
+        ),
+    )
 
     def __init__(self, c: PositiveFloat = 0.01, normalisation: bool = True) -> None:
         self.c = c

@@ -1,4 +1,4 @@
-"""Optional packages, by the extra that brings each."""
+"""Optional packages: the command that installs each, and whether a tracker's is here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from gan_cli.errors import UserError
 
 TRACKERS = ("wandb", "mlflow")  # extras and modules of these names
+
+
+def pip_install(extra: str) -> str:
+    """Return the command that installs an extra of this package."""
+    return f'pip install "gan_cli[{extra}]"'
 
 
 def require_trackers(to: Sequence[str]) -> None:
@@ -21,4 +26,4 @@ def require_trackers(to: Sequence[str]) -> None:
     """
     for name in to:
         if name in TRACKERS and importlib.util.find_spec(name) is None:
-            raise UserError(f'log.to=[{name}]: is not installed here; pip install "gan_cli[{name}]"')
+            raise UserError(f"log.to=[{name}]: is not installed here; {pip_install(name)}")

@@ -30,7 +30,7 @@ def hold(directory: Path) -> IO[str]:
 
 
 def is_held(directory: Path) -> bool:
-    """Tell whether a process holds a directory now; nothing is written to find that out."""
+    """Return whether a process holds a directory now; nothing is written to find that out."""
     try:
         descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -35,8 +35,8 @@ def processes() -> Processes:
     if "WORLD_SIZE" not in given or "MASTER_ADDR" not in os.environ:
         return Processes(0, 1, 0, 1)
     if not (len(given) == len(names) and all(value.isdecimal() for value in given.values())):
-        told = ", ".join(f"{name}={value}" for name, value in given.items())
-        raise UserError(f"{told}: an environment of several processes, but not torchrun's; start them with torchrun")
+        found = ", ".join(f"{name}={value}" for name, value in given.items())
+        raise UserError(f"{found}: an environment of several processes, but not torchrun's; start them with torchrun")
     return Processes(*map(int, given.values()))
 
 

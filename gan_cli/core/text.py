@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gan_cli.errors import UserError
@@ -15,6 +15,12 @@ MAX_SHOWN = 80
 def one_line(text: object) -> str:
     """Return the text with every run of white space and unprintable characters as one space."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines whose columns are aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def show(value: Any) -> str:

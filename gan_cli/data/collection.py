@@ -58,7 +58,7 @@ class Collection(Protocol):
             positions: (n,) int64, ascending.
 
         Raises:
-            UserError: an image that cannot be read, where those are not skipped; its name is told.
+            UserError: an image that cannot be read, where those are not skipped; the error names it.
         """
         ...
 

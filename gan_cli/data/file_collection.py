@@ -36,7 +36,7 @@ class FileCollection:
         background: RGB behind what is transparent.
         only_grey: refuse pictures with colours.
         skip_bad: leave out pictures that cannot be read.
-        mend: ends the error for a bad picture.
+        fix: ends the error for a bad picture.
     """
 
     costly = True
@@ -53,12 +53,12 @@ class FileCollection:
         background: tuple[int, int, int] = (255, 255, 255),
         only_grey: bool = False,
         skip_bad: bool = False,
-        mend: str = "fetch it again",
+        fix: str = "fetch it again",
     ) -> None:
         self.names, self.shape, self.labels, self.class_names = names, shape, labels, class_names
         self._skip_bad = skip_bad
         self._read, self._key, self._background, self._only_grey = read, key, background, only_grey
-        self._mend = mend
+        self._fix = fix
 
     def __len__(self) -> int:
         return len(self.names)
@@ -105,7 +105,7 @@ class FileCollection:
                 kept.append(position)
             except BadPicture as error:
                 if not self._skip_bad:
-                    raise UserError(f"{name}: {error}; {self._mend}") from error
+                    raise UserError(f"{name}: {error}; {self._fix}") from error
                 bad.append((name, str(error)))
             except UserError as error:
                 raise UserError(f"{name} {error}") from error

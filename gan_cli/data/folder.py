@@ -16,7 +16,7 @@ from gan_cli.data.pictures import colour_of, has_colour
 from gan_cli.data.places import given
 from gan_cli.errors import UserError
 
-_LOOKED_AT = 32  # headers that tell greyscale from colour, spread over the whole directory
+_EXAMINED = 32  # headers by which greyscale and colour are distinguished, spread over the whole directory
 _EXPECTED = "pictures, flat or in one sub-folder a class"
 
 
@@ -93,7 +93,7 @@ class Folder(ImageSet):
             background=background,
             only_grey=only_grey,
             skip_bad=self.skip_bad,
-            mend="mend or remove it, or leave out such pictures with dataset.skip_bad=true",
+            fix="repair or remove it, or leave out such pictures with dataset.skip_bad=true",
         )
 
     def _look(self) -> tuple[Path, Listing, int]:
@@ -109,12 +109,12 @@ class Folder(ImageSet):
 
 def _channels(root: Path, listing: Listing) -> int:
     n = len(listing.pictures)
-    for position in np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(int)).tolist():
+    for position in np.unique(np.linspace(0, n - 1, min(n, _EXAMINED)).astype(int)).tolist():
         try:
             with _open(root / listing.pictures[position].name) as file:
                 if has_colour(file):
                     return 3
-        except OSError:  # told with its name when the pictures are read
+        except OSError:  # reported with its name when the images are read
             continue
     return 1
 

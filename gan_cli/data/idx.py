@@ -32,7 +32,7 @@ def read_idx(file: Readable, dimensions: int, sha256: str | None = None) -> np.n
         sha256: of the file as it is stored; None: not checked.
 
     Raises:
-        UserError: a file that is unreadable, altered, truncated or of another format; its name is told.
+        UserError: a file that is unreadable, altered, truncated or of another format; the error names it.
     """
     try:
         data = file.read_bytes()

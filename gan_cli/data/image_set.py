@@ -40,7 +40,7 @@ class ImageSet(ABC):
 
     name: ClassVar[str]
     channels: ClassVar[int]
-    n_classes: ClassVar[int | None] = 10  # 0: there are no labels; None: the files tell
+    n_classes: ClassVar[int | None] = 10  # 0: there are no labels; None: only the files show
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ImageSet(ABC):
         return (self.channels, self.image_size, self.image_size)
 
     def expected_classes(self) -> int | None:
-        """Return how many classes the labels have, 0 for no labels, None where only the files tell."""
+        """Return how many classes the labels have, 0 for no labels, None where only the files show."""
         return len(self.classes) if self.classes and self.n_classes != 0 else self.n_classes
 
     @abstractmethod

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from gan_cli.core.extras import pip_install
 from gan_cli.errors import UserError
 
 DOWNLOAD_TIMEOUT_SECONDS = 30.0
@@ -42,8 +43,8 @@ def require(library: str, extra: str, name: str, role: str, otherwise: str = "")
         UserError: names the extra.
     """
     if importlib.util.find_spec(library) is None:
-        mend = f"pip install 'gan_cli[{extra}]'" + (f", or {otherwise}" if otherwise else "")
-        raise UserError(f"dataset={name}: {library} {role} and is not installed: {mend}")
+        fix = pip_install(extra) + (f", or {otherwise}" if otherwise else "")
+        raise UserError(f"dataset={name}: {library} {role} and is not installed: {fix}")
 
 
 def given(path: str, expected: str) -> Path:

@@ -85,16 +85,16 @@ def check_batch(name: str, found: Split, batch_size: int) -> None:
     """Refuse data of which no batch can be made.
 
     Raises:
-        UserError: fewer images to learn from than a batch, or none held out; the numbers are told.
+        UserError: fewer images to learn from than a batch, or none held out; the error gives the numbers.
     """
     train, heldout = len(found.train), len(found.heldout)
     if heldout == 0:
         raise UserError(f"{name}: none of its {train + heldout} image(s) can be held out; at least two are needed")
     if train < batch_size:
-        mend = f"train.batch_size={train} or less, or more images" if train else "at least two images are needed"
+        fix = f"train.batch_size={train} or less, or more images" if train else "at least two images are needed"
         raise UserError(
             f"{name}: {train} image(s) to train on ({heldout} more held out) are fewer than "
-            f"train.batch_size={batch_size}: {mend}"
+            f"train.batch_size={batch_size}: {fix}"
         )
 
 

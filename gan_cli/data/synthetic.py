@@ -31,7 +31,7 @@ class SyntheticSet(ABC):
         return (self.dimensions,)
 
     def expected_classes(self) -> int:
-        """Return how many components the labels tell apart, 0 for no labels."""
+        """Return how many components the labels distinguish, 0 for no labels."""
         return len(self.sampler(torch.device("cpu")).class_names or ())
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
@@ -141,7 +141,7 @@ class GaussianMixture1d(SyntheticSet):
 
 
 class TwoGaussians1d(SyntheticSet):
-    """A Gaussian on a line, to be told from another one by a critic (Arjovsky et al. 2017, figure 2).
+    """A Gaussian on a line, that a critic compares with another one (Arjovsky et al. 2017, figure 2).
 
     The paper prints no parameters. Here real is N(-3, 1) and fake N(3, 1): W1 = 6, and a discriminator saturates.
 

@@ -16,7 +16,7 @@ class Auto(ExtractorChoice):
         """Return the one that suits the data.
 
         Raises:
-            UserError: neither does; the choices are told.
+            UserError: neither does; the error lists the choices.
         """
         clothes, inception = FashionMNIST(), Inception()
         if clothes.columns(data) is not None:

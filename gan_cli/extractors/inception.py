@@ -9,6 +9,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from gan_cli.core.extras import pip_install
 from gan_cli.data.loader import to_bytes
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor, Features
@@ -31,11 +32,11 @@ class Inception(Extractor):
 
     @property
     def resize(self) -> str:
-        """Say what is done to the images first."""
+        """Return what is done to the images first."""
         return "to 299 x 299, bilinear as TensorFlow 1 does it"
 
     def available(self) -> bool:
-        """Tell whether the library and the weights are on this machine."""
+        """Return whether the library and the weights are on this machine."""
         try:
             return self._path().is_file()
         except UserError:
@@ -90,9 +91,8 @@ class Inception(Extractor):
         try:
             from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
         except ImportError as error:
-            raise UserError(
-                f'extractor=inception needs torch-fidelity: pip install "gan_cli[inception]"; or {_CHOICES}'
-            ) from error
+            hint = pip_install("inception")
+            raise UserError(f"extractor=inception needs torch-fidelity: {hint}; or {_CHOICES}") from error
         return URL_INCEPTION_V3
 
 

@@ -26,7 +26,7 @@ class Pixels(Extractor):
 
     @property
     def resize(self) -> str:
-        """Say what is done to the images first."""
+        """Return what is done to the images first."""
         return f"to {self.side} x {self.side}, bilinear, antialiased"
 
     def load(self, device: torch.device) -> None:

@@ -14,7 +14,7 @@ class Input:
         """Refuse samples (C, H, W) or (D,) that this cannot be done to.
 
         Raises:
-            ValueError: what was wrong; the text names the option that mends it.
+            ValueError: what was wrong; the text names the option that fixes it.
         """
 
     def __call__(self, x: Tensor, stream: str, draws: Draws) -> Tensor:

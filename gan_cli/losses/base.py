@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
+from gan_cli.core.curves import Curve
 from gan_cli.latents.base import Latent
 
 
@@ -43,6 +44,7 @@ class Loss(nn.Module, ABC):
         reads_score: the objectives are about the critic's score; False where they compare its features.
         twice_differentiable: the critic's gradient may be differentiated again, as looking ahead does.
         critic_plays: the critic has weights to train; False where the objective looks at the samples themselves.
+        logged: what the curves of `estimates` mean.
     """
 
     energy: ClassVar[Literal["l1", "l2"] | None] = None
@@ -53,6 +55,7 @@ class Loss(nn.Module, ABC):
     reads_score: bool = True
     twice_differentiable: ClassVar[bool] = True
     critic_plays: bool = True
+    logged: ClassVar[tuple[Curve, ...]] = ()
 
     def heads(self, latent: Latent) -> dict[str, int]:
         """Return the sizes of the linear heads that this loss needs on the critic's features.

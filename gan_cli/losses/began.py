@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput, Loss
 
 
@@ -34,6 +35,24 @@ class BEGAN(Loss):
     """
 
     energy = "l1"
+    logged = (
+        Curve(
+            "critic/convergence",
+            "energy",
+            "lower",
+            "BEGAN's measure of convergence, E L(real) + |gamma E L(real) - E L(fake)|: no distance",
+            role="progress",
+        ),
+        Curve("critic/k_t", "1", "neither", "weight of L(fake) in the critic's objective, in [0, 1]"),
+        Curve("critic/balance", "1", "neither", "E L(fake) / E L(real), which k_t holds at gamma"),
+        Curve(
+            "critic/energy_gap",
+            "energy",
+            "neither",
+            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it copies fakes; no distance",
+            role="progress",
+        ),
+    )
 
     def __init__(self, gamma: Annotated[float, Field(gt=0, le=1)] = 0.5, lambda_k: PositiveFloat = 0.001) -> None:
         super().__init__()

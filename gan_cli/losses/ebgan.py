@@ -6,6 +6,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput, Loss
 
 
@@ -28,6 +29,18 @@ class EBGAN(Loss):
     """
 
     energy = "l2"
+    logged = (
+        Curve(
+            "critic/energy_gap",
+            "energy",
+            "neither",
+            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it copies fakes; no distance",
+            role="progress",
+        ),
+        Curve(
+            "critic/pulling_away", "1", "lower", "mean squared cosine between the codes of different fakes, in [0, 1]"
+        ),
+    )
 
     def __init__(self, margin: PositiveFloat = 0.1, pull_away: NonNegativeFloat = 0.0) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.discrepancy import KernelDistance, squared_distances
 
 _NEAREST_SQUARED = 1e-12  # the root is flat below, so that equal points have a gradient
@@ -24,6 +25,15 @@ class EnergyDistance(KernelDistance):
     """
 
     curve = "energy_distance"
+    logged = (
+        Curve(
+            "critic/energy_distance",
+            "critic features",
+            "lower",
+            "the energy distance that the critic's features make as large as they can",
+            role="maximised",
+        ),
+    )
 
     def kernel(self, x: Tensor, y: Tensor) -> Tensor:
         """Return -|x - y|, (N, M)."""

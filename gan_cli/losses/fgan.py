@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import FiniteFloat
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.losses.divergences import DIVERGENCES, Name, alpha_divergence
 
@@ -52,6 +53,10 @@ class FGAN(Loss):
     Raises:
         ValueError: an alpha that is missing, out of place, or without a divergence.
     """
+
+    logged = (
+        Curve("critic/f_divergence_bound", "1", "lower", "a lower bound of the f-divergence that the loss names"),
+    )
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
+from gan_cli.core.curves import Curve
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.losses.minimax import Minimax, NonSaturating
@@ -43,6 +44,16 @@ class InfoGAN(Loss):
             `fixed` at 1 (the authors' code).
         game: V, by its generator: `nonsaturating` or `minimax`.
     """
+
+    logged = (
+        *Minimax.logged,
+        Curve(
+            "critic/mutual_information[_<code>]",
+            "nats",
+            "higher",
+            "a lower bound of the information that samples hold about their codes: of all codes, and of each",
+        ),
+    )
 
     def __init__(
         self,

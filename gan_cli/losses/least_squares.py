@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import FiniteFloat
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput, Loss
 
 
@@ -22,6 +23,15 @@ class LeastSquares(Loss):
     Raises:
         ValueError: a = b, with which the critic has nothing to tell apart.
     """
+
+    logged = (
+        Curve(
+            "critic/le_cam_estimate",
+            "1",
+            "lower",
+            "the Le Cam (chi-squared) distance that a least-squares critic bounds, in [0, 1]",
+        ),
+    )
 
     def __init__(self, a: FiniteFloat = 0.0, b: FiniteFloat = 1.0, c: FiniteFloat = 1.0) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput, Loss
 
 
@@ -21,6 +22,16 @@ class Minimax(Loss):
         real_label: what D is to answer to a real sample; 0.9 is one-sided label smoothing (Salimans et al. 2016,
             section 3.4), under which the best D is real_label p / (p + q). The target for a fake stays 0.
     """
+
+    logged = (
+        Curve(
+            "critic/js_estimate",
+            "nats",
+            "lower",
+            "log 2 - L_D / 2: a lower bound of the Jensen-Shannon divergence, at most log 2 = 0.693, which it reaches "
+            "as soon as the critic tells the two apart; it need not fall as samples improve",
+        ),
+    )
 
     def __init__(self, real_label: Annotated[float, Field(gt=0.5, le=1)] = 1.0) -> None:
         super().__init__()

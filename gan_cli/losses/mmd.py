@@ -8,6 +8,7 @@ import torch
 from pydantic import PositiveFloat
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.discrepancy import KernelDistance, Space, squared_distances
 
 _SCALES = {"rbf": (1.0, 2.0, 4.0, 8.0, 16.0), "rational_quadratic": (0.2, 0.5, 1.0, 2.0, 5.0)}
@@ -39,6 +40,15 @@ class MMD(KernelDistance):
     """
 
     curve = "mmd"
+    logged = (
+        Curve(
+            "critic/mmd",
+            "critic kernel",
+            "lower",
+            "the squared maximum mean discrepancy that the critic's features make as large as they can",
+            role="maximised",
+        ),
+    )
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput, Loss
 
 
@@ -18,6 +19,14 @@ class Relativistic(Loss):
     """
 
     generator_reads_real = True
+    logged = (
+        Curve(
+            "critic/relativistic_estimate",
+            "nats",
+            "lower",
+            "log 2 less the relativistic critic's loss: no distance is known that it bounds",
+        ),
+    )
 
     def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return L_D = E -log sigmoid(C(real) - C(fake))."""
@@ -43,6 +52,7 @@ class RelativisticAverage(Loss):
 
     generator_reads_real = True
     per_sample = False
+    logged = Relativistic.logged
 
     def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return L_D = E -log sigmoid(C(real) - E C(fake)) + E -log(1 - sigmoid(C(fake) - E C(real)))."""

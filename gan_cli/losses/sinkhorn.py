@@ -9,6 +9,8 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
+from gan_cli.core.extras import pip_install
 from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.discrepancy import Discrepancy, Space, squared_distances
 
@@ -39,6 +41,15 @@ class Sinkhorn(Discrepancy):
     """
 
     curve = "sinkhorn_divergence"
+    logged = (
+        Curve(
+            "critic/sinkhorn_divergence",
+            "critic features^2",
+            "lower",
+            "the Sinkhorn divergence that the critic's features make as large as they can",
+            role="maximised",
+        ),
+    )
     twice_differentiable = False  # geomloss holds the potentials constant as it differentiates
 
     def __init__(
@@ -59,7 +70,7 @@ class Sinkhorn(Discrepancy):
         try:
             from geomloss import SamplesLoss
         except ImportError as error:
-            raise ValueError(f"needs geomloss ({error}): pip install 'gan_cli[sinkhorn]'") from error
+            raise ValueError(f"needs geomloss ({error}): {pip_install('sinkhorn')}") from error
         return SamplesLoss("sinkhorn", cost=_cost, **self._options, **options)
 
     def distance(self, real: Tensor, fake: Tensor) -> Tensor:

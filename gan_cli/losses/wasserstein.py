@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.losses.base import CriticOutput, Loss
 
 
@@ -15,6 +16,16 @@ class Wasserstein(Loss):
     """
 
     integral_probability_metric = True
+    logged = (
+        Curve(
+            "critic/wasserstein_estimate",
+            "score",
+            "lower",
+            "E f(real) - E f(fake), no penalty: K times a lower bound of the Wasserstein distance, K the critic's "
+            "Lipschitz constant",
+            chart=("Wasserstein distance", "estimate, held-out"),
+        ),
+    )
 
     def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return E f(fake) - E f(real)."""

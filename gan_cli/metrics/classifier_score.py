@@ -5,6 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
+
+CURVES = (
+    Curve("quality/inception_score", "1", "higher", "Inception Score, by the classes of the Inception network"),
+    Curve("quality/classifier_score_<extractor>", "1", "higher", "the same number by the classes of the extractor"),
+)
+
 
 @torch.no_grad()
 def classifier_score(log_p: Tensor) -> float:

@@ -5,7 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.metrics.features import require_pair
+
+CURVES = (
+    Curve(
+        "quality/fid",
+        "features^2",
+        "lower",
+        "Frechet distance in the features of the Inception network",
+        chart=("Quality", "Frechet distance"),
+    ),
+    Curve(
+        "quality/frechet_distance_<extractor>",
+        "features^2",
+        "lower",
+        "Frechet distance in the features of the extractor",
+        chart=("Quality", "Frechet distance"),
+    ),
+)
 
 
 @torch.no_grad()

@@ -5,7 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.metrics.features import require_pair
+
+CURVES = (
+    Curve(
+        "quality/kid[_<extractor>]",
+        "kernel",
+        "lower",
+        "squared kernel distance in the features of the extractor, unbiased",
+        chart=("Quality", "KID"),
+    ),
+)
 
 ROWS = 2048  # of a kernel matrix at a time
 

@@ -7,7 +7,39 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.metrics.features import require_pair
+
+CURVES = (
+    Curve(
+        "quality/precision[_<extractor>]",
+        "share",
+        "higher",
+        "share of fakes near a real sample: quality",
+        chart=("Quality", "precision, recall, density, coverage"),
+    ),
+    Curve(
+        "quality/recall[_<extractor>]",
+        "share",
+        "higher",
+        "share of real samples near a fake: diversity",
+        chart=("Quality", "precision, recall, density, coverage"),
+    ),
+    Curve(
+        "quality/density[_<extractor>]",
+        "1",
+        "neither",
+        "real samples near a fake, over their number for equal distributions",
+        chart=("Quality", "precision, recall, density, coverage"),
+    ),
+    Curve(
+        "quality/coverage[_<extractor>]",
+        "share",
+        "higher",
+        "share of real samples that have a fake near them",
+        chart=("Quality", "precision, recall, density, coverage"),
+    ),
+)
 
 ROWS = 2048  # of a distance matrix at a time
 K_PRECISION = 3  # neighbours, as each paper has them

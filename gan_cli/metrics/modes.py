@@ -8,6 +8,32 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
+
+CURVES = (
+    Curve(
+        "quality/modes",
+        "modes",
+        "higher",
+        "modes of the dataset that samples reach, where they are known (ring, grid)",
+        chart=("Modes", "captured"),
+    ),
+    Curve(
+        "quality/high_quality_share",
+        "share",
+        "higher",
+        "share of samples within 3 standard deviations of a mode",
+        chart=("Modes", "high-quality share"),
+    ),
+    Curve(
+        "quality/kl_to_uniform",
+        "nats",
+        "lower",
+        "divergence of the shares of the modes from equal shares",
+        chart=("Modes", "KL to uniform"),
+    ),
+)
+
 HIGH_QUALITY_STDS = 3.0
 
 

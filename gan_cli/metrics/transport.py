@@ -5,7 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_cli.core.curves import Curve
 from gan_cli.rng import generator
+
+CURVES = (
+    Curve(
+        "distance/sliced_w1",
+        "distance",
+        "lower",
+        "mean Wasserstein distance of projections of the samples",
+        chart=("Other distances", "reference distances"),
+    ),
+    Curve(
+        "distance/exact_w1",
+        "distance",
+        "lower",
+        "Wasserstein distance of the samples, by assignment",
+        chart=("Other distances", "reference distances"),
+    ),
+)
 
 ROWS = 128  # projections at a time
 EXACT_DIMENSIONS = 8  # up to which distances are summed one by one: beyond, a matrix product is much faster

@@ -27,7 +27,7 @@ class ReLU(Differentiated, nn.ReLU):
 
 
 class _Bent(torch.autograd.Function):
-    """max(x, 0) + slope min(x, 0), its norms being constants.
+    """max(x, 0) + slope min(x, 0), with constant derivatives.
 
     torch has them as functions of x, so that a gradient penalty runs a whole pass of zeros back through the critic.
     """

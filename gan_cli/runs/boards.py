@@ -14,7 +14,7 @@ from gan_cli.runs.trackers import Failed, Settings, Tracked
 class Boards:
     """What `Board` is, for all of them.
 
-    TensorBoard's file is the run's own, and an error there is an error; a tracker's is told, and the run goes on.
+    An error of TensorBoard's file ends the run; a tracker's error is reported, and the run continues.
 
     Args:
         run_dir: the run directory.

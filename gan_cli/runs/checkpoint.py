@@ -19,9 +19,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from gan_cli.core import untrusted
-from gan_cli.errors import UserError
 from gan_cli.core.files import sync_directory, write_synced
 from gan_cli.core.hardware import memory_bytes
+from gan_cli.errors import UserError
 from gan_cli.runs.checkpoint_meta import check_meta
 from gan_cli.runs.retention import GOOD, kept
 from gan_cli.runs.tensor_file import pieces
@@ -75,7 +75,7 @@ def save(
             so far and stays.
         keep: the newest checkpoints that stay, this one included; at least 2.
         milestone_every_steps: checkpoints at its multiples stay for good; None: there are none.
-        warn: told of what had to make room.
+        warn: called with what had to make room.
 
     Returns:
         the checkpoint's directory.
@@ -152,7 +152,7 @@ def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> 
 
     Args:
         folder: the run's checkpoints.
-        warn: told of each checkpoint that is passed over.
+        warn: called for each checkpoint that is passed over.
         step: this one or none.
 
     Raises:

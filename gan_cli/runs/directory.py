@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import errno
-import importlib.metadata
 import json
 import os
-import platform
 import re
-import socket
-import subprocess
-import sys
-import time
 from datetime import datetime, timezone
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from gan_cli.core import untrusted
-from gan_cli.errors import UserError
 from gan_cli.core.files import AppendFile, hold, replace_file
+from gan_cli.errors import UserError
 from gan_cli.runs.contents import check_tree
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
@@ -30,7 +23,6 @@ CHECKPOINTS, SAMPLES, PROFILE = "checkpoints", "samples", "profile"
 ROOT = Path("runs")
 STATUS_BYTES = 2**24  # of run.json, which grows by a session each time the run is resumed
 _BEGUN = re.compile(rf"\.{re.escape(CONFIG)}\.\d+\.tmp")
-_PACKAGES = ("gan_cli", "torch", "torchvision", "hydra-core", "numpy")
 
 
 class RunDirectory:
@@ -73,7 +65,9 @@ class RunDirectory:
         text = "# The resolved config of this run; `gan resume` and `gan sample` read it\n"
         content = (text + yaml.safe_dump(settings, sort_keys=False)).encode()
         if len(content) > untrusted.CONFIG_BYTES:
-            raise UserError(f"the config is {len(content):,} bytes long; a run's has at most {untrusted.CONFIG_BYTES:,}")
+            raise UserError(
+                f"the config is {len(content):,} bytes long; a run's has at most {untrusted.CONFIG_BYTES:,}"
+            )
         replace_file(self.path / CONFIG, [content])
 
     def write_status(self, status: str, **facts: Any) -> None:
@@ -89,7 +83,7 @@ class RunDirectory:
 
 
 def used(path: Path) -> bool:
-    """Tell whether a directory holds more than what a process leaves that was killed before it wrote its config.
+    """Return whether a directory holds more than what a process leaves that was killed before it wrote its config.
 
     Raises:
         UserError: it cannot be read.

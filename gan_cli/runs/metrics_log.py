@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from gan_cli.errors import UserError
 from gan_cli.core.files import AppendFile, replace_file
+from gan_cli.errors import UserError
 
 METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"

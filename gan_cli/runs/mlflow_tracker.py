@@ -15,6 +15,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from gan_cli.runs.directory import CONFIG
 from gan_cli.runs.trackers import Settings
 
 _EXPERIMENT = "gan_cli"
@@ -49,7 +50,7 @@ class Tracker:
             self._client.log_batch(self._id, params=new[i : i + _AT_ONCE])
         changed = [RunTag(key, text) for key, text in texts.items() if known.get(key, text) != text]
         self._client.log_batch(self._id, tags=changed)  # a parameter keeps the value that it was given first
-        self._client.log_artifact(self._id, str(run / "config.yaml"))
+        self._client.log_artifact(self._id, str(run / CONFIG))
         return self._id
 
     def scalars(self, step: int, row: Mapping[str, float]) -> None:

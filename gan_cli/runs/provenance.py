@@ -23,8 +23,8 @@ _PACKAGES = ("gan_cli", "torch", "torchvision", "hydra-core", "numpy")
 
 _MACHINE = {  # where a session's entry has it, and what brings it back
     "torch": (("versions", "torch"), "with torch=={} installed"),
-    "device": (("device",), "on the device of then"),
-    "processor": (("processor",), "on the processor of then"),
+    "device": (("device",), "on the same device as before"),
+    "processor": (("processor",), "on the same processor as before"),
     "threads": (("threads",), "with runtime.threads={}"),
     "precision": (("precision",), "with runtime.precision={}"),
     "engine": (("engine",), "with runtime.engine={}"),
@@ -94,11 +94,11 @@ def unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         changed.pop("processor", None)
     if not changed:
         return ""
-    told = ", ".join(f"{name} {show(old)} then, {show(new)} now" for name, (old, new) in changed.items())
-    mends = dict.fromkeys(_MACHINE[name][1].format(str(old).partition("+")[0]) for name, (old, _) in changed.items())
+    differences = ", ".join(f"{name} {show(old)} before, {show(new)} now" for name, (old, new) in changed.items())
+    fixes = dict.fromkeys(_MACHINE[name][1].format(str(old).partition("+")[0]) for name, (old, _) in changed.items())
     return (
-        f"not as in the session before ({told}): the run goes on, but not bit for bit; "
-        f"to have that, stop it and resume {' and '.join(mends)}"
+        f"unlike the session before ({differences}): the run continues, but not bit for bit; for that, stop it and "
+        f"resume {' and '.join(fixes)}"
     )
 
 

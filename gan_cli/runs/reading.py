@@ -1,4 +1,4 @@
-"""Reads run directories from outside, without torch and while they are trained: where each stands."""
+"""Reads run directories from outside, without torch and while they are trained: how far each run is."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_cli.core import untrusted
+from gan_cli.core.curves import FALLBACK, is_estimate
 from gan_cli.core.files import is_held
+from gan_cli.errors import UserError
+from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status
 from gan_cli.runs.metrics_log import METRICS, TIMING, parse_row
 
-CONFIG, STATUS = "config.yaml", "run.json"
-STATUS_BYTES = 2**24
 _TAIL = 2**16  # bytes in which the last row of a file stands
-FALLBACK = "critic/loss"
 
 
 class Standing(NamedTuple):
@@ -35,8 +35,7 @@ class Standing(NamedTuple):
 
 def headline(row: Mapping[str, float]) -> str:
     """Return the tag that says most of a row: the critic's estimate, its loss where there is none, or ''."""
-    estimates = (tag for tag in row if tag.startswith("critic/") and tag.endswith(("_estimate", "_bound")))
-    return next(estimates, FALLBACK if FALLBACK in row else "")
+    return next(filter(is_estimate, row), FALLBACK if FALLBACK in row else "")
 
 
 def standing(run: Path) -> Standing:
@@ -62,14 +61,13 @@ def last_row(path: Path) -> dict[str, float]:
 def status(run: Path) -> dict[str, Any]:
     """Return run.json's content; {} where there is none that can be read."""
     try:
-        content = untrusted.parse_json(untrusted.read(run / STATUS, STATUS_BYTES))
-    except (OSError, ValueError):
+        return read_status(run)
+    except UserError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def is_run(path: Path) -> bool:
-    """Tell whether a directory is a run's."""
+    """Return whether a directory is a run's."""
     return (path / CONFIG).is_file()
 
 
@@ -99,8 +97,8 @@ class Run(NamedTuple):
     @property
     def step(self) -> int:
         """Of its last row or of its status, whichever is later."""
-        told = self.status.get("step")
-        return max(self.standing.step, told if isinstance(told, int) else 0)
+        saved = self.status.get("step")
+        return max(self.standing.step, saved if isinstance(saved, int) else 0)
 
     @property
     def total_steps(self) -> int:
@@ -112,11 +110,11 @@ class Run(NamedTuple):
 
 def look(path: Path) -> Run:
     """Read a run's directory; it may be trained at the same time."""
-    told = status(path)
-    state = str(told.get("status", "begun"))
+    found = status(path)
+    state = str(found.get("status", "begun"))
     if state == "running" and not is_held(path):
         state = "killed"
-    return Run(path, _config(path), told, standing(path), state)
+    return Run(path, _config(path), found, standing(path), state)
 
 
 def below(directory: Path) -> list[Path]:
@@ -124,7 +122,7 @@ def below(directory: Path) -> list[Path]:
     if is_run(directory):
         return [directory]
     found = [path.parent for path in (*directory.glob(f"*/{CONFIG}"), *directory.glob(f"*/*/{CONFIG}"))]
-    return sorted(path for path in found if not path.name.startswith(".") and path.parent.name != "checkpoints")
+    return sorted(path for path in found if not path.name.startswith(".") and path.parent.name != CHECKPOINTS)
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Saver:
         sync: returns once everything is on the disk that a checkpoint takes for granted, such as the rows before it;
             called before each write, in its thread.
         saved: called with the step of each checkpoint that was written, in the training's thread.
-        warn: told of what had to make room on a full disk, in the training's thread.
+        warn: called with what had to make room on a full disk, in the training's thread.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Saver:
         self._thread = ThreadPoolExecutor(1, "checkpoint") if background else None
         self._snapshot = Snapshot()
         self._under_way: Future[int] | None = None
-        self._untold: deque[str] = deque()
+        self._unreported: deque[str] = deque()
 
     def save(self, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Write a checkpoint, or begin to.
@@ -70,11 +70,11 @@ class Saver:
         try:
             self._write(step, tensors, meta)
         finally:
-            self._tell()
+            self._report()
         self._saved(step)
 
     def collect(self) -> None:
-        """Tell what came of a write behind the training, if it is done; never waits.
+        """Report what came of a write behind the training, if it is done; never waits.
 
         Raises:
             OSError: it failed.
@@ -94,7 +94,7 @@ class Saver:
         try:
             step = under_way.result()
         finally:
-            self._tell()
+            self._report()
         self._saved(step)
 
     def close(self) -> None:
@@ -104,9 +104,11 @@ class Saver:
 
     def _write(self, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> int:
         self._sync()
-        checkpoint.save(self.folder, step, tensors, meta, self.keep, self.milestone_every_steps, self._untold.append)
+        checkpoint.save(
+            self.folder, step, tensors, meta, self.keep, self.milestone_every_steps, self._unreported.append
+        )
         return step
 
-    def _tell(self) -> None:
-        while self._untold:
-            self._warn(self._untold.popleft())
+    def _report(self) -> None:
+        while self._unreported:
+            self._warn(self._unreported.popleft())

@@ -1,4 +1,4 @@
-"""The safetensors format, written piece by piece: no second copy of the state, and no lock held while it is written."""
+"""Writes the safetensors format piece by piece: no second copy of the state, and no lock held meanwhile."""
 
 from __future__ import annotations
 

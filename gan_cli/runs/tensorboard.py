@@ -16,48 +16,12 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from torch.utils.tensorboard import summary as summaries
 
+from gan_cli.core.curves import Curve, declared, heldout_tag, is_estimate
 from gan_cli.runs.event_file import EventFile
 
-# Category, chart, tags (regular expressions), in the order of the page. The same for every run: TensorBoard merges the
-# layouts of all runs, and would lose charts that only some of them have.
-_LAYOUT = {
-    "Wasserstein distance": {
-        "estimate, held-out": ["^critic/wasserstein_(estimate|heldout)$"],
-        "normalised by the Lipschitz constant": ["^critic/wasserstein_normalised$"],
-        "Lipschitz constant": ["^critic/lipschitz$"],
-    },
-    "Losses": {
-        "critic": ["^critic/loss$"],
-        "generator": ["^generator/loss$"],
-        "penalty": ["^critic/penalty$"],
-    },
-    "Other distances": {
-        "Jensen-Shannon, f-divergence bound, energy gap, MMD": [
-            "^critic/((js|le_cam|total_variation|relativistic)_(estimate|heldout)|f_divergence_(bound|heldout))$",
-            "^critic/(energy_gap|mmd)$",
-        ],
-        "reference distances": ["^distance/"],
-    },
-    "Health": {
-        "gradient norms": ["^(critic|generator)/grad_norm$"],
-        "clip saturation": ["^critic/clip_saturation$"],
-        "deviation of the critic's scores": ["^critic/score_std$"],
-    },
-    "Quality": {
-        "Frechet distance": ["^quality/(fid|frechet_distance_\\w+)$"],
-        "KID": ["^quality/kid"],
-        "precision, recall, density, coverage": ["^quality/(precision|recall|density|coverage)"],
-    },
-    "Modes": {
-        "captured": ["^quality/modes$"],
-        "high-quality share": ["^quality/high_quality_share$"],
-        "KL to uniform": ["^quality/kl_to_uniform$"],
-    },
-    "Speed": {
-        "steps per second": ["^speed/steps_per_second$"],
-        "images per second": ["^speed/images_per_second$"],
-    },
-}
+# The order of the categories of the CUSTOM SCALARS page; others follow.
+_CATEGORIES = ("Wasserstein distance", "Losses", "Other distances", "Health", "Quality", "Modes", "Speed")
+_ESTIMATES = ("Other distances", "divergences, distances and energies")  # the chart of estimates that name none
 
 
 class Board:
@@ -111,7 +75,7 @@ class Board:
         """Write the CUSTOM SCALARS page, the Wasserstein panel first."""
         panels = {
             category: {title: ["Multiline", tags] for title, tags in charts.items()}
-            for category, charts in _LAYOUT.items()
+            for category, charts in layout().items()
         }
         self._write(summaries.custom_scalars(panels), 0)
 
@@ -137,6 +101,29 @@ class Board:
 
     def _write(self, summary: Summary, step: int) -> None:
         self._file.write(Event(step=step, summary=summary))
+
+
+def layout() -> dict[str, dict[str, list[str]]]:
+    """Return the CUSTOM SCALARS page: category -> title of a chart -> regular expressions of tags.
+
+    It is the same for every run and made of all curves that the package declares: TensorBoard merges the layouts of all
+    runs, and would lose charts that only some of them have.
+    """
+    found: dict[str, dict[str, list[str]]] = {category: {} for category in _CATEGORIES}
+    for curve in sorted(declared(), key=lambda curve: not is_estimate(curve.tag)):
+        chart = curve.chart or (_ESTIMATES if curve.role or is_estimate(curve.tag) else None)
+        if chart is not None:
+            category, title = chart
+            found.setdefault(category, {}).setdefault(title, []).append(f"^{_with_twin(curve)}$")
+    return found
+
+
+def _with_twin(curve: Curve) -> str:
+    """Return the regular expression of a curve's tags, and of its held-out twin's where it is an estimate."""
+    if not is_estimate(curve.tag):
+        return curve.pattern
+    start, _, kind = curve.pattern.rpartition("_")
+    return f"{start}_({kind}|{heldout_tag(curve.pattern).rpartition('_')[2]})"
 
 
 def _about(tag: str, content: HParamsPluginData) -> Summary:

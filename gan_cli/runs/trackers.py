@@ -1,4 +1,4 @@
-"""Experiment trackers, where `log.to` names them: the rows and pictures of TensorBoard, elsewhere too."""
+"""Experiment trackers named by `log.to`: they get the rows and pictures that TensorBoard gets."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Tracked:
     Args:
         name: wandb or mlflow.
         run: the run's directory.
-        failed: is told of the first failure of a session: the step, what failed, and why. Nothing is sent after it.
+        failed: called at the first failure of a session with the step, what failed, and why. Nothing is sent after it.
     """
 
     def __init__(self, name: str, run: Path, failed: Failed) -> None:
@@ -77,7 +77,7 @@ class Tracked:
             self._try(self._sent("row"), lambda: tracker.end(success))
 
     def _begin(self, settings: Settings) -> None:
-        kind = importlib.import_module(f"gan_cli.training.{self._name}_tracker").Tracker
+        kind = importlib.import_module(f"gan_cli.runs.{self._name}_tracker").Tracker
         tracker: Tracker = kind()
         self._note("id", tracker.begin(self._run, self._noted.get("id"), settings))
         self._tracker = tracker

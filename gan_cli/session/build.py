@@ -77,7 +77,7 @@ class Plan:
     engine: engines.EngineChoice
 
     def open(self) -> tuple[Plan, RealData]:
-        """Read the data, and resolve what only they could tell.
+        """Read the data, and resolve what depends on them.
 
         Raises:
             UserError: data that are missing, corrupt, or fewer than a batch.

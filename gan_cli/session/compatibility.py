@@ -27,7 +27,7 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
         optimizers: `critic` and `generator`.
 
     Raises:
-        UserError: the pair, and the override that mends it.
+        UserError: the pair, and the override that fixes it.
     """
     constraint, loss = game.constraint, game.loss
     for player, optimizer in optimizers.items():
@@ -124,14 +124,14 @@ def _refuse_shares(config: RunConfig, game: Game, phases: Sequence[Phase], size:
     _refuse_unsummable(config, game, phases, given, "one process")
 
 
-def _refuse_unsummable(config: RunConfig, game: Game, phases: Sequence[Phase], given: str, mend: str) -> None:
+def _refuse_unsummable(config: RunConfig, game: Game, phases: Sequence[Phase], given: str, fix: str) -> None:
     if not game.loss.per_sample:
         raise UserError(
             f"{given}: loss={config.loss.name} compares the samples of a batch with each other, so "
-            f"its parts do not add up to the whole; {mend}"
+            f"its parts do not add up to the whole; {fix}"
         )
     if any(phase.inner for phase in phases):
-        raise UserError(f"{given}: looking ahead is not a sum over samples; {mend}, or updates.k=0")
+        raise UserError(f"{given}: unrolling is not a sum over samples; {fix}, or updates.k=0")
 
 
 def no_labels(config: RunConfig) -> UserError:

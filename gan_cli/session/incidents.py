@@ -22,7 +22,7 @@ Incident = dict[str, Any]
 
 
 class Incidents:
-    """What failed beside the training, and what looks unwell in it: told at once, numbered, kept in run.json.
+    """Failures beside the training, and warnings about it: reported at once, numbered, kept in run.json.
 
     Telling never ends a run: on a disk too full for a line there is still the screen.
 
@@ -30,7 +30,7 @@ class Incidents:
         run: the run's directory.
         show: prints a line on the screen.
         status: run.json as the earlier session left it; {} for a new run.
-        step: where this session begins; what was told of later steps comes again if it is still so.
+        step: where this session begins; reports of later steps are dropped, since they come again.
     """
 
     def __init__(self, run: RunDirectory, show: Callable[[str], None], status: Mapping[str, Any], step: int) -> None:
@@ -41,24 +41,24 @@ class Incidents:
         self._first = ""
 
     def failed(self, step: int, what: str, error: Exception) -> None:
-        """Tell that something beside the training failed, and that the training goes on."""
+        """Report that something beside the training failed, and that the training continues."""
         reason = _reason(error)
         self._failed += 1
         self._first = self._first or f"{what} at step {step}: {reason}"
         self._add(FAILURES, step, what, reason)
-        self._tell(f"failed at step {step}: {what}: {reason}; the training goes on")
+        self._report(f"failed at step {step}: {what}: {reason}; the training continues")
 
     def warn(self, step: int, what: str, reason: str) -> None:
-        """Tell that something looks unwell; it does not change how the run ends."""
+        """Report a problem that does not change how the run ends."""
         self._add(WARNINGS, step, what, reason)
-        self._tell(f"warning at step {step}: {what}: {reason}")
+        self._report(f"warning at step {step}: {what}: {reason}")
 
     def facts(self) -> dict[str, list[Incident]]:
         """Return what run.json says of them: the newest of each kind, numbered from 1."""
         return {kind: list(kept) for kind, kept in self._kept.items()}
 
     def check(self) -> None:
-        """Tell a finished run's failures by its exit code.
+        """Report a finished run's failures by its exit code.
 
         Raises:
             FinishedWithFailures: something failed in this session.
@@ -76,7 +76,7 @@ class Incidents:
         kept.append({"number": number, "step": step, "what": what, "reason": reason})
         del kept[:-KEPT]
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         self.show(text)
         with suppress(OSError):
             self.run.note(text)
@@ -95,7 +95,7 @@ def beside(
     Args:
         part: moves nothing of the state, or puts it back when it fails.
         what: names what it was making, given the step.
-        incidents: is told of each failure.
+        incidents: records each failure.
         otherwise: makes what is returned instead.
     """
 

@@ -36,7 +36,7 @@ class Extras(NamedTuple):
     Attributes:
         choices: the option chosen of each group, for names; None: as an earlier session has it.
         evaluation: scores the generator now and then; None: never.
-        group: the processes that train together, of which this one leads; None: it trains alone.
+        group: the processes that train together, of which this is the main one; None: it trains alone.
     """
 
     choices: Mapping[str, str] | None = None

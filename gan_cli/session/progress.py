@@ -10,10 +10,11 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from gan_cli.runs.reading import headline
+
 FIRST_PAUSE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 600.0
 PAUSE_GROWTH = 1.3
-FALLBACK = "critic/loss"
 
 
 class Progress:
@@ -34,15 +35,13 @@ class Progress:
         self._view = view(total_steps, start_step, self._stream)
 
     def update(self, step: int) -> None:
-        """Tell that a step is done; cheap enough for every step."""
+        """Show that a step is done; cheap enough for every step."""
         self._view.update(step)
 
     def show(self, row: Mapping[str, float]) -> None:
         """Take the critic's estimate from a row of metrics, its loss where there is none."""
-        tag = next(
-            (tag for tag in row if tag.startswith("critic/") and tag.endswith(("_estimate", "_bound"))), FALLBACK
-        )
-        if tag in row:
+        tag = headline(row)
+        if tag:
             self._view.value = f"{tag} {row[tag]:.4g}"
 
     def note(self, text: str) -> None:

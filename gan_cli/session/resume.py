@@ -57,7 +57,7 @@ def with_changes(saved: RunConfig, changes: ResumeConfig) -> RunConfig:
 
 
 def holds_run(path: Path) -> bool:
-    """Tell whether a directory holds a run that can be continued; False: it is not there, or nothing is in it yet.
+    """Return whether a directory holds a run that can be continued; False: it is not there, or nothing is in it yet.
 
     Raises:
         UserError: it holds something else.
@@ -101,7 +101,7 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
     finished = step >= total
     if finished and step < (own := _own_steps(run.path, before)):
         raise UserError(
-            f"train.steps={total}: {run.path} is at step {step} of {own} already; train.steps={own} goes on with it"
+            f"train.steps={total}: {run.path} is at step {step} of {own} already; train.steps={own} continues it"
         )
     if finished and before.dataset.arguments.get("path") == plan.config.dataset.arguments.get("path"):
         return _done(run, step)

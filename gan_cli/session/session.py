@@ -11,7 +11,8 @@ import yaml
 
 from gan_cli.config.identity import listed
 from gan_cli.config.names import readable
-from gan_cli.errors import GanError, Interrupted
+from gan_cli.core.text import one_line
+from gan_cli.errors import GanError, Interrupted, UserError
 from gan_cli.runs import directory
 from gan_cli.runs.provenance import provenance, unlike
 from gan_cli.session import engines, runtime
@@ -19,6 +20,7 @@ from gan_cli.session.assemble import Callbacks, Outputs, assemble, open_outputs
 from gan_cli.session.job import Job
 from gan_cli.training.phases import Logs
 from gan_cli.training.state import TrainState
+from gan_cli.training.state_checks import failed_in_step
 from gan_cli.training.trainer import fit
 
 
@@ -109,7 +111,7 @@ class Session(Job):
             warnings.append(changes)
         if forced := self.earlier.forced if self.earlier else {}:
             now["forced"] = {key: {"old": pair.old, "new": pair.new} for key, pair in forced.items()}
-            warnings.append(f"force=true: this run goes on as another one, {listed(forced)}")
+            warnings.append(f"force=true: this run continues as another one, {listed(forced)}")
         step, known = self.state.step, before.get("choices")
         choices = dict(extras.choices or (known if isinstance(known, dict) else {}))
         here: dict[str, Any] = {"step": step, "saved_step": step or None, "sessions": [*sessions, now]}
@@ -147,8 +149,13 @@ class Session(Job):
                 f"{error.filename or self.run.path}: {error.strerror or error}; the checkpoints are intact, and "
                 f"`gan resume {self.run.path}` continues from the newest once that is fixed"
             )
-        if isinstance(error, RuntimeError):
-            return runtime.out_of_memory(error, self.plan.config) or error
+        if isinstance(error, RuntimeError) and (explained := runtime.out_of_memory(error, self.plan.config)):
+            return explained
+        if self.found and self.state.step == self.found.meta["step"] and failed_in_step(error):
+            return UserError(
+                f"{self.found.path} does not fit the config beside it: the optimizer's first step from there failed "
+                f"({type(error).__name__}: {one_line(error)})"
+            )
         return error
 
     def _close_board(self) -> None:

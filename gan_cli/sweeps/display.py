@@ -1,15 +1,19 @@
-"""Where a sweep stands, on stderr: a table that is drawn anew on a terminal, plain lines elsewhere."""
+"""Where a sweep stands, on stderr: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TextIO
 
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 from tqdm import tqdm
 
 from gan_cli.runs.reading import Standing, standing
@@ -18,12 +22,10 @@ from gan_cli.sweeps.record import Job
 
 TABLE_SECONDS = 0.5  # between two drawings
 _URGENT = ("running", "failed", "interrupted", "waiting", "finished", "pruned")  # what is shown where not all jobs fit
-_HEADS = ("job", "state", "step", "estimate", "left", "overrides")
-_CONTROL = "\x1b"
 
 
 class Display:
-    """Shows jobs as they change.
+    """Shows jobs as they change; inside `with`, as a table where the stream is a terminal.
 
     Args:
         jobs: of this command, in order.
@@ -33,98 +35,91 @@ class Display:
     def __init__(self, jobs: Sequence[Job], stream: TextIO | None = None) -> None:
         self._jobs = list(jobs)
         self._stream = sys.stderr if stream is None else stream
-        self._terminal = self._stream.isatty()
-        self._drawn = 0  # lines of the table that is on the screen
-        self._pause = TABLE_SECONDS if self._terminal else FIRST_PAUSE_SECONDS
-        self._next = time.monotonic() + (0 if self._terminal else self._pause)
+        self._console = Console(file=self._stream, markup=False, emoji=False, highlight=False)
+        self._live: Live | None = None
+        self._pause = FIRST_PAUSE_SECONDS
+        self._next = time.monotonic() + self._pause
+
+    def __enter__(self) -> Display:
+        """Begin the table."""
+        if self._stream.isatty():
+            shown = {"console": self._console, "get_renderable": self._table}
+            self._live = Live(**shown, auto_refresh=False, redirect_stdout=False)
+            self._live.start(refresh=True)
+            self._next = time.monotonic() + TABLE_SECONDS
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the last state on the screen."""
+        if self._live:
+            self._live.stop()
 
     def note(self, text: str) -> None:
         """Print a line of its own, above the table."""
-        self._erase()
-        self._print(text)
+        if self._live:
+            self._console.print(text, soft_wrap=True)
+            return
+        with contextlib.suppress(BrokenPipeError):
+            print(text, file=self._stream, flush=True)
 
     def event(self, job: Job, text: str) -> None:
-        """Tell at once what became of a job."""
-        where = standing(Path(job.run_dir)) if job.state != "waiting" else Standing()
-        measured = [f"step {where.step}/{job.total_steps}", _value(where)] if where.tag else []
-        facts = ", ".join([text, *measured]) if job.state == "finished" else text
-        self.note(f"{self._title(job)}: {facts}")
+        """Show at once what happened to a job."""
+        if job.state == "finished" and (where := standing(Path(job.run_dir))).tag:
+            text += f", step {where.step}/{job.total_steps}, {_value(where)}"
+        self.note(f"{self._title(job)}: {text}")
 
     def update(self) -> None:
-        """Show how far the jobs are, where it is time to."""
+        """Show how far the jobs are, if enough time has passed since the last time."""
         now = time.monotonic()
         if now < self._next:
             return
-        if self._terminal:
-            self._erase()
-            self._draw(*shutil.get_terminal_size())
-        else:
-            self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
-            for job in self._jobs:
-                if job.state == "running":
-                    where = standing(Path(job.run_dir))
-                    left = f"{_left(job, where)} left"
-                    self._print(f"{self._title(job)}: step {where.step}/{job.total_steps}, {_value(where)}, {left}")
-            self._print(self._summary())
+        if self._live:
+            self._live.refresh()
+            self._next = now + TABLE_SECONDS
+            return
+        self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
         self._next = now + self._pause
-
-    def close(self) -> None:
-        """Leave the last state on the screen."""
-        if self._terminal:
-            self._erase()
-            self._draw(*shutil.get_terminal_size())
-            self._drawn = 0
+        running = self._running()
+        for job, where in running:
+            steps, value = f"step {where.step}/{job.total_steps}", _value(where) or "no row yet"
+            self.note(f"{self._title(job)}: {steps}, {value}, {_left(job, where)} left")
+        self.note(self._summary(running))
 
     def _title(self, job: Job) -> str:
         return f"job {self._jobs.index(job) + 1} of {len(self._jobs)} ({job.label or job.name})"
 
-    def _draw(self, columns: int, lines: int) -> None:
-        room = max(3, lines - 4)
-        chosen = sorted(self._jobs, key=lambda job: _URGENT.index(job.state))[:room]
-        rows = [_HEADS]
-        looked = {id(job): standing(Path(job.run_dir)) for job in self._jobs if job.state != "waiting"}
-        for number, job in enumerate(self._jobs, 1):
-            if any(job is one for one in chosen):
-                where = looked.get(id(job), Standing())
-                left = _left(job, where) if job.state == "running" else ""
-                steps = f"{where.step}/{job.total_steps}"
-                rows.append((str(number), job.state, steps, _value(where, short=True), left, job.label or job.name))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADS))]
-        table = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        hidden = len(self._jobs) - len(chosen)
-        table.append(self._summary() + (f"; {hidden} more jobs not shown" if hidden else ""))
-        for line in table:
-            self._print(line if len(line) < columns else line[: columns - 4] + "...")
-        self._drawn = len(table)
+    def _running(self) -> list[tuple[Job, Standing]]:
+        return [(job, standing(Path(job.run_dir))) for job in self._jobs if job.state == "running"]
 
-    def _summary(self) -> str:
+    def _table(self) -> Group:
+        room = max(3, self._console.height - 4)
+        urgent = sorted(range(len(self._jobs)), key=lambda i: _URGENT.index(self._jobs[i].state))
+        table = Table(box=None, pad_edge=False)
+        for head in ("job", "state", "step", "estimate", "left"):
+            table.add_column(head, no_wrap=True)
+        table.add_column("overrides")
+        for i in sorted(urgent[:room]):
+            job = self._jobs[i]
+            where = standing(Path(job.run_dir)) if job.state != "waiting" else Standing()
+            value = _value(where).removeprefix("critic/") or "-"
+            left = _left(job, where) if job.state == "running" else ""
+            label = Text(job.label or job.name, no_wrap=True, overflow="ellipsis")
+            table.add_row(str(i + 1), job.state, f"{where.step}/{job.total_steps}", value, left, label)
+        hidden = len(self._jobs) - room
+        more = f"; {hidden} more jobs not shown" if hidden > 0 else ""
+        return Group(table, Text(self._summary(self._running()) + more, no_wrap=True, overflow="ellipsis"))
+
+    def _summary(self, running: Sequence[tuple[Job, Standing]]) -> str:
         counts = {state: sum(job.state == state for job in self._jobs) for state in _URGENT}
-        told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        running = [(job, standing(Path(job.run_dir))) for job in self._jobs if job.state == "running"]
+        shown = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         rate = sum(where.steps_per_second for _, where in running)
         rest = sum(job.total_steps - where.step for job, where in running)
         rest += sum(job.total_steps for job in self._jobs if job.state == "waiting")
-        return told + (f"; {tqdm.format_interval(rest / rate)} left" if rate and rest else "")
-
-    def _erase(self) -> None:
-        if self._drawn:
-            self._write(f"{_CONTROL}[{self._drawn}A{_CONTROL}[J")
-            self._drawn = 0
-
-    def _print(self, text: str) -> None:
-        self._write(text + "\n")
-
-    def _write(self, text: str) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._stream.write(text)
-            self._stream.flush()
+        return shown + (f"; {tqdm.format_interval(rest / rate)} left" if rate and rest else "")
 
 
-def _value(where: Standing, short: bool = False) -> str:
-    if not where.tag:
-        return "-" if short else "no row yet"
-    tag = where.tag.removeprefix("critic/") if short else where.tag
-    return f"{tag} {where.value:.4g}"
+def _value(where: Standing) -> str:
+    return f"{where.tag} {where.value:.4g}" if where.tag else ""
 
 
 def _left(job: Job, where: Standing) -> str:

@@ -12,12 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
-from gan_cli.config.explain import key_of
+from gan_cli.config.explain import key_of, refuse_without_effect
 from gan_cli.config.schema import Config, RunConfig
 from gan_cli.config.validate import validate
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.sweeps.keys import Cell, is_about_sweep
+from gan_cli.sweeps.keys import Cell, checked_cell, is_about_sweep
 
 Check = Callable[[list[str]], Config]
 
@@ -65,7 +65,6 @@ def sweep(
     own = _is_own(composer.command, request)
     if not str(OmegaConf.select(request.cfg, "hydra.sweeper._target_")).endswith(".BasicSweeper"):
         return by_hydra(composer, arguments, None)
-    from gan_cli.sweeps import run
 
     def checked(cell: list[str]) -> Config:
         config = validate(composer.command, composer.compose([*request.hydra, *cell]), cell)
@@ -76,12 +75,13 @@ def sweep(
         return config
 
     flags = [*_for_jobs(request), *arguments.places()]
-    if own and OmegaConf.select(request.cfg, "sweep.search") is not None:
-        return run.search(request.task, checked, flags)
-    cells = check_cells(expand(request.task), checked)
-    if own:
-        return run.grid(cells, flags)
-    return by_hydra(composer, arguments, len(cells))
+    is_search = own and OmegaConf.select(request.cfg, "sweep.search") is not None
+    cells = [] if is_search else check_cells(expand(request.task), checked)
+    if not own:
+        return by_hydra(composer, arguments, len(cells))
+    from gan_cli.sweeps import run  # imports torch: a wrong cell is told before
+
+    return run.search(request.task, checked, flags) if is_search else run.grid(cells, flags)
 
 
 def check_cells(cells: Sequence[list[str]], checked: Check) -> list[Cell]:
@@ -90,12 +90,7 @@ def check_cells(cells: Sequence[list[str]], checked: Check) -> list[Cell]:
     Raises:
         UserError: the first cell that cannot run, and why; a sweep over its own name or size; two cells of one run_dir.
     """
-    found: list[Cell] = []
-    for i, cell in enumerate(cells):
-        try:
-            found.append(Cell(cell, checked(cell)))
-        except UserError as error:
-            raise UserError(f"{cell_name(i, len(cells), cell)}: {error}") from error
+    found = [checked_cell(cell, checked, cell_name(i, len(cells), cell)) for i, cell in enumerate(cells)]
     given = [d for cell in found if (d := getattr(cell.config, "run_dir", None)) is not None]
     twice = next((d for d in given if given.count(d) > 1), None)
     if twice is not None:
@@ -158,6 +153,8 @@ def _is_own(command: str, request: Request) -> bool:
     ours = command == "train" and kinds == {"sweeper": "BasicSweeper", "launcher": "BasicLauncher"}
     if ours and cfg.hydra.sweeper.get("max_batch_size") is not None:
         raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
+    if ours:
+        refuse_without_effect(request.hydra)
     given = [o.input_line for o in request.task if is_about_sweep(o.input_line)]
     if OmegaConf.select(cfg, "sweep.search") is not None:
         given = given or ["sweep.search"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gan_cli.config.explain import key_of
 from gan_cli.config.schema import Config
+from gan_cli.errors import UserError
 
 
 class Cell(NamedTuple):
@@ -19,6 +20,18 @@ class Cell(NamedTuple):
 
     overrides: list[str]
     config: Config
+
+
+def checked_cell(overrides: list[str], check: Callable[[list[str]], Config], name: str) -> Cell:
+    """Return a cell with its config.
+
+    Raises:
+        UserError: it cannot run; the cell's name stands before the reason, unless the sweep's own settings are wrong.
+    """
+    try:
+        return Cell(overrides, check(overrides))
+    except UserError as error:
+        raise error if is_about_sweep(str(error)) else UserError(f"{name}: {error}") from error
 
 
 def is_about_sweep(override: str) -> bool:

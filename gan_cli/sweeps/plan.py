@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from gan_cli.config.explain import key_of
 from gan_cli.config.identity import identifying, leaves
+from gan_cli.config.schema import Runtime
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import ROOT, slug
 from gan_cli.sweeps.keys import Cell, is_about_sweep, varied_keys
-from gan_cli.sweeps.record import LOGS, Job, Record
+from gan_cli.sweeps.record import LOGS, RECORD, Job, Record, new_job
 
 _IN_NAME = ("loss", "model", "dataset")  # whose options say without a key what they are
 _LONGEST = 100  # characters of a name
@@ -33,8 +35,7 @@ def folder_for(name: str | None, keys: Sequence[str]) -> Path:
         return path
     varied = "_".join(key.rpartition(".")[2] for key in keys)
     stem = slug(f"{datetime.now():%Y-%m-%d_%H-%M-%S}_sweep_{varied}")[:_LONGEST]
-    candidates = (ROOT / (stem if i == 1 else f"{stem}_{i}") for i in range(1, 10_000))
-    return next(path for path in candidates if not path.exists())
+    return next(path for name in _numbered(stem) if not (path := ROOT / name).exists())
 
 
 def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads: int) -> list[Job]:
@@ -47,51 +48,43 @@ def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads:
         threads: for each job that leaves them to us.
     """
     before = {job.identity: job for job in record.jobs} if record else {}
-    taken = {job.name for job in before.values()}
+    taken = {LOGS, RECORD, *(job.name for job in before.values())}
     varied = varied_keys([overrides for overrides, _ in cells])
     found: dict[str, Job] = {}
     for (overrides, config), identity in zip(cells, _identities(cells), strict=True):
         if identity in found:
             continue
         label = [o for o in overrides if key_of(o) in varied]
-        job = before.get(identity) or _new_job(label, config.run_dir, folder, taken)
-        given = config.run_dir
+        job = before.get(identity) or new_job(folder, _name(label, taken), identity)
+        taken.add(job.name)
+        if config.run_dir:
+            job.run_dir, job.own_dir = config.run_dir, False
         job.label = " ".join(label)
         job.overrides = [o for o in overrides if not is_about_sweep(o)]
-        job.identity, job.total_steps = identity, config.train.steps
-        job.run_dir, job.own_dir = (str(given), False) if given else (job.run_dir, job.own_dir)
-        if config.runtime.threads != "auto":
-            job.threads = None
-        elif job.threads is None or not job.attempts:
-            job.threads = threads  # one that goes on keeps its own: another number gives other bits
-        job.any_gpu = config.runtime.device in ("auto", "cuda")
+        job.total_steps = config.train.steps
+        set_resources(job, config.runtime, threads)
         job.state = "finished" if is_finished(job) else "waiting"
         found[identity] = job
     return list(found.values())
 
 
-def _new_job(label: Sequence[str], run_dir: str | None, folder: Path, taken: set[str]) -> Job:
-    name = _name(label, taken)
-    taken.add(name)
-    return Job(
-        name=name,
-        label="",
-        overrides=[],
-        identity="",
-        run_dir=run_dir or str(folder / name),
-        own_dir=not run_dir,
-        log=str(folder / LOGS / f"{name}.log"),
-        total_steps=1,
-    )
+def set_resources(job: Job, runtime: Runtime, threads: int) -> None:
+    """Give a job its threads and note which GPUs it may run on.
+
+    One that goes on keeps its number of threads: another number gives other bits.
+    """
+    if runtime.threads != "auto":
+        job.threads = None
+    elif job.threads is None or not job.attempts:
+        job.threads = threads
+    job.any_gpu = runtime.device in ("auto", "cuda")
 
 
 def is_finished(job: Job) -> bool:
     """Look at the run itself: sweep.json may be older, and the run may have been removed or asked to be longer."""
-    status = reading.status(Path(job.run_dir))
+    status = reading.status(Path(job.run_dir)) if job.attempts else {}
     step = status.get("step")
-    return (
-        bool(job.attempts) and status.get("status") == "finished" and isinstance(step, int) and step >= job.total_steps
-    )
+    return status.get("status") == "finished" and isinstance(step, int) and step >= job.total_steps
 
 
 def _identities(cells: Sequence[Cell]) -> list[str]:
@@ -110,10 +103,10 @@ def _name(label: Sequence[str], taken: set[str]) -> str:
     for override, short in zip(label, last, strict=True):
         key, value = key_of(override), override.partition("=")[2]
         parts.append(value if key in _IN_NAME else f"{key if last.count(short) > 1 else short}-{value}")
-    whole = slug("_".join(parts)).replace("__", "_") or "run"
-    if len(whole) > _LONGEST:
-        digest = hashlib.sha256("_".join(parts).encode()).hexdigest()[:8]
-        whole = f"{whole[: _LONGEST - 9]}_{digest}"
-    if whole in (LOGS, "sweep.json"):
-        whole = f"{whole}_run"
-    return next(n for n in (whole, *(f"{whole}_{i}" for i in range(2, 10_000))) if n not in taken)
+    whole = slug("_".join(parts)).replace("__", "_")[:_LONGEST] or "run"
+    return next(name for name in _numbered(whole) if name not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{i}" for i in itertools.count(2))

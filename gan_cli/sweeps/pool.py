@@ -4,47 +4,37 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Protocol
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from gan_cli.core.files import is_held
 from gan_cli.sweeps import process
 from gan_cli.sweeps.display import Display
 from gan_cli.sweeps.plan import is_finished
-from gan_cli.sweeps.process import Process, Start
+from gan_cli.sweeps.process import Start
 from gan_cli.sweeps.record import Job
+
+if TYPE_CHECKING:  # it needs Optuna, an extra
+    from gan_cli.sweeps.search import Search
 
 PAUSE_SECONDS = 0.05
 ENDED = ("finished", "pruned")  # there is nothing left to do
 _FINISHED_WITH_FAILURES = 3
 
 
-class Guide(Protocol):
-    """What decides about the jobs of a search while it runs; a grid has none."""
-
-    def choose(self, job: Job) -> None:
-        """Give a job that is about to start its overrides."""
-
-    def look(self, job: Job) -> str:
-        """Return why a running job should end now, or ''."""
-
-    def ended(self, job: Job) -> None:
-        """Take note of how a job ended."""
-
-
 @dataclass
 class _Running:
     job: Job
-    process: Process
+    process: subprocess.Popen[bytes]
     place: str | None
     began: float
     log_begin: int
     pruned: str = ""
-    told: bool = False  # by a signal
 
 
 class Pool:
@@ -57,7 +47,7 @@ class Pool:
         start: starts a process.
         display: is told of every change, and as time passes.
         save: writes sweep.json.
-        guide: of a search.
+        search: chooses the jobs' values and ends some early; None: a grid.
     """
 
     def __init__(
@@ -68,62 +58,74 @@ class Pool:
         start: Start,
         display: Display,
         save: Callable[[], None],
-        guide: Guide | None = None,
+        search: Search | None = None,
     ) -> None:
-        self._guide = guide
+        self._search = search
         self._waiting = [job for job in jobs if job.state == "waiting"]
         self._free = list(places)
         self._flags, self._start, self._display, self._save = flags, start, display, save
         self._running: list[_Running] = []
-        self._waits_for: set[str] = set()
-        self._stop = Stop(self._signal)
+        self._held: set[str] = set()  # jobs that wait for another process
+        self._signals: list[int] = []  # that asked to stop, in order
 
     def run(self) -> int | None:
-        """Run every job to its end.
+        """Run every job to its end, or until a signal: at the first the jobs save and stop, a second ends them at once.
 
         Returns:
             the signal that stopped the sweep; None: every job was run.
         """
-        with self._stop as stop:
-            try:
-                while self._running or (self._waiting and stop.received is None):
-                    if self._collect(stop.received is not None):
-                        self._save()
-                    if stop.received is None:
-                        self._prune()
-                        self._fill()
-                    self._display.update()
-                    time.sleep(PAUSE_SECONDS)
-            finally:
-                self._signal(signal.SIGTERM)  # after an error here
-        return stop.received
+        handlers = {number: signal.signal(number, self._receive) for number in process.STOPS}
+        sent = 0
+        try:
+            while self._running or (self._waiting and not self._signals):
+                while sent < len(self._signals):  # SIGINT is not passed on: a process may begin by ignoring it
+                    self._send(signal.SIGKILL if sent else signal.SIGTERM, self._running)
+                    sent += 1
+                self._collect()
+                if not self._signals:
+                    self._prune()
+                    self._fill()
+                self._display.update()
+                time.sleep(PAUSE_SECONDS)
+        finally:
+            self._send(signal.SIGTERM, self._running)  # after an error here
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return self._signals[0] if self._signals else None
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def _send(self, number: int, to: Sequence[_Running]) -> None:
+        for one in to:
+            if one.process.poll() is None:
+                os.kill(one.process.pid, number)
 
     def _fill(self) -> None:
-        while self._free and self._stop.received is None and (job := self._next()) is not None:
+        while self._free and not self._signals and (job := self._next()) is not None:
             self._waiting.remove(job)
-            place = self._free.pop(0)
-            self._begin(job, place)
+            self._begin(job, self._free.pop(0))
 
     def _next(self) -> Job | None:
         """Return the next job whose directory is free: a process of an earlier sweep may still be saving there."""
         for job in self._waiting:
             if not is_held(Path(job.run_dir)):
                 return job
-            if job.name not in self._waits_for:
-                self._waits_for.add(job.name)
+            if job.name not in self._held:
+                self._held.add(job.name)
                 self._display.event(job, f"waits: {job.run_dir} is in use by another process")
         return None
 
     def _prune(self) -> None:
         """Stop the jobs that the search sees no use in; each saves, and may be resumed by hand."""
-        for one in self._running if self._guide else []:
-            if not one.pruned and (why := self._guide.look(one.job)):
+        for one in self._running if self._search else []:
+            if not one.pruned and (why := self._search.look(one.job)):
                 one.pruned = why
-                self._send(one, signal.SIGTERM)
+                self._send(signal.SIGTERM, [one])
 
     def _begin(self, job: Job, place: str | None) -> None:
-        if self._guide:
-            self._guide.choose(job)
+        if self._search:
+            self._search.choose(job)
         job.state, job.exit_code, job.reason = "running", None, ""
         job.attempts += 1
         job.gpu = place if job.any_gpu else None
@@ -131,13 +133,10 @@ class Pool:
         argv = process.arguments(job, self._flags)
         log_begin = process.begin_log(job, argv)
         started = self._start(argv, Path(job.log), process.environment(job))
-        one = _Running(job, started, place, time.monotonic(), log_begin)
-        self._running.append(one)
-        if self._stop.received is not None and not one.told:  # it came while the process was being started
-            self._send(one, signal.SIGTERM)
+        self._running.append(_Running(job, started, place, time.monotonic(), log_begin))
         self._display.event(job, "started" if job.attempts == 1 else "goes on")
 
-    def _collect(self, stopping: bool) -> bool:
+    def _collect(self) -> None:
         ended = [(one, code) for one in self._running if (code := one.process.poll()) is not None]
         for one, code in ended:
             self._running.remove(one)
@@ -146,22 +145,14 @@ class Pool:
             job.seconds = round(job.seconds + time.monotonic() - one.began, 3)
             job.exit_code = code
             job.reason = process.reason(code, Path(job.log), one.log_begin) if code else ""
-            job.state = end_state(job, stopping)
+            job.state = end_state(job, bool(self._signals))
             if job.state == "interrupted" and one.pruned:
                 job.state, job.reason = "pruned", one.pruned
-            if self._guide:
-                self._guide.ended(job)
-            self._display.event(job, _told(job))
-        return bool(ended)
-
-    def _signal(self, number: int) -> None:
-        for one in self._running:
-            self._send(one, number)
-
-    def _send(self, one: _Running, number: int) -> None:
-        one.told = True
-        if one.process.poll() is None:
-            os.kill(one.process.pid, number)
+            if self._search:
+                self._search.ended(job)
+            self._display.event(job, _ending(job))
+        if ended:
+            self._save()
 
 
 def end_state(job: Job, stopping: bool) -> str:
@@ -190,33 +181,7 @@ def exit_code(jobs: Sequence[Job], received: int | None) -> int:
     return next((code for code in codes if code), 0)
 
 
-def _told(job: Job) -> str:
+def _ending(job: Job) -> str:
     if job.state == "failed":
         return f"failed: {job.reason}; log: {job.log}"
     return f"{job.state}: {job.reason}" if job.reason else job.state
-
-
-class Stop:
-    """Passes the first SIGINT, SIGTERM or SIGUSR1 on to the jobs, which save and stop; a second ends them at once.
-
-    Args:
-        send: sends a signal to every job that runs.
-    """
-
-    def __init__(self, send: Callable[[int], None]) -> None:
-        self._send = send
-        self.received: int | None = None
-
-    def __enter__(self) -> Stop:
-        """Install the handlers."""
-        self._before = {number: signal.signal(number, self._receive) for number in process.STOPS}
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Put the former handlers back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        again, self.received = self.received is not None, self.received or number
-        self._send(signal.SIGKILL if again else signal.SIGTERM)  # a process that has no handler yet may ignore SIGINT

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from gan_cli.config.arguments import quoted_override
 from gan_cli.config.tree import PACKAGE
@@ -24,23 +23,12 @@ _BOOT = (  # like the console script: the working directory is not on sys.path
     "import sys; sys.path[:] = [p for p in sys.path if p] + [sys.argv.pop(1)]; sys.argv[0] = 'gan'; "
     "from gan_cli.cli import main; sys.exit(main())"
 )
+Start = Callable[[Sequence[str], Path, Mapping[str, str]], "subprocess.Popen[bytes]"]
 _PR_SET_PDEATHSIG = 1
-_TAIL = 2**14  # bytes of a log in which the reason of an end stands
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-class Process(Protocol):
-    """What the pool asks of a started job; `subprocess.Popen` is one."""
-
-    pid: int
-
-    def poll(self) -> int | None:
-        """Return the exit code, minus the signal that ended it; None while it runs."""
-
-
-Start = Callable[[Sequence[str], Path, Mapping[str, str]], Process]
-
-
-def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start `gan ARGV` in a process group of its own, so that Ctrl-C on a terminal reaches this process alone.
 
     Args:
@@ -57,7 +45,7 @@ def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> Pro
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_end_with_parent if _LIBC else None,
         )
 
 
@@ -111,19 +99,13 @@ def reason(code: int, log: Path, begin: int) -> str:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         memory = ", as the kernel does where memory is short" if -code == signal.SIGKILL else ""
         return f"killed by {name}{memory}"
-    said = ""
-    with contextlib.suppress(OSError), open(log, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(begin, size - _TAIL))
-        lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-        ours = [line for line in lines if line.startswith("gan: ")]
-        said = one_line((ours or lines or [""])[-1]).removeprefix("gan: ")
-    return said or f"exit code {code}"
+    lines = [f"exit code {code}"]
+    with contextlib.suppress(OSError):
+        lines += [line for line in log.read_bytes()[begin:].decode(errors="replace").splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("gan: ")]
+    return one_line((ours or lines)[-1]).removeprefix("gan: ")
 
 
 def _end_with_parent() -> None:
     """Have the kernel stop this process, which then saves, when the sweep's own process is killed."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None

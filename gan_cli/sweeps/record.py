@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import hold, replace_file
@@ -51,13 +49,13 @@ class Job(_Checked):
     """
 
     name: str
-    label: str
-    overrides: list[str]
+    label: str = ""
+    overrides: list[str] = []
     identity: str
     run_dir: str
-    own_dir: bool
+    own_dir: bool = True
     log: str
-    total_steps: int
+    total_steps: int = 1
     threads: int | None = None
     any_gpu: bool = True
     gpu: str | None = None
@@ -67,6 +65,11 @@ class Job(_Checked):
     reason: str = ""
     trial: int | None = None
     seconds: float = 0.0
+
+
+def new_job(folder: Path, name: str, identity: str) -> Job:
+    """Return a job that has a directory of its own in the sweep's, and a log."""
+    return Job(name=name, identity=identity, run_dir=str(folder / name), log=str(folder / LOGS / f"{name}.log"))
 
 
 class Record(_Checked):
@@ -127,16 +130,14 @@ def read(folder: Path) -> Record | None:
     """
     path = folder / RECORD
     try:
-        content = untrusted.parse_json(untrusted.read(path, _BYTES))
-        return Record.model_validate(content)
-    except (FileNotFoundError, NotADirectoryError):
-        with suppress(FileNotFoundError):
-            if any(entry not in (".lock", LOGS, STUDY) for entry in os.listdir(folder)):
-                raise UserError(f"{folder} holds something else than a sweep: choose another sweep.name") from None
+        return Record.model_validate(untrusted.parse_json(untrusted.read(path, _BYTES)))
+    except FileNotFoundError:
+        if folder.exists() and not {entry.name for entry in folder.iterdir()} <= {".lock", LOGS, STUDY}:
+            raise UserError(f"{folder} holds something else than a sweep: choose another sweep.name") from None
         return None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:
         raise UserError(
             f"{path} is not a sweep's record ({one_line(error)[:200]}): choose another sweep.name"
         ) from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import Override
 
@@ -17,8 +17,11 @@ from gan_cli.errors import UserError
 from gan_cli.sweeps import plan, process, record, space
 from gan_cli.sweeps.display import Display
 from gan_cli.sweeps.keys import Cell, is_about_sweep, varied_keys
-from gan_cli.sweeps.pool import ENDED, Guide, Pool, exit_code
+from gan_cli.sweeps.pool import ENDED, Pool, exit_code
 from gan_cli.sweeps.record import RECORD, Folder, Job, Record
+
+if TYPE_CHECKING:  # it needs Optuna, an extra
+    from gan_cli.sweeps.search import Search
 
 
 def grid(cells: Sequence[Cell], flags: Sequence[str]) -> int:
@@ -36,8 +39,7 @@ def grid(cells: Sequence[Cell], flags: Sequence[str]) -> int:
     path = plan.folder_for(asked.name, varied_keys([cell.overrides for cell in cells]))
     with _held(path, None) as (folder, before):
         jobs = plan.jobs_of(cells, path, before, threads)
-        now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs))
-        return _run(folder, now, jobs, places, flags)
+        return _run(folder, _begun(before, jobs, None), jobs, places, flags)
 
 
 def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config], flags: Sequence[str]) -> int:
@@ -62,20 +64,18 @@ def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config]
             "sweep=optuna: which metric? add sweep.search.metric=TAG, a tag of metrics.jsonl such as "
             "critic/wasserstein_normalised, and sweep.search.direction=maximize where more is better"
         )
-    from gan_cli.sweeps.search import Search, trials
-    from gan_cli.sweeps.search import about as about_search
+    from gan_cli.sweeps.search import Search, identity_of, trials
     from gan_cli.sweeps.study import Study
 
     places, threads = _machine(config.sweep)
     path = plan.folder_for(config.sweep.name, [axis.key for axis in found.axes])
-    identity = about_search(found, asked, config)
+    identity = identity_of(found, asked, config)
     with _held(path, identity) as (folder, before):
         jobs = trials(asked.n_trials, path, before, config, threads)
         study = Study(path, found.axes, asked, config.train.steps, len(places))
-        guide = Search(study, found, asked.metric, jobs)
-        now = Record(status="running", exit_code=None, command=sys.argv, jobs=_merged(before, jobs), search=identity)
-        code = _run(folder, now, jobs, places, flags, guide)
-        if best := guide.best():
+        chooser = Search(study, found, asked.metric, jobs)
+        code = _run(folder, _begun(before, jobs, identity), jobs, places, flags, chooser)
+        if best := chooser.best():
             print(best, flush=True)
         return code
 
@@ -90,15 +90,12 @@ def _machine(sweep: Sweep) -> tuple[list[str | None], int]:
 
 @contextmanager
 def _held(path: Path, identity: Mapping[str, Any] | None) -> Iterator[tuple[Folder, Record | None]]:
-    """Hold a sweep's directory and return what is there; another sweep's is refused before anything is written."""
-    _refuse_another(path, record.read(path), identity)
-    folder = Folder(path)
-    try:
+    """Hold a sweep's directory and return what is there; another sweep is refused."""
+    record.read(path)  # refuses what is no sweep, before anything is written there
+    with closing(Folder(path)) as folder:
         before = record.read(path)
         _refuse_another(path, before, identity)
         yield folder, before
-    finally:
-        folder.close()
 
 
 def _refuse_another(folder: Path, before: Record | None, identity: Mapping[str, Any] | None) -> None:
@@ -113,40 +110,41 @@ def _refuse_another(folder: Path, before: Record | None, identity: Mapping[str, 
     raise UserError(f"{folder} is another search ({key}: {then} then, {now} now): choose another sweep.name")
 
 
+def _begun(before: Record | None, jobs: list[Job], search: dict[str, Any] | None) -> Record:
+    """Return the record of this command: its jobs behind those of earlier commands that it leaves out."""
+    mine = {job.identity for job in jobs}
+    others = [job for job in before.jobs if job.identity not in mine] if before else []
+    for job in others:
+        job.state = "interrupted" if job.state == "running" else job.state
+    return Record(status="running", exit_code=None, command=sys.argv, jobs=[*others, *jobs], search=search)
+
+
 def _run(
     folder: Folder,
     now: Record,
     jobs: list[Job],
     places: list[str | None],
     flags: Sequence[str],
-    guide: Guide | None = None,
+    search: Search | None = None,
 ) -> int:
-    display = Display(jobs)
-    display.note(f"{folder.path}: {_plan(jobs, places)}")
-    folder.write(now)
-    pool = Pool(jobs, places, flags, process.start, display, lambda: folder.write(now), guide)
-    try:
-        received = pool.run()
-    except UserError:
-        now.status, now.exit_code = "failed", UserError.exit_code
+    with Display(jobs) as display:
+        display.note(f"{folder.path}: {_plan(jobs, places)}")
         folder.write(now)
-        raise
-    display.close()
+        pool = Pool(jobs, places, flags, process.start, display, lambda: folder.write(now), search)
+        try:
+            received = pool.run()
+        except UserError:
+            now.status, now.exit_code = "failed", UserError.exit_code
+            folder.write(now)
+            raise
     now.exit_code = exit_code(jobs, received)
     finished = all(job.state in ENDED for job in jobs)
     now.status = "finished" if finished else "failed" if received is None else "interrupted"
     folder.write(now)
-    _tell_end(folder.path, jobs)
+    states = ("finished", "pruned", "failed", "interrupted", "waiting")
+    counts = [f"{n} {state}" for state in states if (n := sum(job.state == state for job in jobs))]
+    print(f"{folder.path}: {', '.join(counts)}; {folder.path / RECORD} says how each ended", flush=True)
     return now.exit_code
-
-
-def _merged(before: Record | None, jobs: list[Job]) -> list[Job]:
-    """Return the jobs of this grid behind those of earlier ones that it leaves out."""
-    mine = {job.identity for job in jobs}
-    others = [job for job in before.jobs if job.identity not in mine] if before else []
-    for job in others:
-        job.state = "interrupted" if job.state == "running" else job.state
-    return [*others, *jobs]
 
 
 def _plan(jobs: Sequence[Job], places: Sequence[str | None]) -> str:
@@ -161,9 +159,3 @@ def _plan(jobs: Sequence[Job], places: Sequence[str | None]) -> str:
     if threads := sorted({job.threads for job in todo if job.threads is not None}):
         facts.append(f"{' or '.join(map(str, threads))} thread{'s' * (threads != [1])} each")
     return ", ".join(facts)
-
-
-def _tell_end(path: Path, jobs: Sequence[Job]) -> None:
-    states = ("finished", "pruned", "failed", "interrupted", "waiting")
-    counts = [f"{n} {state}" for state in states if (n := sum(job.state == state for job in jobs))]
-    print(f"{path}: {', '.join(counts)}; {path / RECORD} says how each ended", flush=True)

@@ -6,24 +6,22 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from gan_cli.config.identity import identifying
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.schema import Search as SearchConfig
-from gan_cli.core.files import hold, replace_file
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
-from gan_cli.sweeps.plan import is_finished
-from gan_cli.sweeps.record import LOGS, Job, Record
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.sweeps.plan import is_finished, set_resources
+from gan_cli.sweeps.record import Job, Record, new_job
 from gan_cli.sweeps.rows import NewRows
 from gan_cli.sweeps.space import Space
 from gan_cli.sweeps.study import Study, TrialState
-
-_DIGITS = 4  # of a number in a label and a name
 
 
 class Search:
@@ -54,12 +52,9 @@ class Search:
         if known is None or known.state == TrialState.FAIL:
             again = known.params if known else None
             job.trial, values = self._study.ask(self._jobs.index(job), again)
-            texts = {axis.key: (axis.choices, values[axis.key]) for axis in self._space.axes}
-            chosen = {key: value if choices else repr(value) for key, (choices, value) in texts.items()}
-            job.overrides = [*self._space.fixed, *(f"{key}={value}" for key, value in chosen.items())]
+            job.overrides = [*self._space.fixed, *(f"{axis.key}={values[axis.key]}" for axis in self._space.axes)]
             job.label = label_of(values)
-            job.total_steps = int(chosen.get("train.steps", job.total_steps))
-        self._rows[job.name] = NewRows(Path(job.run_dir))
+            job.total_steps = int(values.get("train.steps", job.total_steps))
 
     def look(self, job: Job) -> str:
         """Tell Optuna a job's new rows; return why it should end, or ''."""
@@ -102,18 +97,16 @@ class Search:
             job.state = "finished"
         elif trial.state == TrialState.PRUNED or job.state == "pruned":
             job.state = "pruned"
-            self._rows[job.name] = NewRows(Path(job.run_dir))
             self.ended(job)
         elif trial.state == TrialState.RUNNING and is_finished(job):
             job.state = "finished"
-            self._rows[job.name] = NewRows(Path(job.run_dir))
             self.ended(job)
         else:
             job.state = "waiting"
 
     def _new_values(self, job: Job) -> list[tuple[int, float]]:
-        rows = self._rows[job.name].read()
-        return [(int(row["step"]), row[self._metric]) for row in rows if self._metric in row]
+        rows = self._rows.setdefault(job.name, NewRows(Path(job.run_dir)))
+        return [(int(row["step"]), row[self._metric]) for row in rows.read() if self._metric in row]
 
     def _final_value(self, job: Job) -> float:
         rows = NewRows(Path(job.run_dir)).read()
@@ -138,44 +131,27 @@ def trials(count: int, folder: Path, before: Record | None, config: RunConfig, t
         threads: for each job that leaves them to us.
     """
     known = {job.name: job for job in before.jobs} if before else {}
-    own = config.runtime.threads == "auto"
-    jobs = [known.get(name) or _new_job(name, folder) for name in (f"trial-{i:03d}" for i in range(count))]
+    jobs = [known.get(name) or new_job(folder, name, name) for name in (f"trial-{i:03d}" for i in range(count))]
     for job in jobs:
-        job.total_steps = job.total_steps if job.trial is not None else config.train.steps
-        job.threads = None if not own else job.threads if job.threads and job.attempts else threads
-        job.any_gpu = config.runtime.device in ("auto", "cuda")
-        job.state = "waiting" if job.trial is None else job.state
+        set_resources(job, config.runtime, threads)
+        if job.trial is None:
+            job.total_steps, job.state = config.train.steps, "waiting"
     return jobs
 
 
 def _mark(run: Path, reason: str) -> None:
     """Say in a stopped run's run.json that it was pruned, for whoever looks at it later."""
-    with suppress(OSError), hold(run):
-        status = reading.status(run)
-        if status.get("status") == "interrupted":
-            content = json.dumps({**status, "status": "pruned", "reason": reason}, indent=1, allow_nan=False)
-            replace_file(run / reading.STATUS, [content.encode() + b"\n"])
-
-
-def _new_job(name: str, folder: Path) -> Job:
-    return Job(
-        name=name,
-        label="",
-        overrides=[],
-        identity=name,
-        run_dir=str(folder / name),
-        own_dir=True,
-        log=str(folder / LOGS / f"{name}.log"),
-        total_steps=1,
-    )
+    if reading.status(run).get("status") == "interrupted":
+        with suppress(UserError), closing(RunDirectory(run)) as directory:
+            directory.write_status("pruned", reason=reason)
 
 
 def label_of(values: Mapping[str, Any]) -> str:
     """Return a trial's values in short: `optimizer.lr=0.0003121 loss=wgan`."""
-    return " ".join(f"{k}={f'{v:.{_DIGITS}g}' if isinstance(v, float) else v}" for k, v in values.items())
+    return " ".join(f"{k}={f'{v:.4g}' if isinstance(v, float) else v}" for k, v in values.items())
 
 
-def about(space: Space, search: SearchConfig, config: RunConfig) -> dict[str, Any]:
+def identity_of(space: Space, search: SearchConfig, config: RunConfig) -> dict[str, Any]:
     """Return what makes a search the one it is: what is sought, among which values, beside which settings.
 
     Args:

@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from gan_cli.config.schema import Config
 from gan_cli.errors import UserError
-from gan_cli.sweeps.keys import Cell, is_about_sweep
+from gan_cli.sweeps.keys import Cell, checked_cell, is_about_sweep
 
 
 class Axis(NamedTuple):
@@ -64,6 +64,9 @@ def space(overrides: Sequence[Override]) -> Space:
         UserError: values that cannot be searched, or none at all.
     """
     last = {override.get_key_element(): override for override in overrides}
+    for key, override in last.items():
+        if is_about_sweep(key) and override.is_sweep_override():
+            raise UserError(f"{override.input_line}: one value for the whole sweep")
     kept = {key: override for key, override in last.items() if not is_about_sweep(key)}
     axes = [_axis(key, override) for key, override in kept.items() if override.is_sweep_override()]
     if not axes:
@@ -72,7 +75,7 @@ def space(overrides: Sequence[Override]) -> Space:
             "'optimizer.lr=tag(log,interval(1e-5,1e-3))' or loss=wgan,hinge"
         )
     fixed = [f"{key}={o.get_value_element_as_str()}" for key, o in kept.items() if not o.is_sweep_override()]
-    if any(key == "run_dir" for key in kept):
+    if "run_dir" in kept:
         raise UserError("run_dir: each trial has its own, below the directory that sweep.name names; leave it out")
     return Space(fixed, axes)
 
@@ -91,14 +94,7 @@ def check(found: Space, config_of: Callable[[list[str]], Config]) -> list[Cell]:
     trials = [first]
     for i, axis in enumerate(found.axes):
         trials += [[*first[:i], end, *first[i + 1 :]] for end in axis.ends[1:]]
-    return [Cell(trial, _checked(config_of, found.fixed, trial)) for trial in trials]
-
-
-def _checked(config_of: Callable[[list[str]], Config], fixed: list[str], trial: list[str]) -> Config:
-    try:
-        return config_of([*fixed, *trial])
-    except UserError as error:
-        raise UserError(f"a trial with {' '.join(trial)}: {error}") from error
+    return [checked_cell([*found.fixed, *trial], config_of, f"a trial with {' '.join(trial)}") for trial in trials]
 
 
 def _axis(key: str, override: Override) -> Axis:

@@ -6,10 +6,12 @@ import hashlib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gan_cli.config.schema import Search
+from gan_cli.core.extras import pip_install
 from gan_cli.core.text import one_line
 from gan_cli.errors import UserError
 from gan_cli.sweeps.record import STUDY
@@ -20,7 +22,7 @@ try:
     from optuna.storages.journal import JournalFileBackend, JournalStorage
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as error:
-    raise UserError(f'sweep=optuna: {error.name} is not installed here; pip install "gan_cli[optuna]"') from error
+    raise UserError(f"sweep=optuna: {error.name} is not installed here; {pip_install('optuna')}") from error
 
 _WARMUP = 4  # of train.steps, one part in so many
 
@@ -105,12 +107,12 @@ class Study:
 
     def best(self) -> FrozenTrial | None:
         """Return the best finished trial; None: none has finished."""
-        finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        sign = 1 if self._search.direction == "minimize" else -1
-        return min(finished, key=lambda trial: sign * float(trial.value or 0), default=None)
+        with suppress(ValueError):
+            return self._study.best_trial
+        return None
 
     def _sampler(self, index: int) -> optuna.samplers.BaseSampler:
-        digest = hashlib.sha256(f"{self._search['seed']} {index}".encode()).digest()
+        digest = hashlib.sha256(f"{self._search.seed} {index}".encode()).digest()
         seed, startup = int.from_bytes(digest[:4], "big"), self._search.startup_trials
         if self._search.sampler == "tpe":
             liar = self._at_once > 1
@@ -153,10 +155,5 @@ def _pruner(search: Search, steps: int) -> optuna.pruners.BasePruner:
 
 def _cut_torn_line(path: Path) -> None:
     """Remove what a kill or a power cut left of a last line; Optuna would write its next one behind it."""
-    if not path.exists():
-        return
-    with open(path, "r+b") as file:
-        content = file.read()
-        if content and not content.endswith(b"\n"):
-            file.truncate(content.rfind(b"\n") + 1)
-            os.fsync(file.fileno())
+    with suppress(FileNotFoundError):
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)

@@ -15,9 +15,9 @@ from gan_cli.training.state import TrainState
 class Best:
     """Watches one tag of the rows and knows its best value so far, and the step of that row.
 
-    Only rows of whole log intervals count: one that the end of the run cut short is written anew when the run goes on,
-    and what is best must not depend on where it was stopped. A value that is not finite is never the best, and an equal
-    one does not take the place of an earlier one.
+    Only rows of whole log intervals count: one that the end of the run cut short is written again when the run
+    continues, and what is best must not depend on where it was stopped. A value that is not finite is never the best,
+    and an equal one does not replace an earlier one.
 
     Args:
         tag: of metrics.jsonl.
@@ -25,7 +25,7 @@ class Best:
         every_steps: steps a row.
         all_tags_every_steps: at whose multiples every tag has been in a row, those of samples too.
         row: returns the newest row.
-        warn: told once if no row has the tag.
+        warn: called once if no row has the tag.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Best:
         self.value: float | None = None
         self.step: int | None = None
         self._tags: set[str] = set()
-        self._due: int | None = None  # the step by which the tag should have been seen; None: it was, or it was told
+        self._due: int | None = None  # the step by which the tag is expected; None: it came, or a warning was given
 
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
         """See whether the row of this step, if it has one, holds a better value."""

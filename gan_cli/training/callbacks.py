@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from gan_cli.core.curves import Curve
 from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.training.averages import Averages
 from gan_cli.training.best import Best
@@ -18,7 +19,17 @@ from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row
 from gan_cli.training.state import TrainState
 
-LOOK_STEPS = 50  # between two looks at the numbers where looking makes the device wait
+CURVES = (
+    Curve("speed/steps_per_second", "steps/s", "higher", "steps a second", chart=("Speed", "steps per second")),
+    Curve(
+        "speed/images_per_second",
+        "images/s",
+        "higher",
+        "real samples that the critic read a second",
+        chart=("Speed", "images per second"),
+    ),
+)
+CHECK_STEPS = 50  # between two checks of the numbers where a check makes the device wait
 
 
 class StopOnNonFinite:
@@ -36,16 +47,16 @@ class StopOnNonFinite:
     @classmethod
     def every(cls, log_steps: int, device: torch.device) -> StopOnNonFinite:
         """Return one that looks as often as a device can bear, at least once a log row."""
-        return cls(min(log_steps, LOOK_STEPS) if device.type == "cuda" else 1)
+        return cls(min(log_steps, CHECK_STEPS) if device.type == "cuda" else 1)
 
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
-        """Keep the step's values, and look at what was kept when it is time."""
+        """Keep the step's values, and check what was kept when it is due."""
         self._pending += [(state.step, log) for log in logs]
         if state.step % self.every_steps == 0 or state.step == state.total_steps:
             self.look()
 
     def look(self) -> None:
-        """Look at every value not looked at yet.
+        """Check every value that has not been checked yet.
 
         Raises:
             NonFiniteError: one is NaN or infinite.
@@ -61,7 +72,7 @@ class StopOnNonFinite:
             if not np.isfinite(value):
                 raise NonFiniteError(
                     f"{tag} became {value} at step {step}: a smaller optimizer.lr, or runtime.precision=fp32 where it "
-                    f"was bf16, is the likely mend"
+                    f"was bf16, is the likely fix"
                 )
 
 
@@ -250,10 +261,10 @@ class StopOnSignal:
             Interrupted: after saving.
         """
         number = self.received
-        if self.agreed:  # what arrives while the others are waited for is told them after the next step
+        if self.agreed:  # what arrives while the others are waited for is passed on after the next step
             number = self.agreed(number or 0)
         if not number or state.step == state.total_steps:
-            return  # the run is finished; `check` tells the signal afterwards
+            return  # the run is finished; `check` reports the signal afterwards
         if logs:
             self.save(state)
         name = signal.Signals(number).name

@@ -20,11 +20,11 @@ from gan_cli.training.state import TrainState
 from gan_cli.training.static import Given, Recording, Request, answers
 from gan_cli.updates.base import Phase
 
-logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it tells CPU machines that they have no GPU
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns on every machine without a GPU
 
 
 class _Program(NamedTuple):
-    """A microbatch's computation as fixed operations: its draws, and what computes a `Part` of them and of real data."""
+    """A microbatch's computation as fixed operations: its draws, and what makes a `Part` of them and of real data."""
 
     requests: list[Request]
     run: Callable[[list[Tensor], Batch | None], Part]
@@ -56,7 +56,7 @@ class Compiled(Eager):
             self._programs[key] = self._program(state, phase, microbatch)
         requests, run = self._programs[key]
         values = answers(requests, microbatch.draws, self.device)
-        with torch.no_grad(), told(first):  # compiled as it is first called
+        with torch.no_grad(), explained(first):  # compiled as it is first called
             return run(values, microbatch.real)
 
     def _program(self, state: TrainState, phase: Phase, microbatch: Microbatch) -> _Program:
@@ -69,7 +69,7 @@ class Compiled(Eager):
         with unmoved(state.game):
             part(state, phase, microbatch._replace(draws=Recording(microbatch.draws.again(), requests)))
         values = answers(requests, microbatch.draws.again(), self.device)
-        with unmoved(state.game), told(True):
+        with unmoved(state.game), explained(True):
             recorded = make_fx(operations)(values, microbatch.real)
         return _Program(requests, self.compiler(recorded))
 
@@ -86,8 +86,8 @@ def unmoved(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def told(first: bool) -> Iterator[None]:
-    """Inside, an error of the compiler's is one line that names the mend.
+def explained(first: bool) -> Iterator[None]:
+    """Inside, an error of the compiler is one line that names the fix.
 
     Raises:
         GanError: of an error inside, if this is the first time.

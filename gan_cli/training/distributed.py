@@ -24,11 +24,11 @@ WAIT = timedelta(minutes=30)  # for a process that prepares data or writes a che
 
 
 class ProcessLost(GanError):
-    """Another process of the run has ended, which tells why itself."""
+    """Another process of the run has ended; it reports the reason itself."""
 
 
 class ProcessGroup:
-    """The processes of a run. Process 0 leads: it alone writes, and all begin from the state that it has.
+    """The processes of a run. Process 0 is the main process: it alone writes, and all begin from its state.
 
     Every process draws the same random numbers and the same real batch and takes its own rows of both, so that what is
     drawn does not depend on their number. Gradients are averaged, and the curves' values with them, in one flat tensor
@@ -54,7 +54,7 @@ class ProcessGroup:
 
     @contextmanager
     def in_step(self) -> Iterator[None]:
-        """Inside, batch norm may be shared; what the leader computes outside, for curves and pictures, is its own.
+        """Inside, batch norm may be shared; what the main process computes outside, for curves and pictures, is not.
 
         Raises:
             ProcessLost: another process has ended.
@@ -101,7 +101,7 @@ class ProcessGroup:
         return int(given)
 
     def begin(self, state: TrainState) -> bool:
-        """Give every process the leader's state; False: there is nothing to train.
+        """Give every process the main process's state; False: there is nothing to train.
 
         Raises:
             ProcessLost: another process has ended.
@@ -117,7 +117,7 @@ class ProcessGroup:
         return True
 
     def dismiss(self) -> None:
-        """Tell the processes that wait in `begin` that there is nothing to train."""
+        """Release the processes that wait in `begin`: there is nothing to train."""
         self.agreed(0)
 
     def _spread(self, state: TrainState) -> None:

@@ -104,7 +104,7 @@ class Eager:
 
 
 def variant(state: TrainState, phase: Phase) -> Hashable:
-    """Return what tells apart phases that are not the same operations: who moves, and which penalties are due."""
+    """Return a key that differs between phases of different operations: who moves, and which penalties are due."""
     constraint = state.game.constraint
     if not constraint.penalises or (phase.player == "generator" and not phase.inner):
         return phase, None

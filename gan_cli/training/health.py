@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gan_cli.training.probes import Row
 from gan_cli.training.state import TrainState
 
-ROWS = 20  # in a row, before it is told
+ROWS = 20  # in a row, before a warning
 FLAT_SHARE = 1e-4  # of the largest deviation in this session
 ROUNDING = 1e-5  # of the scores themselves: a hundred times float32's own rounding of them
 VANISHED = 1e-8  # the optimizers' eps: such scores move no generator
@@ -17,7 +17,7 @@ Warn = Callable[[int, str, str], None]
 
 
 class CriticWatch:
-    """Tells a collapsed critic, once an episode; costs nothing, as it reads rows that are logged anyway.
+    """Warns of a collapsed critic, once an episode; costs nothing, as it reads rows that are logged anyway.
 
     A row is unwell where `critic/score_std`, the deviation of the scores over real and fake samples together, is at
     most the largest of 1e-8, 1e-5 of the mean scores and 1e-4 of the largest deviation in this session (every sample
@@ -27,7 +27,7 @@ class CriticWatch:
     a critic that no constraint has met yet, whose scores may be a thousand times larger.
 
     Args:
-        warn: told the step, what it is and the reason.
+        warn: takes the step, the name of the problem and the reason.
         clip: the bound of the weights, which a message names; None: there is none.
     """
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+from gan_cli.core.curves import Curve
 from gan_cli.data.source import Batch
 from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.rng import Draws
@@ -21,6 +22,50 @@ if TYPE_CHECKING:
 
 Logs = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]
+
+CURVES = (
+    Curve(
+        "critic/loss",
+        "objective",
+        "neither",
+        "the objective that the critic minimises, penalty included; mean over every critic update since the last row",
+        chart=("Losses", "critic"),
+    ),
+    Curve(
+        "generator/loss",
+        "objective",
+        "neither",
+        "the objective that the generator minimises; mean over its updates since the last row",
+        chart=("Losses", "generator"),
+    ),
+    Curve("critic/penalty", "objective", "neither", "the penalty of the constraint", chart=("Losses", "penalty")),
+    Curve("critic/score_real", "score", "neither", "mean score of real samples"),
+    Curve("critic/score_fake", "score", "neither", "mean score of fakes"),
+    Curve(
+        "critic/score_std",
+        "score",
+        "neither",
+        "standard deviation of the scores over real and fake samples together; where it is near 0 for 20 rows, the run "
+        'warns of a "collapsed critic"',
+        chart=("Health", "deviation of the critic's scores"),
+    ),
+    Curve(
+        "critic/grad_norm",
+        "norm",
+        "neither",
+        "Euclidean norm of the gradient of the critic's objective, over all its parameters",
+        chart=("Health", "gradient norms"),
+    ),
+    Curve(
+        "generator/grad_norm",
+        "norm",
+        "neither",
+        "Euclidean norm of the gradient of the generator's objective, over all its parameters",
+        chart=("Health", "gradient norms"),
+    ),
+    Curve("critic/weight_norm", "norm", "neither", "Euclidean norm of all parameters of the critic"),
+    Curve("generator/weight_norm", "norm", "neither", "Euclidean norm of all parameters of the generator"),
+)
 
 
 class Microbatch(NamedTuple):

@@ -9,13 +9,36 @@ import torch
 from torch import nn
 
 from gan_cli.constraints.gradient_penalty import gradient_norms
+from gan_cli.core.curves import Curve, heldout_tag, is_estimate, normalised_tag
 from gan_cli.data.source import Batch, Source
 from gan_cli.rng import Draws
 from gan_cli.training.state import TrainState
 
 Row = dict[str, float]
 PROBED = 32  # samples at most: a row is to cost less than a hundredth of the steps between two
-ESTIMATES = ("_estimate", "_bound")  # how the names of curves that have a held-out twin end
+CURVES = (
+    Curve(
+        "critic/<name>_heldout",
+        "that of the estimate",
+        "lower",
+        "the estimate less the critic's over-fitting: what it scores a training batch above a held-out one, at the end "
+        "of the interval",
+    ),
+    Curve(
+        "critic/lipschitz",
+        "score/distance",
+        "neither",
+        "the largest gradient norm of the critic met at points between real and fake samples",
+        chart=("Wasserstein distance", "Lipschitz constant"),
+    ),
+    Curve(
+        "critic/<name>_normalised",
+        "distance",
+        "lower",
+        "estimate / lipschitz: comparable between clips, widths and losses, where the estimate is K times a distance",
+        chart=("Wasserstein distance", "normalised by the Lipschitz constant"),
+    ),
+)
 
 
 def due(step: int, log_every_steps: int, every_steps: int) -> bool:
@@ -76,8 +99,8 @@ class CriticProbe:
                 on_fake, on_real = game.ask(*fake), game.ask(*real)
                 on_trained = game.ask(*game.shown(self.next_real(state).head(PROBED), "real", draws))
                 trained, heldout = (game.estimates(answer, on_fake) for answer in (on_trained, on_real))
-                heldout = {name: value for name, value in heldout.items() if name.endswith(ESTIMATES)}
-                curves |= {_renamed(f"critic/{name}", "heldout"): trained[name] - heldout[name] for name in heldout}
+                heldout = {name: value for name, value in heldout.items() if is_estimate(f"critic/{name}")}
+                curves |= {heldout_tag(f"critic/{name}"): trained[name] - heldout[name] for name in heldout}
                 between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))
                 points = torch.lerp(fake.x, real.x, between)
             f = lambda x: game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
@@ -87,11 +110,7 @@ class CriticProbe:
             curves |= {f"critic/{name}": value for name, value in game.constraint.curves(state.projected).items()}
         values = dict(zip(curves, torch.stack(list(curves.values())).tolist(), strict=True))
         for tag in (f"critic/{name}" for name in heldout):
-            values[_renamed(tag, "heldout")] = row[tag] - values[_renamed(tag, "heldout")]
+            values[heldout_tag(tag)] = row[tag] - values[heldout_tag(tag)]
             if game.loss.integral_probability_metric and values["critic/lipschitz"] > 0:
-                values[_renamed(tag, "normalised")] = row[tag] / values["critic/lipschitz"]
+                values[normalised_tag(tag)] = row[tag] / values["critic/lipschitz"]
         return values
-
-
-def _renamed(name: str, kind: str) -> str:
-    return f"{name.rpartition('_')[0]}_{kind}"

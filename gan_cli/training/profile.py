@@ -17,12 +17,12 @@ from gan_cli.training.state import TrainState
 
 WARM_UP, RECORDED = 2, 3  # steps: the first ones pay for caches; then those of the trace, then one that is counted
 STEPS = WARM_UP + RECORDED + 1
-DEAREST = 5
+SHOWN = 5
 _BURST_SECONDS = 0.3
 
 
 class Profile:
-    """Runs steps as an engine does, and looks at a few of them; what they compute stays the same.
+    """Runs steps as an engine does, and records a few of them; what they compute stays the same.
 
     Args:
         run: one step.
@@ -30,7 +30,7 @@ class Profile:
         folder: where the trace goes, as TensorBoard's profiler plugin and Perfetto read it.
         device: where the state lives.
         precision: of the run's matrix products, which the peak is measured in.
-        tell: shows a line.
+        note: shows a line.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Profile:
         folder: Path,
         device: torch.device,
         precision: str,
-        tell: Callable[[str], None],
+        note: Callable[[str], None],
     ) -> None:
-        self.run, self.eager, self.tell = run, eager, tell
+        self.run, self.eager, self.note = run, eager, note
         self.folder, self.device, self.precision = folder, device, precision
         self._done = 0
         self._seconds = 0.0
@@ -77,10 +77,10 @@ class Profile:
             e.key: e.self_device_time_total if cuda else e.self_cpu_time_total for e in self._profiler.key_averages()
         }
         whole = sum(costs.values()) or 1
-        dearest = sorted(costs, key=costs.__getitem__, reverse=True)[:DEAREST]
-        self.tell(f"profile of {RECORDED} steps: {trace}; the dearest operations:")
-        for name in dearest:
-            self.tell(f"  {costs[name] / whole:6.1%}  {costs[name] / 1e3 / RECORDED:9.2f} ms a step  {name}")
+        most_expensive = sorted(costs, key=costs.__getitem__, reverse=True)[:SHOWN]
+        self.note(f"profile of {RECORDED} steps: {trace}; the most expensive operations:")
+        for name in most_expensive:
+            self.note(f"  {costs[name] / whole:6.1%}  {costs[name] / 1e3 / RECORDED:9.2f} ms a step  {name}")
         self._profiler = None
 
     def _counted(self, state: TrainState) -> list[Logs]:
@@ -91,7 +91,7 @@ class Profile:
         flops = counter.get_total_flops()
         peak = peak_flops(self.device, self.precision)
         speed = flops / self._seconds
-        self.tell(
+        self.note(
             f"  {flops / 1e9:.4g} GFLOP a step, {speed / 1e9:.4g} GFLOP/s while it was recorded: "
             f"{speed / peak:.1%} of the {peak / 1e9:.4g} GFLOP/s that this machine reached in {self.precision}"
         )

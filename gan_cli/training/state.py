@@ -48,7 +48,7 @@ class TrainState:
         return self.ema.network if self.ema else self.game.generator
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return every tensor of the state by a name that tells its place."""
+        """Return every tensor of the state by a name that says where it belongs."""
         tensors = {_GAME + name: t for name, t in self.game.state_dict().items()}
         if self.ema:
             tensors |= {_EMA + name: t for name, t in self.ema.network.state_dict().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -11,6 +12,13 @@ from torch import Tensor, nn
 MAX_TAGS = 1000
 MAX_TAG = 200  # characters
 _EXACT = 2**53  # whole numbers below it are exact in float64
+_SLOTS: dict[type[torch.optim.Optimizer], tuple[str, ...]] = {  # `step` is a number, the others are like the parameter
+    torch.optim.SGD: (),
+    torch.optim.RMSprop: ("step", "square_avg"),
+    torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"),
+    torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
+}
+_OPTIONAL_SLOTS = {"momentum": "momentum_buffer", "centered": "grad_avg", "amsgrad": "max_exp_avg_sq"}
 
 
 def check_tensors(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
@@ -28,25 +36,33 @@ def check_tensors(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
 
 
 def check_slots(given: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
-    """Require slots of the optimizer's parameters, by number and name, `0/square_avg`, each of its parameter's shape.
+    """Require slots of the optimizer's parameters, by number and name: `0/square_avg`.
+
+    Names, shapes and types are known of torch's usual optimizers. What any other needs shows in its first step, whose
+    failure `failed_in_step` recognises.
 
     Raises:
         ValueError: the first difference.
     """
-    params = [param for group in optimizer.param_groups for param in group["params"]]
+    groups = [(param, group) for group in optimizer.param_groups for param in group["params"]]
+    known = _SLOTS.get(type(optimizer))
     found: dict[int, dict[str, Tensor]] = {}
     for name, tensor in given.items():
         index, _, slot = name.partition("/")
-        if str(index) not in map(str, range(len(params))) or not slot:
+        if index not in map(str, range(len(groups))) or not slot or "/" in slot:
             raise ValueError(f"the optimizer has no {name[:MAX_TAG]}")
         found.setdefault(int(index), {})[slot] = tensor
-    names = {frozenset(slots) for slots in found.values()}
-    if len(names) > 1:
-        raise ValueError("the optimizer's parameters have different slots")
-    for index, slots in found.items():
-        for slot, tensor in slots.items():
-            if tensor.dim() and not _broadcasts(tensor.shape, params[index].shape):
-                _same_kind(slot, tensor, params[index].shape, tensor.dtype)
+    for index, slots in found.items() if known is not None else ():
+        param, group = groups[index]
+        names = [*known, *(slot for option, slot in _OPTIONAL_SLOTS.items() if group.get(option))]
+        empty = torch.empty_like(param, device="meta")
+        check_tensors(slots, {name: empty.new_empty(()) if name == "step" else empty for name in names})
+
+
+def failed_in_step(error: BaseException) -> bool:
+    """Return whether an error was raised inside an optimizer."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(isinstance(frame.f_locals.get("self"), torch.optim.Optimizer) for frame, _ in frames)
 
 
 def check_averages(given: Mapping[str, Tensor]) -> None:
@@ -84,7 +100,3 @@ def _same_kind(name: str, tensor: Tensor, shape: torch.Size, dtype: torch.dtype)
             f"{name} is {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}, "
             f"{str(dtype).removeprefix('torch.')} {list(shape)} here"
         )
-
-
-def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
-    return len(shape) == len(to) and all(size in (1, full) for size, full in zip(shape, to, strict=True))

@@ -62,6 +62,6 @@ def own_rule(optimizer: torch.optim.Optimizer) -> str:
         name = type(optimizer).__name__
         shown = f"{name} with {variant}" if variant else name
         raise UserError(
-            f"updates.inner=auto: looking ahead repeats SGD, RMSprop and Adam, not {shown}: updates.inner=adam (or sgd)"
+            f"updates.inner=auto: unrolling repeats SGD, RMSprop and Adam, not {shown}: updates.inner=adam (or sgd)"
         )
     return rule

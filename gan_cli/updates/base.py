@@ -14,7 +14,7 @@ class Phase(NamedTuple):
     Attributes:
         player: who moves.
         last: it is the step's last critic update; the loss's own buffers move with it.
-        inner: critic steps that the generator looks ahead, None for none.
+        inner: critic updates that are unrolled for the generator, None for none.
     """
 
     player: Literal["critic", "generator", "both"]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
+from gan_cli.config.schema import RunConfig
 from gan_cli.config.tree import conf_dir
-from gan_cli.core import hardware
+from gan_cli.config.validate import validate
 from gan_cli.data import prepared
 from gan_cli.data.images import FashionMNIST10k
 from gan_cli.data.loader import Order, Resident
 from gan_cli.data.source import Source
-from gan_cli.session import build, engines
+from gan_cli.session import build, engines, runtime
 from gan_cli.training.state import TrainState
 
 Step = Callable[[], None]
@@ -31,21 +31,21 @@ class Case(NamedTuple):
 
     def state(self) -> TrainState:
         """Build networks and optimizers; the same weights each time."""
-        return build.state(self.plan.config, self.shape, self.plan.device)
+        return self.plan.state_for(self.shape, 0)
 
 
 def case(loss: str, size: int, channels: int, overrides: Sequence[str] = ()) -> Case:
     """Check `gan train loss=LOSS model=dcgan dataset.image_size=SIZE OVERRIDES`, and set threads as it would."""
-    settings = config_of([f"loss={loss}", "model=dcgan", f"dataset.image_size={size}", *overrides])
-    plan = build.check(settings, sample_shape=(channels, size, size))
-    hardware.apply(plan.config.runtime)
+    config = config_of([f"loss={loss}", "model=dcgan", f"dataset.image_size={size}", *overrides])
+    plan = build.check(config, sample_shape=(channels, size, size))
+    runtime.apply(plan.config.runtime)
     return Case(plan, (channels, size, size))
 
 
-def config_of(overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of `gan train OVERRIDES`."""
+def config_of(overrides: Sequence[str]) -> RunConfig:
+    """Return the config of `gan train OVERRIDES`."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
+        return validate("train", compose("train", overrides=list(overrides)), overrides)
 
 
 def pictures(channels: int) -> np.ndarray:
@@ -59,8 +59,8 @@ def resident(case: Case) -> Source:
     found = FashionMNIST10k(image_size=case.shape[-1]).collect()
     rows = np.arange(len(found))
     images = np.repeat(prepared.in_memory(found, rows).images, case.shape[0], axis=1)
-    train, device = case.plan.config.train, case.plan.device
-    order = Order(len(rows), train["batch_size"], case.plan.config.seed, "train", device)
+    config, device = case.plan.config, case.plan.device
+    order = Order(len(rows), config.train.batch_size, config.seed, "train", device)
     return Resident(images, rows, None, order, device)
 
 
@@ -73,7 +73,7 @@ def ours(case: Case, source: Source, state: TrainState | None = None) -> Step:
         state: what is trained; None: a new one.
     """
     plan, state = case.plan, state or case.state()
-    run = engines.make(plan, plan.parts.updates, SimpleNamespace(train=source))
+    run = engines.make(plan.config, plan.parts.updates, SimpleNamespace(train=source), plan.device)
 
     def step() -> None:
         run(state)

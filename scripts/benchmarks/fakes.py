@@ -11,8 +11,7 @@ from benchmarks.cases import Case, case, config_of
 from benchmarks.options import Options
 from benchmarks.report import table
 from benchmarks.timing import in_turn, median_ratio, medians
-from gan_cli.core import hardware
-from gan_cli.session import build
+from gan_cli.session import build, runtime
 
 UPDATES = 5
 TITLE = "One forward pass for the fakes of five critic updates"
@@ -38,14 +37,13 @@ def measure(options: Options) -> dict[str, Any]:
 def _points(options: Options) -> Case:
     overrides = [word for word in options.overrides if not word.startswith(("model", "dataset"))]
     plan = build.check(config_of(["loss=wgan", "model=toy_mlp", "dataset=ring", *overrides]))
-    hardware.apply(plan.config.runtime)
+    runtime.apply(plan.config.runtime)
     return Case(plan, (2,))
 
 
 def _ways(chosen: Case) -> dict[str, Callable[[], None]]:
     game, n = chosen.state().game, chosen.plan.config.train.batch_size
-    size = chosen.plan.config.latent.size
-    z = torch.randn(UPDATES * n, size, device=chosen.plan.device)
+    z = torch.randn(UPDATES * n, game.latent.total_size, device=chosen.plan.device)
 
     def passes(parts: int) -> Callable[[], None]:
         @torch.no_grad()

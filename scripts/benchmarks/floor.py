@@ -36,7 +36,7 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
     with FlopCounterMode(display=False) as counter:
         ours(counted, source)()
     runtime, device = chosen.plan.config.runtime, chosen.plan.device
-    peak = peak_flops(device, runtime["precision"])
+    peak = peak_flops(device, runtime.precision)
     seconds = medians(in_turn({"gan": ours(chosen, source)}, options.rounds, options.steps))["gan"]
     flops = counter.get_total_flops()
     return {
@@ -46,7 +46,7 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
         "peak": peak,
         "seconds": seconds,
         "share": flops / peak / seconds,
-        "precision": runtime["precision"],
+        "precision": runtime.precision,
     }
 
 

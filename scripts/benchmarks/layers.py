@@ -12,6 +12,7 @@ from benchmarks.options import Options
 from benchmarks.report import table
 from benchmarks.timing import in_turn, medians
 from gan_cli.models.convolution import weight_gradient
+from gan_cli.training.game import Game
 from gan_cli.training.profile import peak_flops
 
 TITLE = "Where the arithmetic is lost"
@@ -37,13 +38,13 @@ def measure(options: Options) -> dict[str, Any]:
     for size in options.sizes:
         chosen = case("wgan", size, 1, options.overrides)
         peak = peak_flops(chosen.plan.device, "fp32")
-        for layer in _layers(chosen.state().game, chosen.plan.config):
+        for layer in _layers(chosen.state().game, chosen.plan.config.train.batch_size):
             rows.append({"size": size, "peak": peak, **_timed(layer, options)})
         options.tell(f"layers at {size}: peak {peak / 1e9:.0f} GFLOP/s")
     return {"rows": rows}
 
 
-def _layers(game: nn.Module, settings: dict[str, Any]) -> list[Layer]:
+def _layers(game: Game, batch_size: int) -> list[Layer]:
     found: list[Layer] = []
     hooks = [
         module.register_forward_hook(lambda module, x, y: found.append(Layer(module, x[0].detach(), y.detach())))
@@ -51,7 +52,7 @@ def _layers(game: nn.Module, settings: dict[str, Any]) -> list[Layer]:
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
     ]
     with torch.no_grad():
-        z = torch.randn(settings["train"]["batch_size"], settings["latent"]["size"])
+        z = torch.randn(batch_size, game.latent.total_size)
         game.ask(game.generate(z.to(next(game.parameters()).device)))
     for hook in hooks:
         hook.remove()

@@ -39,12 +39,12 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
         statistics.median([s for step, s in found["curves"] if step > 1 and step % 2 == odd]) for odd in (0, 1)
     )
     look = statistics.median([s for step, s in found["watch"] if step > 1]) + no_row
-    settings = config_of(chosen)
-    log, saving = settings["log"], settings["checkpoint"]
-    between = min(saving["every_steps"] * step, saving["every_seconds"])
+    config = config_of(chosen)
+    log, saving = config.log, config.checkpoint
+    between = min(saving.every_steps * step, saving.every_seconds)
     shares = {
-        "logging": ((row - no_row) / log["every_steps"] + look) / step,
-        "pictures": picture / (log["samples_every_steps"] * step),
+        "logging": ((row - no_row) / log.every_steps + look) / step,
+        "pictures": picture / (log.samples_every_steps * step),
         "checkpoints": checkpoint / between,
     }
     options.tell(f"overheads of {loss} at {size}: {', '.join(f'{name} {share:.2%}' for name, share in shares.items())}")

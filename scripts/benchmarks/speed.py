@@ -49,7 +49,7 @@ def _cell(loss: str, size: int, channels: int, options: Options) -> dict[str, An
         "rounds": seconds,
         "ratio": median_ratio(seconds["textbook"], seconds["gan"]),
         "ratio_in_memory": median_ratio(seconds["in memory"], seconds["gan"]) if "in memory" in seconds else None,
-        "runtime": {key: runtime[key] for key in ("device", "precision", "engine", "threads")},
+        "runtime": {key: getattr(runtime, key) for key in ("device", "precision", "engine", "threads")},
     }
 
 

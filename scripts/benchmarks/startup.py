@@ -26,11 +26,12 @@ SMALL = ("loss=wgan", "model=dcgan", "model.width=8", "train.batch_size=8")
 
 def measure(options: Options) -> dict[str, Any]:
     """Time fresh processes in turn; the first round, which reads the files from the disk, does not count."""
-    settings = case("wgan", 32, 1, [*SMALL, *options.overrides]).plan.config
-    sizes = [settings["dataset"]["image_size"], 1, settings["model"]["width"], settings["train"]["batch_size"]]
+    chosen = case("wgan", 32, 1, [*SMALL, *options.overrides])
+    config, (channels, size, _) = chosen.plan.config, chosen.shape
+    sizes = [size, channels, config.model.width, config.train.batch_size]
     runs = {
         "import torch": [sys.executable, "-c", ALONE],
-        "bare": [sys.executable, str(CHILDREN / "bare.py"), *map(str, sizes), str(settings["runtime"]["threads"])],
+        "bare": [sys.executable, str(CHILDREN / "bare.py"), *map(str, sizes), str(config.runtime.threads)],
         "gan": [sys.executable, str(CHILDREN / "first_step.py"), "train", *SMALL, *options.overrides],
     }
     seconds: dict[str, list[float]] = {name: [] for name in runs}

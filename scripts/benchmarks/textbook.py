@@ -63,13 +63,12 @@ class Textbook:
     """
 
     def __init__(self, case: Case, loader: bool = True) -> None:
-        settings, self.device = case.plan.config, case.plan.device
+        self.config, self.device = case.plan.config, case.plan.device
         game = case.state().game
         self.generator = _of_torch(game.generator)
         self.critic = Scores(_of_torch(game.critic))
-        self.n, self.z_size = settings["train"]["batch_size"], settings["latent"]["size"]
-        self.n_critic = settings["updates"].get("n_critic", 1)
-        self.settings = settings
+        self.n, self.z_size = self.config.train.batch_size, game.latent.total_size
+        self.n_critic = self.config.updates.arguments.get("n_critic", 1)
         channels, size, _ = case.shape
         self.batches = self._loaded(size, channels) if loader else self._gathered(size, channels)
 
@@ -93,8 +92,8 @@ class Textbook:
 
     def adam(self, network: nn.Module) -> torch.optim.Adam:
         """Return the network's Adam with the paper's settings."""
-        spec = self.settings["optimizer"]["critic"]
-        return torch.optim.Adam(network.parameters(), lr=spec["lr"], betas=tuple(spec["betas"]))
+        given = self.config.optimizer.critic.arguments
+        return torch.optim.Adam(network.parameters(), lr=given["lr"], betas=tuple(given["betas"]))
 
     def move_generator(self, optimizer: torch.optim.Optimizer) -> None:
         """Take the Wasserstein generator's step."""
@@ -114,7 +113,7 @@ def _of_torch(network: nn.Module) -> nn.Module:
 def wgan(case: Case, loader: bool = True) -> Step:
     """Wasserstein GAN: RMSprop, and a clamp for each parameter after each critic update."""
     of = Textbook(case, loader)
-    lr, c = of.settings["optimizer"]["lr"], of.settings["constraint"]["c"]
+    lr, c = of.config.optimizer.lr, of.config.constraint.arguments["c"]
     optimize_critic = torch.optim.RMSprop(of.critic.parameters(), lr=lr)
     optimize_generator = torch.optim.RMSprop(of.generator.parameters(), lr=lr)
 
@@ -136,7 +135,7 @@ def wgan(case: Case, loader: bool = True) -> Step:
 def wgan_gp(case: Case, loader: bool = True) -> Step:
     """Wasserstein GAN with gradient penalty: Adam, and the penalty by torch.autograd.grad."""
     of = Textbook(case, loader)
-    lambda_ = of.settings["constraint"]["weight"]
+    lambda_ = of.config.constraint.arguments["weight"]
     optimize_critic, optimize_generator = of.adam(of.critic), of.adam(of.generator)
 
     def penalty(real: Tensor, fake: Tensor) -> Tensor:

@@ -24,19 +24,19 @@ def game_of(config_of):
     return make
 
 
-def test_a_linear_critic_of_any_slope_finds_a_shift(game_of):
+def test_a_linear_critic_of_any_gradient_norm_finds_a_shift(game_of):
     game = game_of("loss=wgan_gp")
     real = Batch(torch.randn(64, 2), None)
     fake = Batch(real.x + torch.tensor([3.0, 4.0]), None)
-    slope = torch.tensor([-0.6, -0.8]) * 7
-    game.ask = lambda x, y=None, c=None: _answer(x @ slope)
+    weight = torch.tensor([-0.6, -0.8]) * 7
+    game.ask = lambda x, y=None, c=None: _output(x @ weight)
     found = critic_distance(game, real, fake, Draws("cpu", 0, "x"))
     assert found.estimate == pytest.approx(35, rel=1e-5)
     assert found.lipschitz == pytest.approx(7, rel=1e-5)
     assert found.normalised == pytest.approx(5, rel=1e-5)
 
 
-def _answer(score):
+def _output(score):
     from gan_cli.losses.base import CriticOutput
 
     return CriticOutput(score, score[:, None], {}, score[:, None])
@@ -102,8 +102,8 @@ def test_what_a_critic_adds_for_a_class_is_not_in_its_estimate(classes, monkeypa
     ask, offset = type(state.game).ask, torch.tensor([-3.0, 5.0])
 
     def moved(self, x, y=None, c=None):
-        answer = ask(self, x, y, c)
-        return answer._replace(score=answer.score + offset[y])
+        output = ask(self, x, y, c)
+        return output._replace(score=output.score + offset[y])
 
     monkeypatch.setattr(type(state.game), "ask", moved)
     assert reference.critic(state, fake, 0)[0].value == pytest.approx(before.value, abs=1e-5)

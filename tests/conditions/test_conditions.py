@@ -22,11 +22,12 @@ from gan_cli.models import dcgan, mlp, resnet
 from gan_cli.models.critic import Critic
 from gan_cli.rng import Draws
 from gan_cli.runs import checkpoint, directory
-from gan_cli.session import build
+from gan_cli.session import build, restore
+from gan_cli.session.job import Earlier
 from gan_cli.session.pictures import columns
 from gan_cli.session.session import Session
 from gan_cli.training.sampling import sample as draw
-from tests.commands import settings_for
+from tests.command_arguments import arguments_for
 from tests.conftest import TINY
 from tests.helpers import Noise
 
@@ -58,8 +59,8 @@ def begin(config_of, tmp_path):
         state = plan.state(data)
         found = checkpoint.load(run.checkpoints, pytest.fail) if resume else None
         if found:
-            state.restore(found)
-        return Session(plan, run, data, state, found, resumed=resume)
+            restore.restore(state, found)
+        return Session(plan, run, data, state, Earlier(found) if resume else None)
 
     return session
 
@@ -168,7 +169,7 @@ def test_a_norm_of_batch_statistics_is_the_formula():
 @pytest.mark.parametrize(("model", "by"), [("dcgan", "norm"), ("resnet", "norm"), ("mlp", "concat")])
 def test_the_generators_way_follows_its_family_and_is_frozen(config_of, model, by):
     plan = build.check(config_of("condition=projection", f"model={model}"))
-    assert plan.config.condition.generator == by
+    assert plan.config.condition.arguments["generator"] == by
     state = plan.state_for((1, 32, 32), 10)
     assert isinstance(state.game.generator, ClassNorm) == (by == "norm")
 
@@ -208,7 +209,7 @@ def test_a_grid_has_a_column_a_class(begin, tmp_path, capsys, condition):
     with torch.no_grad():
         expected = game.generate(z, torch.tensor([0, 1, 2, 0, 1, 2, 0]), network.eval())
     assert_close(drawn, expected)
-    sample(settings_for("sample", str(tmp_path / "run"), "count=9", "batch_size=4", "device=cpu")[0])
+    sample(*arguments_for("sample", str(tmp_path / "run"), "count=9", "batch_size=4", "device=cpu"))
     with Image.open(capsys.readouterr().out.strip().splitlines()[-1]) as grid:
         width, height = grid.size
     assert width == height  # nine images, three classes
@@ -222,10 +223,10 @@ def test_under_bf16_scores_stay_float32(config_of, condition, model):
     game = plan.state_for(SHAPE, 3).game
     y = torch.tensor([0, 1, 2, 1])
     fake = game.fake(4, y, Draws("cpu", 0, 0))
-    answer = game.ask(fake.x, y)
-    assert fake.x.dtype == answer.score.dtype == torch.float32
-    assert all(head.dtype == torch.float32 for head in answer.heads.values())
-    assert answer.score.isfinite().all()
+    output = game.ask(fake.x, y)
+    assert fake.x.dtype == output.score.dtype == torch.float32
+    assert all(head.dtype == torch.float32 for head in output.heads.values())
+    assert output.score.isfinite().all()
 
 
 def test_a_projection_critic_under_other_weights(config_of):

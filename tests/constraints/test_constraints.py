@@ -34,9 +34,9 @@ def test_clip_in_place_and_differentiably():
     assert_close(WeightClip(0.01).curves(weights)["clip_saturation"], torch.tensor(3 / 4))
 
 
-@pytest.mark.parametrize("settings", [{"betas": [0.5, 0.999]}, {"momentum": 0.9}])
-def test_clip_warns_of_momentum_and_names_the_paper(settings):
-    (warning,) = WeightClip().advice(settings)
+@pytest.mark.parametrize("defaults", [{"betas": [0.5, 0.999]}, {"momentum": 0.9}])
+def test_clip_warns_of_momentum_and_names_the_paper(defaults):
+    (warning,) = WeightClip().advice(defaults)
     assert "WGAN paper" in warning
     assert WeightClip().advice({"betas": [0.0, 0.9], "momentum": 0.0}) == []
 

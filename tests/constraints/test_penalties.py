@@ -62,15 +62,15 @@ def test_dragan_on_a_quadratic_critic_and_its_perturbation(batch):
     assert not torch.equal(near, real)
 
 
-@pytest.mark.parametrize(("slope", "one", "two"), [(0.25, 0.0, 5.625), (1.0, 0.0, 0.0), (3.0, 40.0, 40.0)])
-def test_the_one_sided_penalty_leaves_gentle_slopes_alone(slope, one, two):
-    w = torch.tensor([slope, 0.0], requires_grad=True)
+@pytest.mark.parametrize(("norm", "one", "two"), [(0.25, 0.0, 5.625), (1.0, 0.0, 0.0), (3.0, 40.0, 40.0)])
+def test_the_one_sided_penalty_leaves_small_gradients_alone(norm, one, two):
+    w = torch.tensor([norm, 0.0], requires_grad=True)
     x = torch.randn(5, 2)
     for sided, expected in (("one", one), ("two", two)):
         penalty = GradientPenalty(10.0, sided).penalty(lambda x: x @ w, x, -x, draws())
         assert_close(penalty, torch.tensor(expected))
         (gradient,) = torch.autograd.grad(penalty, w)
-        assert_close(gradient, torch.tensor([20 * (slope - 1) * bool(expected), 0.0]))
+        assert_close(gradient, torch.tensor([20 * (norm - 1) * bool(expected), 0.0]))
 
 
 @pytest.mark.parametrize("penalty", [R1(), R2(), R1R2(), Dragan(), GradientPenalty(), GradientPenalty(sided="one")])
@@ -79,12 +79,12 @@ def test_where_a_critic_is_flat_the_penalty_has_no_nan(penalty):
     term = penalty.penalty(lambda x: x @ w, torch.ones(4, 2), torch.zeros(4, 2), draws())
     (first,) = torch.autograd.grad(term, w, create_graph=True)
     assert first.isfinite().all()
-    assert torch.autograd.grad(first.sum(), w)[0].isfinite().all()  # looking ahead differentiates once more
+    assert torch.autograd.grad(first.sum(), w)[0].isfinite().all()  # unrolling differentiates once more
 
 
 def game_of(config_of, constraint, *overrides):
     plan = build.check(config_of("loss=wgan", f"constraint={constraint}", *POINTS, *overrides))
-    return settings, plan.state_for((2,), 0)
+    return plan, plan.state_for((2,), 0)
 
 
 def terms_of(state, penalised=None):
@@ -125,17 +125,17 @@ class Doubled(Wasserstein):
 
 
 @pytest.mark.parametrize("constraint", PENALTIES)
-def test_a_penalty_is_about_the_losss_witness(config_of, constraint):
+def test_a_penalty_is_about_the_losss_penalised_function(config_of, constraint):
     _, state = game_of(config_of, constraint)
     state.game.loss = Doubled()
-    of_witness = terms_of(state).penalty
+    of_function = terms_of(state).penalty
     state.game.loss = Wasserstein()
     before = terms_of(state).penalty
     with torch.no_grad():
         state.game.critic.score.weight *= 2
         state.game.critic.score.bias *= 2
-    assert_close(terms_of(state).penalty, of_witness)
-    assert (of_witness - before).abs() > 1e-3
+    assert_close(terms_of(state).penalty, of_function)
+    assert (of_function - before).abs() > 1e-3
 
 
 class Linear(nn.Module):
@@ -150,7 +150,7 @@ class Linear(nn.Module):
 @pytest.mark.parametrize("constraint", PENALTIES)
 def test_a_lazy_penalty_has_the_same_average(config_of, constraint):
     def logs(every):
-        settings, state = game_of(
+        plan, state = game_of(
             config_of, constraint, f"constraint.every={every}", "updates=alternating", "updates.n_critic=4",
             "optimizer=sgd", "optimizer.critic.lr=1e-30", "optimizer.generator.lr=1e-30",
         )  # fmt: skip

@@ -16,7 +16,7 @@ from small_sets import CPU, error_of, in_order, take
 
 from gan_cli.data import file_collection, pictures, prepared
 from gan_cli.data.folder import Folder
-from tests.apart import Apart, run
+from tests.children import Code, run_code
 
 
 def noise(n=1, size=(20, 20), channels=3, seed=0):
@@ -496,7 +496,7 @@ def test_file_size_limit_while_writing(tmp_path):
         "try: Folder(image_size=16, path=sys.argv[1]).open(4, 0, torch.device('cpu'))\n"
         "except UserError as error: print(error); sys.exit(2)"
     )
-    done = run(code, root)
+    done = run_code(code, root)
     assert (done.returncode, done.stderr) == (2, "")
     assert "File too large" in done.stdout
     assert list((tmp_path / "cache").rglob("*.uint8")) == []
@@ -517,8 +517,8 @@ def test_two_processes_prepare_once(tmp_path, user_directory):
         "f.read_picture = lambda *a: calls.append(1) or read(*a)\n"
         "print(Folder(image_size=64, path=sys.argv[1]).open(4, 0, torch.device('cpu')).fingerprint, len(calls))"
     )
-    processes = [Apart(code, root) for _ in range(2)]
-    told = [process.end().stdout.split() for process in processes]
+    processes = [Code(code, root) for _ in range(2)]
+    told = [process.ended().stdout.split() for process in processes]
     assert told[0][0] == told[1][0]
     assert sorted(int(count) for _, count in told) == [0, 200]
     assert len(cached(user_directory)) == 1

@@ -176,7 +176,7 @@ def test_missing_library_names_the_extra(monkeypatch, dataset, extra, library):
     monkeypatch.setattr(places.importlib.util, "find_spec", lambda name: None)
     text = error_of(lambda: dataset(image_size=32).open(8, 0, CPU))
     assert library in text
-    assert f"pip install 'gan_cli[{extra}]'" in text
+    assert f'pip install "gan_cli[{extra}]"' in text
     assert dataset is not CelebA or "img_align_celeba" in text  # a local copy needs no gdown
 
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from small_sets import CPU, error_of, take, write_idx
 
+from gan_cli.core import hardware
 from gan_cli.data import memory
 from gan_cli.data.images import MNIST
 from gan_cli.data.loader import Mapped, Order, Resident, to_float
 from gan_cli.data.prefetch import Prefetcher
-from tests.apart import run
+from tests.children import run_code
 
 
 def both(tmp_path, seed=0, **keys):
@@ -128,7 +129,7 @@ def test_auto_is_a_quarter_of_the_free_memory(tmp_path, monkeypatch, free, resid
 
 
 def test_free_bytes_honours_the_cgroup(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_cgroup_files", lambda: [tmp_path / "memory.max", tmp_path / "absent"])
+    monkeypatch.setattr(hardware, "_CGROUPS", tmp_path)
     (tmp_path / "memory.max").write_text("max\n")
     unlimited = memory.free_bytes(CPU)
     assert unlimited > 2**26
@@ -275,6 +276,6 @@ print(data.train.size, data.heldout.size, field("RssAnon") >> 20)
 
 def test_a_set_larger_than_memory(tmp_path):
     """20,000 images of 64 x 64 x 3 (246 MB) are prepared and drawn with 150 MB for everything."""
-    done = run(_LARGE, 20000, 150 * 2**20)
+    done = run_code(_LARGE, 20000, 150 * 2**20)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] == ["19000", "1000"]

@@ -155,10 +155,8 @@ def test_a_limit_a_class_needs_labels(tmp_path):
 
 
 def test_limits_on_the_command_line(config_of):
-    from gan_cli.config import validate
-
-    settings = validate.check_settings("train", config_of("dataset.limit={Dress:100,4:10}"))
-    assert settings["dataset"]["limit"] == {"Dress": 100, "4": 10}
+    config = config_of("dataset.limit={Dress:100,4:10}")
+    assert config.dataset.arguments["limit"] == {"Dress": 100, "4": 10}
     for wrong in ("dataset.limit={Dress:0}", "dataset.limit=few", "dataset.limit=0"):
-        text = error_of(lambda wrong=wrong: validate.check_settings("train", config_of(wrong)))
+        text = error_of(lambda wrong=wrong: config_of(wrong))
         assert text.startswith("dataset.limit=")

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness import Bench, Tally
-from tests.forkserver import ensure_server
 
 _TALLY = pytest.StashKey[Tally]()
 
@@ -29,13 +28,8 @@ def tally(request: pytest.FixtureRequest) -> Tally:
     return request.config.stash[_TALLY]
 
 
-@pytest.fixture(scope="session")
-def _server() -> None:
-    ensure_server()
-
-
 @pytest.fixture
-def bench(_server: None, tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Bench:
     """Starts runs in this test's folder."""
     return Bench(tmp_path)
 
@@ -51,7 +45,7 @@ def mountable(bench: Bench) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole(_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The undisturbed run."""
     bench = Bench(tmp_path_factory.mktemp("undisturbed"))
     ended = bench.train("whole")

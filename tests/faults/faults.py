@@ -22,9 +22,11 @@ import torch
 from gan_cli.analysis import figures
 from gan_cli.runs import checkpoint
 from gan_cli.runs.metrics_log import MetricsLog
+from gan_cli.runs.saver import Saver
 from gan_cli.runs.tensorboard import Board
-from gan_cli.session import pictures, session
+from gan_cli.session import pictures
 from gan_cli.training import eager, phases
+from gan_cli.training.probes import CriticProbe
 
 CHANGES = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.scandir", "os.listdir"}
 CHANGES |= {"shutil.rmtree", "os.link", "os.symlink"}
@@ -79,15 +81,15 @@ class Events:
 def kill_in_save(folder: Path, step: int, at: int) -> None:
     """Kill -9 before the event of this number in the writing of a step's checkpoint, what follows it included."""
     events = Events(folder, at)
-    plain = session.Session._save
+    plain = Saver.save
 
-    def save(self: Any, state: Any) -> None:
-        events.live = state.step == step
-        plain(self, state)
-        self.saver.wait()
+    def save(self: Any, of_step: int, *args: Any) -> None:
+        events.live = of_step == step
+        plain(self, of_step, *args)
+        self.wait()
         events.live = False
 
-    session.Session._save = save
+    Saver.save = save
 
 
 def kill_in_run(folder: Path, at: int) -> None:
@@ -244,7 +246,7 @@ def broken(what: str) -> None:
     elif what == "the generator's picture":
         pictures.sample = fail
     else:
-        session.CriticProbe.__call__ = fail
+        CriticProbe.__call__ = fail
 
 
 def gone_at(step: int, folder: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
 import os
 import signal
 import time
@@ -16,6 +14,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_cli.runs import checkpoint, directory
+from tests import children
 
 STEPS = 7  # of the recipe
 SECONDS = 60  # no child takes as long
@@ -41,16 +40,13 @@ class Ended(NamedTuple):
 class Child:
     """A process under a fault."""
 
-    def __init__(self, folder: Path, work: Callable[[], None], fault: Fault | None) -> None:
+    def __init__(self, folder: Path, work: str, fault: Fault | None, args: tuple[Any, ...]) -> None:
         self._output, self._cell = folder / "output", folder / "cell"
         self._output.unlink(missing_ok=True)
         self._cell.unlink(missing_ok=True)  # an earlier child may still hold its own
         self._cell.write_bytes(bytes(16))
-        server = multiprocessing.get_context("forkserver")
-        from tests.faults import start
-
-        self.process = server.Process(target=start.child, args=(work, fault, self._output, self._cell))
-        self.process.start()
+        self._child = children.Child("tests.faults.warm:child", work, fault, self._cell, args, output=self._output)
+        self.process = self._child.process
 
     @property
     def step(self) -> int:
@@ -72,10 +68,7 @@ class Child:
 
     def end(self, seconds: float = SECONDS) -> Ended:
         """Wait for its end; one that takes longer is killed."""
-        self.process.join(seconds)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        self._child.end(seconds)
         output = self._output.read_text() if self._output.exists() else ""
         return Ended(self.process.exitcode, output, self.step, self.events)
 
@@ -107,9 +100,7 @@ class Bench:
         return self._child(work, fault, *args).end()
 
     def _child(self, work: str, fault: Fault | None, *args: Any) -> Child:
-        from tests.faults import start
-
-        return Child(self.folder, functools.partial(start.do, work, *args), fault)
+        return Child(self.folder, work, fault, args)
 
 
 def good_step(run: Path) -> int:

@@ -17,17 +17,19 @@ from typing import Any
 
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from gan_cli.analysis import figures, plots  # noqa: F401  (imported here rather than in each child)
-from gan_cli.cli import main, tell
+from gan_cli.cli import main
 from gan_cli.commands import resume, train
+from gan_cli.config.command_line import CommandLine
+from gan_cli.config.validate import check
+from gan_cli.core.terminal import print_error
 from gan_cli.errors import GanError
-from gan_cli.runs import directory
+from gan_cli.runs import provenance
 from gan_cli.session import build, session
-from tests.conftest import CONF
+from tests.command_arguments import arguments_for
+from tests.conftest import plain
 from tests.faults import faults
 from tests.faults.harness import STEPS
 
@@ -42,18 +44,11 @@ RECIPE = (
 )
 Fault = Callable[[], None]
 
-
-def settings(command: str, *overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose(command, overrides=list(overrides)), resolve=True)
-
-
 torch.set_num_threads(1)
 tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system's, which a killed process leaves behind
-directory._git_commit = lambda: None  # three processes of git a child
-_TRAIN = settings("train", *RECIPE)
-_RESUME = settings("resume", "run=runs/none")
-_DATA = build.check(_TRAIN).open()
+provenance._git_commit = lambda: None  # three processes of git a child
+_TRAIN = plain(*RECIPE)
+_, _DATA = build.check(check("train", _TRAIN)).open()
 gc.freeze()  # what each child inherits: a search for garbage would copy its pages, and find nothing
 
 
@@ -65,12 +60,12 @@ def begin(run: Path, overrides: Sequence[str]) -> None:
         *above, key = path.split(".")
         block = functools.reduce(dict.__getitem__, above, chosen)
         block[key] = type(block[key])(value) if isinstance(block[key], float) else yaml.safe_load(value)
-    train.train(chosen, list(overrides), {})
+    train.train(check("train", chosen), CommandLine(list(overrides), {}))
 
 
 def go_on(run: Path) -> None:
     """`gan resume`."""
-    resume.resume({**_RESUME, "run": str(run)})
+    resume.resume(*arguments_for("resume", str(run)))
 
 
 def command(argv: Sequence[str]) -> None:
@@ -78,17 +73,16 @@ def command(argv: Sequence[str]) -> None:
     sys.exit(main(list(argv)))
 
 
-def child(work: Callable[[], None], fault: Fault | None, output: Path, cell: Path) -> None:
-    """Run in a new process: `work` under a fault, its output in a file, its last step in a shared cell."""
-    sys.stdout = sys.stderr = open(output, "w", buffering=1)  # noqa: SIM115
-    build.Plan.open = lambda plan: _DATA  # read once, by the server
+def child(work: str, fault: Fault | None, cell: Path, args: Sequence[Any]) -> None:
+    """Call a function of this module under a fault, its last step in a shared cell."""
+    build.Plan.open = lambda plan: (plan, _DATA)  # read once, by the server
     _tick(cell)
     try:
         if fault:
             fault()
-        work()
+        globals()[work](*args)
     except GanError as error:
-        tell(error)
+        print_error(error)
         sys.exit(error.exit_code)
     except Exception:
         traceback.print_exc()
@@ -126,7 +120,7 @@ def on_small_disk(disk: Path, name: str, room: int, full_step: int, overrides: S
         begin(disk / name, overrides)
         first = "finished"
     except GanError as error:
-        tell(error)
+        print_error(error)
         first = f"{error.exit_code}: {error}"
     shutil.copytree(disk / name, out / f"{name}_full", ignore=shutil.ignore_patterns(".lock"))
     (disk / "ballast").unlink()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
@@ -8,27 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from gan_cli.cli import main, tell
-from gan_cli.config import sources
+from gan_cli.cli import main
+from gan_cli.core.terminal import print_error
 from gan_cli.errors import GanError
 from gan_cli.runs import checkpoint
+from tests.command_arguments import arguments_for
 from tests.helpers import alone
-from tests.hostile.perform import perform
 
 TRAIN = (
-    "train",
-    "dataset=ring",
-    "model=toy_mlp",
-    "model.width=4",
-    "train.batch_size=8",
-    "train.steps=3",
+    *("train", "dataset=ring", "model=toy_mlp", "model.width=4", "train.batch_size=8", "train.steps=3"),
     "log.every_steps=2",  # so that the last checkpoint holds an open window of averages
-    "log.sample_count=4",
-    "runtime=cpu",
-    "runtime.threads=1",
-    "checkpoint.every_steps=1",
-    "checkpoint.keep=2",
+    *("log.sample_count=4", "runtime=cpu", "runtime.threads=1", "checkpoint.every_steps=1", "checkpoint.keep=2"),
 )
+
+
+def perform(command: str, run: str, *overrides: str) -> None:
+    """Run `gan COMMAND RUN key=value ...` without Hydra, which takes most of the time; errors are raised."""
+    getattr(importlib.import_module(f"gan_cli.commands.{command}"), command)(*arguments_for(command, run, *overrides))
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +48,7 @@ def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
     monkeypatch.setenv("HOSTILE_SECRET", "tops3cret")
-    sources.load.cache_clear()
-    yield tmp_path / "here"
-    sources.load.cache_clear()
+    return tmp_path / "here"
 
 
 @pytest.fixture
@@ -93,14 +88,14 @@ def refused(here, capsys) -> Callable[..., str]:
             with pytest.raises(GanError) as caught:
                 perform(*argv)
             code = caught.value.exit_code
-            tell(caught.value)
+            print_error(caught.value)
         told = capsys.readouterr()
-        last = told.err.splitlines()[-1]
+        *others, last = told.err.splitlines()
         assert code == 2, told
         assert last.startswith("gan: "), told
         assert "Traceback" not in told.err
         assert "tops3cret" not in told.err + told.out
-        assert all("is passed over" in line for line in told.err.splitlines()[:-1])
+        assert all("is passed over" in line for line in others)
         assert everything(here.parent / "outside") == outside
         assert written or everything(here) == inside
         return last.removeprefix("gan: ")

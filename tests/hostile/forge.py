@@ -12,23 +12,22 @@ from gan_cli.runs import checkpoint
 STATE, META, MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"
 
 
-def newest(run: Path) -> Path:
-    return run / "checkpoints" / f"step_{checkpoint.steps(run / 'checkpoints')[0]:010d}"
-
-
 def alone(run: Path) -> Path:
-    """Remove every checkpoint but the newest, so that none can take its place."""
-    kept = newest(run)
-    for other in kept.parent.iterdir():
-        if other != kept:
-            shutil.rmtree(other)
+    """Remove every checkpoint but the newest, so that none can take its place, and return that."""
+    kept, *others = (run / "checkpoints" / f"step_{step:010d}" for step in checkpoint.steps(run / "checkpoints"))
+    for other in others:
+        shutil.rmtree(other)
     return kept
 
 
-def seal(path: Path, files: dict[str, Any] | None = None) -> None:
-    """Write a manifest that is true of what lies in a checkpoint's directory."""
-    entries = {name: checkpoint._entry((path / name).read_bytes()) for name in (STATE, META)}
-    (path / MANIFEST).write_bytes(checkpoint._manifest(entries if files is None else files))
+def entries(path: Path) -> dict[str, Any]:
+    """Return what a true manifest lists of a checkpoint's directory."""
+    return {name: checkpoint._entry((path / name).read_bytes()) for name in (STATE, META)}
+
+
+def seal(path: Path, files: Any = None) -> None:
+    """Write a manifest, true of what lies in a checkpoint's directory where nothing else is given."""
+    (path / MANIFEST).write_bytes(checkpoint._manifest(entries(path) if files is None else files))
 
 
 def header(state: bytes) -> tuple[dict[str, Any], bytes]:
@@ -37,21 +36,17 @@ def header(state: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(state[8:end]), state[end:]
 
 
-def state_of(head: Any, data: bytes) -> bytes:
+def state_of(head: Any, data: bytes = b"") -> bytes:
     """Join a header, or the text of one, and data."""
     text = head if isinstance(head, bytes) else json.dumps(head).encode()
     return len(text).to_bytes(8, "little") + text + data
 
 
-def put_state(path: Path, content: bytes) -> None:
-    (path / STATE).write_bytes(content)
-    seal(path)
-
-
-def put_meta(path: Path, content: bytes | dict[str, Any]) -> None:
-    (path / META).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    seal(path)
-
-
 def meta(path: Path) -> dict[str, Any]:
     return json.loads((path / META).read_bytes())
+
+
+def put(path: Path, name: str, content: Any) -> None:
+    """Write a file of a checkpoint, JSON where it is not bytes, and seal it."""
+    (path / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    seal(path)

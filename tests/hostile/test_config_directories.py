@@ -7,8 +7,8 @@ import os
 import pytest
 
 from gan_cli.cli import main
+from gan_cli.config.arguments import parse
 from gan_cli.config.compose import Composer
-from gan_cli.config.tree import conf_dir
 from gan_cli.config.validate import validate
 from gan_cli.errors import UserError
 
@@ -39,8 +39,8 @@ def composed(conf):
     def compose(text, *overrides):
         conf(experiment__e=GLOBAL + text)
         overrides = ["experiment=e", *overrides]
-        cfg = Composer.create("train", conf_dir(), "train", "x").compose(overrides)
-        return validate(cfg, overrides)
+        cfg = Composer.of("train", parse(["--config-dir", "x"])).compose(overrides)
+        return validate("train", cfg, overrides)
 
     return compose
 
@@ -94,7 +94,7 @@ def test_nothing_is_written_by_main_either(refused, conf):
 
 @pytest.mark.parametrize("option", ["hydra/launcher: basic", "hydra/sweeper: basic"])
 def test_installed_plugins_may_be_chosen(composed, option):
-    assert composed(f"defaults: [override /{option}]\nseed: 5\n")["seed"] == 5
+    assert composed(f"defaults: [override /{option}]\nseed: 5\n").seed == 5
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_own_options_of_hydras_groups(conf, composed, name, text):
 @pytest.mark.parametrize("name", ["hydra__output__gan", "hydra__job_logging__none", "train"])
 def test_options_of_the_packages_names_are_not_read(conf, composed, name):
     conf(**{name: "# @package _global_\nseed: 7\nhydra: {run: {dir: ../outside}, job: {chdir: true}}\n"})
-    assert composed("log: {every_steps: 3}\n")["seed"] == 0
+    assert composed("log: {every_steps: 3}\n").seed == 0
 
 
 def test_logging_stays_the_packages(conf):
     conf(hydra__job_logging__mine="version: 1\ndisable_existing_loggers: true\n")
     conf(experiment__e=f"{GLOBAL}defaults: [override /hydra/job_logging: mine]\n")
-    cfg = Composer.create("train", conf_dir(), "train", "x").compose(["experiment=e"])
+    cfg = Composer.of("train", parse(["--config-dir", "x"])).compose(["experiment=e"])
     assert cfg.hydra.job_logging.disable_existing_loggers is False
 
 
@@ -213,7 +213,7 @@ def test_the_environment_is_not_read(composed, monkeypatch, kind):
 
 
 def test_an_escaped_interpolation_is_text(composed):
-    assert composed("dataset: {classes: ['\\${oc.env:HOME}']}", "dataset=folder")["dataset"]["classes"] == [
+    assert composed("dataset: {classes: ['\\${oc.env:HOME}']}", "dataset=folder").dataset.arguments["classes"] == [
         "${oc.env:HOME}"
     ]
 

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gan_cli.config.arguments import parse
 from gan_cli.config.compose import Composer
-from gan_cli.config.tree import conf_dir
 from gan_cli.config.validate import validate, validate_saved
 from gan_cli.core.text import one_line
 from gan_cli.errors import UserError
@@ -54,7 +54,7 @@ def original(tmp_path_factory, trained):
     shutil.copytree(trained, run)
     only = forge.alone(run)
     plan = build.check(validate_saved(yaml.safe_load((run / "config.yaml").read_text())), (2,), 0)
-    outline = build.outline(plan.config, (2,), 0)
+    outline = plan.outline((2,), 0)
     return only, {name: (only / name).read_bytes() for name in (forge.STATE, forge.META, forge.MANIFEST)}, outline
 
 
@@ -119,7 +119,7 @@ def fuzz_reader(original, cases):
 
 
 def fuzz_overrides(cases):
-    commands = {name: Composer.create(name, conf_dir(), name, None) for name in ("train", "resume", "sample")}
+    commands = {name: Composer.of(name, parse([])) for name in ("train", "resume", "sample")}
     keys = [
         "seed",
         "train.steps",
@@ -144,8 +144,8 @@ def fuzz_overrides(cases):
     @given(command=st.sampled_from(sorted(commands)), texts=st.lists(built | characters, min_size=1, max_size=2))
     def case(command, texts):
         composer = commands[command]
-        if not is_refused(lambda: composer.check(texts)):
-            is_refused(lambda: validate(composer.compose(texts), texts, command))
+        if not is_refused(lambda: composer.parse(texts)):
+            is_refused(lambda: validate(command, composer.compose(texts), texts))
 
     case()
 

@@ -50,8 +50,8 @@ def test_z_does_not_move_with_the_input(config_of, option):
 
 
 def test_noise_lasts_as_long_as_the_run_unless_told_otherwise(config_of):
-    assert config_of("input=noise", "train.steps=77")["input"]["until_step"] == 77
-    assert config_of("input=noise", "train.steps=77", "input.until_step=5")["input"]["until_step"] == 5
+    assert config_of("input=noise", "train.steps=77").input.arguments["until_step"] == 77
+    assert config_of("input=noise", "train.steps=77", "input.until_step=5").input.arguments["until_step"] == 5
 
 
 @pytest.mark.parametrize("option", ["noise", "diffaugment"])

@@ -55,11 +55,11 @@ def test_finite_at_extreme_energies(score):
 
 
 def points(config_of, *overrides):
-    settings = config_of(
+    config = config_of(
         "loss=began", "model=toy_mlp", "dataset=ring", "model.width=8", "train.batch_size=8", "loss.lambda_k=0.1",
         *overrides,
     )  # fmt: skip
-    plan = build.check(settings, (2,))
+    plan = build.check(config, (2,))
     state = plan.state_for((2,), 0)
     run = Eager(plan.parts.updates, Noise((2,), 8), 8, 0, torch.device("cpu"), plan.config.train.accumulate)
     return state, run

@@ -30,11 +30,11 @@ class Labelled(Noise):
 
 def small_game(config_of, loss, shape, *overrides):
     family = ["model=toy_mlp", "model.width=16"] if len(shape) == 1 else ["model=dcgan", "model.width=4"]
-    settings = config_of(
+    config = config_of(
         *(LOSSES[loss] or [f"loss={loss}"]), *family, "latent.size=3", "train.batch_size=6", "updates.n_critic=1",
         *overrides,
     )  # fmt: skip
-    plan = build.check(settings, shape, 3)
+    plan = build.check(config, shape, 3)
     state = plan.state_for(shape, 3)
     return state, Eager(plan.parts.updates, Labelled(shape, 6), 6, 0, torch.device("cpu"))
 
@@ -77,11 +77,11 @@ def test_every_phase_moves_its_own_player_alone(config_of, loss, kind, condition
 def test_an_auto_encoder_answers_with_its_error_and_its_code(config_of, loss):
     state, _ = small_game(config_of, loss, (1, 12, 12), "model.code_size=5")
     x = torch.rand(6, 1, 12, 12) * 2 - 1
-    answer = state.game.ask(x)
+    output = state.game.ask(x)
     again = state.game.critic.reconstruct(x)[1]
     error = (x - again).abs() if loss == "began" else (x - again) ** 2
-    torch.testing.assert_close(answer.score, error.mean(dim=(1, 2, 3)))
-    assert answer.features.shape == (6, 5)
+    torch.testing.assert_close(output.score, error.mean(dim=(1, 2, 3)))
+    assert output.features.shape == (6, 5)
 
 
 @pytest.mark.parametrize("loss", ["mmd", "energy_distance"])

@@ -36,10 +36,10 @@ def test_two_pairs_in_the_plane_by_hand():
     (gradient,) = torch.autograd.grad(distance, fake)
     # at (4, 3): half the unit vectors from both reals, less the unit vector from the other fake
     assert_close(gradient[0], torch.tensor([(4 / 5 + 4 / 5) / 2, (3 / 5 - 3 / 5) / 2 - 1]))
-    answers = featured(real), featured(fake)
-    assert_close(EnergyDistance().critic(*answers), -distance)
-    assert_close(EnergyDistance().generator(answers[1], answers[0]), distance)
-    assert_close(EnergyDistance().estimates(*answers), {"energy_distance": distance})
+    outputs = featured(real), featured(fake)
+    assert_close(EnergyDistance().critic(*outputs), -distance)
+    assert_close(EnergyDistance().generator(outputs[1], outputs[0]), distance)
+    assert_close(EnergyDistance().estimates(*outputs), {"energy_distance": distance})
 
 
 def test_mean_over_batches_is_twice_the_squared_cramer_distance():
@@ -49,13 +49,13 @@ def test_mean_over_batches_is_twice_the_squared_cramer_distance():
     assert_close(torch.stack(batches).mean().item(), 4 / 3, rtol=0, atol=0.02)
 
 
-def test_witness_by_hand():
+def test_the_penalised_function_by_hand():
     f = lambda x: EnergyDistance().penalised_function(  # noqa: E731
         featured(x), featured(torch.tensor([[0.0], [2.0]])), featured(torch.tensor([[5.0], [7.0]]))
     )
     at = torch.tensor([[1.0], [6.0], [-3.0]], requires_grad=True)
     assert_close(f(at), torch.tensor([5.0 - 1.0, 1.0 - 5.0, 9.0 - 4.0]))
-    # between the batches both means slope alike and the witness falls by 2; outside of both it is level
+    # between the batches both means have the same derivative and the function falls by 2; outside of both it is level
     assert_close(gradient_norms(f, torch.tensor([[3.5], [-3.0]], requires_grad=True)), torch.tensor([2.0, 0.0]))
 
 
@@ -73,7 +73,7 @@ def test_equal_and_far_points_have_finite_gradients_of_both_orders(size):
 
 
 def test_a_penalty_at_samples_of_the_batch_itself_is_no_noise():
-    # Each real sample is compared with itself, where the root's slope would blow up what rounding leaves.
+    # Each real sample is compared with itself, where the root's derivative would blow up what rounding leaves.
     torch.manual_seed(0)
     weight, real, fake = torch.randn(20, 256) / 20**0.5, torch.randn(32, 20), torch.randn(32, 20) + 0.3
 
@@ -81,8 +81,8 @@ def test_a_penalty_at_samples_of_the_batch_itself_is_no_noise():
         w = weight.to(dtype).requires_grad_()
         features = lambda x: leaky_relu(x @ w + 1, 0.2)  # noqa: E731
         on_real, on_fake = features(real.to(dtype)), features(fake.to(dtype))
-        witness = lambda x: kernel(features(x), on_real).mean(1) - kernel(features(x), on_fake).mean(1)  # noqa: E731
-        return torch.autograd.grad(R1(10.0).penalty(witness, real.to(dtype), fake.to(dtype), None), w)[0].double()
+        function = lambda x: kernel(features(x), on_real).mean(1) - kernel(features(x), on_fake).mean(1)  # noqa: E731
+        return torch.autograd.grad(R1(10.0).penalty(function, real.to(dtype), fake.to(dtype), None), w)[0].double()
 
     def pairwise(x, y):
         squares = (x[:, None] - y).square().sum(-1)

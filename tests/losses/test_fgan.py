@@ -151,8 +151,8 @@ def test_jeffrey_against_scipys_lambert_w(dtype):
     f_star = DIVERGENCES["jeffrey"].conjugate(t)
     tolerance = 1e-5 if dtype == torch.float32 else 1e-12
     assert_close(f_star.double(), expected, rtol=tolerance, atol=tolerance)
-    (slope,) = torch.autograd.grad(f_star.sum(), t)
-    assert_close(slope.double(), torch.from_numpy(1 / w), rtol=tolerance, atol=0)
+    (derivative,) = torch.autograd.grad(f_star.sum(), t)
+    assert_close(derivative.double(), torch.from_numpy(1 / w), rtol=tolerance, atol=0)
 
 
 def test_gan_is_minimax_gan_and_its_alternative_is_non_saturating():

@@ -112,8 +112,8 @@ def test_a_prior_without_codes_is_refused_in_one_line(config_of):
 
 
 def test_q_moves_with_the_generator_and_nothing_clips_it(config_of):
-    settings = config_of("loss=infogan", "constraint=weight_clip", "model.width=4", "latent.size=6")
-    plan = build.check(settings, (1, 16, 16))
+    config = config_of("loss=infogan", "constraint=weight_clip", "model.width=4", "latent.size=6")
+    plan = build.check(config, (1, 16, 16))
     state = plan.state_for((1, 16, 16), 0)
     players = state.game.players()
     q = {name for name in players["generator"] if name.startswith("critic.")}

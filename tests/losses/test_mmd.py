@@ -1,4 +1,4 @@
-"""The unbiased estimator and its witness against double loops and closed forms."""
+"""The unbiased estimator and its witness function against double loops and closed forms."""
 
 import math
 
@@ -37,10 +37,10 @@ def test_unbiased_estimate_by_double_loops(k):
     expected = sum(within_real) / 20 + sum(within_fake) / 12 - 2 * sum(between) / 20
     loss = MMD(kernel=k.__name__, scales=scales)
     assert_close(loss.distance(real, fake), torch.tensor(expected))
-    answers = featured(real), featured(fake)
-    assert_close(loss.critic(*answers), torch.tensor(-expected))
-    assert_close(loss.generator(answers[1], answers[0]), torch.tensor(expected))
-    assert_close(loss.estimates(*answers)["mmd"], torch.tensor(expected))
+    outputs = featured(real), featured(fake)
+    assert_close(loss.critic(*outputs), torch.tensor(-expected))
+    assert_close(loss.generator(outputs[1], outputs[0]), torch.tensor(expected))
+    assert_close(loss.estimates(*outputs)["mmd"], torch.tensor(expected))
 
 
 def test_gradient_of_two_pairs_by_hand():
@@ -49,8 +49,8 @@ def test_gradient_of_two_pairs_by_hand():
     fake = torch.tensor([[a], [b]], requires_grad=True)
     loss = MMD(kernel="rbf", scales=(1.0,))
     (gradient,) = torch.autograd.grad(loss.distance(torch.tensor([[0.0], [1.0]]), fake), fake)
-    slope = lambda u, v: -(u - v) * math.exp(-((u - v) ** 2) / 2)  # noqa: E731
-    expected = [slope(a, b) - (slope(a, 0) + slope(a, 1)) / 2, slope(b, a) - (slope(b, 0) + slope(b, 1)) / 2]
+    d_k = lambda u, v: -(u - v) * math.exp(-((u - v) ** 2) / 2)  # noqa: E731
+    expected = [d_k(a, b) - (d_k(a, 0) + d_k(a, 1)) / 2, d_k(b, a) - (d_k(b, 0) + d_k(b, 1)) / 2]
     assert_close(gradient, torch.tensor(expected)[:, None])
 
 
@@ -65,7 +65,7 @@ def test_mean_over_batches_is_the_discrepancy_of_two_normal_distributions():
     assert_close(torch.stack(same).mean().item(), 0.0, rtol=0, atol=0.01)  # unbiased: negative as often
 
 
-def test_witness_by_hand_and_its_gradient():
+def test_the_penalised_function_by_hand_and_its_gradient():
     loss = MMD(kernel="rbf", scales=(1.0,))
     at = torch.tensor([[0.0], [3.0]], requires_grad=True)
     real, fake = torch.tensor([[1.0], [-1.0]]), torch.tensor([[2.0], [4.0]])
@@ -73,8 +73,8 @@ def test_witness_by_hand_and_its_gradient():
     expected = [(k(x, 1) + k(x, -1)) / 2 - (k(x, 2) + k(x, 4)) / 2 for x in (0, 3)]
     f = lambda x: loss.penalised_function(featured(x), featured(real), featured(fake))  # noqa: E731
     assert_close(f(at), torch.tensor(expected))
-    slope = lambda u, v: -(u - v) * k(u, v)  # noqa: E731
-    norms = [(slope(x, 1) + slope(x, -1)) / 2 - (slope(x, 2) + slope(x, 4)) / 2 for x in (0, 3)]
+    d_k = lambda u, v: -(u - v) * k(u, v)  # noqa: E731
+    norms = [(d_k(x, 1) + d_k(x, -1)) / 2 - (d_k(x, 2) + d_k(x, 4)) / 2 for x in (0, 3)]
     assert_close(gradient_norms(f, at), torch.tensor(norms).abs())
 
 
@@ -131,9 +131,9 @@ def test_on_pixels_the_samples_are_compared_and_no_critic_plays(config_of):
     ],
 )
 def test_what_has_no_meaning_on_pixels_is_refused_in_one_line(config_of, override, mend):
-    settings = config_of("loss=mmd", "loss.space=pixels", "constraint=none", "model.width=4", override)
+    config = config_of("loss=mmd", "loss.space=pixels", "constraint=none", "model.width=4", override)
     with pytest.raises(UserError, match=mend) as refused:
-        build.check(settings)
+        build.check(config)
     assert "\n" not in str(refused.value)
 
 

@@ -17,7 +17,7 @@ from tests.helpers import answer
 P, Q = torch.tensor([0.8, 0.2]), torch.tensor([0.3, 0.7])
 
 
-def answers(score):
+def outputs(score):
     return tuple(answer(*score.repeat_interleave((w * 10).round().long()).tolist()) for w in (P, Q))
 
 
@@ -40,15 +40,15 @@ def test_the_best_least_squares_critic_meets_le_cams_divergence(labels):
     a, b, _ = labels
     best = (b * P + a * Q) / (P + Q)
     le_cam = ((P - Q) ** 2 / (P + Q)).sum() / 2
-    assert_close(LeastSquares(*labels).estimates(*answers(best))["le_cam_estimate"], le_cam)
-    assert LeastSquares(*labels).estimates(*answers(best + 0.1))["le_cam_estimate"] < le_cam
+    assert_close(LeastSquares(*labels).estimates(*outputs(best))["le_cam_estimate"], le_cam)
+    assert LeastSquares(*labels).estimates(*outputs(best + 0.1))["le_cam_estimate"] < le_cam
 
 
 def test_with_the_pearson_labels_the_generator_minimises_pearsons_divergence():
     # Equation 8: twice the generator's objective at the best critic, with its constant term on real samples, is the
     # Pearson divergence of p + q from 2 q: the integral of (2 q - (p + q))^2 / (p + q)
     best = (P - Q) / (P + Q)
-    real, fake = answers(best)
+    real, fake = outputs(best)
     loss = LeastSquares(a=-1.0, b=1.0, c=0.0)
     twice = 2 * loss.generator(fake, None) + real.score.square().mean()
     assert_close(twice, ((2 * Q - (P + Q)) ** 2 / (P + Q)).sum())
@@ -71,7 +71,7 @@ def test_hinge_by_hand():
 
 
 def test_the_best_hinge_critic_meets_the_total_variation():
-    estimate = Hinge().estimates(*answers((P - Q).sign()))["total_variation_estimate"]
+    estimate = Hinge().estimates(*outputs((P - Q).sign()))["total_variation_estimate"]
     assert_close(estimate, (P - Q).abs().sum() / 2)
     assert_close(Hinge().estimates(answer(1.0), answer(-1.0))["total_variation_estimate"], torch.tensor(1.0))
 
@@ -151,7 +151,7 @@ def test_one_sided_smoothing_by_hand(kind):
 
 def test_the_smoothed_optimum_is_real_label_p_over_p_plus_q():
     d = 0.9 * P / (P + Q)  # (1 - d is for fakes and for the rest of real)
-    real, fake = answers((d / (1 - d)).log())
+    real, fake = outputs((d / (1 - d)).log())
     gradients = torch.autograd.grad(Minimax(0.9).critic(real, fake), [real.score, fake.score])
     # at the optimum the pulls of real and fake cancel at each point
     first = gradients[0][:8].sum() + gradients[1][:3].sum()

@@ -36,10 +36,10 @@ def test_against_plain_iterations():
     expected = transport(x, y, blur) - transport(x, x, blur) / 2 - transport(y, y, blur) / 2
     loss = Sinkhorn(blur=blur, diameter=8.0, scaling=0.98)
     assert_close(loss.distance(x, y).double(), expected, rtol=1e-2, atol=1e-3)
-    answers = featured(x), featured(y)
-    assert_close(loss.critic(*answers), -loss.distance(x, y))
-    assert_close(loss.generator(answers[1], answers[0]), loss.distance(x, y))
-    assert_close(loss.estimates(*answers)["sinkhorn_divergence"], loss.distance(x, y))
+    outputs = featured(x), featured(y)
+    assert_close(loss.critic(*outputs), -loss.distance(x, y))
+    assert_close(loss.generator(outputs[1], outputs[0]), loss.distance(x, y))
+    assert_close(loss.estimates(*outputs)["sinkhorn_divergence"], loss.distance(x, y))
 
 
 def test_of_a_shifted_copy_it_is_half_the_squared_shift_at_any_blur():
@@ -53,17 +53,17 @@ def test_of_a_shifted_copy_it_is_half_the_squared_shift_at_any_blur():
         assert_close(gradient.sum(dim=0), shift, rtol=1e-2, atol=1e-2)  # each point carries 1/20
 
 
-def test_the_witness_is_the_first_variation():
-    # Moving one real point by a small step changes the divergence by the witness's slope there, a fifth each
+def test_the_penalised_function_is_the_first_variation():
+    # Moving one of five real points changes the divergence by a fifth of the penalised function's gradient there
     torch.manual_seed(0)
     x, y = torch.randn(5, 2), torch.randn(6, 2) + 1
     loss = Sinkhorn(blur=0.7, diameter=8.0, scaling=0.98)
     at = x.clone().requires_grad_()
     values = loss.penalised_function(featured(at), featured(x), featured(y))
-    (slope,) = torch.autograd.grad(values.sum(), at)
+    (found,) = torch.autograd.grad(values.sum(), at)
     moved = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss.distance(moved, y), moved)
-    assert_close(slope / 5, gradient, rtol=0.02, atol=2e-3)
+    assert_close(found / 5, gradient, rtol=0.02, atol=2e-3)
 
 
 @pytest.mark.parametrize("enabled", [True, False])

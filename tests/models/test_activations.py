@@ -35,8 +35,8 @@ def slope_gradients(activation, times):
     x = torch.randn(5, 3, requires_grad=True)
     hidden = first(x)
     hidden.register_hook(passes.append)
-    (slope,) = grad(last(activation(hidden)).sum(), x, create_graph=True)
-    found = grad((slope.norm(dim=1) - 1).square().sum(), [first.weight, last.weight, first.bias], allow_unused=True)
+    (gradient,) = grad(last(activation(hidden)).sum(), x, create_graph=True)
+    found = grad((gradient.norm(dim=1) - 1).square().sum(), [first.weight, last.weight, first.bias], allow_unused=True)
     return found, len(passes)
 
 

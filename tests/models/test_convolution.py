@@ -72,8 +72,8 @@ def test_the_input_gradients_own_gradients(classes, channels, size, options, pro
     results = []
     for layer in (mine, plain):
         wanted = [x, before, *layer.parameters()]
-        (slope,) = grad((layer(before * x) ** 3).sum(), x, create_graph=True)
-        results.append(grad(slope.square().sum(), wanted))
+        (derivative,) = grad((layer(before * x) ** 3).sum(), x, create_graph=True)
+        results.append(grad(derivative.square().sum(), wanted))
     assert_close(results[0], results[1], rtol=1e-4, atol=1e-2)
     assert all(g.abs().max() > 1 for g in results[1])
 

@@ -27,10 +27,10 @@ def test_generators_make_images_of_any_size(make, shape):
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("trunk", [dcgan.Trunk, resnet.Trunk])
 def test_critic_scores_images_of_any_size(trunk, shape, norm):
-    answer = Critic(trunk(shape, 2, norm=norm), {"q": 3})(torch.randn(4, *shape))
-    assert answer.score.shape == (4,)
-    assert answer.heads["q"].shape == (4, 3)
-    assert answer.features.shape[0] == 4
+    output = Critic(trunk(shape, 2, norm=norm), {"q": 3})(torch.randn(4, *shape))
+    assert output.score.shape == (4,)
+    assert output.heads["q"].shape == (4, 3)
+    assert output.features.shape[0] == 4
 
 
 def test_dcgan_at_64_is_the_papers():

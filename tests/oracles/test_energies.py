@@ -10,10 +10,10 @@ IMAGES = ("model.code_size=16", "train.batch_size=32", "optimizer.lr=1e-3")
 SLOW = pytest.mark.slow
 
 
-def curves(settings, steps, *tags):
+def curves(config, steps, *tags):
     """Train, and return a column of curves a tag, a row a step."""
-    plan = build.check(settings)
-    data = plan.open()
+    plan = build.check(config)
+    plan, data = plan.open()
     state = plan.state(data)
     run = Eager(plan.parts.updates, data.train, 32, plan.config.seed, torch.device("cpu"))
     rows = []
@@ -25,7 +25,7 @@ def curves(settings, steps, *tags):
 
 
 def test_ebgan_learns_the_images_and_pushes_what_is_none_towards_the_margin(config_of):
-    settings = config_of(
+    config = config_of(
         "loss=ebgan",
         "loss.margin=0.5",
         "dataset.image_size=8",
@@ -33,7 +33,7 @@ def test_ebgan_learns_the_images_and_pushes_what_is_none_towards_the_margin(conf
         *IMAGES,
         "optimizer.generator.lr=2e-4",
     )
-    real, fake = curves(settings, 200, "score_real", "score_fake").unbind(dim=1)
+    real, fake = curves(config, 200, "score_real", "score_fake").unbind(dim=1)
     print(f"\nEBGAN, energy of real: first {real[0]:.3f}, last 50 steps {real[-50:].mean():.3f}; "
           f"fake: first {fake[0]:.3f}, last 50 steps {fake[-50:].mean():.3f}; margin 0.5")  # fmt: skip
     assert fake[0] < real[0]  # an untrained critic returns black, which is what an untrained generator draws
@@ -46,11 +46,11 @@ def test_ebgan_learns_the_images_and_pushes_what_is_none_towards_the_margin(conf
 )
 def test_began_holds_gamma(config_of, gamma, steps):
     # With the paper's gain, 0.001, k_t takes thousands of steps to find its place
-    settings = config_of(
+    config = config_of(
         "loss=began", f"loss.gamma={gamma}", "loss.lambda_k=0.05", "dataset.image_size=16", "model.width=8",
         "model.critic.norm=none", *IMAGES,
     )  # fmt: skip
-    columns = curves(settings, steps, "score_real", "score_fake", "k_t", "convergence")
+    columns = curves(config, steps, "score_real", "score_fake", "k_t", "convergence")
     real, fake, k_t, convergence = columns.unbind(dim=1)
     balance = fake[-steps // 2 :].mean() / real[-steps // 2 :].mean()
     print(f"\nBEGAN, gamma {gamma}: E fake / E real {balance:.3f}, k_t {k_t[-steps // 2 :].mean():.3f}, "

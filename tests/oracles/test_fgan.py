@@ -21,7 +21,7 @@ NAMES = (*COLUMNS, "gan", "total_variation")
 # Jeffrey's divergence weighs both tails, where the best score is a parabola: bounded units leave sigma 0.05 too large.
 SETTINGS = {name: Settings() for name in NAMES} | {
     "jeffrey": Settings(critic_lr=0.01, generator_lr=0.01, activation="leaky_relu"),
-    # The best critic answers -1/2 or 1/2 everywhere, where no player has a gradient: a little smoothness keeps one.
+    # The best critic scores -1/2 or 1/2 everywhere, where no player has a gradient: a little smoothness keeps one.
     "total_variation": Settings(gamma=5e-4),
 }
 

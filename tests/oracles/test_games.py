@@ -11,7 +11,7 @@ spectral radius is the rate at which the distance from 0 shrinks. Let a = 1 - h 
     simultaneous   [[a, -h], [h, a]]: eigenvalues a +- i h, radius sqrt(a^2 + h^2), above 1 at d = 0.
     alternating    y' = a y + h x, then x' = a x - h y': determinant a^2, radius a while 2 a > h: a circle at d = 0.
     unrolled       x descends V(x, y_k(x)), y_k the critic k steps ahead: y_k = a^k y + s x, s = h (1 + a + ... ).
-                   At d = 0 the determinant is 1 - 2 k h^2: looking ahead turns the circle into a spiral inwards.
+                   At d = 0 the determinant is 1 - 2 k h^2: unrolling turns the circle into a spiral inwards.
 
 The bilinear game at d = 0 is what a Wasserstein GAN plays on two points (the Dirac-GAN of Mescheder et al. 2018): real
 samples at r, generated ones at theta and the critic y x have V = y (r - theta), so (theta - r, -y) takes these steps.
@@ -168,7 +168,7 @@ def test_the_bilinear_game_turns_by_its_matrix_at_its_spectral_radius(monkeypatc
     elif d == 0:
         assert_close(measured, math.sqrt(1 - 2 * k * h**2))
     else:
-        assert measured < 1 - h * d  # looking ahead is faster than not
+        assert measured < 1 - h * d  # unrolling is faster than not
 
 
 @pytest.mark.parametrize("rule", RULES)

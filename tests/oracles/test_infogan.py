@@ -29,11 +29,11 @@ def test_the_match_is_found_whatever_the_groups_are_called():
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_code_finds_classes_of_fashion_mnist(config_of):
-    settings = config_of(
+    config = config_of(
         "loss=infogan", "dataset.image_size=16", "model.width=24", "latent.size=16", "latent.continuous=0"
     )
-    plan = build.check(settings)
-    data = plan.open()
+    plan = build.check(config)
+    plan, data = plan.open()
     state = plan.state(data)
     run = Eager(plan.parts.updates, data.train, 64, plan.config.seed, torch.device("cpu"))
     for _ in range(STEPS):

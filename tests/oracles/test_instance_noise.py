@@ -23,7 +23,7 @@ def js(theta, s):
     return divergence("jensen_shannon", gaussian(0.0, s), gaussian(theta, s)) / 2
 
 
-def slope(theta, s, h=1e-4):
+def derivative(theta, s, h=1e-4):
     return (js(theta + h, s) - js(theta - h, s)) / (2 * h)
 
 
@@ -49,10 +49,10 @@ def test_a_trained_discriminator_finds_that_divergence_and_its_gradient(theta):
         state = build_state(Line(theta), Minimax(), input=shown, dimensions=2, lr=3e-3, hidden=(32, 32))
         train(state, LINES, 600, batch_size=512)
         found[name] = estimate(state, LINES, "js_estimate"), generator_gradient(state, LINES)
-    print(f"theta {theta}: JS {js(theta, s):.4f} gradient {2 * slope(theta, s):.4f};", found)
+    print(f"theta {theta}: JS {js(theta, s):.4f} gradient {2 * derivative(theta, s):.4f};", found)
     value, gradient = found["noise"]
     assert abs(value - js(theta, s)) < 0.02
-    assert abs(gradient / (2 * slope(theta, s)) - 1) < 0.2
+    assert abs(gradient / (2 * derivative(theta, s)) - 1) < 0.2
     value, gradient = found["none"]
     assert value > math.log(2) - 0.01
     assert abs(gradient) < 0.01

@@ -11,10 +11,10 @@ from gan_cli.training.eager import Eager
 POINTS = ("loss.space=pixels", "constraint=none", "model=toy_mlp", "model.width=64", "train.batch_size=256")
 
 
-def train(settings, steps):
+def train(config, steps):
     """Return the data and the trained game."""
-    plan = build.check(settings)
-    data = plan.open()
+    plan = build.check(config)
+    plan, data = plan.open()
     state = plan.state(data)
     run = Eager(plan.parts.updates, data.train, 256, plan.config.seed, torch.device("cpu"))
     for _ in range(steps):
@@ -30,9 +30,9 @@ def samples(game):
 
 @pytest.mark.parametrize("loss", ["mmd", "energy_distance"])
 def test_fits_the_mixture_on_a_line(config_of, loss):
-    settings = config_of(f"loss={loss}", "dataset=gaussian_mixture_1d", "optimizer.lr=1e-3", *POINTS)
-    data, before = train(settings, 0)
-    _, after = train(settings, 160)
+    config = config_of(f"loss={loss}", "dataset=gaussian_mixture_1d", "optimizer.lr=1e-3", *POINTS)
+    data, before = train(config, 0)
+    _, after = train(config, 160)
     real = data.fixed(5000).x[:, 0]
     first, last = (wasserstein_distance(samples(game)[:, 0], real) for game in (before, after))
     floor = wasserstein_distance(real[:2500], real[2500:])
@@ -42,10 +42,10 @@ def test_fits_the_mixture_on_a_line(config_of, loss):
 
 @pytest.mark.slow
 def test_a_kernel_narrow_enough_finds_every_mode_of_the_ring(config_of):
-    settings = config_of(
+    config = config_of(
         "loss=mmd", "loss.kernel=rbf", "loss.scales=[0.1,0.3,1,3]", "dataset=ring", "optimizer.lr=1e-3", *POINTS
     )
-    data, game = train(settings, 800)
+    data, game = train(config, 800)
     centres, _ = data.modes
     nearest, mode = torch.cdist(samples(game), centres).min(dim=1)
     shares = torch.bincount(mode[nearest < 0.2], minlength=8) / 5000

@@ -21,7 +21,7 @@ from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.minimax import Minimax, NonSaturating
 from gan_cli.losses.wasserstein import Wasserstein
 from tests.oracles.quadrature import X, gaussian, integral, mixture
-from tests.oracles.training import Gaussian, Line, answers, build_state, generator_gradient, train
+from tests.oracles.training import Gaussian, Line, build_state, generator_gradient, outputs, train
 
 PAIR = TwoGaussians1d()
 
@@ -30,7 +30,7 @@ def answer(score, x):
     return CriticOutput(score, x, {}, x)
 
 
-def gradient_norms_at(state, x):
+def gradients_at(state, x):
     """Return the derivative of the generator's objective for a fake at each x."""
     x = x[:, None].requires_grad_()
     objective = state.game.generator_objective(state.game.ask(x), None) * len(x)
@@ -40,13 +40,13 @@ def gradient_norms_at(state, x):
 def test_figure_2_the_best_discriminator_is_flat_and_the_best_critic_is_not():
     x = torch.linspace(-6, 6, 25, dtype=torch.float64, requires_grad=True)
     for loss, score, at_fakes in ((Minimax(), -6 * x, 1e-6), (Wasserstein(), -x, 1.0)):
-        (slope,) = torch.autograd.grad(loss.generator(answer(score, x), None) * len(x), x)
-        fakes = slope[x >= 3].abs()
+        (by_x,) = torch.autograd.grad(loss.generator(answer(score, x), None) * len(x), x)
+        fakes = by_x[x >= 3].abs()
         if isinstance(loss, Wasserstein):
-            assert_close(slope, torch.full_like(slope, at_fakes))
+            assert_close(by_x, torch.full_like(by_x, at_fakes))
         else:
             assert (fakes < at_fakes).all()
-            assert_close(slope, 6 * torch.sigmoid(-6 * x).detach())
+            assert_close(by_x, 6 * torch.sigmoid(-6 * x).detach())
 
 
 @pytest.mark.slow
@@ -58,17 +58,17 @@ def test_figure_2_trained():
         x = torch.linspace(1, 5, 41)
         with torch.no_grad():
             d = torch.sigmoid(state.game.ask(torch.tensor([[-3.0], [3.0]])).score)
-        rows[name] = gradient_norms_at(state, x), generator_gradient(state, PAIR), d
-        slope, gradient, d = rows[name]
-        print(f"{name}: slope at fakes at most {slope.abs().max():.1e}, of mu {gradient:.1e}, D {d[0]:.4f} {d[1]:.1e}")
-    slope, gradient, d = rows["gan"]
+        rows[name] = gradients_at(state, x), generator_gradient(state, PAIR), d
+        by_x, gradient, d = rows[name]
+        print(f"{name}: at fakes at most {by_x.abs().max():.1e}, of mu {gradient:.1e}, D {d[0]:.4f} {d[1]:.1e}")
+    by_x, gradient, d = rows["gan"]
     assert d[0] > 0.999
     assert d[1] < 1e-3
     assert abs(gradient) < 0.02
-    assert slope[len(slope) // 2 :].abs().max() < 0.01
-    slope, gradient, _ = rows["critic"]
-    # As for lines 6 apart, the penalised slope is about 1 + 6 / (2 lambda) = 1.3.
-    assert ((slope / 1.3 - 1).abs() < 0.05).all()
+    assert by_x[len(by_x) // 2 :].abs().max() < 0.01
+    by_x, gradient, _ = rows["critic"]
+    # As for lines 6 apart, the penalised gradient norm is about 1 + 6 / (2 lambda) = 1.3.
+    assert ((by_x / 1.3 - 1).abs() < 0.05).all()
     assert abs(gradient / 1.3 - 1) < 0.05
 
 
@@ -128,7 +128,7 @@ def test_the_log_d_gradients_size_and_variance_grow_as_the_discriminator_improve
         gradients, losses = [], []
         for seed, state in enumerate(states):
             train(state, lines, updates, batch_size=64, seed=seed, decay=False)
-            real, fake = answers(state, lines, 512)
+            real, fake = outputs(state, lines, 512)
             x = fake.x.detach().requires_grad_()
             (g,) = torch.autograd.grad(state.game.loss.generator(state.game.ask(x), None) * len(x), x)
             gradients.append(g[:, 0])

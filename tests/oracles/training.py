@@ -78,8 +78,8 @@ def train(state: TrainState, dataset, updates: int, batch_size: int = 128, seed:
     group["lr"] = lr
 
 
-def answers(state: TrainState, dataset, n: int = 4096):
-    """Return the critic's answers to fresh real and generated samples; the latter keep their graph."""
+def outputs(state: TrainState, dataset, n: int = 4096):
+    """Return the critic's outputs to fresh real and generated samples; the latter keep their graph."""
     game, draws = state.game, Draws(CPU, 0, state.step, 1)
     real = game.shown(dataset.open(n, 1, CPU).heldout.batch(*dataset.open(n, 1, CPU).heldout.draw(0)), "real", draws)
     real = real._replace(y=None)
@@ -89,12 +89,12 @@ def answers(state: TrainState, dataset, n: int = 4096):
 
 def estimate(state: TrainState, dataset, name: str) -> float:
     with torch.no_grad():
-        return state.game.estimates(*answers(state, dataset))[name].item()
+        return state.game.estimates(*outputs(state, dataset))[name].item()
 
 
 def generator_gradient(state: TrainState, dataset) -> float:
     """Return d(generator's objective) / d(its one weight)."""
-    real, fake = answers(state, dataset)
+    real, fake = outputs(state, dataset)
     (weight,) = state.game.generator.parameters()
     (gradient,) = torch.autograd.grad(state.game.generator_objective(fake, real), weight)
     return gradient.item()

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.types import Override
 
 from gan_cli.cli import main
-from gan_cli.config import sources
-from gan_cli.sweeps import process
-from tests.cli.conftest import Ended, refused  # noqa: F401
-from tests.forkserver import ensure_server
-from tests.sweeps import warm
+from gan_cli.config.arguments import Arguments
+from gan_cli.config.compose import Composer
+from gan_cli.sweeps import grid, process
+from tests import children
+from tests.conftest import Ended
 
 TOY = (
     *("model=toy_mlp", "dataset=ring", "model.width=4", "latent.size=2", "train.batch_size=8"),
@@ -80,6 +81,12 @@ class Fails(Wasserstein):
 FAILING = ("loss._target_=failing.Fails", "allow_targets=[failing]")
 
 
+def requested(*overrides: str) -> list[Override]:
+    """The overrides of a sweep, with those that its config asks for."""
+    composer = Composer.of("train", Arguments([], {}))
+    return grid._request(composer, composer.parse(overrides), multirun=True).task
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory with losses that fail."""
@@ -88,17 +95,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delitem(sys.modules, "failing", raising=False)
     (tmp_path / "failing.py").write_text(LOSSES)
     (tmp_path / "sweep.pid").write_text(str(os.getpid()))
-    sources.load.cache_clear()
     yield tmp_path
-    sources.load.cache_clear()
     sys.modules.pop("failing", None)
 
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are forked from a process that has imported everything."""
-    ensure_server()
-    monkeypatch.setattr(process, "start", warm.Forked)
+    children.ensure_server()
+    monkeypatch.setattr(process, "start", children.gan)
 
 
 @pytest.fixture

@@ -5,19 +5,20 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import time
 
 import pytest
 
-from gan_cli.config.compose import Composer
-from gan_cli.config.tree import conf_dir
 from gan_cli.core.files import is_held
 from gan_cli.errors import UserError
 from gan_cli.sweeps import plan, pool, process, record
 from gan_cli.sweeps.display import Display
 from gan_cli.sweeps.grid import expand
+from gan_cli.sweeps.keys import Cell
 from gan_cli.sweeps.record import Job
+from tests.sweeps.conftest import requested
 
 
 def job(**facts):
@@ -34,7 +35,7 @@ def job(**facts):
         (["-m", "seed=0,1", "sweep.jobs=0"], "sweep.jobs=0: must be auto or a whole number of at least 1"),
         (["-m", "loss=glob(wgn*)"], "loss=glob(wgn*): holds no value, so there is nothing to run"),
         (["-m", "seed=range(3,3)"], "seed=range(3,3): holds no value, so there is nothing to run"),
-        (["-m", "seed=range(0,3,0)"], "the sweep cannot be expanded: range() arg 3 must not be zero"),
+        (["-m", "seed=range(0,3,0)"], "seed=range(0,3,0): range() arg 3 must not be zero"),
         (["-m", "seed=0,1", "sweep.name=../x"], "sweep.name=../x: must be a directory's name of letters"),
         (
             ["-m", "seed=0,1", "hydra.sweeper.max_batch_size=2"],
@@ -67,11 +68,11 @@ def test_a_sweep_is_run_by_one_process(tmp_path):
 
 
 def test_the_ready_grids_expand():
-    composer = Composer.create("train", conf_dir(), "train", None)
-    cells = expand(composer, composer.compose(["sweep=wgan_robustness"]))
-    assert len(cells) == len({tuple(cell) for cell in cells}) == 36
-    narrowed = expand(composer, composer.compose(["sweep=wgan_robustness", "seed=0", "model=mlp"]))
-    assert len(narrowed) == 6
+    def cells(*words):
+        return expand(requested("sweep=wgan_robustness", *words))
+
+    assert len(cells()) == len({tuple(cell) for cell in cells()}) == 36
+    assert len(cells("seed=0", "model=mlp")) == 6
 
 
 @pytest.mark.parametrize(
@@ -134,28 +135,31 @@ def test_what_a_job_gets(monkeypatch):
     assert process.gpus() == ["0", "1"]
 
 
-def cell(seed, **runtime):
-    settings = {"seed": seed, "run_dir": None, "train": {"steps": 5}, "log": {"every_steps": 1}}
-    return [f"seed={seed}"], settings | {"runtime": {"threads": "auto", "device": "auto", **runtime}}
+@pytest.fixture
+def cell(config_of):
+    def make(seed, **values):
+        chosen = {"runtime.device": "auto", "runtime.threads": "auto", **values}
+        return Cell([f"seed={seed}"], config_of(f"seed={seed}", *(f"{k}={v}" for k, v in chosen.items())))
+
+    return make
 
 
-def test_jobs_keep_their_place_and_threads_and_equal_cells_are_one(tmp_path):
+def test_jobs_keep_their_place_and_threads_and_equal_cells_are_one(cell, tmp_path):
     first = plan.jobs_of([cell(0), cell(1), cell(1)], tmp_path, None, 4)
     assert [(j.name, j.threads, j.any_gpu) for j in first] == [("seed-0", 4, True), ("seed-1", 4, True)]
     first[0].attempts = 1
     old = record.Record(status="failed", exit_code=1, command=[], jobs=first)
     again = plan.jobs_of([cell(2), cell(1), cell(0)], tmp_path, old, 2)
     assert [(j.name, j.threads) for j in again] == [("seed-2", 2), ("seed-1", 2), ("seed-0", 4)]
-    given = plan.jobs_of([cell(0, threads=1, device="cuda:1")], tmp_path, None, 4)
+    given = plan.jobs_of([cell(0, **{"runtime.threads": 1, "runtime.device": "cuda:1"})], tmp_path, None, 4)
     assert (given[0].threads, given[0].any_gpu) == (None, False)
 
 
-def test_a_job_on_other_data_is_another_job(tmp_path, monkeypatch):
+def test_a_job_on_other_data_is_another_job(cell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def on(path):
-        overrides, settings = cell(0)
-        return overrides, settings | {"dataset": {"path": path}}
+        return cell(0, dataset="mnist", **{"dataset.path": path})
 
     (first,) = plan.jobs_of([on("a")], tmp_path, None, 4)
     old = record.Record(status="finished", exit_code=0, command=[], jobs=[first])
@@ -209,8 +213,25 @@ class Terminal:
         return self.tty
 
 
+def screen(text):
+    """Return the lines that a terminal shows after these characters."""
+    lines, row = [""], 0
+    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\n|[^\x1b\n]+", text.replace("\r", "")):
+        if piece == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif piece == "\x1b[2K":
+            lines[row] = ""
+        elif piece.startswith("\x1b"):
+            row -= int(piece[2:-1]) if piece.endswith("A") else 0
+        else:
+            lines[row] += piece
+    return [line.rstrip() for line in lines]
+
+
 def test_the_table_is_drawn_over_itself_and_fits(tmp_path, monkeypatch):
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 9)))
+    for name, value in {"COLUMNS": "80", "LINES": "9", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
     jobs = [
         job(name=f"j{i}", label=f"seed={i} optimizer.lr=0.000123456", run_dir=str(tmp_path / str(i))) for i in range(9)
     ]
@@ -219,26 +240,42 @@ def test_the_table_is_drawn_over_itself_and_fits(tmp_path, monkeypatch):
     row = {"step": 3, "critic/wasserstein_estimate": 0.5}
     (tmp_path / "7" / "metrics.jsonl").write_text(json.dumps(row) + "\n")
     (tmp_path / "7" / "timing.jsonl").write_text(json.dumps({"step": 3, "steps_per_second": 2.0}) + "\n")
-    screen = Terminal(tty=True)
-    shown = Display(jobs, screen)
-    shown.update()
-    drawn = screen.text.splitlines()
-    assert max(map(len, drawn)) < 80
-    assert len(drawn) == 1 + 5 + 1
-    assert drawn[5].split()[:6] == ["8", "running", "3/9", "wasserstein_estimate", "0.5", "00:03"]
-    assert drawn[-1].startswith("1 running, 7 waiting, 1 finished; 00:")
-    assert drawn[-1].endswith("4 more jobs not shown")
-    shown.note("a line")
-    assert "\x1b[7A\x1b[Ja line\n" in screen.text
+    terminal = Terminal(tty=True)
+    with Display(jobs, terminal) as shown:
+        drawn = screen(terminal.text)
+        assert max(map(len, drawn)) <= 80
+        assert len(drawn) == 1 + 5 + 1
+        assert drawn[0].split() == ["job", "state", "step", "estimate", "left", "overrides"]
+        assert drawn[5].split()[:6] == ["8", "running", "3/9", "wasserstein_estimate", "0.5", "00:03"]
+        assert drawn[-1].startswith("1 running, 7 waiting, 1 finished; 00:")
+        assert drawn[-1].endswith("4 more jobs not shown")
+        shown.note("a [bold] line " * 9)
+        assert screen(terminal.text) == [("a [bold] line " * 9).rstrip(), *drawn]
+        jobs[7].state = "failed"
+    ended = screen(terminal.text)
+    assert ended[6].split()[:4] == ["8", "failed", "3/9", "wasserstein_estimate"]
+    assert [line.split()[0] for line in ended[:-1]] == ["a", "job", "1", "2", "3", "4", "8", "1"]
+    assert ended[-1] == ""
 
 
-def test_elsewhere_there_are_lines(tmp_path):
+def test_elsewhere_there_are_lines(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
     stream = Terminal(tty=False)
-    shown = Display([job(run_dir=str(tmp_path))], stream)
-    shown.update()
-    shown.note("told")
-    assert stream.text == "told\n"
-    assert "\x1b" not in stream.text
+    jobs = [job(run_dir=str(tmp_path)), job(name="b", state="finished")]
+    with Display(jobs, stream) as shown:
+        shown.update()
+        shown.note("told")
+        jobs[0].state = "running"
+        row = {"step": 3, "critic/loss": 0.5}
+        (tmp_path / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+        later = time.monotonic() + 60
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        shown.update()
+    assert stream.text.splitlines() == [
+        "told",
+        "job 1 of 2 (seed=0): step 3/9, critic/loss 0.5, ? left",
+        "1 running, 1 finished",
+    ]
 
 
 def test_a_run_in_use_is_known(tmp_path):

@@ -14,15 +14,16 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
-from gan_cli.config.tree import conf_dir
+from gan_cli.config.schema import Search
 from gan_cli.config.validate import validate
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
-from gan_cli.sweeps import grid, process
+from gan_cli.sweeps import process
 from gan_cli.sweeps.rows import NewRows
 from gan_cli.sweeps.space import Axis, check, space
-from tests.sweeps.conftest import TOY
+from tests.sweeps.conftest import TOY, requested
 
 needs_optuna = pytest.mark.skipif(
     importlib.util.find_spec("optuna") is None, reason='optuna is not installed: pip install "gan_cli[optuna]"'
@@ -31,6 +32,7 @@ PULLED = (*TOY, "runtime.threads=1", "loss._target_=failing.Pulled", "allow_targ
 SEARCH = {
     "metric": "critic/pull",
     "direction": "minimize",
+    "n_trials": 20,
     "seed": 0,
     "sampler": "tpe",
     "pruner": "median",
@@ -83,10 +85,10 @@ def test_what_is_no_space(word, told):
 
 
 def test_the_ready_search_can_run():
-    composer = Composer.create("train", conf_dir(), "train", None)
-    found = space(grid._overrides(composer, composer.compose(["sweep=ring_lr"])))
+    composer = Composer.of("train", Arguments([], {}))
+    found = space(requested("sweep=ring_lr"))
     assert [axis.key for axis in found.axes] == ["optimizer.critic.lr", "optimizer.generator.lr", "updates.n_critic"]
-    cells = check(found, lambda trial: validate(composer.compose(["sweep=ring_lr", *trial]), trial))
+    cells = check(found, lambda trial: validate("train", composer.compose(["sweep=ring_lr", *trial]), trial))
     assert len(cells) == 1 + len(found.axes)
 
 
@@ -96,7 +98,7 @@ def test_the_ready_search_can_run():
     [
         (["-m", "seed=0", "optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1): a grid cannot hold every number"),
         (["sweep.search.n_trials=3"], "sweep.search.n_trials=3: is about a search; add sweep=optuna, and -m"),
-        (["-m", "sweep=optuna", "seed=0,1"], "sweep=optuna: what is sought? add grid.search.metric=TAG"),
+        (["-m", "sweep=optuna", "seed=0,1"], "sweep=optuna: which metric? add sweep.search.metric=TAG"),
         (["-m", *SOUGHT, "seed=0"], "sweep=optuna: there is nothing to search; give a key values"),
         (["-m", *SOUGHT, "seed=0,1", "sweep.jobs=1,2"], "sweep.jobs=1,2: one value for the whole sweep"),
         (["-m", *SOUGHT, "seed=0,1", "sweep.search.n_trials=0"], "sweep.search.n_trials=0: must be a whole number"),
@@ -140,9 +142,9 @@ def draws(folder: Path, count: int, reopen: bool, **search) -> list[float]:
 
     folder.mkdir()
     found: list[float] = []
-    study = Study(folder, [AXIS], {**SEARCH, **search}, 12)
+    study = Study(folder, [AXIS], Search(**{**SEARCH, **search}), 12)
     for i in range(count):
-        study = Study(folder, [AXIS], {**SEARCH, **search}, 12) if reopen else study
+        study = Study(folder, [AXIS], Search(**{**SEARCH, **search}), 12) if reopen else study
         number, values = study.ask(i)
         found.append(values[AXIS.key])
         pruned = False
@@ -181,20 +183,20 @@ def test_a_gaussian_process_draws_too(tmp_path):
 def test_a_study_survives_a_torn_line_and_tells_what_is_none(tmp_path):
     from gan_cli.sweeps.study import Study, TrialState
 
-    study = Study(tmp_path, [AXIS], SEARCH, 12)
+    study = Study(tmp_path, [AXIS], Search(**SEARCH), 12)
     study.end(study.ask(0)[0], TrialState.COMPLETE, 0.5)
     with (tmp_path / "study.journal").open("a") as file:
         file.write('{"op_code": 4, "wor')
-    study = Study(tmp_path, [AXIS], SEARCH, 12)
+    study = Study(tmp_path, [AXIS], Search(**SEARCH), 12)
     number, values = study.ask(1)
-    again = Study(tmp_path, [AXIS], SEARCH, 12)
+    again = Study(tmp_path, [AXIS], Search(**SEARCH), 12)
     assert again.trial(number).params == values
     again.forget({0})
     assert again.trial(number).state == TrialState.FAIL
     assert again.best().value == 0.5
     (tmp_path / "study.journal").write_text("a diary\n")
     with pytest.raises(UserError, match=r"study\.journal is not a study of Optuna's"):
-        Study(tmp_path, [AXIS], SEARCH, 12)
+        Study(tmp_path, [AXIS], Search(**SEARCH), 12)
 
 
 class Killed(BaseException):
@@ -208,7 +210,7 @@ def record(place: Path) -> dict:
 def trials(place: Path) -> list:
     from gan_cli.sweeps.study import Study
 
-    study = Study(place / "runs/s", [AXIS], SEARCH, 12)
+    study = Study(place / "runs/s", [AXIS], Search(**SEARCH), 12)
     return [trial for i in range(1000) if (trial := study.trial(i)) is not None]
 
 

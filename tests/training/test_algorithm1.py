@@ -36,7 +36,7 @@ def rmsprop(w, gradients, square):
 
 
 def test_two_steps_equal_algorithm_1(config_of):
-    settings = config_of("loss=wgan", "dataset.image_size=16", *TINY)
+    plan = build.check(config_of("loss=wgan", "dataset.image_size=16", *TINY), (1, 16, 16))
     state = plan.state_for((1, 16, 16), 0)
     source = Noise((1, 16, 16), M)
 

@@ -1,10 +1,9 @@
 """Milestones, the best, and writing behind the training, in whole runs."""
 
+import dataclasses
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -15,9 +14,12 @@ from gan_cli.cli import main
 from gan_cli.errors import GanError, Interrupted, NonFiniteError
 from gan_cli.runs import checkpoint, directory
 from gan_cli.session import build
+from gan_cli.session.job import Earlier
+from gan_cli.session.restore import restore
 from gan_cli.session.session import Session
 from gan_cli.training.best import Best
-from tests.conftest import CONF, TINY
+from tests.children import run_code
+from tests.conftest import TINY
 
 SMALL = ("model=toy_mlp", "dataset=ring", "updates.n_critic=1", *TINY, "log.every_steps=2", "log.samples_every_steps=4")
 BACKGROUND = "checkpoint.background=true"
@@ -29,15 +31,15 @@ def begin(config_of, tmp_path):
         plan = build.check(config_of(f"train.steps={steps}", *SMALL, *overrides))
         (tmp_path / name).mkdir(exist_ok=True)
         run = directory.RunDirectory(tmp_path / name)
-        data = plan.open()
+        plan, data = plan.open()
         state = plan.state(data)
         found = checkpoint.load(run.checkpoints, pytest.fail) if resume else None
         if found:
-            state.restore(found)
-        session = Session(plan, run, data, state, found, resumed=resume)
-        session.pictures = lambda state, logs: None  # they take longest
+            restore(state, found)
+        session = Session(plan, run, data, state, Earlier(found) if resume else None).open()
+        session.callbacks.pictures = lambda state, logs: None  # they take longest
         if values:
-            session.curves.probes.append(lambda state, row: {"test/value": values.get(state.step, 0.0)})
+            session.callbacks.curves.probes.append(lambda state, row: {"test/value": values.get(state.step, 0.0)})
         return session
 
     return session
@@ -84,9 +86,10 @@ def test_what_is_written_behind_the_training_is_the_same_to_the_byte(begin, tmp_
     begin("before", *options).train()
     slow(4, seconds=0.2)  # the state moves on while it is written
     session = begin("behind", *options, BACKGROUND)
-    session.plan.config.checkpoint.background = False  # a checkpoint tells its run's settings
-    session.train()
-    assert session.saver._thread is not None
+    foreground = session.plan.config.checkpoint.replace(background=False)
+    session.plan = dataclasses.replace(session.plan, config=session.plan.config.replace(checkpoint=foreground))
+    session.train()  # a checkpoint holds its run's config, here without `background`
+    assert session.callbacks.saver._thread is not None
     assert steps(tmp_path / "behind")[:5] == [9, 8, 6, 4, 3]
     assert files(tmp_path / "behind") == files(tmp_path / "before")
 
@@ -192,10 +195,10 @@ def test_only_what_is_committed_is_reported_as_saved(begin, tmp_path, slow):
         reported[state.step] = directory.read_status(tmp_path / "run").get("saved_step")
         if state.step == 6:
             released.set()
-            session.saver.wait()
+            session.callbacks.saver.wait()
 
     released, order = slow(4, seconds=30)
-    session.pictures = watch
+    session.callbacks.pictures = watch
     session.train()
     assert [reported[step] for step in (3, 4, 5, 6)] == [None] * 4
     assert reported[7] == 4
@@ -228,7 +231,7 @@ def nan_at(session, step):
         if state.step == step - 1:
             session.state.params["generator"][0].data[0] = float("nan")
 
-    session.pictures = poison
+    session.callbacks.pictures = poison
 
 
 def test_a_nan_waits_for_the_write_under_way(begin, tmp_path, slow):
@@ -279,34 +282,21 @@ def test_room_that_was_made_is_told(begin, tmp_path, monkeypatch, capsys, backgr
 
 KILLED = """
 import os, signal, sys
-from pathlib import Path
-import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
-from gan_cli import build
-from gan_cli.training import rundir
-from gan_cli.session.session import Session
-torch.set_num_threads(1)
-with initialize_config_dir(sys.argv[1], version_base="1.3"):
-    config = compose("train", overrides=["runtime=cpu", "runtime.threads=1", *sys.argv[3:]])
+from gan_cli.cli import main
 rename = os.rename
 def kill(source, target):
     if str(target).endswith("step_0000000004"):
         os.kill(os.getpid(), signal.SIGKILL)
     rename(source, target)
 os.rename = kill
-plan = build.check(OmegaConf.to_container(config, resolve=True))
-data = plan.open()
-Session(plan, directory.RunDirectory(Path(sys.argv[2])), data, plan.state(data)).train()
+main(["train", "runtime=cpu", "runtime.threads=1", *sys.argv[1:]])
 """
 
 
 def test_a_kill_during_the_write_leaves_the_older_ones_good(begin, tmp_path):
     run = tmp_path / "run"
-    run.mkdir()
     options = ("checkpoint.every_steps=2", BACKGROUND)
-    command = [sys.executable, "-c", KILLED, str(CONF), str(run), *SMALL, *options, "train.steps=1000"]
-    killed = subprocess.run(command, capture_output=True, text=True)
+    killed = run_code(KILLED, *SMALL, *options, "train.steps=1000", f"run_dir={run}")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert steps(run) == [2]
     assert directory.read_status(run)["saved_step"] == 2

@@ -16,7 +16,7 @@ from gan_cli.cli import main
 from gan_cli.conditions.class_norm import ClassNorm
 from gan_cli.runs.metrics_log import read_rows
 from gan_cli.training.shared_norm import SharedBatchNorm, share_batch_norm
-from tests.process_group import Started
+from tests.children import Ranks
 
 POINTS = (
     *("model=toy_mlp", "dataset=ring", "model.width=8", "latent.size=3", "train.batch_size=16", "train.steps=6"),
@@ -33,12 +33,12 @@ def start(tmp_path):
     running = []
 
     def begin(*argv):
-        running.append(Started(tmp_path, argv))
+        running.append(Ranks(tmp_path, argv))
         return running[-1]
 
     yield begin
-    for member in (m for started in running for m in started.members if m.is_alive()):
-        member.kill()
+    for member in (m for ranks in running for m in ranks.members if m.poll() is None):
+        member.process.kill()
 
 
 def alone(folder, monkeypatch, *argv):
@@ -167,7 +167,7 @@ def test_a_finished_run_lets_every_process_go(start, tmp_path):
     ("overrides", "told"),
     [
         (("loss=mmd",), "2 processes: loss=MMD compares the samples of a batch with each other"),
-        (("loss=nonsaturating", "updates=unrolled"), "2 processes: looking ahead is not a sum over samples"),
+        (("loss=nonsaturating", "updates=unrolled"), "2 processes: unrolling is not a sum over samples"),
         (("train.batch_size=9",), "2 processes: do not divide train.batch_size=9; choose a multiple of 2"),
         (("train.accumulate=3",), "2 processes x train.accumulate=3: do not divide train.batch_size=16"),
         (("-m", "seed=0,1"), "-m: torchrun's processes train one run together"),
@@ -190,7 +190,7 @@ def test_a_restart_needs_a_run_to_go_on_with(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
     assert main(["train", *POINTS]) == 2
-    assert capsys.readouterr().err.startswith("gan: resume=never: torchrun is to start again what fails")
+    assert capsys.readouterr().err.startswith("gan: resume=never: torchrun would start again what fails")
 
 
 def test_another_launchers_environment_is_told(monkeypatch, capsys, tmp_path):
@@ -204,14 +204,14 @@ def test_another_launchers_environment_is_told(monkeypatch, capsys, tmp_path):
 DIES = """
 import os, signal, sys
 from gan_cli import cli
-from gan_cli.training import following
-plain = following.fit
+from gan_cli.session import worker
+plain = worker.fit
 def fit(state, run, callbacks):
     def die(state, logs):
         if state.step == 5 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
             os.kill(os.getpid(), signal.SIGKILL)
     plain(state, run, [die, *callbacks])
-following.fit = fit
+worker.fit = fit
 sys.exit(cli.main(sys.argv[1:]))
 """
 

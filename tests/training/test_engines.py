@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gan_cli.core import hardware
+from gan_cli.config import parts as parts_of_a_config
+from gan_cli.config.schema import Part
 from gan_cli.core.processes import Processes
 from gan_cli.errors import GanError, UserError
 from gan_cli.session import build, engines
@@ -48,9 +49,9 @@ class Recorded:
         return replay
 
 
-def begun(config_of, overrides, shape, n_classes=0, device=CPU):
+def begun(config_of, overrides, shape, n_classes=0):
     plan = build.check(config_of(*overrides), shape, n_classes)
-    return plan.state_for(shape, n_classes), settings
+    return plan.state_for(shape, n_classes), plan
 
 
 def trained(state, engine, steps=STEPS):
@@ -73,7 +74,7 @@ def compare(config_of, *overrides, shape=IMAGE, n_classes=0, engine="graphs"):
     source = Labelled(shape, 8) if n_classes else Noise(shape, 8)
 
     def run(make):
-        state, settings = begun(config_of, (*size, *overrides), shape, n_classes)
+        state, plan = begun(config_of, (*size, *overrides), shape, n_classes)
         arguments = (plan.parts.updates, source, 8, 0, CPU, plan.config.train.accumulate)
         return trained(state, make(state, *arguments))
 
@@ -155,7 +156,7 @@ def test_compiled_steps_are_those_of_eager_but_for_rounding(config_of, overrides
     size = ("dataset.image_size=16", *TINY, *overrides, "optimizer=sgd", "optimizer.lr=1e-3")
 
     def run(make):
-        state, settings = begun(config_of, size, IMAGE)
+        state, plan = begun(config_of, size, IMAGE)
         start = {name: t.clone() for name, t in state.tensors().items()}
         end = trained(state, make(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU), steps=2)
         return {name: (end[name] - t).double() for name, t in start.items()}
@@ -188,13 +189,16 @@ def test_a_step_that_does_not_compile_is_told_in_one_line(config_of):
     def broken(*_):
         raise RuntimeError("no compiler here\nand a long story")
 
-    state, settings = begun(config_of, ("dataset.image_size=16", *TINY), IMAGE)
+    state, plan = begun(config_of, ("dataset.image_size=16", *TINY), IMAGE)
     engine = Compiled(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU, compiler=lambda recorded: broken)
     with pytest.raises(GanError) as told:
         engine(state)
     reason = "RuntimeError: no compiler here"
     expected = f"runtime.engine=compile: this step cannot be compiled here ({reason}): runtime.engine=eager"
     assert str(told.value) == expected
+
+
+ADAGRAD = ("optimizer=sgd", "optimizer.critic._target_=torch.optim.Adagrad", "~optimizer.critic.momentum")
 
 
 @pytest.mark.parametrize(
@@ -206,26 +210,36 @@ def test_a_step_that_does_not_compile_is_told_in_one_line(config_of):
         (("runtime.device=cuda",), 1, "cuda_graph", "one by one"),
         (("runtime.device=cuda", "optimizer=sgd"), 1, "cuda_graph", "one by one"),
         (("runtime.device=cuda",), 2, "eager", "2 processes"),
-        (("runtime.device=cuda", "allow_targets=[mine]"), 1, "eager", "outside gan_cli"),
-        (("runtime.device=cuda", "optimizer.critic._target_=torch.optim.Adagrad"), 1, "eager", "Adagrad"),
+        (("runtime.device=cuda", "allow_targets=[mine]"), 1, "cuda_graph", "one by one"),  # no part is of that module
+        (("runtime.device=cuda", *ADAGRAD), 1, "eager", "Adagrad"),
     ],
 )
 def test_auto_is_a_rule(config_of, monkeypatch, overrides, world, engine, reason):
-    settings = config_of("loss=wgan", "runtime.device=cpu", "runtime.engine=auto", *overrides)
+    config = config_of("loss=wgan", "runtime.device=cpu", "runtime.engine=auto", *overrides)
     monkeypatch.setattr(engines, "processes", lambda: Processes(0, world, 0, world))
+    choice = choice_of(config)
+    assert choice.engine == engine
+    assert (choice.reason is None) if reason is None else reason in choice.reason
+
+
+def choice_of(config):
     parameter = [torch.nn.Parameter(torch.ones(1))]
     make = {
         "Adagrad": torch.optim.Adagrad,
         "SGD": torch.optim.SGD,
         "RMSprop": partial(torch.optim.RMSprop, capturable=True),
     }
-    optimizers = {
-        player: make[plan.config.optimizer[player]["_target_"].rpartition(".")[2]](parameter, lr=1e-3)
-        for player in ("critic", "generator")
-    }
-    choice = engines.choose(settings, optimizers)
-    assert choice.engine == engine
-    assert (choice.reason is None) if reason is None else reason in choice.reason
+    chosen = {"critic": config.optimizer.critic, "generator": config.optimizer.generator}
+    optimizers = {player: make[part.name](parameter, lr=1e-3) for player, part in chosen.items()}
+    return engines.choose(config.runtime, optimizers, parts_of_a_config.own_code(config))
+
+
+@pytest.mark.parametrize("group", ["loss", "dataset"])
+def test_a_part_of_other_code_is_captured_in_no_graph(config_of, group):
+    config = config_of("loss=wgan", "runtime.device=cuda", "runtime.engine=auto")
+    choice = choice_of(config.replace(**{group: Part.of("mine.Own", {})}))
+    assert choice.engine == "eager"
+    assert "outside gan_cli" in choice.reason
 
 
 @pytest.mark.parametrize(
@@ -248,8 +262,7 @@ def test_cuda_graphs_take_the_steps_of_eager(config_of, overrides):
     size = ("dataset.image_size=16", "runtime.device=cuda", "runtime.precision=fp32", *TINY, *overrides)
 
     def run(make):
-        hardware.apply({"threads": 1, "precision": "fp32"})
-        state, settings = begun(config_of, size, IMAGE, device=device)
+        state, plan = begun(config_of, size, IMAGE)  # sets threads and precision
         data = ImagesOnDevice(device)
         return trained(state, make(plan.parts.updates, data, 8, 0, device, plan.config.train.accumulate), 4)
 

@@ -13,6 +13,7 @@ from gan_cli.extractors.inception import Inception
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.metrics_log import read_rows
 from gan_cli.session import build
+from gan_cli.session.job import Extras
 from gan_cli.session.resume import open_session
 from gan_cli.session.session import Session
 from gan_cli.training.probes import due
@@ -39,13 +40,11 @@ class Killed(BaseException):
 @pytest.fixture
 def begin(config_of, tmp_path):
     def session(name, *overrides):
-        settings = config_of(*SMALL, *LOGGING, *overrides)
-        plan = build.check(settings)
-        data = plan.open()
-        evaluation = plan.evaluation(data)
+        plan, data = build.check(config_of(*SMALL, *LOGGING, *overrides)).open()
+        plan, evaluation = plan.evaluation(data)
         (tmp_path / name).mkdir()
         run = directory.RunDirectory(tmp_path / name)
-        return Session(plan, run, data, plan.state(data), evaluation=evaluation), settings
+        return Session(plan, run, data, plan.state(data), extras=Extras(evaluation=evaluation))
 
     return session
 
@@ -70,21 +69,22 @@ def assert_equal(a, b):
 @pytest.mark.parametrize("kind", [(*CLOTHES, "condition=concat"), POINTS])
 def test_a_run_is_bit_equal_with_and_without_also_through_a_kill(begin, tmp_path, kind):
     off = [o for o in kind if not o.startswith("evaluate.")]
-    begin("without", *off)[0].train()
-    begin("with", *kind, "evaluate.every_steps=2")[0].train()
-    killed, settings = begin("killed", *kind, "evaluate.every_steps=2")
-    pictures = killed.pictures
+    begin("without", *off).train()
+    begin("with", *kind, "evaluate.every_steps=2").train()
+    killed = begin("killed", *kind, "evaluate.every_steps=2").open()
+    config = killed.plan.config
+    pictures = killed.callbacks.pictures
 
     def killing(state, logs):
         pictures(state, logs)
         if state.step == KILLED:
             raise Killed
 
-    killed.pictures = killing
+    killed.callbacks.pictures = killing
     with pytest.raises(Killed):
         killed.train()
     assert checkpoint.steps(tmp_path / "killed" / directory.CHECKPOINTS) == [SAVED]
-    open_session(tmp_path / "killed", settings, force=False).train()
+    open_session(tmp_path / "killed", config, force=False).session.train()
     without, whole, parts = (tmp_path / name for name in ("without", "with", "killed"))
     assert rows(without, added=False) == rows(whole, added=False)
     assert_equal(tensors(without), tensors(whole))
@@ -95,7 +95,7 @@ def test_a_run_is_bit_equal_with_and_without_also_through_a_kill(begin, tmp_path
 
 
 def test_the_tags_are_gan_evaluates_and_run_json_has_the_protocol(begin, tmp_path):
-    begin("run", *CLOTHES, "evaluate.every_steps=5", "evaluate.split=heldout")[0].train()
+    begin("run", *CLOTHES, "evaluate.every_steps=5", "evaluate.split=heldout").train()
     last = read_rows(tmp_path / "run" / "metrics.jsonl")[-1]
     assert {f"quality/{name}_fashion_mnist" for name in SCORES} == {t for t in last if t.startswith("quality/")}
     told = directory.read_status(tmp_path / "run")["evaluation"]
@@ -109,9 +109,9 @@ def test_the_tags_are_gan_evaluates_and_run_json_has_the_protocol(begin, tmp_pat
 def test_the_best_checkpoint_by_a_score(begin, tmp_path):
     tag = "quality/kid_fashion_mnist"
     best = ("checkpoint.every_steps=null", f"checkpoint.best={tag}", "checkpoint.best_is=min")
-    begin("run", *CLOTHES, *best, "evaluate.every_steps=2", "optimizer.lr=0.01", "train.ema_halflife_images=null")[
-        0
-    ].train()
+    begin(
+        "run", *CLOTHES, *best, "evaluate.every_steps=2", "optimizer.lr=0.01", "train.ema_halflife_images=null"
+    ).train()
     values = {row["step"]: row[tag] for row in read_rows(tmp_path / "run" / "metrics.jsonl") if tag in row}
     found = checkpoint.load_best(tmp_path / "run" / directory.CHECKPOINTS, pytest.fail)
     assert found.meta["step"] == min(values, key=values.get)
@@ -119,9 +119,9 @@ def test_the_best_checkpoint_by_a_score(begin, tmp_path):
 
 
 def test_real_features_are_computed_once(begin, monkeypatch):
-    session, _ = begin("run", *CLOTHES, "evaluate.every_steps=1", "extractor=pixels")
+    session = begin("run", *CLOTHES, "evaluate.every_steps=1", "extractor=pixels")
     seen = []
-    extractor = type(session.evaluation.reference.extractor)
+    extractor = type(session.extras.evaluation.reference.extractor)
     before = extractor.__call__
     monkeypatch.setattr(extractor, "__call__", lambda self, x: seen.append(len(x)) or before(self, x))
     session.train()
@@ -130,13 +130,13 @@ def test_real_features_are_computed_once(begin, monkeypatch):
 
 def test_a_run_that_is_not_evaluated_imports_nothing_for_it(begin, monkeypatch):
     monkeypatch.delitem(sys.modules, "gan_cli.session.periodic_evaluation", raising=False)
-    begin("run", "model=toy_mlp", "dataset=ring")[0].train()
+    begin("run", "model=toy_mlp", "dataset=ring").train()
     assert "gan_cli.session.periodic_evaluation" not in sys.modules
 
 
 def test_a_failure_ends_no_run_and_is_told(begin, tmp_path, monkeypatch):
-    session, _ = begin("run", *POINTS, "evaluate.every_steps=2")
-    monkeypatch.setattr(session.evaluation.reference, "scores", lambda fake: 1 / 0)
+    session = begin("run", *POINTS, "evaluate.every_steps=2")
+    monkeypatch.setattr(session.extras.evaluation.reference, "scores", lambda fake: 1 / 0)
     with pytest.raises(Exception, match="Evaluation at step 2: ZeroDivisionError") as caught:
         session.train()
     assert caught.value.exit_code == 3
@@ -147,12 +147,12 @@ def test_what_cannot_be_evaluated_is_refused_before_a_run_is_there(config_of, mo
     monkeypatch.setattr(Inception, "available", lambda self: False)
     plan = build.check(config_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", "evaluate.count=5000"))
     with pytest.raises(UserError, match=r"^evaluate.count=5000: .* at most evaluate.count=4750$"):
-        plan.evaluation(plan.open())
+        plan.evaluation(plan.open()[1])
     held = ("evaluate.split=heldout", "evaluate.count=4751", "dataset.holdout=2")
     plan = build.check(config_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", *held))
     with pytest.raises(UserError, match=r"the heldout split has 2 samples"):
-        plan.evaluation(plan.open())
-    data = plan.open()
+        plan.evaluation(plan.open()[1])
+    plan, data = plan.open()
     unknown = type(data)(**{**vars(data), "class_names": ("cat", "dog")})
     with pytest.raises(UserError, match=r"no extractor suits these images offline.*extractor=pixels"):
         plan.evaluation(unknown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import time
@@ -46,14 +45,13 @@ def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def begin(settings, path):
-    plan = build.check(settings)
-    data = plan.open()
+def begin(config, path):
+    plan, data = build.check(config).open()
     path.mkdir()
-    return Session(plan, directory.RunDirectory(path), data, plan.state(data))
+    return Session(plan, directory.RunDirectory(path), data, plan.state(data)).open()
 
 
-def assert_exact(settings, tmp_path, monkeypatch):
+def assert_exact(config, tmp_path, monkeypatch):
     """Train straight, and in two parts with a kill between them, a clock set back and a checkpoint before the kill."""
     now = [2e9]
 
@@ -63,21 +61,21 @@ def assert_exact(settings, tmp_path, monkeypatch):
 
     monkeypatch.setattr(time, "time", clock)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    begin(settings, whole).train()
-    first = begin(settings, parts)
-    pictures = first.pictures
+    begin(config, whole).train()
+    first = begin(config, parts)
+    pictures = first.callbacks.pictures
 
     def killing(state, logs):
         pictures(state, logs)
         if state.step == KILLED:
             raise Killed
 
-    first.pictures = killing
+    first.callbacks.pictures = killing
     with pytest.raises(Killed):
         first.train()
     assert checkpoint.steps(parts / directory.CHECKPOINTS) == [SAVED]
     now[0] -= 1e6
-    open_session(parts, settings, force=False).train()
+    open_session(parts, config, force=False).session.train()
     assert_same_run(parts, whole)
 
 
@@ -116,18 +114,18 @@ def single(value):
 
 
 def paired(config_of, digits, axis, option):
-    """Settings with an option, on the first loss and data that it can be built with; refusals must be build's own."""
+    """A config with an option, on the first loss and data that it can be built with; refusals must be build's own."""
     refusals = []
     losses = (option,) if axis == "loss" else ("nonsaturating", *LOSSES)
     for loss, base in itertools.product(losses, (digits, POINTS)):
         chosen = [] if axis == "loss" else [f"{axis}={option}"]
-        settings = config_of(*SMALL, *LOGGING, *base, f"loss={loss}", *chosen)
+        config = config_of(*SMALL, *LOGGING, *base, f"loss={loss}", *chosen)
         try:
-            build.check(settings)
+            build.check(config)
         except UserError as error:
             refusals.append(f"{loss}: {error}")
         else:
-            return settings
+            return config
     raise AssertionError(f"{axis}={option} trains with nothing here:\n" + "\n".join(refusals))
 
 
@@ -138,16 +136,16 @@ def test_every_option(config_of, digits, tmp_path, monkeypatch, axis, option):
 
 @pytest.mark.parametrize("option", POINT_SETS)
 def test_every_synthetic_set(config_of, tmp_path, monkeypatch, option):
-    settings = config_of(
+    config = config_of(
         *SMALL, *LOGGING, "model=toy_mlp", f"dataset={option}", "loss=wgan_gp", "log.samples_every_steps=5"
     )
-    assert_exact(settings, tmp_path, monkeypatch)
+    assert_exact(config, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("resident", ["true", "false", "auto"])
 def test_images_in_memory_and_mapped(config_of, digits, tmp_path, monkeypatch, resident):
-    settings = config_of(*SMALL, *LOGGING, *digits, f"dataset.resident={resident}", "loss=wgan")
-    assert_exact(settings, tmp_path, monkeypatch)
+    config = config_of(*SMALL, *LOGGING, *digits, f"dataset.resident={resident}", "loss=wgan")
+    assert_exact(config, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("resident", ["true", "false"])
@@ -157,8 +155,8 @@ def test_a_folder_of_classes(config_of, tmp_path, monkeypatch, resident):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (12 + i, 16), (i * 10, 255 - i, i)).save(path)
     data = ("dataset=folder", f"dataset.path={tmp_path / 'pictures'}", "dataset.image_size=16")
-    settings = config_of(*SMALL, *LOGGING, *data, f"dataset.resident={resident}", "loss=nonsaturating")
-    assert_exact(settings, tmp_path, monkeypatch)
+    config = config_of(*SMALL, *LOGGING, *data, f"dataset.resident={resident}", "loss=nonsaturating")
+    assert_exact(config, tmp_path, monkeypatch)
 
 
 EXTRAS = {
@@ -172,15 +170,13 @@ EXTRAS = {
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_what_is_no_option_of_a_group(config_of, digits, tmp_path, monkeypatch, extra):
-    settings = config_of(*SMALL, *LOGGING, *digits, "loss=nonsaturating", *EXTRAS[extra])
-    assert_exact(settings, tmp_path, monkeypatch)
+    config = config_of(*SMALL, *LOGGING, *digits, "loss=nonsaturating", *EXTRAS[extra])
+    assert_exact(config, tmp_path, monkeypatch)
 
 
 def test_the_comparison_notices_one_bit(config_of, tmp_path):
-    settings = config_of(*SMALL, *LOGGING, *POINTS, "loss=nonsaturating")
-    begin(settings, tmp_path / "whole").train()
-    other = copy.deepcopy(settings)
-    other["seed"] = 1
-    begin(other, tmp_path / "parts").train()
+    config = config_of(*SMALL, *LOGGING, *POINTS, "loss=nonsaturating")
+    begin(config, tmp_path / "whole").train()
+    begin(config.replace(seed=1), tmp_path / "parts").train()
     with pytest.raises(AssertionError, match=r"(averages|game|optimizer)/"):
         assert_same_run(tmp_path / "parts", tmp_path / "whole")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gan_cli.core import files
 from gan_cli.errors import UserError
 from gan_cli.runs.metrics_log import MetricsLog, read_rows
-from tests.apart import run
+from tests.children import run_code
 
 
 def steps_of(path):
@@ -168,7 +168,7 @@ log.close()
 
 
 def test_a_full_disk_raises_and_the_row_can_be_written_again(tmp_path):
-    done = run(FULL_DISK, tmp_path)
+    done = run_code(FULL_DISK, tmp_path)
     assert done.returncode == 0, done.stderr
     step, error = done.stdout.split()
     assert error == "OSError"

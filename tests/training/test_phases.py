@@ -23,10 +23,10 @@ POINTS = ("model=toy_mlp", "dataset=ring", "model.critic.hidden=[8]", "model.gen
 def state_of(config_of, *overrides, shape=IMAGE):
     size = () if len(shape) == 1 else ("dataset.image_size=16", *TINY)
     plan = build.check(config_of(*size, *overrides), shape)
-    return plan.state_for(shape, 0), settings
+    return plan.state_for(shape, 0), plan
 
 
-def run(state, settings, shape, steps, batch_size=8, **engine):
+def run(state, plan, shape, steps, batch_size=8, **engine):
     eager = Eager(plan.parts.updates, Noise(shape, batch_size), batch_size, 0, CPU, **engine)
     for _ in range(steps):
         eager(state)
@@ -61,11 +61,11 @@ def test_simultaneous_takes_every_gradient_before_a_weight_moves(config_of):
     sgd = ("optimizer=sgd", f"optimizer.critic.lr={lr_critic}", f"optimizer.generator.lr={lr_generator}")
 
     def after(updates):
-        state, settings = state_of(
+        state, plan = state_of(
             config_of, "loss=wgan", "constraint=none", f"updates={updates}", *sgd, *POINTS, shape=(2,)
         )
         networks = copy.deepcopy((state.game.generator, state.game.critic))
-        run(state, settings, (2,), 1)
+        run(state, plan, (2,), 1)
         return networks, kept(state)
 
     (generator, critic), got = after("simultaneous")
@@ -103,9 +103,9 @@ def test_parts_of_a_batch_add_up_to_the_whole(config_of, overrides, shape, parts
     sgd = ("optimizer=sgd", "optimizer.lr=0.02", f"train.accumulate={parts}", "train.batch_size=8")
     states = []
     for accumulate in (1, parts):
-        state, settings = state_of(config_of, *overrides, *sgd, shape=shape)
+        state, plan = state_of(config_of, *overrides, *sgd, shape=shape)
         start = kept(state)
-        run(state, settings, shape, 3, accumulate=accumulate)
+        run(state, plan, shape, 3, accumulate=accumulate)
         states.append(state)
     whole, in_parts = (kept(state) for state in states)
     assert states[0].real_batches == states[1].real_batches
@@ -120,7 +120,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(config_of, overrides, shape, parts
         (("loss=wgan_gp", "model=dcgan"), "BatchNorm2d of model.generator"),
         (("loss=ragan", "model=mlp"), "compares the samples of a batch with each other"),
         (("loss=hinge", "model=mlp", "constraint=spectral_norm"), "moves with every forward pass"),
-        (("loss=nonsaturating", "model=mlp", "updates=unrolled"), "looking ahead is not a sum over samples"),
+        (("loss=nonsaturating", "model=mlp", "updates=unrolled"), "unrolling is not a sum over samples"),
         (("loss=wgan", "model=mlp", "train.accumulate=3"), "does not divide"),
     ],
 )
@@ -134,17 +134,17 @@ def test_where_they_do_not_add_up_they_are_refused_in_one_line(config_of, overri
 def test_a_step_reads_one_real_batch_for_each_phase_that_needs_one(config_of):
     expected = {"alternating_5": 5, "simultaneous": 1, "unrolled": 2, "alternating": 1}
     for updates, count in expected.items():
-        state, settings = state_of(config_of, "loss=nonsaturating", f"updates={updates}", *POINTS, shape=(2,))
-        run(state, settings, (2,), 1)
+        state, plan = state_of(config_of, "loss=nonsaturating", f"updates={updates}", *POINTS, shape=(2,))
+        run(state, plan, (2,), 1)
         assert state.real_batches == count, updates
 
 
 def test_a_phases_random_numbers_are_its_own(config_of):
-    state, settings = state_of(config_of, "loss=wgan", "updates.n_critic=2", *POINTS, shape=(2,))
+    state, plan = state_of(config_of, "loss=wgan", "updates.n_critic=2", *POINTS, shape=(2,))
     seen = []
     state.game.latent.sample = lambda n, draws, sample=state.game.latent.sample: (
         seen.append(sample(n, draws)) or seen[-1]
     )
-    run(state, settings, (2,), 2)
+    run(state, plan, (2,), 2)
     assert len(seen) == 6
     assert not any(torch.equal(a, b) for a, b in itertools.combinations(seen, 2))

@@ -17,7 +17,8 @@ WAITS = {
     aten.nonzero_numpy.default, aten.masked_select.default, aten.unique_dim.default, aten._unique2.default,
     aten.unique_consecutive.default, aten.allclose.default, aten.repeat_interleave.Tensor, aten.bincount.default,
 }  # fmt: skip
-BY_MASK = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._unsafe_index.Tensor}
+ASSIGNMENTS = {aten.index_put.default, aten.index_put_.default}
+BY_MASK = {aten.index.Tensor, aten._unsafe_index.Tensor, *ASSIGNMENTS}
 
 
 class Waited(AssertionError):
@@ -28,12 +29,14 @@ class WaitsForNothing(TorchDispatchMode):
     """Raises on an operation that would wait for the device.
 
     torch.optim.Adam counts its steps in CPU tensors, also where the weights are on a GPU (unless `capturable`), and
-    reads them without waiting for it; these counters alone are exempt.
+    reads them without waiting for it; these counters alone are exempt. So is a number assigned under a mask
+    (`x[mask] = 0`), which torch turns into `masked_fill_`; a tensor assigned so waits for the number of places.
     """
 
     def __init__(self, optimizers=()):
         super().__init__()
         self.optimizers = optimizers
+        self.numbers = []  # of Python, as torch makes them tensors
 
     def counts_steps(self, tensor):
         slots = (state.get("step") for o in self.optimizers for state in o.state.values())
@@ -41,9 +44,14 @@ class WaitsForNothing(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         masks = func in BY_MASK and any(i is not None and i.dtype in (torch.bool, torch.uint8) for i in args[1])
+        if masks and func in ASSIGNMENTS and args[2].dim() == 0 and True not in args[3:]:
+            masks = not any(args[2] is number for number in self.numbers)
         if masks or (func in WAITS and not self.counts_steps(args[0])):
             raise Waited(f"{func} waits for the device")
-        return func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
+        if func == aten.lift_fresh.default:
+            self.numbers.append(result)
+        return result
 
 
 X = torch.tensor([-1.0, 2.0])
@@ -55,11 +63,19 @@ X = torch.tensor([-1.0, 2.0])
         lambda: X.sum().item(), lambda: bool(X.any()), lambda: float(X[0]), lambda: X[X > 0], lambda: X.nonzero(),
         lambda: torch.equal(X, X), lambda: X.unique(), lambda: torch.where(X > 0),
         lambda: X.index_put((X > 0,), torch.zeros(1)), lambda: X.masked_select(X > 0), lambda: max(X),
+        lambda: X.clone().__setitem__(X > 0, X[0]), lambda: X.clone().__setitem__(X > 0, X[1:]),
     ],
 )  # fmt: skip
 def test_the_watch_sees_what_waits(wait):
     with pytest.raises(Waited), WaitsForNothing():
         wait()
+
+
+def test_the_watch_passes_a_number_assigned_under_a_mask():
+    x = X.clone()
+    with WaitsForNothing():
+        x[X > 0] = 7
+    assert x.tolist() == [-1.0, 7.0]
 
 
 def every_part():

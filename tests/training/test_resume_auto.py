@@ -118,7 +118,7 @@ def test_fewer_steps_than_it_has_are_not_its_end(gan, run):
             "steps: 5", "steps: 100"))  # fmt: skip
     before = contents(run)
     code, _, err = gan(*COMMAND, "train.steps=4", "run_dir=run")
-    assert (code, err) == (2, "gan: train.steps=4: run is at step 5 of 100 already; train.steps=100 goes on with it\n")
+    assert (code, err) == (2, "gan: train.steps=4: run is at step 5 of 100 already; train.steps=100 continues it\n")
     assert contents(run) == before
 
 
@@ -159,7 +159,7 @@ def test_a_full_disk_at_the_beginning_is_one_line(gan, run, monkeypatch):
     code, _, err = gan(*COMMAND, "train.steps=6", "run_dir=run")
     assert code == 1
     assert err.startswith("gan: ")
-    assert "config.yaml: No space left on device; no checkpoint is touched, and the same command goes on" in err
+    assert "config.yaml: No space left on device; no checkpoint is changed, and the same command continues" in err
     assert err.count("\n") == 1
 
 
@@ -202,7 +202,7 @@ def test_a_run_in_use(gan, run):
 def test_what_it_cannot_do(gan, tmp_path):
     for argv, told in (
         (["resume=auto"], "resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME"),
-        (["force=true"], "force=true: continues a run with other settings"),
+        (["force=true"], "force=true: continues a run with another config"),
         (["resume=sometimes"], "resume=sometimes: must be never or auto"),
         (["-m", "seed=0,1", "resume=auto"], "cell 1 of 2 (seed=0 resume=auto): resume=auto: continues"),
         (["-m", "seed=0,1", "resume=auto", "run_dir=x"], "2 cells of the sweep would write there"),

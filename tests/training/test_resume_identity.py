@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import re
@@ -12,16 +11,16 @@ import pytest
 import yaml
 
 from gan_cli.cli import main
-from gan_cli.config.identity import Change, differences, is_free, leaves, listed, require_same, unlike
-from gan_cli.config.schema import Checkpoint, Evaluate, Log, ResumeSettings, Runtime, Settings
+from gan_cli.config.identity import Change, differences, is_free, leaves, listed, require_same
+from gan_cli.config.schema import Checkpoint, Evaluate, Log, ResumeConfig, RunConfig, Runtime
+from gan_cli.config.validate import check, validate_saved
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
+from gan_cli.runs.provenance import unlike
 from gan_cli.session import build
-from gan_cli.session.resume import open_session, with_own
+from gan_cli.session.resume import open_session, with_changes
 from gan_cli.session.session import Session
 from tests.conftest import CONF
-
-SETTINGS = {"seed": 0, "train": {"steps": 5, "batch_size": 8}, "log": {"every_steps": 2}, "betas": [0.5, 0.9]}
 
 
 @pytest.mark.parametrize(
@@ -41,17 +40,26 @@ def test_identity_keys(key):
 
 
 def test_every_setting_is_one_or_the_other():
-    free = {key for key in Settings.model_fields if is_free(key)}
+    free = {key for key in RunConfig.model_fields if is_free(key)}
     ours = {"run_dir", "resume", "force", "allow_targets", "sweep"}
     assert free == ours | {"log", "evaluate", "extractor", "checkpoint", "runtime"}
 
 
-def test_differences():
-    new = {"seed": 1, "train": {"steps": 9, "batch_size": 8}, "log": {}, "betas": [0.5, 0.99], "extra": {"a": None}}
-    assert differences(SETTINGS, new) == {"seed": Change(0, 1), "betas": Change([0.5, 0.9], [0.5, 0.99])}
-    assert differences(SETTINGS, SETTINGS) == {}
-    assert differences({"channels": 3}, {"channels": "auto"}) == {}  # known once the data are read
-    assert differences({"channels": "auto"}, {"channels": 3}) == {"channels": Change("auto", 3)}
+def test_differences(config_of):
+    old = config_of("loss=wgan", "optimizer=adam", "optimizer.critic.betas=[0.5,0.9]")
+    new = old.replace(
+        seed=1,
+        train=old.train.replace(steps=9),
+        log=old.log.replace(every_steps=3),
+        optimizer=old.optimizer.replace(critic=old.optimizer.critic.replace(betas=[0.5, 0.99])),
+        latent=old.latent.replace(extra=None),
+    )
+    betas = Change([0.5, 0.9], [0.5, 0.99])
+    assert differences(old, new) == {"seed": Change(0, 1), "optimizer.critic.betas": betas}
+    assert differences(old, old) == {}
+    found, auto = (old.replace(dataset=old.dataset.replace(channels=value)) for value in (3, "auto"))
+    assert differences(found, auto) == {}  # known once the data are read
+    assert differences(auto, found) == {"dataset.channels": Change("auto", 3)}
 
 
 def test_leaves_of_whatever_a_checkpoint_holds():
@@ -82,14 +90,14 @@ BEFORE = {"versions": {"torch": "2.6.0+cu124"}, "device": "A", "processor": "A",
     [
         ({}, None),
         ({"engine": "eager"}, None),  # an older run's entry has no engine
-        ({"threads": 1}, "(threads 4 then, 1 now)*stop it and resume with runtime.threads=4"),
-        ({"precision": "bf16"}, "(precision fp32 then, bf16 now)*with runtime.precision=fp32"),
-        ({"versions": {"torch": "2.7"}}, "(torch 2.6.0+cu124 then, 2.7 now)*with torch==2.6.0 installed"),
-        ({"device": "B", "processor": "B"}, "(device A then, B now)*resume on the device of then"),
-        ({"processor": "B"}, "(processor A then, B now)*resume on the processor of then"),
+        ({"threads": 1}, "(threads 4 before, 1 now)*stop it and resume with runtime.threads=4"),
+        ({"precision": "bf16"}, "(precision fp32 before, bf16 now)*with runtime.precision=fp32"),
+        ({"versions": {"torch": "2.7"}}, "(torch 2.6.0+cu124 before, 2.7 now)*with torch==2.6.0 installed"),
+        ({"device": "B", "processor": "B"}, "(device A before, B now)*resume on the same device as before"),
+        ({"processor": "B"}, "(processor A before, B now)*resume on the same processor as before"),
         (
             {"device": "B", "threads": 1},
-            "(device A then, B now, threads 4 then, 1 now)*then and with runtime.threads=4",
+            "(device A before, B now, threads 4 before, 1 now)*as before and with runtime.threads=4",
         ),
     ],
 )
@@ -115,34 +123,25 @@ def test_gan_resume_lists_every_free_key():
         assert listed_there[group] == dict.fromkeys(model.model_fields)
     keys = {key for key in leaves(listed_there) if key.split(".")[0] not in ("defaults", "hydra", "run")}
     assert keys - {"force", "allow_targets"} == {key for key in keys if is_free(key)} - {"force", "allow_targets"}
-    assert set(ResumeSettings.model_fields) == set(listed_there) - {"defaults", "hydra"}
+    assert set(ResumeConfig.model_fields) == set(listed_there) - {"defaults", "hydra"}
 
 
-def test_null_is_the_runs_own_and_another_device_resolves_anew():
-    saved = {
-        "train": {"steps": 5, "batch_size": 8},
-        "log": {"every_steps": 2},
-        "evaluate": {"every_steps": 0},
-        "checkpoint": {"keep": 2},
-        "runtime": {"device": "cuda", "precision": "bf16", "engine": "graph", "threads": 4},
-        "dataset": {"path": None},
-    }
-    none = {
-        "train": {"steps": None},
-        "log": {},
-        "evaluate": {},
-        "checkpoint": {},
-        "runtime": {},
-        "dataset": {"path": None},
-    }
-    assert with_own(saved, none) == saved
-    moved = with_own(saved, {**none, "runtime": {"device": "cpu", "threads": None}, "train": {"steps": 9}})
-    assert moved["runtime"] == {"device": "cpu", "precision": "auto", "engine": "auto", "threads": 4}
-    assert moved["train"] == {"steps": 9, "batch_size": 8}
-    assert saved["train"]["steps"] == 5
-    assert with_own(saved, {**none, "runtime": {"device": "cuda"}})["runtime"] == saved["runtime"]
+def test_null_is_the_runs_own_and_another_device_resolves_anew(config_of):
+    null = yaml.safe_load((CONF / "resume.yaml").read_text()) | {"run": "a"}
+    null = {key: value for key, value in null.items() if key not in ("defaults", "hydra")}
+
+    def resumed(saved, **changes):
+        return with_changes(saved, check("resume", {**null, **{k: {**null[k], **v} for k, v in changes.items()}}))
+
+    saved = config_of("runtime.device=cuda", "runtime.precision=bf16", "runtime.engine=cuda_graph", "runtime.threads=4")
+    assert resumed(saved) == saved
+    moved = resumed(saved, runtime={"device": "cpu"}, train={"steps": 9})
+    assert moved.runtime == saved.runtime.replace(device="cpu", precision="auto", engine="auto")
+    assert moved.train == saved.train.replace(steps=9) != saved.train
+    assert resumed(saved, runtime={"device": "cuda"}).runtime == saved.runtime
+    points = config_of("model=toy_mlp", "dataset=ring")
     with pytest.raises(UserError, match=r"dataset.resident=True: this run's dataset has no such key"):
-        with_own(saved, {**none, "dataset": {"resident": True}})
+        resumed(points, dataset={"resident": True})
 
 
 SMALL = ("model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "runtime=cpu", "runtime.threads=1")
@@ -164,7 +163,7 @@ def trained(trained_once, tmp_path):
 def test_a_checkpoint_holds_what_it_was_trained_with(trained):
     meta = checkpoint.load(trained / "checkpoints", pytest.fail).meta
     saved = yaml.safe_load((trained / "config.yaml").read_text())
-    assert differences(meta["settings"], saved) == {}
+    assert differences(validate_saved(meta["settings"]), validate_saved(saved)) == {}
     assert meta["settings"]["runtime"]["threads"] == 1
     assert meta["data"] == json.loads((trained / "run.json").read_text())["sessions"][-1]["data"]
 
@@ -179,7 +178,7 @@ def test_an_edited_config_is_refused_and_forced(gan, trained):
     assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
     code, _, err = gan("resume", "run", "train.steps=6", "force=true")
     assert code == 0
-    assert "warning: force=true: this run goes on as another one, seed: 0 -> 1" in err
+    assert "warning: force=true: this run continues as another one, seed: 0 -> 1" in err
     sessions = json.loads((trained / "run.json").read_text())["sessions"]
     assert ["forced" in s for s in sessions] == [False, True]
     assert sessions[-1]["forced"] == {"seed": {"old": 0, "new": 1}}
@@ -200,7 +199,7 @@ def test_other_data_are_refused_and_forced(gan, tmp_path):
     assert re.search(r"\(the data: \w{40} -> \w{40}\)", err)
     code, _, err = gan("resume", "run", "train.steps=4", "dataset.path=other", "force=true")
     assert code == 0
-    assert "goes on as another one, the data: " in err
+    assert "continues as another one, the data: " in err
     assert "bit for bit" not in err
 
 
@@ -240,17 +239,15 @@ def part(config_of, tmp_path):
 
     write_idx(tmp_path / "digits", n=64, side=16)
     data = ("dataset=mnist", f"dataset.path={tmp_path / 'digits'}", "dataset.image_size=16")
-    settings = config_of(*data, "model=mlp", "model.width=4", "train.batch_size=8", "updates.n_critic=1")
+    config = config_of(*data, "model=mlp", "model.width=4", "train.batch_size=8", "updates.n_critic=1")
 
     def train(name, steps, every):
-        now = copy.deepcopy(settings)
-        now["train"]["steps"], now["log"]["every_steps"] = steps, every
+        now = config.replace(train=config.train.replace(steps=steps), log=config.log.replace(every_steps=every))
         path = tmp_path / name
         if path.exists():
-            open_session(path, now, force=False).train()
+            open_session(path, now, force=False).session.train()
             return path
-        plan = build.check(now)
-        data = plan.open()
+        plan, data = build.check(now).open()
         path.mkdir()
         Session(plan, directory.RunDirectory(path), data, plan.state(data)).train()
         return path

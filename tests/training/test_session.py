@@ -12,6 +12,8 @@ from gan_cli.errors import Interrupted, NonFiniteError, UserError
 from gan_cli.losses.base import CriticOutput
 from gan_cli.runs import checkpoint, directory
 from gan_cli.session import build
+from gan_cli.session.job import Earlier
+from gan_cli.session.restore import restore
 from gan_cli.session.session import Session
 from gan_cli.training import eager
 from gan_cli.training.phases import update
@@ -33,8 +35,8 @@ def begin(config_of, tmp_path):
         state = plan.state(data)
         found = checkpoint.load(run.checkpoints, pytest.fail) if resume and checkpoint.steps(run.checkpoints) else None
         if found:
-            state.restore(found)
-        return Session(plan, run, data, state, found, resumed=resume)
+            restore(state, found)
+        return Session(plan, run, data, state, Earlier(found) if resume else None).open()
 
     return session
 
@@ -97,7 +99,7 @@ def test_a_nan_stops_the_run_and_nothing_is_saved_after_it(begin, tmp_path, wher
                 session.state.params["generator"][0].data[0] = float("nan")
             return (x,)
 
-    session.engine.source = Bad(SHAPE, 8)
+    session.callbacks.engine.source = Bad(SHAPE, 8)
     with pytest.raises(NonFiniteError, match=r"(critic|generator)/\w+ became nan at step 4: a smaller optimizer.lr"):
         session.train()
     assert checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS) == [3, 2]
@@ -151,7 +153,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(begin, tmp_path):
         if state.step == 4:
             raise Killed
 
-    session.pictures = kill
+    session.callbacks.pictures = kill
     with pytest.raises(Killed):
         session.train()
     assert not checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS)
@@ -164,7 +166,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(begin, tmp_path):
 
 def test_ctrl_c_in_the_last_step_finishes_the_run_and_is_passed_on(begin, tmp_path):
     session = begin("run", steps=2)
-    session.pictures = lambda state, logs: state.step == 2 and os.kill(os.getpid(), signal.SIGINT)
+    session.callbacks.pictures = lambda state, logs: state.step == 2 and os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(Interrupted, match="had finished"):
         session.train()
     assert directory.read_status(tmp_path / "run")["status"] == "finished"
@@ -192,7 +194,7 @@ def test_no_overfitting_shows_where_there_can_be_none(config_of, tmp_path):
             "updates.n_critic=1",
         )
     )
-    data = plan.open()
+    plan, data = plan.open()
     Session(plan, directory.RunDirectory(tmp_path), data, plan.state(data)).train()
     rows = list(map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()))
     gaps = torch.tensor([row["critic/wasserstein_estimate"] - row["critic/wasserstein_heldout"] for row in rows])
@@ -236,7 +238,7 @@ def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
             return CriticOutput(score, score[:, None], {}, x)
 
     session.state.game.critic = Linear()
-    probe = CriticProbe(session.data.heldout, session.engine.next_real, 0, torch.device("cpu"))
+    probe = CriticProbe(session.data.heldout, session.callbacks.engine.next_real, 0, torch.device("cpu"))
     row = probe(session.state, {"critic/wasserstein_estimate": 3.0})
     assert_close(row["critic/lipschitz"], weight.norm().item(), rtol=1e-5, atol=0)
     assert_close(row["critic/wasserstein_normalised"], 3.0 / weight.norm().item(), rtol=1e-5, atol=0)
@@ -250,7 +252,7 @@ def test_another_machine_is_told_on_resume(begin, tmp_path, capsys):
     path.write_text(json.dumps(status))
     capsys.readouterr()
     begin("run", steps=3, resume=True).train()
-    assert "threads 64 then, 1 now" in capsys.readouterr().err
+    assert "threads 64 before, 1 now" in capsys.readouterr().err
     begin("run", steps=4, resume=True).train()
     assert "bit for bit" not in capsys.readouterr().err
     assert len(directory.read_status(tmp_path / "run")["sessions"]) == 3

@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan_cli.core import files
 from gan_cli.runs.tensorboard import Board
-from tests.apart import run
+from tests.children import run_code
 
 TAG = "critic/wasserstein_estimate"
 
@@ -201,7 +201,7 @@ board.close()
 
 
 def test_a_full_disk_raises_at_once_and_the_row_can_be_written_again(tmp_path):
-    done = run(FULL_DISK, tmp_path)
+    done = run_code(FULL_DISK, tmp_path)
     assert done.returncode == 0, done.stderr
     last, error, image_error = done.stdout.split()
     assert error == image_error == "OSError"

@@ -152,7 +152,7 @@ def test_what_is_not_installed_is_named(name, tmp_path, monkeypatch, capsys):
 def test_nothing_is_imported_where_it_is_off(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for module in ("wandb_tracker", "mlflow_tracker"):
-        monkeypatch.setitem(sys.modules, f"gan_cli.training.{module}", None)
+        monkeypatch.setitem(sys.modules, f"gan_cli.runs.{module}", None)
     assert main(["train", *TOY, "train.steps=1", "run_dir=a"]) == 0
     assert not Path("a/trackers.json").exists()
 

@@ -1,4 +1,4 @@
-"""The steps that the generator sees through, against torch's own optimizers and finite differences."""
+"""The steps that the generator differentiates through, against torch's own optimizers and finite differences."""
 
 import pytest
 import torch

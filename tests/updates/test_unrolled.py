@@ -1,4 +1,4 @@
-"""The critic ahead of its time: equal to real updates, and without a trace on the critic itself."""
+"""Unrolled critic updates: equal to real ones, and without a trace on the critic itself."""
 
 import pytest
 import torch
@@ -31,11 +31,11 @@ LOSSES = sorted(path.stem for path in (conf_dir() / "loss").glob("*.yaml") if pa
 def state_of(config_of, *overrides, steps=2):
     plan = build.check(config_of("dataset.image_size=16", *TINY, *overrides), IMAGE)
     state = plan.state_for(IMAGE, 0)
-    run(state, settings, steps)  # so that the optimizers and buffers are not fresh
-    return state, settings
+    run(state, plan, steps)  # so that the optimizers and buffers are not fresh
+    return state
 
 
-def run(state, settings, steps):
+def run(state, plan, steps):
     engine = Eager(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU)
     for _ in range(steps):
         engine(state)
@@ -47,10 +47,10 @@ def kept(state, prefix=""):
 
 
 @pytest.mark.parametrize("loss", ["wgan", "wgan_gp", "nonsaturating", "rgan"])
-def test_zero_steps_ahead_is_the_plain_rule_bit_for_bit(config_of, loss):
+def test_zero_unrolled_steps_are_the_plain_rule_bit_for_bit(config_of, loss):
     rules = ("alternating", "updates.n_critic=2"), ("unrolled", "updates.n_critic=2", "updates.k=0")
     states = [
-        state_of(config_of, f"loss={loss}", f"updates={rule}", *keys, "train.ema_halflife_images=50", steps=3)[0]
+        state_of(config_of, f"loss={loss}", f"updates={rule}", *keys, "train.ema_halflife_images=50", steps=3)
         for rule, *keys in rules
     ]
     assert states[0].real_batches == states[1].real_batches
@@ -60,7 +60,7 @@ def test_zero_steps_ahead_is_the_plain_rule_bit_for_bit(config_of, loss):
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("overrides", GAMES, ids="+".join)
 def test_the_critic_ahead_is_what_real_updates_would_make_of_it(config_of, monkeypatch, overrides, k):
-    state, _ = state_of(config_of, *overrides, "updates=unrolled", "updates.k=1")
+    state = state_of(config_of, *overrides, "updates=unrolled", "updates.k=1")
     game = state.game
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77))
     with torch.no_grad():
@@ -86,8 +86,8 @@ def test_the_critic_ahead_is_what_real_updates_would_make_of_it(config_of, monke
 
 @pytest.mark.parametrize("loss", ["gan", "wgan", "fgan_kl", "fgan_tv"])
 def test_in_a_game_of_one_value_the_generator_minimises_all_of_it(config_of, monkeypatch, loss):
-    # Real samples move the value too: the critic's answer to them, ahead, depends on the generator.
-    state, _ = state_of(config_of, f"loss={loss}", "updates=unrolled", "updates.k=1")
+    # Real samples move the value too: the unrolled critic's scores of them depend on the generator.
+    state = state_of(config_of, f"loss={loss}", "updates=unrolled", "updates.k=1")
     game, draws = state.game, Draws(CPU, 0, 5)
     batch = [Microbatch(8, Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(77)), draws)]
     z = game.latent.sample(8, draws)
@@ -102,8 +102,8 @@ def test_in_a_game_of_one_value_the_generator_minimises_all_of_it(config_of, mon
 
 
 @pytest.mark.parametrize("overrides", GAMES, ids="+".join)
-def test_looking_ahead_leaves_no_trace(config_of, overrides):
-    state, _ = state_of(config_of, *overrides, "updates=unrolled", "updates.k=1")
+def test_unrolling_leaves_no_trace(config_of, overrides):
+    state = state_of(config_of, *overrides, "updates=unrolled", "updates.k=1")
     before = kept(state)
     real = Noise(IMAGE, 8).batch(*Noise(IMAGE, 8).draw(3))
     update(state, Phase("generator", inner=Inner(2)), [Microbatch(8, real, Draws(CPU, 0, 9))])
@@ -131,8 +131,8 @@ def test_looking_ahead_leaves_no_trace(config_of, overrides):
 )
 def test_the_generator_sees_its_influence_on_the_critic(config_of, monkeypatch, inner, lr, game):
     # d/dtheta of L(theta, w_k(theta)) against finite differences along one direction
-    state, _ = state_of(config_of, *game, "model=toy_tanh", "optimizer.critic.lr=1e-3")
-    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # the critic's answer is float32 otherwise
+    state = state_of(config_of, *game, "model=toy_tanh", "optimizer.critic.lr=1e-3")
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # the critic's score is float32 otherwise
     uniform = Draws.uniform
     monkeypatch.setattr(Draws, "uniform", lambda *args: uniform(*args).double())
     game = state.game.double()
@@ -163,8 +163,8 @@ def test_the_generator_sees_its_influence_on_the_critic(config_of, monkeypatch, 
 
 @pytest.mark.parametrize("constraint", ["gradient_penalty", "gradient_penalty_one_sided", "dragan", "r1_r2"])
 def test_a_critic_that_is_flat_somewhere_does_not_end_the_run(config_of, constraint):
-    # A layer of dead units: the slope is exactly 0, where the root of its square has no second derivative.
-    state, _ = state_of(config_of, "loss=wgan_gp", f"constraint={constraint}", "model=toy_mlp", "model.width=4")
+    # A layer of dead units: the gradient norm is exactly 0, where the root of its square has no second derivative.
+    state = state_of(config_of, "loss=wgan_gp", f"constraint={constraint}", "model=toy_mlp", "model.width=4")
     layers = [m for m in state.game.critic.modules() if isinstance(m, torch.nn.Linear)]
     with torch.no_grad():
         layers[0].bias.fill_(-100.0)
@@ -178,7 +178,7 @@ class Adam(torch.optim.Adam):
     """A user's own, of the same name."""
 
 
-def test_looking_ahead_repeats_no_other_arithmetic():
+def test_unrolling_repeats_no_other_arithmetic():
     weight = [torch.nn.Parameter(torch.zeros(2))]
     assert unrolling.own_rule(torch.optim.Adam(weight)) == "adam"
     for optimizer in (torch.optim.AdamW(weight), Adam(weight)):

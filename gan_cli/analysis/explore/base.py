@@ -37,7 +37,7 @@ class Kind(ABC):
     """A way of looking into a generator of images; its arguments are the keys of `kind`.
 
     Attributes:
-        data: whether it looks at the run's data, and at features of images: not at all, where they are there, always.
+        data: whether it needs the run's data and an extractor: `none`, `wanted` (used if they are there) or `needed`.
     """
 
     data: ClassVar[Demand] = "none"

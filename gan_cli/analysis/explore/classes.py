@@ -26,7 +26,7 @@ class Classes(Kind):
 
     Between two classes the condition is mixed: the one-hot label, or the scales and shifts that the classes have
     (Dumoulin et al. 2017, section 3.3). The classes' share is the variance of the pictures along the rows over that of
-    all of them. Where the extractor knows the classes, it tells how often a sample is of the class that was asked for.
+    all of them. Where the extractor knows the classes, it measures how often a sample is of the requested class.
 
     Args:
         rows: of other z.

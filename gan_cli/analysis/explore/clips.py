@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from gan_cli.core.extras import pip_install
 from gan_cli.errors import UserError
 
 Format = Literal["gif", "mp4"]
@@ -36,9 +37,7 @@ def require(format: Format) -> None:
         UserError: the library that it needs is not installed.
     """
     if format == "mp4" and find_spec("av") is None:
-        raise UserError(
-            'kind.animation=mp4: PyAV is not installed; pip install "gan_cli[video]", or kind.animation=gif'
-        )
+        raise UserError(f"kind.animation=mp4: PyAV is not installed; {pip_install('video')}, or kind.animation=gif")
 
 
 def encoded(clip: Clip) -> bytes:

@@ -23,7 +23,7 @@ class Codes(Kind):
 
     A categorical code takes each of its values, a continuous one goes from -span to span: the paper's -2 to 2, beyond
     the [-1, 1) that it was trained on. A code's share is the variance of the pictures along the rows over that of all
-    of them. Where the critic has heads that read codes, how well Q names the value is told as well: of a categorical
+    of them. Where the critic has heads that read codes, how well Q predicts the value is measured too: of a categorical
     code the share of pictures that it names rightly, of a continuous one the correlation of its mean with the value.
 
     Args:

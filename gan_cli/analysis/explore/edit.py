@@ -83,7 +83,7 @@ class Edit(Kind):
             try:
                 direction, length = direction_of(path, target)
             except ValueError:
-                pass  # none arrived: told below
+                pass  # none arrived: reported below
             else:
                 for at in rows:
                     moved.append(follow(others[at], direction, log_p, self.steps, far, keep))
@@ -95,12 +95,12 @@ class Edit(Kind):
         lines, pictures = [], {}
         for i, (key, way) in enumerate(ways.items()):
             voted = None if votes is None else votes.unflatten(0, (-1, 2, self.count))[i]
-            numbers[key], told = self._measured(judge, way, images[key], voted, target)
+            numbers[key], text = self._measured(judge, way, images[key], voted, target)
             if key == "gradient":
                 lines.append(f"{self.count} samples edited, each along its own gradient, towards {name}:")
             else:
                 lines.append(f"{self.count} others moved by {far:.2f} along the mean direction of these edits:")
-            lines += told
+            lines += text
             pictures["" if key == "gradient" else key] = self._picture(look, way, y, name, size)
         if not moved:
             return Found(pictures, numbers, [*lines, "no sample arrived, so there is no direction"])

@@ -29,7 +29,7 @@ from gan_cli.errors import UserError
 from gan_cli.rng import generator
 
 HELDOUT = 1_000  # held-out images at most
-DIMMED = 0.25  # brightness of what a unit does not look at
+DIMMED = 0.25  # brightness outside a unit's receptive field
 
 
 class Features(Kind):
@@ -37,7 +37,7 @@ class Features(Kind):
 
     The first is DCGAN's figure 5 by other means: the held-out images that excite a filter most, darkened where its
     response does not depend on them. The second is DCGAN's section 6.3.1 (Radford et al. 2016): logistic regression
-    finds the feature maps of a layer that speak for a class; those with the largest positive weights are dropped, and
+    finds the feature maps of a layer that indicate a class; those with the largest positive weights are dropped, and
     the same z are drawn again. The paper drops all of positive weight, and asks at places inside and outside of boxes
     drawn by hand where this asks of a map's mean and of a classifier's word on the image. As many maps chosen by chance
     are the control. The networks use their running statistics.
@@ -96,12 +96,12 @@ class Features(Kind):
             name = self._layer(drawing)
             layer, rest = drawing[name], (self.target, self.drop, self.count, self.columns, config)
             try:
-                pictures["forgotten"], numbers["generator"], told = forget(look, judge, name, layer, *rest)
+                pictures["forgotten"], numbers["generator"], text = forget(look, judge, name, layer, *rest)
             except UserError as error:
                 if asked:
                     raise
-                told = [f"nothing is forgotten: {error}"]
-            lines += told
+                text = [f"nothing is forgotten: {error}"]
+            lines += text
         if not pictures:
             raise UserError(f"kind=features: {'; '.join(lines)}; there is nothing to show")
         return Found(pictures, numbers, lines)

@@ -33,7 +33,7 @@ def forget(
     columns: int,
     config: ExploreConfig,
 ) -> Forgotten:
-    """Drop the feature maps that speak for a class, and as many by chance.
+    """Drop the feature maps that indicate a class, and as many at random.
 
     Args:
         look: whose generator.

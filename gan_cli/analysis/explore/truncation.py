@@ -15,6 +15,7 @@ from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored, two_sets
 from gan_cli.config.schema import ExploreConfig
+from gan_cli.core.text import columns
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.latents.base import Latent
@@ -105,6 +106,5 @@ def _measures(real: Tensor, fake: Tensor) -> dict[str, float]:
 
 def _table(found: dict[str, dict[str, float]]) -> list[str]:
     heads = list(next(iter(found.values())))
-    rows = [["psi", *heads], *([name, *(f"{row[head]:.3f}" for head in heads)] for name, row in found.items())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    cells = ([name, *(f"{row[head]:.3f}" for head in heads)] for name, row in found.items())
+    return columns([["psi", *heads], *cells])

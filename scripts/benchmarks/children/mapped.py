@@ -80,13 +80,13 @@ def drop_cache() -> None:
 
 images, spare, rounds, steps, *overrides = sys.argv[1:]
 chosen = case("wgan", SIZE, 3, overrides)
-train, device, seed = chosen.plan.config.train, chosen.plan.device, chosen.plan.config.seed
+n, device, seed = chosen.plan.config.train.batch_size, chosen.plan.device, chosen.plan.config.seed
 limit = status("VmData") + int(spare)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-mapped = Generated(int(images), resident=False).open(train["batch_size"], seed, device)
-resident = Generated(min(FEW, int(images) // 2), resident=True).open(train["batch_size"], seed, device)
+mapped = Generated(int(images), resident=False).open(n, seed, device)
+resident = Generated(min(FEW, int(images) // 2), resident=True).open(n, seed, device)
 try:
-    Generated(int(images), resident=True).open(train["batch_size"], seed, device)
+    Generated(int(images), resident=True).open(n, seed, device)
     refused = None
 except UserError as error:
     refused = str(error)

@@ -13,10 +13,7 @@ from PIL import Image
 
 from gan_cli.commands.explore import explore as command
 from gan_cli.errors import UserError
-from tests.cli import conftest as cli
-from tests.commands import settings_for
-
-gan, refused, run_of = cli.gan, cli.refused, cli.run_of
+from tests.command_arguments import arguments_for
 
 
 class Seen(NamedTuple):
@@ -37,9 +34,9 @@ def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(tmp_path)
 
     def look(run: str, *words: str) -> Seen:
-        settings, chosen = settings_for("explore", run, *words)
+        config, line = arguments_for("explore", run, *words)
         capsys.readouterr()
-        command(settings, chosen)
+        command(config, line)
         out = capsys.readouterr().out
         files = [Path(line) for line in out[out.rindex("\n\n") :].split()]
         assert all(path.is_file() for path in files)

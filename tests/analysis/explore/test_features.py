@@ -15,11 +15,12 @@ from gan_cli.errors import UserError
 from gan_cli.extractors.fashion_mnist import FashionMNIST
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.session import build
+from tests.command_arguments import arguments_for
 from tests.conftest import CONF
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not path.stem.startswith("toy_"))
 CPU = torch.device("cpu")
-SETTINGS = {"seed": 0, "batch_size": 40}
+CONFIG, _ = arguments_for("explore", "runs/NAME", "kind=features", "seed=0", "batch_size=40")
 FEW = {"units": 2, "top": 3, "count": 40, "columns": 4}
 
 
@@ -42,9 +43,9 @@ class TwoClasses(FashionMNIST):
 @pytest.fixture
 def look_of(config_of, data):
     def made(*overrides, extractor=None):
-        settings = config_of("model.width=4", "dataset.image_size=16", "train.batch_size=8", *overrides)
+        config = config_of("model.width=4", "dataset.image_size=16", "train.batch_size=8", *overrides)
         n_classes = 10 if any(o.startswith("condition=") for o in overrides) else 0
-        plan = build.check(settings, data.shape, n_classes)
+        plan = build.check(config, data.shape, n_classes)
         state = plan.state_for(data.shape, n_classes)
         extractor = extractor or TwoClasses()
         extractor.load(CPU)
@@ -70,9 +71,9 @@ def test_every_family(look_of, overrides):
         with pytest.raises(
             UserError, match=r"^kind=features: neither the critic nor the generator of this run has a conv"
         ):
-            Features(**FEW)(look, SETTINGS)
+            Features(**FEW)(look, CONFIG)
         return
-    found = Features(**FEW)(look, SETTINGS)
+    found = Features(**FEW)(look, CONFIG)
     critic, generator = found.numbers["critic"], found.numbers["generator"]
     assert len(critic) >= 2
     assert all(0 < layer["purity"] <= 1 for layer in critic.values())
@@ -99,7 +100,7 @@ def test_the_class_is_forgotten_with_the_map_that_draws_it(look_of):
     bright.load(CPU)
     bright.threshold = look.draw(look.z(40, 1)).mean(dim=(1, 2, 3)).median()
     look = look._replace(extractor=bright)
-    found = Features(layer="last", target="shirt", drop=0.13, **FEW)(look, SETTINGS).numbers["generator"]
+    found = Features(layer="last", target="shirt", drop=0.13, **FEW)(look, CONFIG).numbers["generator"]
     assert found["dropped"] == [5]
     assert found["share_with_all"] > 0.2
     assert found["share_without"] == 0
@@ -119,11 +120,11 @@ class Bright(TwoClasses):
 
 
 def test_without_a_classifier_the_critic_alone(look_of):
-    found = Features(**FEW)(look_of("model=dcgan", extractor=Pixels()), SETTINGS)
+    found = Features(**FEW)(look_of("model=dcgan", extractor=Pixels()), CONFIG)
     assert found.numbers["generator"] is None
     assert found.lines[-1] == "nothing is forgotten: extractor=pixels does not tell the classes apart"
     with pytest.raises(UserError, match="kind=features: extractor=pixels does not tell apart"):
-        Features(target=1, **FEW)(look_of("model=dcgan", extractor=Pixels()), SETTINGS)
+        Features(target=1, **FEW)(look_of("model=dcgan", extractor=Pixels()), CONFIG)
 
 
 class Shirts(TwoClasses):
@@ -138,23 +139,23 @@ class Shirts(TwoClasses):
 
 def test_one_class_alone_cannot_be_forgotten(look_of):
     look = look_of("model=dcgan", extractor=Shirts())
-    found = Features(**FEW)(look, SETTINGS)
+    found = Features(**FEW)(look, CONFIG)
     assert found.numbers["generator"] is None
     assert found.lines[-1].startswith("nothing is forgotten: kind.target=Shirt: 40 of 40 samples are positive")
     with pytest.raises(UserError, match=r"^kind\.target=Shirt: 40 of 40"):
-        Features(target="shirt", **FEW)(look, SETTINGS)
+        Features(target="shirt", **FEW)(look, CONFIG)
 
 
 def test_mistakes(look_of):
     look = look_of("model=dcgan")
     with pytest.raises(UserError, match=r"kind.layer=x: the generator's convolutions are blocks.0.0, last"):
-        Features(layer="x", **FEW)(look, SETTINGS)
+        Features(layer="x", **FEW)(look, CONFIG)
     with pytest.raises(UserError, match=r"kind\.target=hat: no such class"):
-        Features(target="hat", **FEW)(look, SETTINGS)
+        Features(target="hat", **FEW)(look, CONFIG)
     with pytest.raises(UserError, match=r"kind\.target=Dress: 0 of 40 samples are positive"):
-        Features(target="Dress", **FEW)(look, SETTINGS)
+        Features(target="Dress", **FEW)(look, CONFIG)
     with pytest.raises(UserError, match=r"this run's generator has no convolutions; leave out kind\.target"):
-        Features(target=1, **FEW)(look_of("model=mlp"), SETTINGS)
+        Features(target=1, **FEW)(look_of("model=mlp"), CONFIG)
 
 
 def test_the_command(explore, run_of):

@@ -10,21 +10,20 @@ import yaml
 from gan_cli.analysis.explore.shares import share_of
 from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.commands.sample import sample
-from gan_cli.config.blocks import check_block
 from gan_cli.data.loader import to_bytes
 from gan_cli.session import build
 from tests.analysis.explore.conftest import Seen
-from tests.commands import settings_for
+from tests.command_arguments import arguments_for
 from tests.conftest import CONF
 
 SIDE = 28 + 2  # of a cell
 
 
 @pytest.mark.parametrize("path", sorted((CONF / "kind").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_kind_passes_the_static_check_and_builds(path):
-    block = yaml.safe_load(path.read_text())
-    assert check_block("kind", block) == block
-    build.kind({"kind": block})
+def test_every_kind_passes_the_check_as_it_is_and_builds(path):
+    config, _ = arguments_for("explore", "runs/NAME", f"kind={path.stem}")
+    assert config.plain()["kind"] == yaml.safe_load(path.read_text())
+    assert type(build.kind(config)).__name__ == config.kind.name
 
 
 def cells(picture: np.ndarray, columns: int, rows: int) -> np.ndarray:
@@ -57,7 +56,7 @@ def test_the_share_of_an_input():
 def test_arithmetic(explore, run_of):
     run = run_of("clothes")
     seen = explore(run, "kind=arithmetic", "kind.a=[0]", "kind.b=[0]", "kind.c=[5]", "kind.count=8", "kind.noise=0")
-    sample(settings_for("sample", run, "count=8", "format=npz", "out=x.npz")[0])
+    sample(*arguments_for("sample", run, "count=8", "format=npz", "out=x.npz"))
     fifth = np.load("x.npz")["samples"][5, ..., 0].astype(int)
     picture = seen.picture(main(seen))
     assert seen.json["neighbourhood"] == pytest.approx(0, abs=1e-6)
@@ -116,7 +115,7 @@ def test_classes(explore, declined, run_of):
     ways, columns = cells(seen.picture("between.png"), 2, 10), cells(seen.picture(main(seen)), 10, 2)
     np.testing.assert_allclose(ways[:, 0].astype(int), columns[0], atol=1)
     np.testing.assert_allclose(ways[:, 1].astype(int), np.roll(columns[0], -1, axis=0), atol=1)
-    sample(settings_for("sample", run, "count=2", "y=7", "format=npz", "out=x.npz")[0])
+    sample(*arguments_for("sample", run, "count=2", "y=7", "format=npz", "out=x.npz"))
     np.testing.assert_allclose(columns[:, 7].astype(int), np.load("x.npz")["samples"][..., 0], atol=1)
     assert set(seen.json["named_rightly"]["classes"]) >= {"Bag", "Trouser"}
     assert 0 <= seen.json["named_rightly"]["mean"] <= 1

@@ -17,7 +17,7 @@ def images():
     return open_singly(FashionMNIST10k(28, limit=50), torch.device("cpu"))
 
 
-def answer_with(monkeypatch, x):
+def let_generate(monkeypatch, x):
     """Let a generator return these images in turn."""
 
     def generate(game, network, z, y=None, batch_size=256):
@@ -27,7 +27,7 @@ def answer_with(monkeypatch, x):
 
 
 def test_training_images_are_copies(explore, run_of, monkeypatch):
-    answer_with(monkeypatch, images().train.at(torch.arange(50)).x)
+    let_generate(monkeypatch, images().train.at(torch.arange(50)).x)
     seen = explore(run_of("memorised"), *FEW)
     assert [p.name.endswith(end) for p, end in zip(seen.files, (".png", "_distances.png", ".json"), strict=True)]
     found = seen.json
@@ -51,7 +51,7 @@ def _start(picture, after):
 
 
 def test_held_out_images_are_not(explore, run_of, monkeypatch):
-    answer_with(monkeypatch, take(images().heldout, 0, 500).x)
+    let_generate(monkeypatch, take(images().heldout, 0, 500).x)
     found = explore(run_of("memorised"), *FEW, "kind.count=500").json
     assert found["verdict"].startswith("not memorised: ")
     assert found["share_of_copies"] <= 0.01
@@ -63,7 +63,7 @@ def test_held_out_images_are_not(explore, run_of, monkeypatch):
 
 def test_some_copies_are_enough(explore, run_of, monkeypatch):
     data = images()
-    answer_with(monkeypatch, torch.cat([data.train.at(torch.arange(50)).x, take(data.heldout, 0, 150).x]))
+    let_generate(monkeypatch, torch.cat([data.train.at(torch.arange(50)).x, take(data.heldout, 0, 150).x]))
     found = explore(run_of("memorised"), *FEW, "kind.count=200").json
     assert found["verdict"].startswith("memorised: 25")
 

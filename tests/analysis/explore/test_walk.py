@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence
 
 from gan_cli.analysis.explore import clips
 from gan_cli.commands.sample import sample
-from tests.commands import settings_for
+from tests.command_arguments import arguments_for
 
 FEW = ("kind=walk", "kind.points=2", "kind.frames=3", "kind.paths=2")
 
@@ -31,7 +31,7 @@ def test_a_strip_an_animation_and_the_sharpest_transition(explore, run_of):
 def test_the_first_and_last_frame_are_samples(explore, run_of):
     run = run_of("clothes")
     strip = explore(run, *FEW, "kind.columns=2", "seed=3").picture()
-    sample(settings_for("sample", run, "count=4", "seed=3", "out=grid.png")[0])
+    sample(*arguments_for("sample", run, "count=4", "seed=3", "out=grid.png"))
     np.testing.assert_allclose(np.asarray(Image.open("grid.png")).astype(int), strip, atol=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 
@@ -10,48 +11,42 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
-from gan_cli.config.schema import SCHEMAS, TARGET_BLOCKS
+from gan_cli.config.parts import parts_of
+from gan_cli.config.schema import SCHEMAS, Config
 from gan_cli.config.tree import conf_dir
-from gan_cli.config.validate import check_override, validate, validate_saved
-from gan_cli.core.text import describe, example, one_line, show
+from gan_cli.config.validate import validate, validate_saved
 from gan_cli.errors import UserError
 
 
-@pytest.fixture(scope="module")
-def composed():
-    composer = Composer.create("train", conf_dir(), "train", None)
-
-    @functools.cache
-    def compose(*overrides):
-        return validate(composer.compose(overrides), overrides)
-
-    return lambda *overrides: copy.deepcopy(compose(*overrides))
+def composed(command: str, *overrides: str, **flags: str) -> Config:
+    """What a command's function gets."""
+    composer = Composer.of(command, Arguments([], {f"--{flag}": value for flag, value in flags.items()}))
+    return validate(command, composer.compose(overrides), overrides)
 
 
 @pytest.mark.parametrize("command", [c for c in SCHEMAS if c != "train"])
 def test_every_primary_config_has_a_schema(command):
-    composer = Composer.create(command, conf_dir(), command, None)
-    checked = validate(composer.compose(["run=x"]), ["run=x"], command)
-    assert checked["run"] == "x"
+    assert composed(command, "run=x").run == "x"
 
 
 def test_primary_configs_and_schemas_are_the_same_commands():
     assert {p.stem for p in conf_dir().glob("*.yaml")} == set(SCHEMAS)
 
 
-def test_values_come_in_their_types(composed):
-    checked = composed("optimizer.lr=1", "train.ema_halflife_images=1000", "+optimizer.critic.weight_decay=1")
-    assert repr(checked["optimizer"]["lr"]) == "1.0"
-    assert repr(checked["optimizer"]["critic"]["lr"]) == "1.0"
-    assert repr(checked["optimizer"]["critic"]["weight_decay"]) == "1.0"
-    assert repr(checked["train"]["ema_halflife_images"]) == "1000.0"
+def test_values_come_in_their_types():
+    config = composed("train", "optimizer.lr=1", "train.ema_halflife_images=1000", "+optimizer.critic.weight_decay=1")
+    values = (config.optimizer.lr, config.train.ema_halflife_images)
+    assert [repr(v) for v in (*values, *map(config.optimizer.critic.arguments.get, ("lr", "weight_decay")))] == [
+        *("1.0", "1000.0", "1.0", "1.0")
+    ]
 
 
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("loss=wgann", "loss=wgann: no such option; did you mean loss=wgan? `gan list loss` tells"),
+        ("loss=wgann", "loss=wgann: no such option; did you mean loss=wgan? see `gan list loss` for all"),
         ("model=dcgna", "model=dcgna: no such option; did you mean model=dcgan? options of model: dcgan, dcgan_plain,"),
         ("modle=dcgan", "modle=dcgan: no such key; did you mean model=dcgan? keys: seed,"),
         ("train.stpes=3", "train.stpes=3: no such key; did you mean train.steps=3? keys of train: steps,"),
@@ -94,9 +89,9 @@ def test_values_come_in_their_types(composed):
         ("run_dir=${hydra.runtime.cwd}", "run_dir=${hydra.runtime.cwd}: "),
         ("+seed=1", "+seed=1: seed is there already; write seed=1"),
         ("loss=wgan,gan", "loss=wgan,gan: several values are a sweep; add -m"),
-        ("loss=[wgan,gan]", "loss=[wgan,gan]: loss takes one option; a sweep takes several: -m, and no brackets"),
-        ("hydra.sweeper=null", "hydra.sweeper=None: Hydra needs one, such as hydra/sweeper=basic; leave it out"),
-        ("hydra.run.dir=${nope}", "hydra.run.dir: Interpolation key 'nope' not found"),
+        ("loss=[wgan,gan]", "loss=[wgan,gan]: loss takes one option; a sweep takes several: -m, no brackets"),
+        ("hydra.sweeper=null", "hydra.sweeper=null: Hydra needs one, such as hydra/sweeper=basic; leave it out"),
+        ("hydra.run.dir=x", "hydra.run.dir=x: has no effect, since gan makes a run itself"),
         ("optimizer.lr=1e308", "optimizer.generator.lr=1e+308: must be a number above 0 and at most 3e+38"),
         ("loss@x=wgan", "loss@x=wgan: there is no loss@x"),
         ("loss._target_=os.system", "loss._target_=os.system: code outside gan_cli, torch.nn and torch.optim"),
@@ -112,7 +107,7 @@ def test_values_come_in_their_types(composed):
         ("optimizer.critic.momentum=1", "optimizer.critic.momentum=1: must be a number of at least 0 and below 1"),
         ("allow_targets=my", "allow_targets=my: must be a list of module names"),
         ("allow_targets=[1]", "allow_targets=[1]: must be a list of module names"),
-        ("+hydra.callbacks.x={_target_:os.system}", "hydra.callbacks.x._target_=os.system: only Hydra's own code"),
+        ("+hydra.callbacks.x={_target_:os.system}", "+hydra.callbacks.x={_target_:os.system}: has no effect"),
         ("hydra.nothing=1", "hydra.nothing=1: Hydra does not set hydra.nothing; add it with +hydra.nothing=1"),
     ],
 )
@@ -120,10 +115,11 @@ def test_one_line(refused, override, told):
     assert refused("train", override).startswith(told)
 
 
-def test_an_argument_that_an_option_leaves_out_is_added_with_a_plus(refused, composed):
+def test_an_argument_that_an_option_leaves_out_is_added_with_a_plus(refused):
     line = refused("train", "updates=alternating", "updates.burst_n_critic=3")
     assert line.endswith("add it with +updates.burst_n_critic=3")
-    assert composed("updates=alternating", "+updates.burst_n_critic=3")["updates"]["burst_n_critic"] == 3
+    updates = composed("train", "updates=alternating", "+updates.burst_n_critic=3").updates
+    assert updates.arguments["burst_n_critic"] == 3
 
 
 def test_betas(refused):
@@ -172,9 +168,7 @@ def own(tmp_path):
         (conf / group).mkdir(parents=True, exist_ok=True)
         (conf / group / f"{name}.yaml").write_text(f"# @package _global_\n{text}")
     (tmp_path / "my_losses.py").write_text(
-        "raise RuntimeError('a check imports nothing')\n"
-        "from pydantic import PositiveFloat\n"
-        "class Mine:\n    def __init__(self, weight: PositiveFloat) -> None: ...\n"
+        "from pydantic import PositiveFloat\nclass Mine:\n    def __init__(self, weight: PositiveFloat) -> None: ...\n"
     )
     return conf
 
@@ -197,10 +191,10 @@ def own(tmp_path):
         (["experiment=sneak"], "allow_targets=[my_losses]: taken from the command line alone"),
         (["experiment=sneak", "allow_targets=[]", "loss=mine"], "loss._target_=my_losses.Mine: code outside gan_cli"),
         (["experiment=refers"], "chosen by a config, loss=nope: no such option"),
-        (["experiment=callback"], "hydra.callbacks.x._target_=os.system: only Hydra's own code"),
-        (["experiment=handler"], "hydra.job_logging.handlers.x.class=os.system: only Hydra's own code"),
-        (["experiment=external"], "hydra.job_logging.handlers.x.stream=ext://os.system: only Hydra's own code"),
-        (["experiment=callback", "--help"], "hydra.callbacks.x._target_=os.system: only Hydra's own code"),
+        (["experiment=callback"], "hydra.callbacks.x._target_=os.system: a config directory may choose"),
+        (["experiment=handler"], "hydra.job_logging.handlers.x.class=os.system: a config directory may choose"),
+        (["experiment=external"], "hydra.job_logging.handlers.x.stream=ext://os.system: a config directory may choose"),
+        (["experiment=callback", "--help"], "hydra.callbacks.x._target_=os.system: a config directory may choose"),
         (["experiment=environment"], "run_dir=x/${oc.env:HOME}: a config may refer to its own keys alone"),
         (["experiment=list"], "the config cannot be composed"),
         (["--config-name", "mine"], "--config-name mine: no such config"),
@@ -224,18 +218,32 @@ def test_opting_in_by_the_hint_works(gan, own, monkeypatch):
     hint = gan("train", "--config-dir", str(own), "loss=mine").err.rpartition("add ")[2].strip()
     assert hint == "allow_targets=[my_losses]"
     monkeypatch.syspath_prepend(own.parent)  # as the command line does where it opts in
-    composer = Composer.create("train", conf_dir(), "train", str(own))
-    overrides = ["loss=mine", hint]
-    assert validate(composer.compose(overrides), overrides)["loss"] == {"_target_": "my_losses.Mine", "weight": 2.0}
+    config = composed("train", "loss=mine", hint, **{"config-dir": str(own)})
+    assert (config.loss.target, config.loss.arguments) == ("my_losses.Mine", {"weight": 2.0})
+
+
+def test_a_directory_may_hold_the_primary_config_and_stand_beside_a_search_path(own, tmp_path):
+    (own / "mine.yaml").write_text("defaults: [train, _self_]\nseed: 3\n")
+    assert composed("train", "loss=gan", **{"config-dir": str(own), "config-name": "mine"}).seed == 3
+    (tmp_path / "further" / "loss").mkdir(parents=True)
+    (tmp_path / "further" / "loss" / "theirs.yaml").write_text((conf_dir() / "loss" / "gan.yaml").read_text())
+    further = f"hydra.searchpath=[file://{tmp_path}/further]"
+    target = composed("train", "loss=theirs", further, **{"config-dir": str(own)}).loss.target
+    assert target == composed("train", "loss=gan").loss.target
+
+
+@pytest.fixture(scope="module")
+def default():
+    return composed("train").plain()
 
 
 @pytest.fixture
-def saved(composed):
-    return yaml.safe_load(yaml.safe_dump(composed()))
+def saved(default):
+    return copy.deepcopy(default)
 
 
-def test_a_saved_config_is_valid_again(composed, saved):
-    assert validate_saved(saved) == composed()
+def test_a_saved_config_is_valid_again(saved):
+    assert validate_saved(yaml.safe_load(yaml.safe_dump(saved))) == composed("train")
 
 
 def test_a_saved_config_cannot_opt_in(saved):
@@ -243,15 +251,13 @@ def test_a_saved_config_cannot_opt_in(saved):
     saved["loss"] = {"_target_": "os.system", "command": "touch canary"}
     with pytest.raises(UserError, match="code outside gan_cli"):
         validate_saved(saved)
-    assert validate_saved({**saved, "loss": {"_target_": "gan_cli.losses.minimax.Minimax"}})["allow_targets"] == []
+    assert validate_saved({**saved, "loss": {"_target_": "gan_cli.losses.minimax.Minimax"}}).allow_targets == []
 
 
 @pytest.mark.parametrize("path", [("train", "steps"), ("run_dir",), ("dataset", "path"), ("loss", "_target_")])
 def test_a_saved_config_holds_no_interpolation(saved, path):
-    block = saved
-    for name in path[:-1]:
-        block = block[name]
-    block[path[-1]] = "${oc.env:HOME}"
+    *parents, name = path
+    functools.reduce(dict.__getitem__, parents, saved)[name] = "${oc.env:HOME}"
     with pytest.raises(UserError, match="a saved config holds values, not interpolations"):
         validate_saved(saved)
 
@@ -279,58 +285,16 @@ VALUES = st.recursive(
 )
 
 
-def refusal(check):
-    """Why a check refuses, or None; any other exception is a fault of the check."""
-    try:
-        check()
-    except UserError as error:
-        return one_line(error)
-    return None
-
-
-KEYS = ["seed", "run_dir", "train", "train.steps", "runtime.threads", "model.width", "optimizer.critic", *TARGET_BLOCKS]
-
-
-def test_any_value_is_taken_or_refused_in_one_line(composed):
-    default = composed()
+def test_any_value_is_taken_or_refused(default):
+    keys = [key for key, _ in parts_of(validate_saved(default))]
 
     @settings(max_examples=100, deadline=None)
-    @given(key=st.sampled_from(KEYS), value=VALUES)
+    @given(key=st.sampled_from(["seed", "run_dir", "train", "train.steps", "runtime.threads", *keys]), value=VALUES)
     def case(key, value):
         config = copy.deepcopy(default)
         *parents, name = key.split(".")
-        functools.reduce(lambda block, parent: block[parent], parents, config)[name] = value
-        for check in (lambda: validate_saved(config), lambda: check_override("train", key, value)):
-            assert refusal(check) != ""
+        functools.reduce(dict.__getitem__, parents, config)[name] = value
+        with contextlib.suppress(UserError):
+            validate_saved(config)
 
     case()
-
-
-@pytest.mark.parametrize(
-    ("schema", "text"),
-    [
-        ({"type": "integer", "exclusiveMinimum": 0}, "a whole number of at least 1"),
-        ({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, "a number of at least 0 and below 1"),
-        ({"anyOf": [{"const": "auto"}, {"type": "null"}]}, "auto or null"),
-        ({"enum": ["a", "b", "c"]}, "a, b or c"),
-        ({"type": "array", "items": {"type": "boolean"}, "minItems": 2}, "a list, at least 2 and each true or false"),
-        ({}, "another type of value"),
-    ],
-)
-def test_schemas_in_english(schema, text):
-    assert describe(schema) == text
-    example(schema)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "null"),
-        (True, "true"),
-        ([0.5, "a"], "[0.5, a]"),
-        ("a\n\x1b[31mb", "a [31mb"),
-        ("x" * 99, "x" * 77 + "..."),
-    ],
-)
-def test_values_are_shown_as_typed(value, text):
-    assert show(value) == text

@@ -1,8 +1,9 @@
-"""Commands called as functions: Hydra's three compositions are most of the time of a small one."""
+"""The arguments of commands that are called as functions: composing them would take most of the time."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
 import yaml
 
 from gan_cli.config.command_line import CommandLine

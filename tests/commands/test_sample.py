@@ -9,7 +9,7 @@ import pytest
 
 from gan_cli.commands.sample import sample
 from gan_cli.errors import UserError
-from tests.commands import settings_for
+from tests.command_arguments import arguments_for
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def samples(tmp_path, monkeypatch, capsys):
 
     def draw(run: str, *words: str) -> tuple[np.ndarray, Path]:
         capsys.readouterr()
-        sample(settings_for("sample", run, *words, "format=npz")[0])
+        sample(*arguments_for("sample", run, *words, "format=npz"))
         path = Path(capsys.readouterr().out.strip())
         return np.load(path)["samples"], path
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gan_cli.commands import _matrix
-from gan_cli.commands._matrix import Parts, Table, render
+from gan_cli.commands._matrix import Options, Table, render
 from tests.conftest import LOSSES
 
 
@@ -12,12 +12,12 @@ def one_table(monkeypatch):
     monkeypatch.setattr(_matrix, "PAIRS", (("condition", "model"),))
 
 
-def test_parts_are_what_hydra_composes(config_of):
-    parts = Parts(["runtime.threads=1"])
+def test_options_are_what_hydra_composes(config_of):
+    options = Options(["runtime.threads=1"])
     for loss in LOSSES:
-        assert parts.settings(loss=loss) == config_of(f"loss={loss}")
+        assert options.config(loss=loss) == config_of(f"loss={loss}")
     chosen = {"loss": "wgan_gp", "constraint": "r1", "model": "toy_tanh", "dataset": "ring"}
-    assert parts.settings(**chosen) == config_of(*("=".join(item) for item in chosen.items()))
+    assert options.config(**chosen) == config_of(*("=".join(item) for item in chosen.items()))
 
 
 def test_images(gan, one_table):

@@ -9,11 +9,10 @@ import types
 from pathlib import Path
 
 import pytest
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from gan_cli import cli
-from gan_cli.config.arguments import parse, quoted_override, split_positional
-from gan_cli.errors import Interrupted, NonFiniteError, UserError
+from gan_cli.config import compose
+from gan_cli.errors import Interrupted, NonFiniteError
 
 
 @pytest.fixture
@@ -23,8 +22,8 @@ def command(monkeypatch):
     def install(name, end=None):
         calls = []
 
-        def body(settings, overrides, choices):
-            calls.append((settings, overrides, choices))
+        def body(config, line):
+            calls.append((config, *line))
             error = end(len(calls)) if end else None
             if error is not None:
                 raise error
@@ -35,20 +34,21 @@ def command(monkeypatch):
     return install
 
 
-def test_a_config_is_composed_once_and_hydra_tells_the_command_line(gan, command, monkeypatch):
-    composed, arguments = [], []
-    load = ConfigLoaderImpl.load_configuration
-    monkeypatch.setattr(
-        ConfigLoaderImpl, "load_configuration", lambda self, *a, **k: composed.append(a) or load(self, *a, **k)
-    )
-    calls = command("train", lambda count: arguments.extend(sys.argv))
-    before = list(sys.argv)
-    assert gan("train", "seed=3", "loss=wgan_gp").code == 0
+def test_a_run_is_composed_once_and_gets_its_config_overrides_and_choices(gan, command, tmp_path, monkeypatch):
+    composed, hydras = [], compose.compose
+    monkeypatch.setattr(compose, "compose", lambda *a, **k: composed.append(a) or hydras(*a, **k))
+    calls = command("train")
+    assert gan("train", "loss=wgan_gp", "--run", "train.steps=7", "hydra.mode=RUN") == (0, "", "")
     assert len(composed) == 1
-    assert arguments == ["gan", "seed=3", "loss=wgan_gp"]
-    assert sys.argv == before
-    [(settings, overrides, choices)] = calls
-    assert (settings["seed"], overrides, choices["loss"]) == (3, ["seed=3", "loss=wgan_gp"], "wgan_gp")
+    [(config, overrides, choices)] = calls
+    assert config.train.steps == 7
+    critic = config.optimizer.critic
+    assert (critic.target, critic.arguments) == ("torch.optim.Adam", {"lr": 1e-4, "betas": [0.5, 0.9], "eps": 1e-8})
+    assert "hydra" not in config.plain()
+    assert overrides == ["loss=wgan_gp", "train.steps=7", "hydra.mode=RUN"]
+    assert (choices["loss"], choices["optimizer"]) == ("wgan_gp", "adam_wgan_gp")
+    assert "experiment" not in choices
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
@@ -85,31 +85,6 @@ def test_unknown_command_names_the_closest(refused):
     assert "no such flag" in refused("--fast")
 
 
-def test_task_gets_validated_settings_overrides_and_choices(gan, command):
-    calls = command("train")
-    ended = gan("train", "loss=wgan_gp", "--run", "train.steps=7", "hydra.verbose=false")
-    assert ended == (0, "", "")
-    (settings, overrides, choices) = calls[0]
-    assert settings["train"]["steps"] == 7
-    assert settings["optimizer"]["critic"] == {
-        "_target_": "torch.optim.Adam",
-        "lr": 1e-4,
-        "betas": [0.5, 0.9],
-        "eps": 1e-8,
-    }
-    assert "hydra" not in settings
-    assert overrides == ["loss=wgan_gp", "train.steps=7"]
-    assert choices["loss"] == "wgan_gp"
-    assert choices["optimizer"] == "adam_wgan_gp"
-    assert "experiment" not in choices
-
-
-def test_hydra_writes_nothing(gan, command, tmp_path):
-    command("train")
-    gan("train")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_own_errors_give_one_line_and_their_exit_code(gan, command):
     command("train", lambda n: NonFiniteError("loss is nan\nat step 3"))
     assert gan("train") == (70, "", "gan: loss is nan at step 3\n")
@@ -130,7 +105,7 @@ def test_sweep_goes_on_after_a_failed_cell_and_returns_its_code(gan, command, tm
     calls = command("sample", lambda n: NonFiniteError("nan") if n == 2 else None)
     ended = gan("sample", "run=x", "seed=0,1,2", "-m", "count=1")
     assert ended.code == 70
-    assert [settings["seed"] for settings, _, _ in calls] == [0, 1, 2]
+    assert [config.seed for config, _, _ in calls] == [0, 1, 2]
     assert ended.err == "gan: cell 2 of 3 (run=x seed=1 count=1): nan\n"
     assert {p.name for p in tmp_path.rglob("*")} >= {"multirun.yaml"}
     assert {p.relative_to(tmp_path).parts[:2] for p in tmp_path.rglob("*.yaml")} == {("runs", ".sweeps")}
@@ -167,79 +142,13 @@ def test_sweep_parameters_of_a_config_are_checked_too(refused, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("argv", "expected"),
-    [
-        (["a=1", "-m", "b=2"], ["a=1", "b=2", "--multirun"]),
-        (["-c", "job", "a=1"], ["a=1", "--cfg", "job"]),
-        (["--info", "a=1"], ["a=1", "--info", "all"]),
-        (["--info", "plugins", "a=1"], ["a=1", "--info", "plugins"]),
-        (["--config-dir=x", "a=1"], ["a=1", "--config-dir", "x"]),
-        (["--multi", "--config-d", "x"], ["--multirun", "--config-dir", "x"]),
-        (["-cd", "x", "-cn", "y", "~a"], ["~a", "--config-dir", "x", "--config-name", "y"]),
-        (["a=1", "--", "-m"], ["a=1", "-m"]),
-    ],
-)
-def test_flags_stand_anywhere(argv, expected):
-    assert parse(argv).argv() == expected
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["--fast"],
-        ["--cfg"],
-        ["--cfg", "x"],
-        ["-m", "--cfg", "job"],
-        ["--resolve"],
-        ["--multirun=3"],
-        ["--experimental-rerun", "x"],
-    ],
-)
-def test_wrong_flags_are_refused(argv):
-    with pytest.raises(UserError):
-        parse(argv)
-
-
-@pytest.mark.parametrize(
-    ("words", "run"),
-    [
-        (["runs/x"], "runs/x"),
-        (["count=3", "runs/x"], "runs/x"),
-        (["runs/lr=0.1", "count=3"], "runs/lr=0.1"),
-        (["a b", "count=3"], "a b"),
-        (["count=3"], None),
-        (["run", "count=3"], "run"),
-        (["run=x"], None),
-        (["cuont=3"], None),
-        (["cuont=3", "runs/x"], "runs/x"),
-        (["+count=3", "~seed"], None),
-    ],
-)
-def test_bare_argument(words, run, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    chosen, others = split_positional(words, ["run", "count", "seed"])
-    assert chosen == run
-    assert others == [w for w in words if w != run]
-
-
-def test_an_existing_path_is_the_bare_argument_even_if_it_looks_like_an_override(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "lr=1").mkdir()
-    assert split_positional(["lr=1", "count=2"], ["run", "count"]) == ("lr=1", ["count=2"])
-
-
-@pytest.mark.parametrize(
     "path", ["a b", "a=b,c", "it's", 'say "x"', "${oc.env:HOME}", "tail\\", "\\${x}", "[x", "é", "#1", "~u"]
 )
 def test_any_path_reaches_the_command(path, gan, command, tmp_path):
     calls = command("sample")
     (tmp_path / path).mkdir()
     assert gan("sample", path).code == 0
-    assert calls[0][0]["run"] == path
-
-
-def test_the_quoted_override_is_one_word_of_hydra():
-    assert quoted_override("run", "it's") == r"run='it\'s'"
+    assert calls[0][0].run == path
 
 
 def test_resume_and_sample_need_a_run(refused):

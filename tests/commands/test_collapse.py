@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from gan_cli.analysis.reals import open_singly
-from gan_cli.commands import _looking
+from gan_cli.commands import _results
 from gan_cli.data.images import FashionMNIST10k
 
 FEW = ("batches=10", "max_size=16", "count=100")
@@ -57,7 +57,7 @@ def repeat(monkeypatch, images, noise=0.0):
         chosen = images[torch.randint(len(images), (n,), generator=rng)]
         yield chosen + noise * torch.randn(chosen.shape, generator=rng)
 
-    monkeypatch.setattr(_looking, "sample", sample)
+    monkeypatch.setattr(_results, "sample", sample)
 
 
 def test_a_memorised_generator_is_caught(gan, run_of, monkeypatch):
@@ -90,7 +90,7 @@ def test_real_images_are_not(gan, run_of, monkeypatch):
     def sample(game, network, n, draws, batch_size=256, y=None):
         yield images[torch.cat([next(kept) for _ in range(n)])]
 
-    monkeypatch.setattr(_looking, "sample", sample)
+    monkeypatch.setattr(_results, "sample", sample)
     ended = gan("collapse", run_of("classes"), "batches=20", "max_size=128", "count=500")
     found = result(ended.out)
     assert found["verdict"].startswith("no sign of collapse")

@@ -1,0 +1,30 @@
+"""Write the table of the curves into README.md, from what `gan list curves` knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gan_cli.commands._curves import rows
+from gan_cli.config.tree import conf_dir
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+START, END = "<!-- curves: python scripts/readme_curves.py writes this table -->", "<!-- end of curves -->"
+
+
+def table() -> str:
+    """Return the curves as a Markdown table."""
+    lines = ["| tag | unit | better | meaning | logged by |", "|---|---|---|---|---|"]
+    for curve, logged_by in rows(conf_dir()):
+        meaning = curve.meaning.replace("|", "\\|")
+        lines.append(f"| `{curve.tag}` | {curve.unit} | {curve.better} | {meaning} | {logged_by.replace(',', ', ')} |")
+    return "\n".join(lines) + "\n"
+
+
+def written(readme: str) -> str:
+    """Return the text of README.md with the table in its place."""
+    before, _, rest = readme.partition(START)
+    return f"{before}{START}\n\n{table()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")

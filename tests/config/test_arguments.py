@@ -1,0 +1,74 @@
+"""Flags, the bare argument and quoting."""
+
+from __future__ import annotations
+
+import pytest
+
+from gan_cli.config.arguments import parse, quoted_override, split_positional
+from gan_cli.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["a=1", "-m", "b=2"], ["a=1", "b=2", "--multirun"]),
+        (["-c", "job", "a=1"], ["a=1", "--cfg", "job"]),
+        (["--info", "a=1"], ["a=1", "--info", "all"]),
+        (["--info", "plugins", "a=1"], ["a=1", "--info", "plugins"]),
+        (["--config-dir=x", "a=1"], ["a=1", "--config-dir", "x"]),
+        (["--multi", "--config-d", "x"], ["--multirun", "--config-dir", "x"]),
+        (["-cd", "x", "-cn", "y", "~a"], ["~a", "--config-dir", "x", "--config-name", "y"]),
+        (["a=1", "--", "-m"], ["a=1", "-m"]),
+    ],
+)
+def test_flags_stand_anywhere(argv, expected):
+    assert parse(argv).argv() == expected
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--fast"],
+        ["--cfg"],
+        ["--cfg", "x"],
+        ["-m", "--cfg", "job"],
+        ["--resolve"],
+        ["--multirun=3"],
+        ["--experimental-rerun", "x"],
+    ],
+)
+def test_wrong_flags_are_refused(argv):
+    with pytest.raises(UserError):
+        parse(argv)
+
+
+@pytest.mark.parametrize(
+    ("words", "run"),
+    [
+        (["runs/x"], "runs/x"),
+        (["count=3", "runs/x"], "runs/x"),
+        (["runs/lr=0.1", "count=3"], "runs/lr=0.1"),
+        (["a b", "count=3"], "a b"),
+        (["count=3"], None),
+        (["run", "count=3"], "run"),
+        (["run=x"], None),
+        (["cuont=3"], None),
+        (["cuont=3", "runs/x"], "runs/x"),
+        (["+count=3", "~seed"], None),
+    ],
+)
+def test_bare_argument(words, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen, others = split_positional(words, ["run", "count", "seed"])
+    assert chosen == run
+    assert others == [w for w in words if w != run]
+
+
+def test_an_existing_path_is_the_bare_argument_even_if_it_looks_like_an_override(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=1").mkdir()
+    assert split_positional(["lr=1", "count=2"], ["run", "count"]) == ("lr=1", ["count=2"])
+
+
+def test_the_quoted_override_is_one_word_of_hydra():
+    assert quoted_override("run", "it's") == r"run='it\'s'"

@@ -1,0 +1,279 @@
+"""The arguments of a part are checked against its class, and the class is built with them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from gan_cli.config import parts
+from gan_cli.config.schema import Config, Optimizer, Part
+from gan_cli.errors import UserError
+
+MODULE = """
+    from __future__ import annotations
+    import dataclasses
+    import typing as t
+    from dataclasses import dataclass, field
+    from os import path
+    from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Optional, Union
+    from annotated_types import Gt, Lt
+    import torch
+    from torch import Tensor, nn
+    from pydantic import Field, PositiveInt
+    from .other import Base, Alias, helper
+    if TYPE_CHECKING:
+        from nowhere import Unknown
+
+    Norm = Literal["batch", "none"]
+
+    class Plain(nn.Module):
+        pass
+
+    class Own(nn.Module):
+        def __init__(self, a: PositiveInt, b: float = 0.5, *, c: Norm = "none", d: Optional[int] = None,
+                     e: tuple[int, ...] = (), f: Union[float, Tensor] = 1.0, g: Annotated[float, Gt(0), Lt(1)] = 0.5,
+                     h: "PositiveInt" = 1, i=3, j: Tensor = None, k: Alias = 1, l: t.Any = None,
+                     m: bool = False, n: Annotated[str, Field(pattern="^x")] = "x", o: list[PositiveInt] | None = None,
+                     p: dict[str, int] = {}) -> None:
+            super().__init__()
+            if a > 99:
+                raise ValueError(f"a={a} is too large")
+
+    class Child(Own):
+        pass
+
+    class Passes(Own):
+        def __init__(self, extra: int, b: bool = True, **kwargs): ...
+
+    class Open:
+        def __init__(self, a: int, **kwargs): ...
+
+    class FromBase(Base):
+        pass
+
+    class Positional:
+        def __init__(self, a: int, /, b: int): ...
+
+    class Untyped:
+        def __init__(self, a: Unknown, b: int = 1): ...
+
+    @dataclass
+    class Data:
+        kind: ClassVar[str] = "data"
+        a: PositiveInt
+        b: list[int] = field(default_factory=list)
+        c: int = field(init=False, default=3)
+
+    @dataclasses.dataclass(frozen=True)
+    class MoreData:
+        a: PositiveInt
+        d: float = 1.0
+
+    def function(a: int): ...
+"""
+OTHER = """
+    from abc import ABC, abstractmethod
+    from pydantic import PositiveInt
+    Alias = PositiveInt
+    helper = 3
+    class Base:
+        def __init__(self, size: PositiveInt = 3) -> None: ...
+    class Abstract(Base, ABC):
+        @abstractmethod
+        def draw(self): ...
+"""
+
+
+class Holder(Config):
+    """A config of one part."""
+
+    part: Part
+
+
+class Optimizers(Config):
+    """A config of two parts with an argument that gan gives."""
+
+    optimizer: Optimizer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def theirs(tmp_path_factory):
+    """A package of the user's."""
+    place = tmp_path_factory.mktemp("theirs")
+    root = place / "theirs"
+    (root / "sub").mkdir(parents=True)
+    (root / "__init__.py").write_text("from .parts import *\n")
+    (root / "parts.py").write_text(textwrap.dedent(MODULE))
+    (root / "other.py").write_text(textwrap.dedent(OTHER))
+    (root / "sub" / "__init__.py").write_text("from ..parts import Data\n")
+    (root / "broken.py").write_text("class Half(:\n")
+    (root / "needy.py").write_text("import nowhere\n")
+    sys.path.insert(0, str(place))
+    yield
+    sys.path.remove(str(place))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "theirs"]:
+        del sys.modules[name]
+
+
+def checked(name, **arguments):
+    part = parts.check(Holder(part=Part.of(f"theirs.{name}", arguments)), ["theirs"]).part
+    assert part.target == f"theirs.{name}"
+    return part.arguments
+
+
+def refusal(name, **arguments):
+    with pytest.raises(UserError) as caught:
+        checked(name, **arguments)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Plain", "parts.Base", "other.Base", "FromBase"])
+def test_a_class_is_found_where_it_is_defined_or_imported(name):
+    assert checked(name) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("parts.Missing", "theirs.parts has no class Missing"),
+        ("parts.Owm", "theirs.parts has no class Owm; did you mean Own?"),
+        ("parts.function", "theirs.parts has no class function"),
+        ("parts.helper", "theirs.parts has no class helper"),
+        ("parts.torch", "theirs.parts has no class torch"),
+        ("parts.Tensor", "it is torch.Tensor, outside the permitted modules"),
+        ("parts.path", "theirs.parts has no class path"),
+        ("parts.torch.load", "No module named 'theirs.parts.torch'"),
+        ("parts.Own.__init__", "No module named 'theirs.parts.Own'"),
+        ("nothing.Own", "No module named 'theirs.nothing'; a class is named as module.Class"),
+        ("broken.Half", "invalid syntax (broken.py, line 1)"),
+        ("needy.Own", "No module named 'nowhere'"),
+    ],
+)
+def test_what_is_no_class_of_theirs(name, told):
+    line = refusal(name)
+    assert line.startswith(f"part._target_=theirs.{name}: {told}")
+    assert ("a class is named" in line) == ("No module named 'theirs" in line)
+
+
+@pytest.mark.parametrize("target", ["", "x y", "theirs", ".", "theirs..Own", "theirs.Own\n"])
+def test_what_is_no_name_of_a_class(target):
+    with pytest.raises(UserError, match=r"^part\._target_=.*: must be a class's dotted name"):
+        parts.check(Holder(part=Part.of(target, {})), ["theirs"])
+
+
+def test_a_class_of_another_module_than_the_permitted_ones():
+    with pytest.raises(UserError, match=r"it is theirs\.parts\.Data, outside the permitted modules"):
+        parts.check(Holder(part=Part.of("theirs.sub.Data", {"a": 1})), ["theirs.sub"])
+
+
+def test_values_come_in_the_annotated_types():
+    given = {"a": 1, "c": "batch", "e": [1, 2], "h": 1, "i": {"x": 1}, "j": "t", "o": None, "p": {"q": 1}}
+    found = checked("parts.Own", **given, b=2, f=3)
+    assert found == {**given, "b": 2, "f": 3}
+    assert (repr(found["b"]), repr(found["f"])) == ("2.0", "3.0")
+    nested = {"_target_": "torch.nn.LeakyReLU", "negative_slope": 0.2}
+    assert checked("parts.Own", a=1, i=nested)["i"] == nested
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ({"a": 0}, "part.a=0: must be a whole number of at least 1, such as part.a=1"),
+        ({"a": True}, "part.a=true: must be a whole number of at least 1"),
+        ({"a": "1"}, "part.a=1: must be a whole number of at least 1"),
+        ({"b": None}, "part.b=null: must be a number, such as part.b=0.5"),
+        ({"b": float("inf")}, "part.b=inf: must be a number"),
+        ({"b": True}, "part.b=true: must be a number"),
+        ({"b": {"x": 1}}, "part.b={x: 1}: must be a number"),
+        ({"c": "btch"}, "part.c=btch: must be batch or none, such as part.c=none"),
+        ({"d": 0.5}, "part.d=0.5: must be a whole number or null"),
+        ({"e": [0.5]}, "part.e=[0.5]: must be a list, each a whole number"),
+        ({"f": "x"}, "part.f=x: must be a number"),
+        ({"g": 1}, "part.g=1: must be a number above 0 and below 1"),
+        ({"h": 0}, "part.h=0: must be a whole number of at least 1"),
+        ({"k": 0}, "part.k=0: must be a whole number of at least 1"),
+        ({"m": 1}, "part.m=1: must be true or false, such as part.m=false"),
+        ({"n": "y"}, "part.n=y: must be text"),
+        ({"o": [0]}, "part.o=[0]: must be a list, each a whole number of at least 1 or null"),
+        ({"p": {"q": "x"}}, "part.p={q: x}: must be a mapping of keys to values"),
+        ({"bb": 1}, "part.bb=1: no such key; did you mean part.b=1? keys of part: a, b,"),
+        ({"_partial_": True}, "part._partial_=true: no such key"),
+        ({"_args_": [1]}, "part._args_=[1]: no such key"),
+    ],
+)
+def test_wrong_arguments(argument, told):
+    assert refusal("parts.Own", **{"a": 1, **argument}).startswith(told)
+    assert refusal("parts.Child", **{"a": 1, **argument}).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("Own", {}, "part.a: no value is given; add +part.a=1 or another value: a whole number of at least 1"),
+        ("Plain", {"a": 1}, "part.a=1: no such key; keys of part: none"),
+        ("FromBase", {"size": 0}, "part.size=0: must be"),
+        ("Positional", {"a": 1}, "part.a=1: no such key; keys of part: b"),
+        ("Passes", {"extra": 1}, "part.a: no value"),
+        ("Passes", {"extra": 1, "a": 2, "b": 0.5}, "part.b=0.5: must be true or false"),
+        ("Passes", {"extra": 1, "a": 2, "zz": 3}, "part.zz=3: no such key"),
+        ("Open", {"a": 1, "_recursive_": False}, "part._recursive_=false: no such key"),
+        ("Untyped", {"c": 1}, "part.c=1: no such key; keys of part: a, b"),
+        ("Data", {"a": 0}, "part.a=0: must be"),
+        ("Data", {"a": 1, "b": ["x"]}, "part.b=[x]: must be a list, each a whole number, such as part.b=[1]"),
+        ("Data", {"a": 1, "c": 2}, "part.c=2: no such key; keys of part: a, b"),
+        ("MoreData", {"a": 1, "d": "x"}, "part.d=x: must be a number"),
+    ],
+)
+def test_arguments_of_other_classes(name, arguments, told):
+    assert refusal(f"parts.{name}", **arguments).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("Passes", {"extra": 1, "a": 2, "b": False}),
+        ("Open", {"a": 1, "zz": 3}),
+        ("Untyped", {"a": [], "b": "x"}),
+        ("Data", {"a": 1, "b": [2]}),
+    ],
+)
+def test_arguments_that_are_passed_on_or_have_no_known_type(name, arguments):
+    assert checked(f"parts.{name}", **arguments) == arguments
+
+
+def test_a_part_is_built_or_refused_in_one_line():
+    from theirs import parts as module
+
+    own = Part.of("theirs.parts.Own", {"a": 1})
+    assert isinstance(parts.build(own, "part", torch.nn.Module, b=0.5), module.Own)
+    for part, role, given, told in (
+        (own.replace(a=100), torch.nn.Module, {}, "part (Own): a=100 is too large"),
+        (own, torch.nn.Linear, {}, "part._target_=theirs.parts.Own: not a Linear"),
+        (own, torch.nn.Module, {"z": 1}, "part (Own): got an unexpected keyword argument 'z'"),
+        (Part.of("theirs.other.Abstract", {}), object, {}, "part._target_=theirs.other.Abstract: the class lacks"),
+    ):
+        with pytest.raises(UserError) as caught:
+            parts.build(part, "part", role, **given)
+        assert str(caught.value).startswith(told)
+
+
+def optimizers(name, **arguments):
+    part = Part.of(f"torch.optim.{name}", arguments)
+    return parts.check(Optimizers(optimizer=Optimizer(lr=1.0, generator=part, critic=part)))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in dir(torch.optim) if isinstance(getattr(torch.optim, n), type) and n != "Optimizer"]
+)
+def test_every_optimizer_of_torch_takes_its_own_defaults_and_no_others(name):
+    given = inspect.signature(getattr(torch.optim, name)).parameters.values()
+    plain = {p.name: p.default for p in given if isinstance(p.default, (bool, int, float, str, tuple))}
+    found = optimizers(name, **plain).optimizer.critic.arguments
+    assert found == {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+    for argument in ({"lr": -1.0}, {"lr": "fast"}, {"lr": None}, {"params": []}, {"nonsense": 1}):
+        with pytest.raises(UserError, match=r"^optimizer\.generator\."):
+            optimizers(name, **argument)
