@@ -37,9 +37,9 @@ def launch(command: str, argv: Sequence[str]) -> int:
     """
     arguments = _with_positional(parse(argv), conf_dir() / f"{command}.yaml")
     composer = Composer.of(command, arguments)
+    overrides = composer.parse(arguments.overrides)
     if arguments.shows:
         return _show(composer, arguments)
-    overrides = composer.parse(arguments.overrides)
     swept = next((o for o in overrides if o.is_sweep_override()), None)
     multirun = "--multirun" in arguments.flags
     if swept is None and not multirun:

@@ -165,13 +165,20 @@ def test_help_of_a_command_tells_its_keys(gan, name):
     assert ("\nloss: began, ebgan, " in ended.out) == (name == "train")
 
 
-def test_hydras_own_views_work(gan):
+def test_hydras_own_views_work(gan, tmp_path):
     assert "steps: 9" in gan("train", "--cfg", "job", "train.steps=9").out
     assert gan("train", "--cfg", "job", "--package", "latent", "--resolve").out.splitlines()[0] == "# @package latent"
     assert "steps: 9" in gan("train", "--info", "config", "train.steps=9").out
     assert "Hydra" in gan("train", "--hydra-help").out
-    assert gan("train", "loss=nope", "--cfg", "job").code == 2
-    assert gan("train", "train.stpes=1", "--help").code == 2
+    assert str(tmp_path) in gan("train", "--info", "searchpath", f"hydra.searchpath=[file://{tmp_path}]").out
+
+
+def test_mistakes_are_told_where_something_is_to_be_shown(gan):
+    for wrong in ("loss=nope", "experiment=null", "train.stpes=1"):
+        for flags in (["--cfg", "job"], ["--help"], ["--info"]):
+            ended = gan("train", wrong, *flags)
+            assert ended.code == 2
+            assert ended.err.startswith(f"gan: {wrong}: ")
 
 
 def test_python_m_gan_cli_and_a_reader_that_leaves():

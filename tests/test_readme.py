@@ -14,9 +14,7 @@ import pytest
 
 from gan_cli.cli import main
 from gan_cli.sweeps import process
-from tests.forkserver import ensure_server
-from tests.process_group import Started
-from tests.sweeps import warm
+from tests import children
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -74,14 +72,13 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         if any(a.startswith("evaluate.") for a in arguments):
             arguments += ["evaluate.every_steps=1", "evaluate.count=20", "evaluate.w1_count=10"]
         if "-m" in arguments:
-            ensure_server()
-            monkeypatch.setattr(process, "start", warm.Forked)
+            monkeypatch.setattr(process, "start", children.gan)
             arguments = small_grid(arguments)
             if "sweep=optuna" in arguments:
                 pytest.importorskip("optuna", reason='pip install "gan_cli[optuna]"')
                 arguments = [a for a in arguments if "n_trials" not in a] + ["sweep.search.n_trials=2"]
     elif "runs/NAME" in arguments or name == "ls":
-        if not Path("runs").exists():
+        if not any(Path("runs").glob("**/config.yaml")):
             assert main(["train", *SHORT]) == 0
         run = next(Path("runs").glob("**/config.yaml")).parent
         arguments = [str(run) if a == "runs/NAME" else a for a in arguments]
@@ -113,8 +110,8 @@ def test_a_mistake(command, line, tmp_path, monkeypatch, capsys):
 def test_a_command_of_several_processes(command, tmp_path):
     head, _, arguments = command.partition(" -m gan_cli ")
     assert re.fullmatch(r"torchrun --nproc-per-node=2 --max-restarts=3", head)  # itself: a slow test of its own
-    started = Started(tmp_path, [*shlex.split(arguments), *SHORT])
-    assert started.codes() == [0, 0], started.outputs[0].read_text()
+    ranks = children.Ranks(tmp_path, [*shlex.split(arguments), *SHORT])
+    assert ranks.codes() == [0, 0], ranks.outputs[0].read_text()
 
 
 def test_gan_board(workplace):

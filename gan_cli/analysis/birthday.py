@@ -16,15 +16,15 @@ GROWTH = math.sqrt(2)  # from a size to the next
 
 
 class Size(NamedTuple):
-    """What was seen at one size.
+    """The result of the test at one batch size.
 
     Attributes:
-        size: s, samples a batch.
-        batches: how many were looked at.
-        with_duplicate: of these, hold two samples no farther from each other than `threshold`.
+        size: s, the number of samples in a batch.
+        batches: how many batches were tested.
+        with_duplicate: how many of these batches have two samples at most `threshold` apart.
         threshold: a distance between features.
-        false_rate: share of batches of s real samples that hold a pair as near.
-        false_rate_high: upper end of its 95 % interval, wide where the reals are few.
+        false_rate: share of batches of s real samples that have such a pair.
+        false_rate_high: upper end of its 95 % interval, which is wide if there are few real samples.
     """
 
     size: int
@@ -35,13 +35,13 @@ class Size(NamedTuple):
     false_rate_high: float
 
     def support(self, share: float, false_rate: float) -> float:
-        """Return N of `share` = 1 - exp(-s (s - 1) / (2 N)), where the paper's estimate at a share of 1/2 is s^2.
+        """Return the N for which `share` = 1 - exp(-s (s - 1) / (2 N)); for a share of 1/2 the paper estimates s^2.
 
-        The number of equally likely samples under which this share of batches of s holds two equal ones.
+        N is the number of equally likely samples with which this share of the batches of s has two equal ones.
 
         Args:
-            share: of batches with a duplicate.
-            false_rate: what reals show too, which is taken off first.
+            share: share of batches with a duplicate.
+            false_rate: the same share among real samples, which is subtracted first.
         """
         true = (share - false_rate) / (1 - false_rate)
         if true <= 0:
@@ -50,17 +50,17 @@ class Size(NamedTuple):
 
 
 class Birthday(NamedTuple):
-    """What `birthday` finds.
+    """The result of `birthday`.
 
     Attributes:
-        sizes: every size that was looked at, growing.
-        at: the one of which the estimate is: where the share reaches a half, or that before if its share is nearer; the
-            largest where no share does.
-        support: of the generator, effective: 1 / sum p_i^2 for samples of chances p_i; infinity where duplicates are no
+        sizes: the result at every size that was tested, in growing order.
+        at: the size that gives the estimate: where the share reaches a half, or the one before if its share is nearer;
+            the largest if no share reaches a half.
+        support: effective, 1 / sum p_i^2 for samples of probabilities p_i; infinity if duplicates are no
             more frequent than among real samples.
         low: lower end of its 95 % interval.
-        high: upper end; infinity where there may be no duplicates at all.
-        pairs: (K, 2) positions of the nearest pairs among the samples drawn, none twice, nearest first.
+        high: upper end; infinity if there may be no duplicates at all.
+        pairs: (K, 2) positions of the nearest pairs among the samples drawn, each pair once, nearest first.
         distances: (K,) of these pairs.
     """
 
@@ -82,25 +82,25 @@ def birthday(
     n_pairs: int = 16,
     seen: Callable[[Size], None] = lambda size: None,
 ) -> Birthday:
-    """Test batches of growing size until half of them hold a duplicate.
+    """Test batches of growing size until half of them have a duplicate.
 
     Two samples are duplicates where they are nearer than real samples get: the threshold at size s is the distance that
     one in a hundred batches of s reals falls to; where their number is too small to know so rare a distance, the share
-    that can be known is subtracted. Of batches of one size no sample is in two.
+    that can be known is subtracted. No sample is in two batches of the same size.
 
     Args:
-        draw: (start, stop) -> features (stop - start, F) of the generator's samples from a stream of them.
+        draw: (start, stop) -> features (stop - start, F) of these samples in the generator's stream of samples.
         real: (M, F) features of reals, M at least 3.
-        batches: at each size.
-        max_size: no larger batch is looked at; nor one of more than M samples.
-        n_pairs: near pairs that are returned.
-        seen: called with each size as it is done.
+        batches: number of batches at each size.
+        max_size: size of the largest batch; no batch has more than M samples.
+        n_pairs: number of near pairs that are returned.
+        seen: called with each size when it is done.
 
     Raises:
-        ValueError: too few reals.
+        ValueError: too few real samples.
     """
     if len(real) < 3:
-        raise ValueError(f"{len(real)} real samples; the threshold takes at least 3")
+        raise ValueError(f"{len(real)} real samples are too few; the threshold needs at least 3")
     ordered = torch.pdist(real.double()).sort().values
     fakes, found = real.new_empty(0, real.shape[1]), []
     for s in _sizes(min(max_size, len(real))):
@@ -127,7 +127,7 @@ def _from_half(size: Size) -> int:
 
 
 def wilson(k: int, n: int) -> tuple[float, float, float]:
-    """Return the share k / n, kept off 0 and 1 by half a count, and Wilson's 95 % interval of it."""
+    """Return the share k / n, at least half a count away from 0 and 1, and its 95 % interval by Wilson."""
     p = k / n
     centre, width = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     low, high = (centre - width) / (1 + Z**2 / n), (centre + width) / (1 + Z**2 / n)
@@ -135,7 +135,7 @@ def wilson(k: int, n: int) -> tuple[float, float, float]:
 
 
 def near_pairs(x: Tensor, size: int, n_pairs: int) -> tuple[Tensor, Tensor]:
-    """Return the nearest pair of each batch of `size`, and its distance, for the batches that have the nearest."""
+    """Return each batch's nearest pair and its distance, for the batches of `size` in which it is smallest."""
     pairs, distances = [], []
     for start in range(0, len(x) - size + 1, size):
         between = torch.cdist(*[x[start : start + size].double()] * 2)
@@ -156,7 +156,7 @@ def _sizes(most: int) -> Iterator[int]:
 
 
 def _calibrated(ordered: Tensor, s: int) -> tuple[float, float, float]:
-    """Return a threshold, how often a batch of s reals holds a pair up to it, and the upper end of that one's interval.
+    """Return a threshold, the share of batches of s real samples with a pair up to it, and the share's upper bound.
 
     A batch holds each of the M (M - 1) / 2 pairs of reals with the chance q = s (s - 1) / (M (M - 1)), so none of the k
     nearest with (1 - q)^k, near enough. The k that are there were drawn by chance: as many as a Poisson variable, whose

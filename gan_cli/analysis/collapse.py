@@ -18,15 +18,15 @@ EXPECTED = 5  # fakes of a class, at the lower end of the interval of its share,
 
 
 class Classes(NamedTuple):
-    """Which classes a classifier sees.
+    """The classes that a classifier finds.
 
     Attributes:
         fake: (K,) shares among the fakes.
         real: (K,) shares among held-out reals.
-        missing: classes whose share among the fakes is below a tenth of that among the reals; one too rare among
-            the reals for EXPECTED of it to be sure among the fakes is none of them.
-        met: classes with at least one fake.
-        kl_to_uniform: in nats, of the fakes' shares from the uniform one.
+        missing: classes whose share among the fakes is below a tenth of that among the reals; a class that is so rare
+            among the reals that fewer than EXPECTED fakes of it are to be expected is not counted.
+        met: number of classes with at least one fake.
+        kl_to_uniform: KL divergence of the fakes' shares from equal shares, in nats.
     """
 
     fake: Tensor
@@ -37,7 +37,7 @@ class Classes(NamedTuple):
 
 
 def class_shares(fake: Tensor, real: Tensor, n_classes: int) -> Classes:
-    """Count classes (N,) of fakes and of reals."""
+    """Count the classes (N,) of fakes and of real samples."""
     shares = [torch.bincount(y, minlength=n_classes).double() / len(y) for y in (fake, real)]
     lacking = (shares[0] < MISSING_SHARE * shares[1]).nonzero()[:, 0].tolist()
     counts = torch.bincount(real, minlength=n_classes).tolist()
@@ -46,12 +46,12 @@ def class_shares(fake: Tensor, real: Tensor, n_classes: int) -> Classes:
 
 
 def verdict(found: Birthday, n_train: int | None, modes: ModeCoverage | None, classes: Classes | None) -> str:
-    """Return one line that says whether the generator has collapsed, and what shows it.
+    """Return one line: whether the generator has collapsed, and the evidence.
 
     Args:
-        found: by the birthday test.
-        n_train: samples that the critic learns from; None: unlimited.
-        modes: of a mixture that is known.
+        found: result of the birthday test.
+        n_train: number of samples that the critic learns from; None: unlimited.
+        modes: modes of a known mixture.
         classes: where a classifier knows those of the data; lost ones are listed where a sample of this size should
             hold them.
     """
@@ -70,5 +70,5 @@ def verdict(found: Birthday, n_train: int | None, modes: ModeCoverage | None, cl
         return f"no sign of collapse: {text}"
     text = f"collapsed: {'; '.join(signs)}"
     if found.high < FEW and n_train is not None and found.low <= 2 * n_train and n_train <= 2 * found.high:
-        text += f", as many as it was trained on ({n_train:,}): it may have learnt them by heart"
+        text += f", as many as it was trained on ({n_train:,}): it may have memorised them"
     return text

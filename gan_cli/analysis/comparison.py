@@ -1,4 +1,4 @@
-"""Compares runs: which numbers are comparable, over which seeds, at which step, and which run is best."""
+"""Comparison of runs: which numbers are comparable, over which seeds, at which step, and which run is best."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SHOWN_WARNINGS = 3
 
 
 class Cell(NamedTuple):
-    """One tag over the seeds of one group.
+    """The values of one tag over the seeds of one group.
 
     Attributes:
-        values: a number a run.
-        p: of the difference from the best, corrected; None: there is no test.
-        best: it is the best.
+        values: one number for each run.
+        p: corrected p-value of the difference from the best; None: there is no test.
+        best: whether this is the best group.
     """
 
     values: list[float]
@@ -39,25 +39,25 @@ class Cell(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Over the runs."""
+        """The mean over the runs."""
         return float(np.mean(self.values))
 
     @property
     def deviation(self) -> float | None:
-        """Over the runs; None for one."""
+        """The standard deviation over the runs; None for one run."""
         return deviation(self.values)
 
 
 class Comparison(NamedTuple):
-    """What `compare` found.
+    """The result of `compare`.
 
     Attributes:
-        groups: runs that differ by their seed alone.
-        tags: compared or shown.
-        cells: tag -> a cell a group, None where the group has no number.
+        groups: runs that differ only by their seed.
+        tags: tags that are compared or shown.
+        cells: tag -> one cell for each group, None if the group has no number.
         rows: run -> all its rows.
-        steps: run -> the step that is compared; None: the run takes no part.
-        notes: what a reader must know.
+        steps: run -> the step that is compared; None: the run is left out.
+        notes: remarks for the reader.
     """
 
     groups: list[Group]
@@ -72,10 +72,10 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     """Compare runs.
 
     Args:
-        runs: some may still be trained, or have failed.
-        tags: of metrics.jsonl; none: the critics' estimates as far as they can be compared, quality and distances.
-        step: at which rows are compared; None: the end of those that are finished, or where none is, the last step
-            that all have reached.
+        runs: some may still be training, or have failed.
+        tags: tags of metrics.jsonl; none: the critics' estimates as far as they are comparable, quality and distances.
+        step: the step whose rows are compared; None: the end of finished runs, or if none is finished, the last step
+            that all runs have reached.
     """
     groups = grouping.groups(runs)
     rows = {run.path: read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else [] for run in runs}
@@ -88,32 +88,32 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     steps = {run.path: int(chosen[run.path]["step"]) if run.path in chosen else None for run in runs}
     if len({one for one in steps.values() if one is not None}) > 1:
         listed = ", ".join(map(str, sorted({one for one in steps.values() if one is not None})))
-        notes.append(f"the runs are compared at different steps ({listed}): --step N compares all at one")
+        notes.append(f"the runs are compared at different steps ({listed}); use --step N to compare them at one step")
     if differ := grouping.differing(groups, ("dataset",)):
-        notes.append(f"the data differ ({', '.join(differ[:3])}): nothing is judged across them")
+        notes.append(f"the data differ ({', '.join(differ[:3])}), so no group is marked as the best")
     if any(cell is not None and cell.p is not None for column in cells.values() for cell in column):
-        notes.append("p: Welch's t-test of the difference from the best (*), over seeds, Holm's correction by column")
+        notes.append("p: Welch's t-test against the best (*) over seeds, with Holm's correction in each column")
     return Comparison(groups, tags, cells, rows, steps, notes)
 
 
 def _rows_at(runs: Sequence[Run], rows: dict[Path, Rows], step: int | None, notes: list[str]) -> dict[Path, Any]:
-    """Return the row at which each run is compared, without those that take no part."""
+    """Return the row at which each run is compared, without the runs that are left out."""
     started = [run for run in runs if rows[run.path]]
     if step is None:
         finished = [run for run in started if run.state == "finished"]
         if not finished and started:
             step = int(min(rows[run.path][-1]["step"] for run in started))
-            notes.append(f"no run is finished: compared at step {step}, which all with curves have reached")
+            notes.append(f"no run is finished: compared at step {step}, the last one that all runs with curves reached")
         else:
-            _tell_left_out([run for run in runs if run not in finished], notes)
+            _note_left_out([run for run in runs if run not in finished], notes)
             return {run.path: rows[run.path][-1] for run in finished}
     reached = [run for run in started if rows[run.path][-1]["step"] >= step]
-    _tell_left_out([run for run in runs if run not in reached], notes)
+    _note_left_out([run for run in runs if run not in reached], notes)
     found = {run.path: [row for row in rows[run.path] if row["step"] <= step] for run in reached}
     return {path: before[-1] for path, before in found.items() if before}
 
 
-def _tell_left_out(left: Sequence[Run], notes: list[str]) -> None:
+def _note_left_out(left: Sequence[Run], notes: list[str]) -> None:
     if left:
         listed = ", ".join(f"{run.path.name} ({run.state}, step {run.step}/{run.total_steps})" for run in left[:12])
         more = f" and {len(left) - 12} more" if len(left) > 12 else ""
@@ -132,18 +132,18 @@ def _tags(chosen: dict[Path, Any], scales: Sequence[str], notes: list[str]) -> l
             found.append(twin)
             shown = ", ".join(scales[:3]) + (", ..." if len(scales) > 3 else "")
             notes.append(
-                f"{tag} is K times a distance, and the critics' K differs ({shown}): {twin} is compared in its place; "
-                "either is a lower bound of the distance, and a critic that has learnt less gives a smaller one"
+                f"{tag} is K times a distance, and the critics' K differs ({shown}): {twin} is compared instead; "
+                "each is a lower bound of the distance, and a less trained critic gives a smaller value"
             )
         else:
             found += [tag, twin]
     if len({tag.rpartition("_")[0] for tag in found}) > 1:
-        notes.append(f"{' and '.join(found)} measure different things: each is compared among the runs that have it")
+        notes.append(f"{' and '.join(found)} measure different things: each is compared only between runs that have it")
     return [*found, *(tag for tag in every if _SHOWN.search(tag))]
 
 
 def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], notes: list[str]) -> set[Path]:
-    """Return the runs whose critic gives every sample one score: its estimate is 0 whatever the distance is."""
+    """Return the runs whose critic gives every sample the same score: its estimate is 0 at any distance."""
     found = set()
     for run in runs:
         warnings = run.status.get("warnings")
@@ -153,7 +153,7 @@ def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], no
     if found and any(map(_OF_CRITIC.search, tags)):
         names = sorted(path.name for path in found)
         listed = ", ".join(names[:_SHOWN_WARNINGS]) + (", ..." if len(names) > _SHOWN_WARNINGS else "")
-        notes.append(f"a collapsed critic estimates nothing: no number of the critic of {listed}")
+        notes.append(f"the table has no numbers of collapsed critics, because they do not measure a distance: {listed}")
     return found
 
 
@@ -175,20 +175,20 @@ def _cells(
     twin = normalised_tag(tag)
     in_units_of_k = depends_on_critic(tag) or any(twin in row and twin != tag for row in chosen.values())
     if in_units_of_k and scales:
-        notes.append(f"{tag}: shown and not compared, since the critics' K differs ({', '.join(scales[:3])})")
+        notes.append(f"{tag}: shown but not compared, because the critics' K differs ({', '.join(scales[:3])})")
         return cells
     if grouping.differing(groups, ("dataset",)):
         return cells
     lost = [of_critic and cell is not None and min(cell.values) < 0 for cell in cells]
     if any(lost):
         labels = ", ".join(group.label for group, bad in zip(groups, lost, strict=True) if bad)
-        notes.append(f"{tag} below 0 is no distance, the critic lags behind its generator: not judged are {labels}")
+        notes.append(f"{tag} below 0 is not a distance (the critic lags behind), so these are not compared: {labels}")
     fit = [None if bad else cell for cell, bad in zip(cells, lost, strict=True)]
     return [judged or cell for judged, cell in zip(_judged(tag, fit), cells, strict=True)]
 
 
 def _judged(tag: str, cells: list[Cell | None]) -> list[Cell | None]:
-    """Mark the best, and test the others against it."""
+    """Mark the best group, and test the others against it."""
     sign = {"higher": -1, "lower": 1, "neither": 0}[better(tag)]
     there = [cell for cell in cells if cell is not None and np.isfinite(cell.mean)]
     if not sign or len(there) < 2:
@@ -199,6 +199,6 @@ def _judged(tag: str, cells: list[Cell | None]) -> list[Cell | None]:
 
 
 def gather(paths: Sequence[Path]) -> list[Run]:
-    """Return the runs that directories are or hold, each once."""
+    """Return the runs that these directories are or contain, each once."""
     found = dict.fromkeys(run for path in paths for run in reading.below(path))
     return [reading.look(path) for path in found]

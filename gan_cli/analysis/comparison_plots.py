@@ -18,13 +18,13 @@ _FEW = 10  # groups that a qualitative colour map can distinguish
 
 
 def curves(found: Comparison, tags: Sequence[str]) -> np.ndarray:
-    """Overlay curves: a panel a tag, a colour a group, thin each run, thick the mean over its seeds.
+    """Overlay curves: a panel for each tag, a colour for each group, thin lines for runs, a thick line for their mean.
 
-    The mean is drawn over the steps that every run of the group has. A panel cuts the ends of spikes, and says so.
+    The mean is drawn over the steps that every run of the group has. A panel cuts spikes; its title says so.
 
     Args:
         found: the comparison.
-        tags: at least one; the first six are drawn.
+        tags: at least one tag; the first six are drawn.
 
     Returns:
         (height, width, 3) uint8.
@@ -46,7 +46,7 @@ def curves(found: Comparison, tags: Sequence[str]) -> np.ndarray:
 
 
 def sheet(rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Show each run's samples in a row of its own, the same z one below the other.
+    """Show the samples of each run in a row; the samples of one column have the same z.
 
     Args:
         rows: label -> (N, H, W, 3) uint8 images, or (N, D) points with D 1 or 2, of every run alike.
@@ -80,7 +80,7 @@ def _panel(axes: Axes, found: Comparison, tag: str) -> None:
 
 
 def _limit(axes: Axes, values: Sequence[float]) -> str:
-    """Keep spikes from flattening everything else; return what the title says about it."""
+    """Cut spikes so that they do not flatten the other curves; return the remark for the title."""
     if len(values) < 20:
         return ""
     low, high = np.percentile(values, [2, 98])

@@ -16,13 +16,13 @@ from gan_cli.core.text import columns
 
 
 def table(found: Comparison) -> str:
-    """Return an aligned table, a line a group, and the notes below it."""
+    """Return an aligned table with one line for each group, and the notes below it."""
     lines = columns([_heads(found), *_lines(found)])
     return "\n".join([*lines, *([""] if found.notes else []), *found.notes])
 
 
 def groups_csv(found: Comparison) -> str:
-    """Return a line a group: its settings, runs, and of each tag mean, standard deviation, number and p."""
+    """Return one line for each group: its settings, runs, and each tag's mean, standard deviation, count and p."""
     keys = _keys(found)
     heads = [*keys, "runs"]
     for tag in found.tags:
@@ -42,7 +42,7 @@ def groups_csv(found: Comparison) -> str:
 
 
 def runs_csv(found: Comparison) -> str:
-    """Return a line a run: its place, its state, seed and settings, and its own numbers."""
+    """Return one line for each run: its directory, state, seed, settings and numbers."""
     heads = ["run", "state", "step", SEED, *_keys(found), *found.tags]
     rows = []
     for group in found.groups:
@@ -54,7 +54,7 @@ def runs_csv(found: Comparison) -> str:
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
-    """Return everything as strict JSON would hold it: a NaN or infinity is null."""
+    """Return everything as values for strict JSON: NaN and infinity are null."""
     groups = []
     for i, group in enumerate(found.groups):
         cells = {tag: found.cells[tag][i] for tag in found.tags}
@@ -72,7 +72,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
 
 
 def page(found: Comparison, pictures: Mapping[str, bytes]) -> str:
-    """Return HTML with the table, the notes and the pictures inside it.
+    """Return an HTML page with the table, the notes and the pictures.
 
     Args:
         found: the comparison.

@@ -22,14 +22,14 @@ class Correlation(NamedTuple):
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return the correlation of the ranks, equal values sharing their mean rank; NaN where either does not vary."""
+    """Return the correlation of the ranks; equal values get their mean rank. NaN if x or y does not vary."""
     return float(_correlations(np.asarray(x, dtype=np.float64)[None], np.asarray(y, dtype=np.float64)[None])[0])
 
 
 def correlation(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
-    """Return Spearman's correlation with its percentile bootstrap interval (Efron 1979), the same each time.
+    """Return Spearman's correlation with its percentile bootstrap interval (Efron 1979); it is the same at each call.
 
-    The pairs are drawn as if they were independent; neighbours along one run are not, so the interval is a narrow one.
+    The pairs are drawn as if they were independent; neighbours in one run are not, so the interval is too narrow.
 
     Args:
         x: n finite values.
@@ -58,6 +58,6 @@ def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return the ranks in each row: the mean of the places that equal values take from the left and from the right."""
+    """Return the ranks in each row; equal values get the mean of their ranks."""
     places = [row.argsort(axis=1, kind="stable").argsort(axis=1) for row in (values, values[:, ::-1])]
     return (places[0] + places[1][:, ::-1]) / 2

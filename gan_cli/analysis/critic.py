@@ -18,32 +18,32 @@ CURVES = (
         "distance/critic_estimate",
         "score",
         "lower",
-        "the critic's estimate on the samples of exact_w1",
+        "the critic's estimate on the samples that exact_w1 uses",
         chart=("Other distances", "reference distances"),
     ),
     Curve(
         "distance/critic_lipschitz",
         "score/distance",
         "neither",
-        "the largest gradient norm of the critic met between these samples",
+        "the largest gradient norm of the critic at points between these samples",
         chart=("Other distances", "reference distances"),
     ),
     Curve(
         "distance/critic_estimate_over_lipschitz",
         "distance",
         "lower",
-        "their ratio, which stands beside exact_w1",
+        "their ratio, to compare with exact_w1",
         chart=("Other distances", "reference distances"),
     ),
 )
 
 
 class CriticDistance(NamedTuple):
-    """What `critic_distance` measures.
+    """The result of `critic_distance`.
 
     Attributes:
         estimate: E f(real) - E f(fake), K times a lower bound of W1 for a K-Lipschitz f.
-        lipschitz: the largest gradient norm met between real and fake, a lower bound of K.
+        lipschitz: the largest gradient norm found between real and fake, a lower bound of K.
     """
 
     estimate: float
@@ -51,18 +51,18 @@ class CriticDistance(NamedTuple):
 
     @property
     def normalised(self) -> float:
-        """Return estimate / lipschitz, in units of distance; NaN for a critic whose gradient is 0."""
+        """The ratio estimate / lipschitz, in units of distance; NaN for a critic whose gradient is 0."""
         return self.estimate / self.lipschitz if self.lipschitz > 0 else float("nan")
 
 
 def critic_distance(game: Game, real: Batch, fake: Batch, draws: Draws) -> CriticDistance | None:
-    """Ask the critic, in train mode as it was trained, its buffers left as they were; None: it estimates no distance.
+    """Measure the distance with the critic in train mode; its buffers do not change. None: it estimates no distance.
 
     Args:
-        game: whose critic.
-        real: N samples, with labels where the game has them.
+        game: has the critic.
+        real: N samples, with labels if the game uses them.
         fake: N samples, likewise.
-        draws: streams `input` and `segment` are used.
+        draws: the streams `input` and `segment` are used.
     """
     if not game.loss.integral_probability_metric or not game.loss.critic_plays:
         return None

@@ -1,6 +1,6 @@
-"""Properties of a trained critic: its weights, its gradient norms, and whether it is optimal against these fakes.
+"""Properties of a trained critic: its weights, its gradient norms, and whether it is optimal for these fakes.
 
-Nothing here writes into a run; `further_updates` moves the state that it is given, so give it one of your own.
+Nothing here writes into a run. `further_updates` changes the state that it is given, so give it a copy.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Further(NamedTuple):
     """The estimate on held-out samples while the critic alone continues to learn.
 
     Attributes:
-        updates: after how many, the first 0.
-        values: mean estimates there.
+        updates: numbers of critic updates, the first 0.
+        values: mean estimates after these updates.
         error: standard error of the whole change, over batches.
     """
 
@@ -50,17 +50,17 @@ class Further(NamedTuple):
 
     @property
     def rise(self) -> float:
-        """Return the change from the first to the last."""
+        """The change from the first value to the last."""
         return self.values[-1] - self.values[0]
 
     @property
     def relative(self) -> float:
-        """Return the rise over the size of the first value; NaN where that is 0."""
+        """The rise divided by the size of the first value; NaN if that is 0."""
         return self.rise / abs(self.values[0]) if self.values[0] else float("nan")
 
 
 def pairs(game: Game, heldout: Source, seed: int, device: torch.device) -> list[tuple[Batch, Batch]]:
-    """Return batches of held-out and of generated samples, the same each time."""
+    """Return batches of held-out and of generated samples, the same at each call."""
     found = []
     for i in range(BATCHES):
         real = heldout.batch(*heldout.draw(i))
@@ -72,7 +72,7 @@ def pairs(game: Game, heldout: Source, seed: int, device: torch.device) -> list[
 
 
 def gradient_norms_at(state: TrainState, batches: Sequence[tuple[Batch, Batch]], seed: int) -> GradientNorms:
-    """Measure the gradient of the function that a penalty would differentiate, batch by batch, as it is trained."""
+    """Measure the gradient of the function that a penalty would differentiate, batch by batch, in train mode."""
     game = state.game
     found: dict[str, list[Tensor]] = {name: [] for name in GradientNorms._fields}
     for i, (real, fake) in enumerate(batches):
@@ -92,7 +92,7 @@ def gradient_norms_at(state: TrainState, batches: Sequence[tuple[Batch, Batch]],
 
 
 def weights(state: TrainState) -> np.ndarray:
-    """Return every critic weight that the constraint could project, (N,)."""
+    """Return every critic weight that the constraint may project, (N,)."""
     return torch.cat([p.detach().flatten() for p in state.projected]).cpu().numpy()
 
 
@@ -105,18 +105,18 @@ def further_updates(
     seed: int,
     accumulate: int = 1,
 ) -> Further:
-    """Train the critic alone, the generator as it is, and measure the estimate on held-out samples along the way.
+    """Train the critic alone against the fixed generator, and measure the estimate on held-out samples meanwhile.
 
     The nearer the critic was to its optimum against this generator, the less the estimate rises.
 
     Args:
-        state: moved here: the critic and its optimizer, by the run's own objective, penalty and projection.
-        train: real samples to learn from, from the run's next batch on.
+        state: its critic and critic optimizer change here, by the run's own objective, penalty and projection.
+        train: real samples to learn from, starting at the run's next batch.
         batches: of `pairs`.
-        tag: of the estimate, such as critic/wasserstein_estimate; critic/loss: minus the loss is measured.
+        tag: tag of the estimate, such as critic/wasserstein_estimate; for critic/loss, minus the loss is measured.
         n_updates: at least 1.
-        seed: of the fakes to learn from.
-        accumulate: parts that a batch is taken in.
+        seed: seed of the fakes to learn from.
+        accumulate: number of parts that a batch is divided into.
     """
     game, first = state.game, state.real_batches
     measured_at = sorted({round(i * n_updates / MEASURED) for i in range(MEASURED + 1)})

@@ -1,4 +1,4 @@
-"""Controllable generation: z is moved until a classifier predicts another class."""
+"""Controllable generation: moves z until a classifier predicts another class."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NORM_QUANTILE = 0.99
 
 
 class Region:
-    """Where a prior puts z, measured on draws of it: each number's range, and the norm of the noise.
+    """The region of z under a prior, measured on draws: the range of each number, and the norm of the noise.
 
     Args:
         latent: the prior.
         draws: stream `z` is used.
 
     Attributes:
-        norm: of the noise (codes apart) at the 99 % quantile: sqrt(size) and a little for a normal prior.
+        norm: 99 % quantile of the norm of the noise (without codes): a little above sqrt(size) for a normal prior.
         scale: root mean square of the norm of z.
     """
 
@@ -56,10 +56,10 @@ def simplex(x: Tensor) -> Tensor:
 
 
 class Path(NamedTuple):
-    """Samples on their way.
+    """Samples along their edits.
 
     Attributes:
-        z: (steps + 1, N, D), the first as they were.
+        z: (steps + 1, N, D), the first are unchanged.
         log_p: (steps + 1, N, K), log-probabilities of the classes.
     """
 
@@ -67,7 +67,7 @@ class Path(NamedTuple):
     log_p: Tensor
 
     def share(self, target: int) -> Tensor:
-        """Return (steps + 1,) the share of samples whose likeliest class is the target."""
+        """Return the share of samples whose most likely class is the target, (steps + 1,)."""
         return (self.log_p.argmax(dim=2) == target).double().mean(dim=1)
 
 
@@ -80,16 +80,16 @@ def edit(
     confidence: float,
     keep: Callable[[Tensor], Tensor],
 ) -> Path:
-    """Climb log p(target) from each z, in steps of one length along its gradient.
+    """Increase log p(target) from each z, in steps of equal length along its gradient.
 
     Args:
         z: (N, D).
         log_p: z -> (N, K), differentiable.
-        target: the class.
-        steps: how many.
-        step_length: Euclidean, of each.
-        confidence: probability of the target from which on a sample stays where it is.
-        keep: what is done to z after every step.
+        target: the wanted class.
+        steps: number of steps.
+        step_length: Euclidean length of each step.
+        confidence: a sample stops as soon as the target has this probability.
+        keep: applied to z after every step.
     """
     zs, found = [z], []
     for _ in range(steps):
@@ -115,20 +115,20 @@ def follow(
     length: float,
     keep: Callable[[Tensor], Tensor],
 ) -> Path:
-    """Move every z (N, D) along one direction (D,) of norm 1, `length` in all; the rest as for `edit`."""
+    """Move every z (N, D) by `length` along one direction (D,) of norm 1; other arguments as for `edit`."""
     zs = [z] + [keep(z + length * i / steps * direction) for i in range(1, steps + 1)]
     return Path(torch.stack(zs), torch.stack([log_p(at) for at in zs]))
 
 
 def direction_of(path: Path, target: int) -> tuple[Tensor, float]:
-    """Return the mean of the edits that arrived, of norm 1, and the mean length of these edits.
+    """Return the mean direction (norm 1) of the edits that reached the target, and the mean length of these edits.
 
     Args:
-        path: of `edit`.
-        target: samples that were of this class before, or are not after, teach nothing.
+        path: result of `edit`.
+        target: samples that had this class before, or do not have it after, are not used.
 
     Raises:
-        ValueError: no edit arrived.
+        ValueError: no edit reached the target.
     """
     before, after = (path.log_p[i].argmax(dim=1) == target for i in (0, -1))
     edits = (path.z[-1] - path.z[0])[~before & after]
@@ -139,13 +139,13 @@ def direction_of(path: Path, target: int) -> tuple[Tensor, float]:
 
 
 class Entanglement(NamedTuple):
-    """How far attributes moved, each in deviations of its own among the samples as they were.
+    """How far attributes moved, in units of each one's standard deviation among the unchanged samples.
 
     Attributes:
-        target: the asked class's log-odds, log p / (1 - p).
-        others: (K - 1,) the other classes' logits, less their mean: what the asked class's logit does not move.
-        ratio: mean of `others` over `target`; 0: nothing else moves, 1: everything moves as much. None where there is
-            but one other class, which has no other to move against.
+        target: the target class's log-odds, log p / (1 - p).
+        others: (K - 1,) the other classes' logits minus their mean, which the target class's logit does not move.
+        ratio: mean of `others` over `target`; 0: nothing else moves, 1: everything moves as much. None if there is
+            only one other class, which can not move relative to others.
     """
 
     target: float
@@ -154,15 +154,15 @@ class Entanglement(NamedTuple):
 
 
 def entanglement(before: Tensor, after: Tensor, target: int) -> Entanglement:
-    """Measure how much else an edit changes, as the attribute dependency of StyleSpace (Wu et al. 2021, section 6).
+    """Measure how much an edit changes other classes: attribute dependency (StyleSpace, Wu et al. 2021, section 6).
 
-    There other attributes' logits are compared at equal changes of the asked one, and each has a classifier of its own;
-    here one classifier has all classes, so theirs are taken relative to each other, and the ratio stands for equality.
+    There other attributes' logits are compared at equal changes of the target's, and each has its own classifier;
+    here one classifier has all classes, so their logits are taken relative to each other, and the ratio is reported.
 
     Args:
         before: (N, K) log-probabilities, K and N at least 2.
         after: (N, K) of the same samples, edited.
-        target: the asked class.
+        target: the wanted class.
     """
     other = torch.arange(before.shape[1], device=before.device) != target
 

@@ -1,4 +1,4 @@
-"""Scores of fake samples against real ones, each beside the score that other real samples get."""
+"""Scores of fake samples against real ones, each with its floor: the score of other real samples."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from gan_cli.training.state import TrainState
 
 
 class Score(NamedTuple):
-    """A number and what it goes with.
+    """One score with its floor and sample counts.
 
     Attributes:
         name: such as frechet_distance_fashion_mnist.
-        value: of the fakes.
-        floor: of as many other reals in their place; None where that has no meaning.
-        n_real: real samples compared with.
-        n_fake: fakes, and other reals for the floor.
-        better: `low`, `high`, or `floor`: the nearer to it the better.
-        space: where distances are taken.
+        value: score of the fakes.
+        floor: score of as many other real samples in their place; None if that has no meaning.
+        n_real: number of real samples compared with.
+        n_fake: number of fakes, and of other real samples for the floor.
+        better: `low`, `high`, or `floor` (near the floor is better).
+        space: the space in which distances are measured.
     """
 
     name: str
@@ -46,14 +46,14 @@ class Score(NamedTuple):
 
 
 class Reference:
-    """Real samples that fakes are compared with; their features, and the floors, are computed once.
+    """Real samples to compare fakes with; their features, and the floors, are computed once.
 
     Args:
-        data: that the samples are of.
-        reals: two sets of N samples.
-        extractor: loaded; None for points.
-        w1_count: samples of each kind for the exact distance and the critic's estimate; all where there are fewer.
-        batch_size: images that go through the extractor at a time.
+        data: dataset of the samples.
+        reals: two sets of N real samples.
+        extractor: a loaded extractor; None for points.
+        w1_count: samples of each kind for the exact distance and the critic's estimate; all if there are fewer.
+        batch_size: number of images that the extractor reads at a time.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Reference:
         return _with_floors(self._compared(fake), self.floors)
 
     def modes(self, fake: Tensor) -> list[Score]:
-        """Return the modes that N fakes reach, where they are known."""
+        """Return the scores of the modes that N fakes reach, if the modes are known."""
         return [] if self.data.modes is None else mode_scores(self.reals.second.x, fake, *self.data.modes)
 
     def critic(self, state: TrainState, fake: Batch, seed: int) -> list[Score]:
-        """Return the critic's estimate on the samples of the exact W1, and what it is in units of distance."""
+        """Return the critic's estimate on the samples of the exact W1, and the same in units of distance."""
         n, game = self.w1_count, state.game
         real = self.reals.first.head(n)
         real = real if game.condition.needs_labels else real._replace(y=None)
@@ -98,10 +98,10 @@ class Reference:
 
 
 def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_size: int) -> Batch:
-    """Return as many generated samples as real ones, images as an 8-bit file would hold them.
+    """Return as many generated samples as real ones; images are rounded as in an 8-bit file.
 
-    A game with classes is asked for those of the real samples, each beside its own: the classes have the shares that
-    they have in the data, and what a critic adds to the scores of a class falls out of the difference of means.
+    A game with classes generates those of the real samples, in the same order: the classes have the shares that
+    they have in the data, and what a critic adds to the scores of a class cancels in the difference of means.
     """
     y = real.y if game.condition.needs_labels else None
     parts = sample(game, network, len(real.x), draws, batch_size, y)
@@ -109,19 +109,19 @@ def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_
 
 
 def extract(extractor: Extractor, images: Tensor, batch_size: int) -> Features:
-    """Return the features of images (N, C, H, W) in [-1, 1], some at a time."""
+    """Return the features of images (N, C, H, W) in [-1, 1], computed batch by batch."""
     parts = [extractor(part) for part in images.split(batch_size)]
     log_p = None if parts[0].log_p is None else torch.cat([part.log_p for part in parts])
     return Features(torch.cat([part.x for part in parts]), log_p)
 
 
 def compared_features(extractor: Extractor, real: Features, fake: Features) -> list[Score]:
-    """Compare in the extractor's space; only the Inception network's scores go by the literature's plain names.
+    """Compare in the extractor's space; only the Inception network's scores get the literature's plain names.
 
     Args:
-        extractor: that made the features.
-        real: of the reference.
-        fake: of the fakes, or of as many other reals: then the values are floors.
+        extractor: the extractor that made the features.
+        real: features of the reference.
+        fake: features of the fakes, or of as many other real samples: then the values are floors.
     """
     own = "" if extractor.standard else f"_{extractor.name}"
     named = {"fid": "frechet_distance", "inception_score": "classifier_score"}
@@ -140,7 +140,7 @@ def compared_features(extractor: Extractor, real: Features, fake: Features) -> l
 
 
 def compared_samples(real: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
-    """Compare the samples themselves, flattened: exactly on the first `w1_count`, on projections of all."""
+    """Compare the flattened samples: exactly on the first `w1_count`, and on projections of all."""
     n, m = len(real), min(w1_count, len(real))
     return [
         Score("sliced_w1", sliced_w1(real, fake), None, n, n, "low", _space(real)),
@@ -149,17 +149,17 @@ def compared_samples(real: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
 
 
 def feature_scores(extractor: Extractor, real: Features, other: Features, fake: Features) -> list[Score]:
-    """Return `compared_features` of the fakes, with those of as many other reals as floors."""
+    """Return `compared_features` of the fakes; those of as many other real samples are the floors."""
     return _with_floors(compared_features(extractor, real, fake), compared_features(extractor, real, other))
 
 
 def transport_scores(real: Tensor, other: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
-    """Return `compared_samples` of the fakes, with those of as many other reals as floors."""
+    """Return `compared_samples` of the fakes; those of as many other real samples are the floors."""
     return _with_floors(compared_samples(real, fake, w1_count), compared_samples(real, other, w1_count))
 
 
 def mode_scores(other: Tensor, fake: Tensor, centres: Tensor, std: float) -> list[Score]:
-    """Count the modes of a mixture that is known."""
+    """Count the modes of a known mixture."""
     found, floor = mode_coverage(fake, centres, std), mode_coverage(other, centres, std)
     space = f"points, {found.total} modes"
     return [

@@ -1,4 +1,4 @@
-"""Pictures as arrays: grids of images, scatter plots over the critic's score, curves. Same input, same pixels.
+"""Pictures as arrays: grids of images, points over the critic's score, curves. The same input gives the same pixels.
 
 matplotlib is imported where it is used (it takes a second) and without pyplot, which keeps global state.
 """
@@ -29,17 +29,17 @@ def image_grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.n
 
     Args:
         images: (N, C, H, W) in [-1, 1], C 1 or 3; values beyond are clamped, pixels that are NaN become magenta.
-        columns: None: as near a square as N allows.
+        columns: number of columns; None: as near to a square as N allows.
         gap: white pixels between and around the images.
 
     Returns:
         (height, width, 3) uint8.
 
     Raises:
-        ValueError: another shape, or no image.
+        ValueError: images of another shape, or no image.
     """
     if not len(images):
-        raise ValueError("a grid takes at least one image")
+        raise ValueError("a grid needs at least one image")
     pixels = to_uint8(images)
     count, height, width, _ = pixels.shape
     columns = min(count, columns or math.ceil(math.sqrt(count)))
@@ -63,10 +63,10 @@ def to_uint8(images: Tensor) -> np.ndarray:
         (N, H, W, 3) uint8; of grey images the three channels are equal.
 
     Raises:
-        ValueError: another shape.
+        ValueError: images of another shape.
     """
     if images.dim() != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(f"images of shape {tuple(images.shape)}; pixels are made of (N, 1 or 3, H, W)")
+        raise ValueError(f"images of shape {tuple(images.shape)} must have the shape (N, 1 or 3, H, W)")
     x = images.detach().to("cpu", torch.float32).permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
     pixels = to_bytes(x.nan_to_num(nan=0.0))
     pixels[x.isnan().any(dim=3)] = _MAGENTA
@@ -74,10 +74,10 @@ def to_uint8(images: Tensor) -> np.ndarray:
 
 
 def save_png(path: Path, array: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 as a PNG, the same bytes for the same pixels; the path holds all of it or what it held.
+    """Write (H, W, 3) uint8 as a PNG, the same bytes for the same pixels; the file is replaced whole or not at all.
 
     Raises:
-        OSError: a full disk, for one.
+        OSError: the file cannot be written (a full disk, for example).
     """
     png = io.BytesIO()
     Image.fromarray(array).save(png, format="PNG")
@@ -87,7 +87,7 @@ def save_png(path: Path, array: np.ndarray) -> None:
 def points_figure(
     real: Tensor | None, fake: Tensor, score: Score | None, limits: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """Draw real and fake points over the critic's score: a map of it in two dimensions, a curve in one.
+    """Draw real and fake points over the critic's score: a map of the score in two dimensions, a curve in one.
 
     Args:
         real: (N, D), D 1 or 2. None: fakes alone.
@@ -100,7 +100,7 @@ def points_figure(
         (height, width, 3) uint8.
 
     Raises:
-        ValueError: points that have neither one nor two dimensions.
+        ValueError: points of more than two dimensions, or of different dimensions.
     """
     dimensions = fake.shape[1] if fake.dim() == 2 else 0
     if dimensions not in (1, 2) or (real is not None and (real.dim() != 2 or real.shape[1] != dimensions)):
@@ -118,7 +118,7 @@ def points_figure(
 
 
 def curve_figure(rows: Sequence[Mapping[str, float]], tags: Sequence[str]) -> np.ndarray:
-    """Draw curves of metrics.jsonl over the step: thin as logged, thick through a median filter of 101 rows.
+    """Draw curves of metrics.jsonl over the step: thin lines as logged, thick ones through a median filter of 101 rows.
 
     The filter is that of the WGAN paper's figures; curves of fewer rows are drawn as logged, and so are the first and
     last 50 rows, where it has no full window. A NaN is a gap.

@@ -1,4 +1,4 @@
-"""Groups runs that differ in nothing but their seed, and finds the settings in which groups differ."""
+"""Groups of runs that differ only by their seed, and the settings in which groups differ."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ OF_K = ("loss", "constraint", "model", "dataset", "input", "condition", "allow_t
 
 
 class Group(NamedTuple):
-    """Runs that differ by their seed alone.
+    """Runs that differ only by their seed.
 
     Attributes:
-        values: of the keys in which the groups differ.
-        runs: in the order they were given.
+        values: values of the keys in which the groups differ.
+        runs: the runs in the order in which they were given.
     """
 
     values: dict[str, str]
@@ -27,26 +27,26 @@ class Group(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Return what distinguishes this group from the others: `loss=wgan c=0.01`."""
+        """The settings that distinguish this group from the others, such as `loss=wgan c=0.01`."""
         shorts = short_names(list(self.values))
         return " ".join(f"{shorts[key]}={value}" for key, value in self.values.items()) or "all runs"
 
 
-def settings_of(run: Run) -> dict[str, str]:
+def keys_of(run: Run) -> dict[str, str]:
     """Return what makes a run the run it is, as text: options of groups first, then single keys."""
     named = readable(run.config, run.choices).items()
     return {key: show(value) for key, value in named if key == "train.steps" or not is_free(key)}
 
 
 def groups(runs: Sequence[Run]) -> list[Group]:
-    """Return the runs by what differs: by keys of their command lines as far as these suffice, then by others."""
-    settings = [settings_of(run) for run in runs]
-    keys = [key for key in _overridden(runs) if _varies(key, settings)]
+    """Group the runs by the keys that differ: keys of their command lines if they suffice, then other keys."""
+    of_runs = [keys_of(run) for run in runs]
+    keys = [key for key in _overridden(runs) if _varies(key, of_runs)]
     while True:
         found: dict[tuple[str, ...], list[int]] = {}
-        for i, one in enumerate(settings):
+        for i, one in enumerate(of_runs):
             found.setdefault(tuple(one.get(key, "") for key in keys), []).append(i)
-        more = next((key for same in found.values() for key in _hidden([settings[i] for i in same], keys)), None)
+        more = next((key for same in found.values() for key in _hidden([of_runs[i] for i in same], keys)), None)
         if more is None:
             return [
                 Group(dict(zip(keys, values, strict=True)), [runs[i] for i in same]) for values, same in found.items()
@@ -55,14 +55,14 @@ def groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def differing(groups: Sequence[Group], prefixes: Sequence[str]) -> list[str]:
-    """Return the keys below some prefixes whose values differ between groups, all settings considered."""
-    settings = [settings_of(group.runs[0]) for group in groups]
-    keys = dict.fromkeys(key for one in settings for key in one if key.partition(".")[0] in prefixes)
-    return [key for key in keys if _varies(key, settings)]
+    """Return the keys below some prefixes whose values differ between groups, all keys considered."""
+    of_groups = [keys_of(group.runs[0]) for group in groups]
+    keys = dict.fromkeys(key for one in of_groups for key in one if key.partition(".")[0] in prefixes)
+    return [key for key in keys if _varies(key, of_groups)]
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Return each key's last part, or all of it where two would be the same."""
+    """Return each key's last part, or the whole key if two would be the same."""
     last = {key: key.rpartition(".")[2] for key in keys}
     return {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
 
@@ -79,11 +79,11 @@ def _overridden(runs: Sequence[Run]) -> list[str]:
     return list(keys)
 
 
-def _varies(key: str, settings: Sequence[dict[str, str]]) -> bool:
-    return len({one.get(key) for one in settings}) > 1
+def _varies(key: str, of_runs: Sequence[dict[str, str]]) -> bool:
+    return len({one.get(key) for one in of_runs}) > 1
 
 
-def _hidden(settings: Sequence[dict[str, str]], keys: Sequence[str]) -> list[str]:
+def _hidden(of_runs: Sequence[dict[str, str]], keys: Sequence[str]) -> list[str]:
     """Return keys that still differ within one group."""
-    found = dict.fromkeys(key for one in settings for key in one if key not in keys and key != SEED)
-    return [key for key in found if _varies(key, settings)]
+    found = dict.fromkeys(key for one in of_runs for key in one if key not in keys and key != SEED)
+    return [key for key in found if _varies(key, of_runs)]

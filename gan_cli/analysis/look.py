@@ -1,4 +1,4 @@
-"""A trained run that is analysed: its networks, its data and an extractor."""
+"""A trained run to analyse: its networks, its data and an extractor."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ Demand = Literal["none", "wanted", "needed"]  # of data and an extractor
 
 
 class Look(NamedTuple):
-    """A run that a command looks into.
+    """A run that a command analyses.
 
     Attributes:
         path: its directory.
-        state: its networks, restored.
-        network: the generator that is asked for, or its moving average.
-        shape: of its samples, (C, H, W) or (D,).
-        data: opened, a sample a batch; None where the command needs none, or only wants them and they are not there.
-        extractor: loaded; None for points and without data, and where a command only wants one and none can be had.
-        lacking: why there are no data or no extractor although some were wanted, or ''.
+        state: its restored networks.
+        network: the requested generator: its last weights or their moving average.
+        shape: shape of its samples, (C, H, W) or (D,).
+        data: the opened data, one sample per batch; None if the command does not need them, or if they are optional and
+            missing.
+        extractor: a loaded extractor; None for points, without data, and if it is optional and not available.
+        lacking: why the optional data or extractor are missing, or ''.
     """
 
     path: Path
@@ -42,21 +43,21 @@ class Look(NamedTuple):
 
     @property
     def device(self) -> torch.device:
-        """Where the networks live."""
+        """The device of the networks."""
         return next(self.state.game.parameters()).device
 
     def z(self, n: int, seed: int) -> Tensor:
-        """Return the z (n, size) of the n samples that `gan sample` draws with this seed."""
+        """Return the z (n, size) of the first n samples that `gan sample` draws with this seed."""
         return self.state.game.latent.sample(n, Draws(self.device, seed, "sample"))
 
     def draw(self, z: Tensor, y: Tensor | None = None, batch_size: int = 250, what: str = "samples") -> Tensor:
-        """Return the samples (n, ...) that z (n, size) and labels y stand for, float32 and unrounded.
+        """Return the samples (n, ...) for z (n, size) and labels y, in float32 and not rounded.
 
         Args:
-            z: of the prior's size.
-            y: labels (n,), where the run has a condition.
-            batch_size: samples at a time.
-            what: is drawn, as the progress bar calls it.
+            z: as long as the prior's z.
+            y: labels (n,), if the run has a condition.
+            batch_size: number of samples at a time.
+            what: name of the samples in the progress bar.
         """
         parts = generate(self.state.game, self.network, z, y, batch_size)
         batches = math.ceil(len(z) / batch_size)

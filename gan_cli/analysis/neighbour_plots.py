@@ -11,10 +11,10 @@ from gan_cli.analysis import plots
 
 
 def distances(spaces: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> np.ndarray:
-    """Draw which share of samples, and of held-out reals, is nearer to the training set than a distance.
+    """Draw the share of samples, and of held-out reals, that is nearer to the training set than a distance.
 
     Args:
-        spaces: name -> distances of samples (N,), of held-out reals (M,), and where the latter's 1 % quantile is.
+        spaces: name -> distances of samples (N,), distances of held-out reals (M,), and the 1 % quantile of the latter.
 
     Returns:
         (height, width, 3) uint8.
@@ -24,11 +24,11 @@ def distances(spaces: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> np.
         axes = figure.add_subplot(1, len(spaces), i)
         for values, colour, label in ((heldout, plots.REAL, "held-out"), (fake, plots.FAKE, "samples")):
             axes.plot(np.sort(values), np.arange(1, len(values) + 1) / len(values), color=colour, label=label)
-        axes.axvline(threshold, color="#868e96", linewidth=0.8, linestyle="--", label="1 % of held-out")
+        axes.axvline(threshold, color="#868e96", linewidth=0.8, linestyle="--", label="1 % of held-out images")
         axes.set(xlabel=f"distance to the nearest training image, {name}", xlim=(0, None), ylim=(0, 1))
         axes.xaxis.label.set_size(8)
         axes.grid(alpha=0.3)
         if i == 1:
-            axes.set_ylabel("share that is nearer")
+            axes.set_ylabel("share of images that are nearer")
             axes.legend(fontsize=8)
     return plots.rendered(figure)

@@ -1,4 +1,4 @@
-"""The memorisation test: distances of samples to training images, compared with those of held-out images."""
+"""The memorisation test: compares distances of samples to training images with distances of held-out images."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CELLS = 10  # of the training set, at the most
 
 
 class Nearest(NamedTuple):
-    """What `nearest` finds, nearest first.
+    """The result of `nearest`, nearest first.
 
     Attributes:
         distances: (N, k).
-        positions: (N, k) among the references.
+        positions: (N, k), positions among the references.
     """
 
     distances: Tensor
@@ -37,13 +37,13 @@ class Space(NamedTuple):
     """Distances to the nearest training image, in one space.
 
     Attributes:
-        fake: (N,) of samples.
-        heldout: (M,) of held-out reals.
-        z: of the Mann-Whitney test; below 0: samples are nearer than held-out reals.
-        p: one-sided, of so small a z where samples are drawn as reals are.
-        c_t: the same test within cells of the training set, see `data_copying`; NaN where no cell holds enough.
-        deviation: of c_t, where samples are drawn as reals are.
-        threshold: the distance that one held-out real in a hundred is nearer than.
+        fake: (N,) distances of samples.
+        heldout: (M,) distances of held-out reals.
+        z: result of the Mann-Whitney test; below 0: samples are nearer than held-out reals.
+        p: one-sided probability of so small a z if samples and reals have the same distribution.
+        c_t: the same test within cells of the training set, see `data_copying`; NaN if no cell has enough samples.
+        deviation: standard deviation of c_t if samples and reals have the same distribution.
+        threshold: the distance below which one held-out real in a hundred is.
     """
 
     fake: Tensor
@@ -56,23 +56,23 @@ class Space(NamedTuple):
 
     @property
     def nearer(self) -> Tensor:
-        """Return (N,) which samples are nearer than the threshold."""
+        """Which samples (N,) are nearer than the threshold."""
         return self.fake < self.threshold
 
     @property
     def copied(self) -> bool:
-        """Return whether samples are nearer than held-out reals on the whole, beyond chance."""
+        """Whether samples are nearer than held-out reals on average, beyond chance."""
         return self.c_t < -CERTAIN * self.deviation
 
 
 @torch.no_grad()
 def nearest(x: Tensor, references: Iterable[Tensor], k: int = 1) -> Nearest:
-    """Find the k nearest references of every row, by Euclidean distance; the references pass by in parts.
+    """Find the k nearest references of every row, by Euclidean distance; the references are read in parts.
 
     Args:
         x: (N, F).
-        references: parts (M_i, F), in the order that positions count.
-        k: at most as many as there are references in all.
+        references: parts (M_i, F); positions count in their order.
+        k: at most the number of all references.
 
     Raises:
         ValueError: fewer than k references.
@@ -88,7 +88,7 @@ def nearest(x: Tensor, references: Iterable[Tensor], k: int = 1) -> Nearest:
             distances, positions = order.values, positions.gather(1, order.indices)
             seen += len(some)
     if seen < k:
-        raise ValueError(f"{seen} references have no {k} nearest")
+        raise ValueError(f"{seen} references are fewer than the {k} nearest")
     return Nearest(distances, positions)
 
 
@@ -97,9 +97,9 @@ def _distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def mann_whitney(a: Tensor, b: Tensor) -> tuple[float, float]:
-    """Return z of the rank test of Mann and Whitney (1947), and its one-sided p: how likely so small a z is by chance.
+    """Return z and the one-sided p of the rank test of Mann and Whitney (1947): how likely so small a z is by chance.
 
-    The normal approximation, with ties sharing their ranks; below 0 where a tends to be the smaller.
+    This is the normal approximation, where ties share their ranks; z is below 0 if a tends to be smaller.
 
     Args:
         a: (N,) values.
@@ -117,19 +117,19 @@ def mann_whitney(a: Tensor, b: Tensor) -> tuple[float, float]:
 
 
 def data_copying(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Tensor) -> tuple[float, float]:
-    """Return C_T of Meehan, Chaudhuri and Dasgupta (2020), and its deviation by chance; far below 0: data are copied.
+    """Return C_T of Meehan et al. (2020) and its standard deviation by chance; C_T far below 0: data are copied.
 
-    The z of `mann_whitney` within each cell of the space, weighted by the held-out share of the cell. Within a cell,
-    samples that are of another mixture of kinds than the reals cannot pass for copies, nor copies hide behind it.
+    It is the z of `mann_whitney` within each cell of the space, weighted by the held-out share of the cell. Because of
+    the cells, a different mixture of kinds of samples neither looks like copies nor hides copies.
 
     Args:
         fake: (N,) distances to the nearest training image.
-        heldout: (M,) likewise.
-        fake_cells: (N,) the cell of each sample.
-        heldout_cells: (M,) likewise.
+        heldout: (M,) distances of held-out reals.
+        fake_cells: (N,), the cell of each sample.
+        heldout_cells: (M,), the cell of each held-out real.
 
     Returns:
-        NaN where no cell holds PER_CELL of both.
+        NaN if no cell has PER_CELL of both.
     """
     total = weights = squares = 0.0
     for cell in heldout_cells.unique().tolist():
@@ -143,7 +143,7 @@ def data_copying(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cell
 
 @torch.no_grad()
 def cells(x: Tensor, n_cells: int = CELLS, rounds: int = 20) -> Tensor:
-    """Return the centres (n_cells, F) that Lloyd's k-means finds for x (N, F), from rows chosen by chance."""
+    """Return the centres (n_cells, F) that Lloyd's k-means finds for x (N, F), starting at random rows."""
     start = torch.randperm(len(x), generator=generator("cpu", 0, "cells"))[:n_cells]
     centres = x[start.to(x.device)].double()
     for _ in range(rounds):
@@ -162,42 +162,42 @@ def compare(fake: Tensor, heldout: Tensor, fake_cells: Tensor, heldout_cells: Te
 
 
 def copies(spaces: Mapping[str, Space]) -> Tensor:
-    """Return (N,) which samples are copies: nearer to a training image in every space than one held-out real in 100.
+    """Return which samples (N,) are copies: nearer to a training image in every space than one held-out real in 100.
 
-    In pixels alone blurred samples are near to everything; in features alone, those that have few features.
+    In pixels alone, blurred samples are near to everything; in features alone, samples with few features are.
     """
     return torch.stack([space.nearer for space in spaces.values()]).all(dim=0)
 
 
 def _chance(n: int) -> float:
-    """Return how large the share of real images may be that are nearer than the quantile of n held-out ones.
+    """Return the largest likely share of real images that are nearer than the quantile of n held-out images.
 
-    The upper end of its 95 % interval (Clopper & Pearson 1934), by the order statistic above the quantile.
+    It is the upper end of the 95 % interval (Clopper & Pearson 1934), by the order statistic above the quantile.
     """
     above = int(QUANTILE * (n - 1)) + 2
     return float(betaincinv(above, n - above + 1, 0.975))
 
 
 def verdict(spaces: Mapping[str, Space]) -> str:
-    """Return one line that says whether the generator has memorised.
+    """Return one line: whether the generator has memorised its training images, and the evidence.
 
-    It has where more than 5 % of its samples are copies for certain, in view of how few the held-out reals may be, and
-    where in several spaces at once samples are nearer to the training images than held-out reals on the whole: copies
+    It has if more than 5 % of its samples are copies beyond doubt, given the number of held-out reals, or
+    if in several spaces at once samples are on average nearer to the training images than held-out reals: copies
     that are not exact.
     """
     copied = copies(spaces)
     _, low, high = wilson(int(copied.sum()), len(copied))
     share = f"{100 * float(copied.double().mean()):.1f} % of {len(copied):,} samples"
     where = " and in ".join(spaces)
-    told = f"{share} are nearer to a training image, in {where}, than 1 % of the held-out images are"
+    text = f"{share} are nearer to a training image, in {where}, than 1 % of the held-out images are"
     n_heldout = len(next(iter(spaces.values())).heldout)
     if low > max(COPIED, _chance(n_heldout)):
-        return f"memorised: {told}"
+        return f"memorised: {text}"
     if len(spaces) > 1 and all(space.copied for space in spaces.values()):
         c_t = ", ".join(f"{space.c_t:.1f} in {name}" for name, space in spaces.items())
-        return f"memorised: samples are nearer to the training images than held-out images are (C_T {c_t}); {told}"
+        return f"memorised: samples are nearer to the training images than held-out images are (C_T {c_t}); {text}"
     if low > COPIED:
-        return f"not sure: {told}; of {n_heldout} images 1 % cannot be told (dataset.holdout, in a new run)"
+        return f"not sure: {text}; {n_heldout} held-out images are too few (use a larger dataset.holdout in a new run)"
     if high > COPIED:
-        return f"not sure: {told}; more samples tell (kind.count)"
-    return f"not memorised: {told}"
+        return f"not sure: {text}; use more samples (kind.count)"
+    return f"not memorised: {text}"

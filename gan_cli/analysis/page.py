@@ -1,4 +1,4 @@
-"""One HTML page that needs no other file: text, tables, and pictures inside it."""
+"""One HTML page that needs no other file: text, tables, and embedded pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STYLE = (
 
 
 def document(title: str, body: str) -> str:
-    """Return a whole page.
+    """Return a complete page.
 
     Args:
         title: plain text.
@@ -32,12 +32,12 @@ def document(title: str, body: str) -> str:
 
 
 def image(alt: str, png: bytes) -> str:
-    """Return a picture as part of the page."""
+    """Return a picture embedded in the page."""
     return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
 
 
 def figure(title: str, png: bytes, caption: str) -> str:
-    """Return a picture under a heading, with what it shows below it."""
+    """Return a picture with a heading above it and a caption below it."""
     return (
         f"<h3>{html.escape(title)}</h3><figure>{image(title, png)}"
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
@@ -48,9 +48,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], bold: Iterable[Se
     """Return a table of plain texts.
 
     Args:
-        heads: of the columns.
-        rows: as many texts each.
-        bold: for each row, which of its cells stand out; none: no cell does.
+        heads: headings of the columns.
+        rows: as many texts in each row.
+        bold: for each row, which of its cells are bold; if left out, no cell is.
     """
     weights = list(bold)
     lines = []

@@ -1,4 +1,4 @@
-"""The part of `figures` that needs matplotlib: imported when a figure is drawn, without pyplot and its global state."""
+"""The part of `figures` that needs matplotlib. It is imported when a figure is drawn, without pyplot's global state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCORE = "#1864ab"
 def maps(
     real: np.ndarray | None, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
 ) -> np.ndarray:
-    """Scatter real (N, 2) and fake (M, 2) over filled contours of scores (len(ticks[1]), len(ticks[0]))."""
+    """Draw real (N, 2) and fake (M, 2) points over filled contours of scores (len(ticks[1]), len(ticks[0]))."""
     figure = Figure(figsize=(7.4, 6.4), dpi=100, layout="compressed")
     axes = figure.add_subplot()
     if scores is not None and np.isfinite(scores).any():
@@ -41,7 +41,7 @@ def maps(
 def histograms(
     real: np.ndarray | None, fake: np.ndarray, ticks: Sequence[np.ndarray], scores: np.ndarray | None
 ) -> np.ndarray:
-    """Histogram real (N, 1) and fake (M, 1) as densities; scores (len(ticks[0]),) on an axis of their own."""
+    """Draw histograms of real (N, 1) and fake (M, 1) as densities, and scores (len(ticks[0]),) on their own axis."""
     figure = Figure(figsize=(7.2, 4.5), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     low, high = ticks[0][0], ticks[0][-1]
@@ -62,7 +62,7 @@ def histograms(
 
 
 def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Plot tag -> (steps, values, steps of the filtered values, filtered values); no filtered values: values alone."""
+    """Draw curves: tag -> (steps, values, steps of filtered values, filtered values, which may be empty)."""
     figure = Figure(figsize=(8.0, 4.5), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     for i, (tag, (steps, values, filtered_steps, filtered)) in enumerate(series.items()):
@@ -103,7 +103,7 @@ def _levels(scores: np.ndarray) -> np.ndarray:
 
 
 def rendered(figure: Figure) -> np.ndarray:
-    """Return a figure's pixels, (height, width, 3) uint8."""
+    """Return the pixels of a figure, (height, width, 3) uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3].copy()

@@ -1,4 +1,4 @@
-"""Pairs of the critic's estimate and a score of the samples at steps of one run, from its rows or measured now."""
+"""Pairs of the critic's estimate and a score of the samples at each step of a run, from its rows or measured here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _W1_COUNT = 512
 
 
 class Point(NamedTuple):
-    """A step of a run: the estimate there, the score there, and where that is from: row, checkpoint or picture."""
+    """One step of a run: its estimate, its score, and the source of the score: row, checkpoint or picture."""
 
     step: int
     estimate: float
@@ -40,13 +40,13 @@ class Point(NamedTuple):
 
 
 class Points(NamedTuple):
-    """What `from_rows` or `from_samples` found.
+    """The result of `from_rows` or `from_samples`.
 
     Attributes:
-        name: of the score.
-        how: it was measured.
-        points: by step.
-        higher_is_better: of the score.
+        name: name of the score.
+        how: how it was measured.
+        points: the points, ordered by step.
+        higher_is_better: whether a higher score is better.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Points(NamedTuple):
 
 
 def from_rows(rows: Sequence[dict[str, float]], estimate: str) -> Points | None:
-    """Return the rows that have a score; None where there are too few for a correlation."""
+    """Return the rows that have a score; None if they are too few for a correlation."""
     tags = dict.fromkeys(tag for row in rows for tag in row)
     for pattern in _SCORES:
         for tag in (tag for tag in tags if re.search(pattern, tag)):
@@ -81,18 +81,18 @@ def from_samples(
     drawn: Iterator[tuple[int, Tensor]],
     pictures: Callable[[], Iterator[tuple[int, Tensor]]],
 ) -> Points:
-    """Score what is left of a run: samples from its checkpoints, and the images of its pictures.
+    """Score what a run has kept: samples from its checkpoints, and the images of its pictures.
 
     The kernel distance is unbiased whatever the number of samples, so those of a picture and those drawn from a
-    checkpoint stand beside each other; points are compared by the exact W1.
+    checkpoint can be compared; points are scored by the exact W1.
 
     Args:
-        rows: of metrics.jsonl.
-        estimate: a tag of theirs.
-        real: samples (N, ...) to compare with.
-        extractor: loaded; None for points.
-        drawn: step and samples of each checkpoint, as many each.
-        pictures: step and images of each picture; called for images alone.
+        rows: rows of metrics.jsonl.
+        estimate: a tag of these rows.
+        real: real samples (N, ...) to compare with.
+        extractor: a loaded extractor; None for points.
+        drawn: step and samples of each checkpoint, all of the same number.
+        pictures: returns step and images of each picture; called only for images.
     """
     found: dict[int, tuple[float, str]] = {}
     if extractor is None:
@@ -103,7 +103,7 @@ def from_samples(
             found[step] = (exact.value, "checkpoint")
     else:
         name = "quality/kid" if extractor.standard else f"quality/kid_{extractor.name}"
-        how = f"samples of the checkpoints and pictures, against {len(real)} real images of the train split, just now"
+        how = f"samples of the checkpoints and pictures, compared now with {len(real)} real images of the train split"
         features = extract(extractor, real, 250).x
         for source, sets in (("picture", pictures()), ("checkpoint", drawn)):
             for step, x in sets:
@@ -117,12 +117,12 @@ def from_samples(
 
 
 def grid_images(path: Path, shape: Sequence[int], count: int) -> Tensor | None:
-    """Return the images (N, C, H, W) in [-1, 1] that a run's picture is a grid of; None where it is none of them.
+    """Return the images (N, C, H, W) in [-1, 1] in the grid of a run's picture; None if it is not such a grid.
 
     Args:
         path: a PNG.
-        shape: (C, H, W) of an image.
-        count: images on it.
+        shape: shape (C, H, W) of an image.
+        count: number of images in the grid.
     """
     channels, height, width = shape
     with Image.open(path) as picture:

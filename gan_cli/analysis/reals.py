@@ -1,4 +1,4 @@
-"""Real samples that a generator is compared with."""
+"""Real samples to compare a generator with."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ POINTS = 500  # a batch of an endless stream
 
 
 class Reals(NamedTuple):
-    """Two disjoint sets of real samples of one size.
+    """Two disjoint sets of real samples of the same size.
 
     Attributes:
-        first: what fakes are compared with.
-        second: compared with `first` in the fakes' place, for the floor.
-        second_split: where the second are from.
+        first: the set that fakes are compared with.
+        second: compared with `first` in place of the fakes, for the floor.
+        second_split: the split that the second set is from.
     """
 
     first: Batch
@@ -31,7 +31,7 @@ class Reals(NamedTuple):
 
 
 def open_singly(dataset: Dataset, device: torch.device) -> RealData:
-    """Open a dataset in an order that is the same for every run: image by image, so that none is left out.
+    """Open a dataset in the same order for every run, one image per batch, so that none is left out.
 
     Raises:
         UserError: the data are missing or damaged.
@@ -42,13 +42,13 @@ def open_singly(dataset: Dataset, device: torch.device) -> RealData:
 def two_sets(
     data: RealData, split: Literal["train", "heldout"], n_wanted: int | Literal["auto"], key: str = "count"
 ) -> Reals:
-    """Return n samples of a split, and n others: of the other split where it has as many, else of the same.
+    """Return n samples of a split, and n others: from the other split if it has as many, else from the same split.
 
     Args:
-        data: of `open_singly`.
-        split: of the first set.
-        n_wanted: n; `auto`: as many as there are for both, at most AUTO_COUNT.
-        key: what the user calls n.
+        data: result of `open_singly`.
+        split: split of the first set.
+        n_wanted: n; `auto`: as many as both sets can have, at most AUTO_COUNT.
+        key: the config key of n.
 
     Raises:
         UserError: there are not enough samples.
@@ -60,8 +60,8 @@ def two_sets(
     n = min(AUTO_COUNT, most) if n_wanted == "auto" else n_wanted
     if n > most:
         raise UserError(
-            f"{key}={n}: the {split} split has {own:,} samples and the other {others:,}; two sets without a sample in "
-            f"common take at most {key}={most}"
+            f"{key}={n}: the {split} split has {own:,} samples and the other {others:,}; two sets with no sample in "
+            f"common need {key}={most} or less"
         )
     if others >= n:
         return Reals(take(own_source, 0, n), take(other_source, 0, n), other)
@@ -69,7 +69,7 @@ def two_sets(
 
 
 def take(source: Source, start: int, n: int) -> Batch:
-    """Return n samples of a stream from its batch `start` on."""
+    """Return n samples of a stream, starting at batch `start`."""
     parts, found = [], 0
     for k in count(start):
         parts.append(source.batch(*source.draw(k)))
@@ -81,12 +81,12 @@ def take(source: Source, start: int, n: int) -> Batch:
 
 
 def in_turn(y: Tensor, n: int) -> Tensor:
-    """Return n labels, those of real samples y (N,) again and again: classes in the shares that they have there."""
+    """Return n labels by repeating the labels y (N,) of real samples, so that classes have the same shares."""
     return y[torch.arange(n, device=y.device) % len(y)]
 
 
 def available(source: Source) -> int | None:
-    """Return how many different samples a stream has, None for no end."""
+    """Return the number of different samples of a stream, None for an endless stream."""
     return None if getattr(source, "endless", source.size is None) else source.size
 
 
@@ -96,5 +96,5 @@ def _size(source: Source) -> int:
 
 
 def as_stored(x: Tensor) -> Tensor:
-    """Return images as an 8-bit file would hold them, in [-1, 1]; points as they are."""
+    """Return images rounded as in an 8-bit file, in [-1, 1]; points unchanged."""
     return x if x.dim() != 4 else to_float(to_bytes(x))

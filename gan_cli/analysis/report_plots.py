@@ -27,16 +27,16 @@ def estimate(
     window: int,
     pictures: Sequence[tuple[int, np.ndarray]],
 ) -> np.ndarray:
-    """Draw the curve, raw and filtered, below samples at steps along it, as figure 3 of the WGAN paper.
+    """Draw the curve, raw and filtered, below samples at several steps, as in figure 3 of the WGAN paper.
 
     Args:
-        tag: of the curve.
+        tag: tag of the curve.
         steps: (N,).
-        values: (N,), as logged.
+        values: (N,), the logged values.
         filtered_steps: (M,).
-        filtered: (M,), through the median filter.
-        window: rows of the filter.
-        pictures: step and pixels (height, width, 3) uint8, in order.
+        filtered: (M,), the values after the median filter.
+        window: number of rows in the filter.
+        pictures: step and pixels (height, width, 3) uint8, ordered by step.
 
     Returns:
         (height, width, 3) uint8.
@@ -74,7 +74,7 @@ def estimate(
 
 
 def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
-    """Scatter the estimate against the score, coloured by step."""
+    """Draw the estimate against the score as points, coloured by step."""
     figure = Figure(figsize=(7, 4.8), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     last = max(point.step for point in found.points)
@@ -96,7 +96,7 @@ def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
     figure.colorbar(shown, ax=axes, label="step")
     better = "higher" if found.higher_is_better else "lower"
     axes.set(xlabel=f"{found.name} ({better} is better)", ylabel=tag)
-    title = f"{len(found.points)} points: too few for a correlation"
+    title = f"{len(found.points)} pointsare too few for a correlation"
     if related is not None:
         title = f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, {related.n} points"
     axes.set_title(title, fontsize=10)
@@ -113,15 +113,15 @@ def critic(
     further: Further | None,
     tag: str,
 ) -> np.ndarray:
-    """Draw the critic's weights, its gradient norms, and the estimate while it alone continues to learn.
+    """Draw the critic's weights, its gradient norms, and the estimate while only the critic continues to learn.
 
     Args:
         weights: (N,).
-        bound: the c at which they are clipped, or None.
-        norms: of `critic_health.gradient_norms`.
-        target: the norm that a penalty asks for, or None.
-        further: None where it was not measured.
-        tag: of the estimate.
+        bound: the c of weight clipping, or None.
+        norms: result of `critic_health.gradient_norms_at`.
+        target: the target norm of a penalty, or None.
+        further: None if it was not measured.
+        tag: tag of the estimate.
     """
     figure = Figure(figsize=(13, 3.9), dpi=100, layout="constrained")
     left, middle, right = figure.subplots(1, 3)
@@ -141,7 +141,7 @@ def critic(
         )
     if target is not None:
         middle.axvline(target, color="#888", linewidth=1.2, linestyle="--")
-    middle.set_title("norm of the critic's gradient", fontsize=10)
+    middle.set_title("gradient norm of the critic", fontsize=10)
     middle.set(xlabel="norm", ylabel="samples")
     middle.legend(fontsize=8)
     middle.set_ylim(top=1.35 * middle.get_ylim()[1])
@@ -152,14 +152,14 @@ def critic(
         right.errorbar(further.updates, further.values, color=SCORE, linewidth=2, marker="o", markersize=4)
         right.errorbar(further.updates[-1], further.values[-1], yerr=2 * further.error, color=SCORE, capsize=4)
         right.axhline(further.values[0], color="#888", linewidth=1, linestyle="--")
-        right.set_title("the critic alone trained on, the generator as it is", fontsize=10)
+        right.set_title("more critic training, fixed generator", fontsize=10)
         right.set(xlabel="further critic updates", ylabel=f"{tag}\n(held-out samples)")
         right.grid(alpha=0.3)
     return rendered(figure)
 
 
 def _place(i: int, n: int) -> tuple[float, float, float, float]:
-    """Return the box of picture i of n above the curve, in shares of the figure."""
+    """Return the box of picture i of n above the curve, in fractions of the figure."""
     width = min(0.18, 0.9 / n)
     middle = 0.08 + 0.905 * (i + 0.5) / n
     return (middle - width / 2, 0.665, width, 0.285)

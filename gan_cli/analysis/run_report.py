@@ -26,14 +26,14 @@ _GAP = 2
 
 @dataclass
 class Part:
-    """What a report says about one run.
+    """The content of a report about one run.
 
     Attributes:
-        name: of the run.
-        facts: a line about it.
-        verdicts: in the order they are shown.
-        figures: file's stem -> heading, picture (height, width, 3) uint8, caption.
-        numbers: for JSON.
+        name: name of the run.
+        facts: one line about the run.
+        verdicts: the verdicts in the order in which they are shown.
+        figures: stem of the file name -> heading, picture (height, width, 3) uint8, caption.
+        numbers: values for JSON.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Part:
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def section(self, pngs: Mapping[str, bytes], level: int) -> str:
-        """Return the run as HTML."""
+        """Return the content as HTML."""
         lines = "".join(f'<li class="{v.kind}">{html.escape(v.text)}</li>' for v in self.verdicts)
         figures = "".join(page.figure(head, pngs[stem], text) for stem, (head, _, text) in self.figures.items())
         return (
@@ -53,18 +53,18 @@ class Part:
 
 
 def facts(run: Run) -> str:
-    """Return what a run is, in a line."""
+    """Return one line about a run: its state and main settings."""
     chosen = filter(None, (option(group, run.config, run.choices) for group in ("loss", "model", "dataset")))
     steps = f"{run.state}, step {run.step} of {run.total_steps}"
     return ", ".join([*chosen, f"seed {run.config.get('seed')}", steps])
 
 
 def estimate_of(rows: Sequence[Mapping[str, float]], own: Sequence[Curve] = ()) -> str:
-    """Return the tag of the curve that a report is about; '' where there are no rows.
+    """Return the tag of the curve that the report shows; '' if there are no rows.
 
     Args:
-        rows: of the run.
-        own: the declarations of the run's loss.
+        rows: rows of the run.
+        own: the curve declarations of the run's loss.
     """
     if not rows:
         return ""
@@ -75,10 +75,10 @@ def estimate_of(rows: Sequence[Mapping[str, float]], own: Sequence[Curve] = ()) 
 
 
 def filtered(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return a curve through a median filter, with the filter's length.
+    """Return a curve after a median filter, and the length of the filter.
 
-    It is that of the WGAN paper's figures, 101 rows, and shorter where there are fewer than two such windows: a tenth
-    of the rows, at least 3. Steps that have no full window are left out.
+    The length is that of the WGAN paper's figures, 101 rows, and less if there are fewer than two such windows: a tenth
+    of the rows, at least 3. Steps without a full window are left out.
     """
     window = MEDIAN_WINDOW if len(values) >= 2 * MEDIAN_WINDOW else max(3, len(values) // 10 // 2 * 2 + 1)
     if len(values) < window:
@@ -95,7 +95,7 @@ def add_estimate(
     shape: Sequence[int] | None,
     own: Sequence[Curve] = (),
 ) -> str:
-    """Add the curve and its meaning; return its tag, '' where there is none. `own` as for `estimate_of`."""
+    """Add the curve and its meaning; return its tag, '' if there is none. `own` as for `estimate_of`."""
     tag = estimate_of(rows, own)
     if not tag:
         part.verdicts.append(Verdict("unknown", "the run has no rows yet"))
@@ -108,18 +108,18 @@ def add_estimate(
     drawn = report_plots.estimate(tag, steps, values, at, smooth, window, pictures)
     caption = f"{tag}: {verdicts.meaning(tag, own)}."
     if pictures:
-        caption += " Above, the same z at steps along it."
-    part.figures["estimate"] = ("The estimate, and samples along it", drawn, caption)
+        caption += " Above it: samples of the same z at several steps."
+    part.figures["estimate"] = ("The estimate, with samples at several steps", drawn, caption)
     part.numbers["estimate"] = {"tag": tag, "steps": len(steps), "window": window, "last": _number(smooth[-1])}
     if tag == FALLBACK:
-        part.verdicts.append(Verdict("unknown", f"this loss estimates no distance: the curve is {tag}"))
+        part.verdicts.append(Verdict("unknown", f"this loss does not estimate a distance, so the curve is {tag}"))
     part.verdicts += verdicts.trend(tag, at, smooth, run.total_steps)
     part.verdicts += verdicts.overfitting(tag, rows)
     return tag
 
 
 def _along(folder: Path, last: int, shape: Sequence[int] | None) -> list[tuple[int, np.ndarray]]:
-    """Return pictures at steps evenly along the curve, of a grid its first rows and columns."""
+    """Return pictures at evenly spaced steps; of a grid, its first rows and columns."""
     paths = {int(p.stem.removeprefix("step_")): p for p in folder.glob("step_*.png") if p.stem[5:].isdigit()}
     steps = sorted(step for step in paths if 0 < step <= last)
     if not steps:

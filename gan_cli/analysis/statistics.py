@@ -1,4 +1,4 @@
-"""Means over seeds, and how likely a difference of theirs is chance."""
+"""Statistics over seeds: standard deviation, Welch's t-test, Holm's correction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """Return the standard deviation of a sample (n - 1 below the line); None for fewer than two values."""
+    """Return the standard deviation of a sample (with n - 1); None for fewer than two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
@@ -16,7 +16,7 @@ def welch(a: Sequence[float], b: Sequence[float]) -> float | None:
     """Return the two-sided p-value of Welch's t-test (Welch 1947): equal means, unequal variances.
 
     Returns:
-        in [0, 1]; None where a side has fewer than two values, or neither varies, so that chance cannot be told.
+        the p-value in [0, 1]; None if a side has fewer than two values, or if neither varies, so that there is no test.
     """
     if len(a) < 2 or len(b) < 2:
         return None
@@ -29,7 +29,7 @@ def welch(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return p-values corrected for being several (Holm 1979); None stays None."""
+    """Return p-values corrected for multiple tests (Holm 1979); None stays None."""
     order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
     largest = 0.0

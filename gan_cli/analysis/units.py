@@ -1,4 +1,4 @@
-"""Single units of convolutional networks: the images that excite them most, and the effect of removing them."""
+"""Single units of convolutional networks: the images that excite them most, and the effect of dropping them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def convolutions(network: nn.Module) -> dict[str, nn.Module]:
 
 @contextmanager
 def evaluated(*networks: nn.Module) -> Iterator[None]:
-    """Put networks into eval mode, so that an answer depends on one image alone; their modes are restored."""
+    """Put networks into eval mode, so that each output depends on one image alone; restore their modes afterwards."""
     modes = [(m, m.training) for network in networks for m in network.modules()]
     for network in networks:
         network.eval()
@@ -35,7 +35,7 @@ def evaluated(*networks: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def outputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what a layer puts out, (N, channels, H, W) a call; a later layer that works in place changes none."""
+    """Collect a layer's output (N, channels, H, W) in each call, in copies that no in-place layer changes."""
     found: list[Tensor] = []
     handle = layer.register_forward_hook(lambda module, inputs, output: found.append(output.clone()))
     try:
@@ -46,7 +46,7 @@ def outputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def inputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect the feature maps that a layer reads, (N, channels, H, W) a call."""
+    """Collect the feature maps (N, channels, H, W) that a layer reads in each call."""
     found: list[Tensor] = []
     handle = layer.register_forward_pre_hook(lambda module, inputs: found.append(inputs[0].clone()))
     try:
@@ -57,7 +57,7 @@ def inputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def dropped(layer: nn.Module, maps: Tensor) -> Iterator[None]:
-    """Have a layer read zeros in place of these of its feature maps (K,), at all places."""
+    """Replace these feature maps (K,) of a layer's input by zeros."""
 
     def drop(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (inputs[0].index_fill(1, maps, 0.0), *inputs[1:])
@@ -71,12 +71,12 @@ def dropped(layer: nn.Module, maps: Tensor) -> Iterator[None]:
 
 @torch.no_grad()
 def responses(layer: nn.Module, ask: Callable[[Any], object], images: Iterable[Any]) -> Tensor:
-    """Return each unit's largest response to each image, (N, units), over the places of its map.
+    """Return each unit's largest response to each image over the places of its map, (N, units).
 
     Args:
         layer: a convolution; a unit is one of its filters, before any norm and activation.
-        ask: passes a part through the network of the layer.
-        images: in parts, of what `ask` takes.
+        ask: runs the network of the layer on a part of the images.
+        images: parts, each an argument of `ask`.
     """
     with outputs_of(layer) as found:
         for part in images:
@@ -86,11 +86,11 @@ def responses(layer: nn.Module, ask: Callable[[Any], object], images: Iterable[A
 
 
 def sensitivity(layer: nn.Module, unit: int, ask: Callable[[Tensor], object], images: Tensor) -> Tensor:
-    """Return how much each pixel matters to a unit's largest response: its gradient's size, smoothed, at most 1.
+    """Return each pixel's influence on a unit's largest response: the smoothed size of its gradient, at most 1.
 
     Args:
         layer: as for `responses`.
-        unit: which filter.
+        unit: number of the filter.
         ask: as for `responses`, differentiable.
         images: (N, C, H, W).
 
@@ -106,7 +106,7 @@ def sensitivity(layer: nn.Module, unit: int, ask: Callable[[Tensor], object], im
 
 
 def purity(top: Tensor, y: Tensor) -> Tensor:
-    """Return the share of the commonest label among each unit's images.
+    """Return the share of the most common label among each unit's images.
 
     Args:
         top: (units, k) positions of images.
@@ -124,22 +124,22 @@ def selective(features: Tensor, y: Tensor) -> tuple[Tensor, float]:
     """Return how strongly each feature indicates a label, by logistic regression (Radford et al. 2016, section 6.3.1).
 
     Features are brought to mean 0 and deviation 1, both labels weigh the same, and a ridge keeps weights finite. The
-    paper's features are activations at places inside and outside of boxes drawn by hand around the thing to forget.
+    paper's features are activations inside and outside of boxes drawn by hand around the object to remove.
 
     Args:
         features: (N, F).
-        y: (N,) bool, both values met at least twice.
+        y: (N,) bool, each value at least twice.
 
     Returns:
-        weights (F,), and the accuracy of the first half's regression on the second half, both labels weighing the
+        weights (F,), and the accuracy on the second half of a regression on the first half, both labels with the
         same.
 
     Raises:
-        ValueError: a label that is not met twice.
+        ValueError: a label that does not occur twice.
     """
     order = torch.cat([torch.where(y)[0], torch.where(~y)[0]])
     if min(int(y.sum()), int((~y).sum())) < 2:
-        raise ValueError(f"{int(y.sum())} of {len(y)} samples are positive; two of each kind are needed")
+        raise ValueError(f"{int(y.sum())} of {len(y)} samples are positive; at least two of each kind are needed")
     x = features.double()
     x = (x - x.mean(dim=0)) / x.std(dim=0).clamp(min=1e-12)
     first, second = order[::2], order[1::2]
@@ -175,5 +175,5 @@ def _logistic(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def without(layer: nn.Module, maps: Tensor | None) -> AbstractContextManager[None]:
-    """Return `dropped` for these maps, a context that changes nothing for None."""
+    """Return `dropped` for these maps; for None, a context that changes nothing."""
     return nullcontext() if maps is None else dropped(layer, maps)

@@ -1,4 +1,4 @@
-"""What a report's numbers mean, in plain words, with the override to try."""
+"""Verdicts of a report: the meaning of its numbers, with an override to try."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from gan_cli.analysis.quality_points import Points
 from gan_cli.config.schema import RunConfig
 from gan_cli.core.curves import FALLBACK, Curve, find, heldout_tag, is_maximised
 
-RISE = 0.10  # of the estimate, from which on a critic is called not optimal
-SATURATED = 0.5  # share of weights at the bound, from which on the bound decides what the critic is
+RISE = 0.10  # of the estimate: with a larger rise a critic is not optimal
+SATURATED = 0.5  # share of weights at the bound: from here on the clip limits the critic
 OVERFITTING = 0.25  # of the estimate, above the held-out one
-SLOPE = 0.25  # from the penalty's target
+GRADIENT_NORM_GAP = 0.25  # from the penalty's target, as a share of it
 _LAST = 20  # rows, for means
-_FEWEST_ROWS = 10  # of the filtered curve, of which a trend is told
+_FEWEST_ROWS = 10  # of the filtered curve, below which there is no verdict on the trend
 _MOVED = 0.05  # of the estimate's range, over the last quarter
 
 
 class Verdict(NamedTuple):
-    """A line: `good`, `look` (something to try) or `unknown` (it could not be told)."""
+    """One line with its kind: `good`, `look` (something to try) or `unknown` (not decided)."""
 
     kind: Literal["good", "look", "unknown"]
     text: str
 
 
 def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, total_steps: int) -> list[Verdict]:
-    """Say how the filtered curve ends."""
+    """Report how the filtered curve ends."""
     finite = filtered[np.isfinite(filtered)]
     if len(finite) < _FEWEST_ROWS or tag == FALLBACK:
         return []
@@ -40,32 +40,32 @@ def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, total_steps: int) -
     more = f"train.steps={2 * total_steps}"
     if span and end < before - _MOVED * span:
         fallen = f"; it was {finite[peak]:.4g} at step {int(steps[peak])}" if peak else ""
-        return [Verdict("look", f"the estimate is still falling, {end:.4g} at the end{fallen}: {more} trains on")]
+        return [Verdict("look", f"the estimate is still falling, {end:.4g} at the end{fallen}: train on with {more}")]
     if span and end > before + _MOVED * span:
         return [
             Verdict(
                 "look",
-                f"the estimate is rising at the end, to {end:.4g}: the critic is still learning, or the generator has "
-                f"lost ground; {more}, or a smaller optimizer.generator.lr",
+                f"the estimate is rising at the end, to {end:.4g}: the critic is still learning, or the generator is "
+                f"getting worse; try {more}, or a smaller optimizer.generator.lr",
             )
         ]
     curve = find(tag)
     falls = curve is not None and curve.unit == "score"  # others may rest where the samples are bad
-    return [Verdict("good" if falls else "unknown", f"the estimate has come to rest at {end:.4g}")]
+    return [Verdict("good" if falls else "unknown", f"the estimate no longer changes, at {end:.4g}")]
 
 
 def quality(points: Points | None, related: Correlation | None, reason: str) -> Verdict:
-    """Say whether the estimate tells the quality of the samples."""
-    more = "evaluate.every_steps=100 or checkpoint.milestone_every_steps=100 gives more"
+    """Report whether the estimate follows the quality of the samples."""
+    more = "train a run with evaluate.every_steps=100 or checkpoint.milestone_every_steps=100 to get more"
     if points is None:
         return Verdict("unknown", f"estimate and quality were not compared: {reason}")
     if related is None:
         return Verdict(
             "unknown",
-            f"estimate and quality: {len(points.points)} of the at least {FEWEST} points that are needed; {more}",
+            f"estimate and quality: {len(points.points)} points, but at least {FEWEST} are needed; {more}",
         )
     sign = -1 if points.higher_is_better else 1
-    told = (
+    text = (
         f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, over {related.n} points, "
         f"with {points.name}"
     )
@@ -73,88 +73,88 @@ def quality(points: Points | None, related: Correlation | None, reason: str) -> 
         return Verdict("unknown", f"estimate and quality: one of the two does not vary over {related.n} points")
     low, high = sorted((sign * related.low, sign * related.high))
     if low > 0:
-        return Verdict("good", f"the estimate falls as samples improve: {told}")
+        return Verdict("good", f"the estimate falls as samples improve: {text}")
     if high < 0:
         return Verdict(
             "look",
-            f"the estimate rises as samples improve: {told}; a critic that is still learning does this: "
-            "updates.burst_first_steps=25, or updates.n_critic=10",
+            f"the estimate rises as samples improve: {text}; this happens while the critic is still learning: try "
+            "updates.burst_first_steps=25 or updates.n_critic=10",
         )
-    return Verdict("unknown", f"whether the estimate follows quality cannot be told: {told}; {more}")
+    return Verdict("unknown", f"it is not clear whether the estimate follows quality: {text}; {more}")
 
 
 def meaning(tag: str, own: Sequence[Curve] = ()) -> str:
-    """Return what a curve means, in a line; `own`: the declarations of the run's loss."""
+    """Return the meaning of a curve in one line; `own`: the curve declarations of the run's loss."""
     if tag == FALLBACK:
-        return "the critic's own loss: this objective estimates no distance, so its curve says nothing of the samples"
+        return "the critic's own loss: it does not estimate a distance, so its curve does not show sample quality"
     curve = find(tag, own)
-    return curve.meaning if curve else "as this loss reports it"
+    return curve.meaning if curve else "a curve of this loss"
 
 
 def maximised(tag: str, own: Sequence[Curve] = ()) -> str:
-    """Return the tag if it is what the critic makes as large as it can, else that of its loss; `own` as above."""
+    """Return the tag if the critic maximises this curve, else the tag of its loss; `own` as for `meaning`."""
     return tag if is_maximised(tag, own) else FALLBACK
 
 
 def after_peak(points: Points, related: Correlation | None) -> list[Verdict]:
-    """Say how it is once the critic has learnt to see: from the estimate's peak on, which it rises to before.
+    """Report the correlation from the peak of the estimate on; before it the critic is still learning.
 
     Args:
-        points: from the peak on.
-        related: theirs.
+        points: the points from the peak on.
+        related: their correlation.
     """
     if related is None or not np.isfinite(related.rho):
         return []
     sign = -1 if points.higher_is_better else 1
     low, _ = sorted((sign * related.low, sign * related.high))
-    told = (
-        f"from the estimate's peak at step {points.points[0].step} on, before which the critic is still learning: "
+    text = (
+        f"from the peak of the estimate at step {points.points[0].step} on (before it the critic is still learning): "
         f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, over {related.n} points"
     )
-    return [Verdict("good" if low > 0 else "unknown", told)]
+    return [Verdict("good" if low > 0 else "unknown", text)]
 
 
 def optimal(tag: str, further: Further, config: RunConfig) -> Verdict:
-    """Say whether the critic is as good as it can be against this generator."""
+    """Report whether the critic is optimal against this generator."""
     n, rise = further.updates[-1], further.rise
     what = "its objective" if tag == FALLBACK else "the estimate"
     if not np.isfinite(further.values).all():
-        return Verdict("look", "the critic's scores become NaN or infinite when it is trained on: optimizer.critic.lr")
-    told = f"{_change(further)} after {n} more updates ({further.values[0]:.4g} to {further.values[-1]:.4g})"
+        return Verdict("look", "the critic's scores become NaN or infinite if it trains on: reduce optimizer.critic.lr")
+    text = f"{what}: {_change(further)} after {n} more updates, {further.values[0]:.4g} to {further.values[-1]:.4g}"
     if rise > 2 * further.error and not further.relative < RISE:
-        return Verdict("look", f"the critic is not optimal: {told}: {_more_critic(config)}")
-    return Verdict("good", f"the critic is near its best against these samples: {what} {told}")
+        return Verdict("look", f"the critic is not optimal ({text}): try {_more_critic(config)}")
+    return Verdict("good", f"the critic is nearly optimal against these samples ({text})")
 
 
 def saturation(share: float, bound: float) -> Verdict:
-    """Say whether the clip decides what the critic is."""
+    """Report whether the clip limits the critic."""
     if share >= SATURATED:
         return Verdict(
             "look",
-            f"{100 * share:.0f} % of the critic's weights are at ±{bound:g}: the clip shapes the critic more than the "
-            f"data do: constraint=gradient_penalty optimizer=adam_wgan_gp, or constraint.c={2 * bound:g}",
+            f"{100 * share:.0f} % of the critic's weights are at ±{bound:g}: the clip limits the critic more than the "
+            f"data do: try constraint=gradient_penalty optimizer=adam_wgan_gp, or constraint.c={2 * bound:g}",
         )
-    return Verdict("good", f"{100 * share:.0f} % of the critic's weights are at ±{bound:g}: the clip leaves it room")
+    return Verdict("good", f"{100 * share:.0f} % of the critic's weights are at ±{bound:g}: the clip limits it little")
 
 
-def slope(norms: GradientNorms, target: float) -> Verdict:
-    """Say whether a penalty reaches the gradient norm that it asks for."""
+def gradient_norm(norms: GradientNorms, target: float) -> Verdict:
+    """Report whether the gradient norm reaches the target of the penalty."""
     mean = float(norms.between.mean())
-    if abs(mean - target) > SLOPE * target:
+    if abs(mean - target) > GRADIENT_NORM_GAP * target:
         return Verdict(
             "look",
-            f"the critic's gradient between real and fake has the norm {mean:.2g} where the penalty asks for "
-            f"{target:g}: more updates (updates.n_critic), or another constraint.weight",
+            f"the critic's mean gradient norm between real and fake is {mean:.2g}, but the penalty's target is "
+            f"{target:g}: try more updates (updates.n_critic), or another constraint.weight",
         )
-    return Verdict("good", f"the critic's gradient between real and fake has the norm {mean:.2g}, as the penalty asks")
+    return Verdict("good", f"the critic's mean gradient norm between real and fake is {mean:.2g}, near the target")
 
 
 def overfitting(tag: str, rows: Sequence[Mapping[str, float]]) -> list[Verdict]:
-    """Say whether the critic knows its training samples by heart, by the means of the last rows.
+    """Report whether the critic overfits to its training samples, by the means of the last rows.
 
     Args:
-        tag: of the estimate.
-        rows: of the run; [] is returned where they have no held-out twin, or an estimate that is nothing but noise.
+        tag: tag of the estimate.
+        rows: rows of the run; without the held-out estimate, or with an estimate that is only noise, [] is returned.
     """
     twin = heldout_tag(tag)
     pairs = np.array([(row[tag], row[twin]) for row in rows[-_LAST:] if tag in row and twin in row])
@@ -167,19 +167,19 @@ def overfitting(tag: str, rows: Sequence[Mapping[str, float]]) -> list[Verdict]:
     text = f"{mean:.4g} on training samples, {heldout:.4g} on held-out ones, over the last {len(pairs)} rows"
     beyond_chance = gap.mean() > 2 * gap.std(ddof=1) / np.sqrt(len(gap))
     if beyond_chance and gap.mean() > OVERFITTING * abs(mean):
-        return [Verdict("look", f"the critic over-fits: {text}: more data, or input=diffaugment")]
-    return [Verdict("good", f"the critic does not over-fit: {text}")]
+        return [Verdict("look", f"the critic overfits: {text}: try more data, or input=diffaugment")]
+    return [Verdict("good", f"the critic does not overfit: {text}")]
 
 
-def told(status: Mapping[str, Any]) -> list[Verdict]:
-    """Repeat what the run itself warned of."""
+def from_warnings(status: Mapping[str, Any]) -> list[Verdict]:
+    """Repeat the last warnings of the run itself."""
     warnings = status.get("warnings")
     found = warnings if isinstance(warnings, Sequence) else []
     return [Verdict("look", f"at step {w.get('step')}: {w.get('what')}: {w.get('reason')}") for w in found[-3:]]
 
 
 def _change(further: Further) -> str:
-    """Return how the estimate changed: `+38 %`, `5.2 times as high`, or a difference where it was not above 0."""
+    """Return how the estimate changed: `+38 %`, `5.2 times as high`, or a difference if it was not above 0."""
     if not further.values[0] > 0:
         return f"{further.rise:+.3g}"
     if further.relative > 2:

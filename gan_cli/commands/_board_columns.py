@@ -1,6 +1,6 @@
-"""Which columns TensorBoard's HPARAMS page opens on: it shows the first five settings and the first five metrics.
+"""The columns of TensorBoard's HPARAMS page, which first shows five settings and five metrics.
 
-By itself it has both by the alphabet, so that `critic/clip_saturation` would be seen and the estimate would not.
+TensorBoard sorts both by the alphabet, so it would show `critic/clip_saturation` and not the estimate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SETTINGS = ("seed", "updates.n_critic", "optimizer.lr", "model.width", "train.s
 
 
 class Columns(HParamsPlugin):
-    """TensorBoard's plugin with what tells most at the head of its lists."""
+    """TensorBoard's plugin, with the most useful columns first."""
 
     def __init__(self, context: Any) -> None:
         super().__init__(context)
@@ -38,7 +38,7 @@ class _Ordered(Context):
 
 
 def plugins(known: list[Any]) -> list[Any]:
-    """Return TensorBoard's plugins with ours in the place of its own."""
+    """Return TensorBoard's plugins, with ours in place of its own."""
     return [Columns if plugin is HParamsPlugin else plugin for plugin in known]
 
 

@@ -1,4 +1,4 @@
-"""The table of `gan list curves`: what each curve means, and what logs it."""
+"""The table of `gan list curves`: the meaning of each curve, and the options that log it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows(*directories: Path) -> list[Row]:
     """Return every curve that the package declares.
 
     Args:
-        directories: of the config tree, whose options are named.
+        directories: directories of the config tree with the options.
     """
     logged_by: dict[Curve, list[str]] = {curve: [] for curve in curves.declared()}
     for path, declarations in curves.sources().items():
@@ -61,7 +61,7 @@ def _place(curve: Curve) -> int:
 
 
 def _class_of(group: str, option: str, directories: Sequence[Path]) -> str:
-    """Return the name of the class that an option builds; '' where it is none of the package's."""
+    """Return the name of the class that an option builds; '' if the class is not from this package."""
     places = (directory / group / f"{option}{ending}" for directory in directories for ending in (".yaml", ".yml"))
     text = next(path for path in places if path.is_file()).read_text(encoding="utf-8")
     target = re.search(rf"^ *_target_: gan_cli\.{_GROUPS[group]}\.\w+\.(\w+)", text, re.MULTILINE)
@@ -69,6 +69,6 @@ def _class_of(group: str, option: str, directories: Sequence[Path]) -> str:
 
 
 def _of_class(name: str, classes: Declarations) -> list[Curve]:
-    """Return the curves that a class declares, and those of the classes that it takes curves from."""
+    """Return the curves that a class declares, and those of the classes from which it takes curves."""
     own, others = classes.get(name, ([], set())) if name else ([], set())
     return list(dict.fromkeys([*own, *(curve for other in sorted(others) for curve in _of_class(other, classes))]))

@@ -1,4 +1,4 @@
-"""What `gan` finds on this machine: versions, hardware, room, and what could be installed besides."""
+"""The findings of `gan doctor` about this machine: versions, hardware, disk space, optional packages."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _SHELLS = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish
 
 
 def software() -> list[Finding]:
-    """Return Python, this package and everything that it needs, each with its version."""
+    """Return the versions of Python, of this package and of its requirements."""
     found = [Finding("python", platform.python_version()), Finding("gan_cli", _version("gan_cli") or "not installed")]
     found += [_required(r) for r in _requirements() if r.marker is None]
     try:
         import torchvision  # noqa: F401
     except Exception as error:  # a build for another torch fails with whatever its loader raises
-        text = f"cannot be imported ({error}); install torch and torchvision from one place"
+        text = f"cannot be imported ({error}); install torch and torchvision from the same source"
         found.append(Finding("torch with torchvision", text, wrong=True))
     return found
 
 
 def extras() -> list[Finding]:
-    """Return what the package does without until a config asks for it, and shell completion."""
+    """Return the optional packages, which only some configs need, and shell completion."""
     found = []
     for requirement in _requirements():
         extra = _extra(requirement)
@@ -46,7 +46,7 @@ def extras() -> list[Finding]:
 
 
 def hardware() -> list[Finding]:
-    """Return the processor, the memory, the GPUs, what `auto` means with them, and the room for runs."""
+    """Return the processor, the memory, the GPUs, the values of `auto` on them, and the disk space for runs."""
     from gan_cli.config.schema import Runtime
     from gan_cli.core import hardware as here
     from gan_cli.runs.provenance import processor
@@ -62,12 +62,12 @@ def hardware() -> list[Finding]:
 
 
 def room(path: Path, needed: int = 0) -> Finding:
-    """Return how much the disk of a path can take; wrong where that is less than `needed` bytes, or nothing at all."""
+    """Return the free space on the disk of a path; wrong if it is at most `needed` bytes, or cannot be written."""
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if not os.access(existing, os.W_OK):
-        return Finding("disk", f"{existing} cannot be written; choose another run_dir", wrong=True)
-    want = f", the next checkpoint takes about {size(needed)}" if needed else ""
+        return Finding("disk", f"{existing} is not writable; choose another run_dir", wrong=True)
+    want = f", the next checkpoint needs about {size(needed)}" if needed else ""
     return Finding("disk", f"{size(free)} free for {path}{want}", wrong=free <= needed)
 
 
@@ -92,7 +92,7 @@ def _extra(requirement: Requirement) -> str | None:
 
 
 def _users(extra: str) -> list[str]:
-    """The options whose meaning names an extra."""
+    """Return the options whose description names an extra."""
     found = groups(conf_dir())
     return [f"{g}={o}" for g, options in found.items() for o, text in options.items() if f"gan_cli[{extra}]" in text]
 
@@ -113,7 +113,7 @@ def _completion() -> Finding:
         installed = line in start.read_text(errors="replace")
     except OSError:
         installed = False
-    text = f"installed in {start}" if installed else f'not in {start}; eval "$({line})" there installs it'
+    text = f"installed in {start}" if installed else f'not in {start}; add this line to it: eval "$({line})"'
     return Finding("completion", text)
 
 
@@ -151,8 +151,8 @@ def _why_none(torch: Any, driver: str | None) -> str:
     if driver is None:
         return "there is no NVIDIA driver"
     if os.environ.get("CUDA_VISIBLE_DEVICES") is not None:
-        return f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']} hides it, or driver {driver} is unfit"
-    return f"driver {driver} is unfit for CUDA {torch.version.cuda} of this PyTorch"
+        return f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']} hides it, or driver {driver} does not fit"
+    return f"driver {driver} does not fit CUDA {torch.version.cuda} of this PyTorch"
 
 
 def _driver() -> str | None:

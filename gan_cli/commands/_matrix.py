@@ -1,4 +1,4 @@
-"""Which options can be combined and which are refused, by the checks that `gan train` makes; no data are read."""
+"""The table of the options that can be combined, by the checks of `gan train`; no data are read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _SIGNS = string.ascii_lowercase + string.ascii_uppercase + string.digits
 
 @dataclass(frozen=True)
 class Table:
-    """Two groups, every option of one with every option of the other.
+    """Every option of one group with every option of another.
 
     Attributes:
         rows: a group.
         columns: a group.
-        refusals: (row's option, column's option) -> why it is refused, None where it runs.
+        refusals: (row's option, column's option) -> why the pair is refused, None if it runs.
     """
 
     rows: str
@@ -46,14 +46,14 @@ class Table:
 
 
 class Options:
-    """The config that each option of each group makes, composed once.
+    """The configs of all options of all groups, each composed once.
 
     Args:
-        base: overrides under which options are composed.
-        user_dir: a directory with options of the user's own, as `--config-dir` names it.
+        base: overrides of every composition.
+        user_dir: a directory with the user's own options (`--config-dir`).
 
     Attributes:
-        names: group -> its options' names.
+        names: group -> names of its options.
     """
 
     def __init__(self, base: Sequence[str] = (), user_dir: str | None = None) -> None:
@@ -64,7 +64,7 @@ class Options:
         self.names = {group: list(found) for group, found in groups(*directories(user_dir)).items()}
 
     def config(self, **chosen: str) -> RunConfig:
-        """Return a run's config: a loss, or the default one, with all that it brings, and other options over it.
+        """Return a run's config: a loss (or the default loss) with all its settings, and other options over it.
 
         Raises:
             UserError: an option that cannot be composed, or whose own values are wrong.
@@ -82,19 +82,19 @@ class Options:
 
 
 def directories(user_dir: str | None) -> list[Path]:
-    """Return the directories of options: in the user's directory, then in the package's."""
+    """Return the directories of options: first the user's, then the package's."""
     return [*([Path(user_dir)] if user_dir else []), conf_dir()]
 
 
 def tables(of: str | None = None, user_dir: str | None = None) -> list[Table]:
-    """Try every pair of options of the groups in PAIRS; each other group is as the loss, or the default, has it.
+    """Try every pair of options of the groups in PAIRS; other groups have the option of the loss, or the default.
 
     Args:
-        of: a dataset's option, or a shape such as 3x64x64 or 2, taken to have labels; None: the default dataset.
-        user_dir: a directory with options of the user's own.
+        of: an option of dataset, or a shape such as 3x64x64 or 2, with labels; None: the default dataset.
+        user_dir: a directory with the user's own options.
 
     Raises:
-        UserError: there is no such dataset, or only its files show its shape.
+        UserError: there is no such dataset, or its shape is known only from its files.
     """
     is_shape = of is not None and _SHAPE.fullmatch(of) is not None
     shape = tuple(map(int, of.split("x"))) if is_shape else None
@@ -102,7 +102,7 @@ def tables(of: str | None = None, user_dir: str | None = None) -> list[Table]:
     known = groups(*directories(user_dir))["dataset"]
     if not is_shape and of is not None and of not in known:
         hint = did_you_mean(of, known) or ";"
-        raise UserError(f"--matrix {of}: neither a dataset{hint} datasets: {', '.join(known)}, nor a shape as 3x64x64")
+        raise UserError(f"--matrix {of}: no such dataset{hint} datasets: {', '.join(known)}; or a shape, as 3x64x64")
     shape = shape or _shape_of(Options([*base, f"model={ANY_SHAPE}"], user_dir), of)
     parts = Options([*base, *([f"model={ANY_SHAPE}"] if len(shape) == 1 else [])], user_dir)
     return [
@@ -123,11 +123,11 @@ def _shape_of(parts: Options, of: str | None) -> tuple[int, ...]:
     try:
         return build.check(parts.config()).parts.dataset.expected_shape()
     except UserError as error:
-        raise UserError(f"--matrix {of}: {error}; or give a shape, as in --matrix 3x64x64") from error
+        raise UserError(f"--matrix {of}: {error}; or give a shape, such as --matrix 3x64x64") from error
 
 
 def _refusal(parts: Options, shape: tuple[int, ...], chosen: dict[str, str]) -> str | None:
-    """Return why a choice is refused, without its classes' own names, None where it runs."""
+    """Return why a choice is refused, without the names of its classes, None if it runs."""
     try:
         config = parts.config(**chosen)
     except UserError as error:
@@ -144,11 +144,11 @@ def _refusal(parts: Options, shape: tuple[int, ...], chosen: dict[str, str]) -> 
 
 
 def render(found: list[Table], width: int) -> str:
-    """Return the tables as text: + runs, a letter is the reason below them.
+    """Return the tables as text: + means that the pair runs, a letter refers to the reason below.
 
     Args:
-        found: what `tables` returned.
-        width: of a line, in characters.
+        found: result of `tables`.
+        width: width of a line, in characters.
     """
     reasons = list(dict.fromkeys(r for table in found for r in table.refusals.values() if r))
     signs = {reason: _SIGNS[i] if i < len(_SIGNS) else str(i) for i, reason in enumerate(reasons)}
@@ -160,7 +160,7 @@ def render(found: list[Table], width: int) -> str:
 
 
 def _blocks(table: Table, signs: Mapping[str, str], width: int) -> list[str]:
-    """Return a table's text, in as many pieces side by side as the width asks for."""
+    """Return a table's text, divided into blocks of columns that fit the width."""
     rows = list(dict.fromkeys(row for row, _ in table.refusals))
     names = list(dict.fromkeys(column for _, column in table.refusals))
     head = f"{table.rows} x {table.columns}"

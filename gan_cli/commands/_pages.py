@@ -1,4 +1,4 @@
-"""Shared by the commands that write an HTML page about runs: which runs, the place of the page, its files."""
+"""Helpers of the commands that write an HTML page about runs: which runs, where the page goes, its files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gan_cli.runs.reading import Run, is_run
 
 
 def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split a command line into its words, and the module prefixes that its allow_targets=[...] opts in to.
+    """Split a command line into its words and the module prefixes of its allow_targets=[...].
 
     Raises:
-        UserError: not prefixes of modules.
+        UserError: the prefixes are not names of modules.
     """
     opted = [word for word in argv if word.startswith("allow_targets=")]
     names = [name.strip() for word in opted for name in word.partition("=")[2].strip("[]").split(",")]
@@ -26,7 +26,7 @@ def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def gather(paths: Sequence[Path]) -> list[Run]:
-    """Return the runs that directories are or hold.
+    """Return the runs that these directories are or contain.
 
     Raises:
         UserError: no such directory, or no run in it.
@@ -35,32 +35,30 @@ def gather(paths: Sequence[Path]) -> list[Run]:
 
     for path in paths:
         if not path.is_dir():
-            raise UserError(f"{path}: no such directory; `gan ls` shows the runs here")
+            raise UserError(f"{path}: no such directory; see `gan ls` for the runs here")
     runs = comparison.gather(paths)
     runs = [run for run in runs if run.config]
     if not runs:
-        raise UserError(
-            f"{' '.join(map(str, paths))}: no run with a config.yaml is there; `gan ls` shows the runs here"
-        )
+        raise UserError(f"{' '.join(map(str, paths))}: no run with a config.yaml; see `gan ls` for the runs here")
     return runs
 
 
 def common(paths: Sequence[Path]) -> Path:
-    """Return the directory in which the runs lie."""
+    """Return the common directory of these paths."""
     if len(paths) == 1 and not is_run(paths[0]):
         return paths[0]
     return Path(os.path.commonpath([path.absolute().parent for path in paths]))
 
 
 def require_writable(out: Path) -> None:
-    """Refuse a directory that could not be written, before any work is done for it.
+    """Raise an error for a directory that cannot be written, before any work is done for it.
 
     Raises:
-        UserError: it could not.
+        UserError: the directory cannot be written.
     """
     existing = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(f"--out {out}: {existing} is no directory that can be written in; choose another")
+        raise UserError(f"--out {out}: {existing} is not a writable directory; choose another one")
 
 
 def png(pixels: Any) -> bytes:
@@ -73,14 +71,14 @@ def png(pixels: Any) -> bytes:
 
 
 def write(out: Path, files: dict[str, bytes]) -> None:
-    """Write files into a directory, each whole or not at all.
+    """Write files into a directory, each file whole or not at all.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: a file cannot be written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             replace_file(out / name, [content])
     except OSError as error:
-        raise UserError(f"--out {out} cannot be written ({error.strerror}): choose another") from error
+        raise UserError(f"--out {out} cannot be written ({error.strerror}): choose another directory") from error

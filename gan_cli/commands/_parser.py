@@ -12,9 +12,9 @@ class Parser(argparse.ArgumentParser):
     """An `argparse` parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what is wrong.
+        """Raise the message as an error in one line.
 
         Raises:
             UserError: always.
         """
-        raise UserError(f"{message} (`{self.prog} --help` lists what there is)")
+        raise UserError(f"{message} (see `{self.prog} --help`)")

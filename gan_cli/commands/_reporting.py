@@ -1,4 +1,4 @@
-"""Collects the content of a report: from the rows, checkpoints, pictures and data of a run."""
+"""The content of a report, from the rows, checkpoints, pictures and data of a run."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Rows = list[dict[str, float]]
 
 
 class Asked(NamedTuple):
-    """What the command line of `gan report` asks for.
+    """The options of the command line of `gan report`.
 
     Attributes:
-        extractor: of the scores measured here.
-        device: where the networks are computed.
-        seed: of the samples drawn here.
-        count: samples a checkpoint.
-        updates: of the critic alone, to see if it is optimal.
+        extractor: extractor of the scores that are measured here.
+        device: device of the networks.
+        seed: seed of the samples that are drawn here.
+        count: number of samples of each checkpoint.
+        updates: updates of the critic alone, to see if it is optimal.
         allow_targets: module prefixes that the command line permits.
     """
 
@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 
 
 def part_of(run: Run, asked: Asked) -> Part:
-    """Return one run's part; it says what cannot be measured."""
+    """Return the part of one run; it names what cannot be measured."""
     part = run_report.Part(run.path.name, run_report.facts(run))
     rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
     loaded, reason = None, ""
@@ -69,7 +69,7 @@ def part_of(run: Run, asked: Asked) -> Part:
     if tag:
         _add_quality(part, run, rows, tag, loaded, asked, reason)
         _add_critic(part, tag, loaded, data, asked, reason)
-    part.verdicts += verdicts.told(run.status)
+    part.verdicts += verdicts.from_warnings(run.status)
     return part
 
 
@@ -94,7 +94,7 @@ def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | No
         picture = report_plots.quality(tag, points, related)
         caption = (
             f"The estimate against {points.name}, by step; scores: {points.how}. The interval is a bootstrap over the "
-            "points, which follow one another along one run: it is a narrow one."
+            "points, which are successive steps of one run, so it is too narrow."
         )
         part.figures["quality"] = ("The estimate against quality", picture, caption)
         shown = None if related is None else {k: _finite(v) for k, v in related._asdict().items()}
@@ -107,10 +107,10 @@ def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | No
 
 
 def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -> Points:
-    """Score what the run has kept.
+    """Score the samples that the run has kept.
 
     Raises:
-        UserError: no data to compare with, or no extractor for them.
+        UserError: there are no data to compare with, or no extractor for them.
     """
     device = next(loaded.state.game.parameters()).device
     data = open_singly(build.dataset(loaded.config), device)
@@ -148,7 +148,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
 def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | None, asked: Asked, reason: str) -> None:
 
     if loaded is None or data is None:
-        part.verdicts.append(Verdict("unknown", f"the critic was not looked at: {reason}"))
+        part.verdicts.append(Verdict("unknown", f"the critic was not examined: {reason}"))
         return
     state, constraint = loaded.state, loaded.state.game.constraint
     if not state.game.loss.critic_plays:
@@ -164,15 +164,15 @@ def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | No
     part.figures["critic"] = (
         "The critic",
         report_plots.critic(weights, bound, norms, target, further, tag),
-        f"Left: all its weights at step {state.step}. Middle: the norm of its gradient at held-out samples, at fakes, "
-        "and at random points between. Right: the estimate on held-out samples while a copy of the critic learns on "
-        "against the generator as it is, with two standard errors of the change: a critic at its best stays level.",
+        f"Left: all its weights at step {state.step}. Middle: its gradient norm at held-out samples, at fakes, "
+        "and at random points between. Right: the estimate on held-out samples while a copy of the critic trains on "
+        "against the fixed generator, with two standard errors of the change: for an optimal critic it stays level.",
     )
     part.verdicts.append(verdicts.optimal(tag, further, loaded.config))
     if bound is not None and "clip_saturation" in saturation:
         part.verdicts.append(verdicts.saturation(saturation["clip_saturation"], bound))
     if target is not None:
-        part.verdicts.append(verdicts.slope(norms, target))
+        part.verdicts.append(verdicts.gradient_norm(norms, target))
     means = {name: _finite(float(values.mean())) for name, values in norms._asdict().items()}
     part.numbers["critic"] = saturation | {
         "step": state.step,

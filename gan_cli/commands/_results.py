@@ -1,4 +1,4 @@
-"""What the commands that draw from a run's generator share: its samples, what a result depends on, its file."""
+"""Helpers of the commands that sample a run's generator: its samples, the protocol of a result, its file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gan_cli.training.sampling import sample
 
 
 def looking_protocol(look: Look, config: GeneratorConfig) -> dict[str, Any]:
-    """Return what every result depends on: the run, its generator, how it is drawn from, the extractor."""
+    """Return the protocol of a result: the run, its generator, how it is sampled, the extractor."""
     psi = getattr(look.state.game.latent, "psi", None)
     protocol = {
         "run": str(look.path),
@@ -35,11 +35,11 @@ def looking_protocol(look: Look, config: GeneratorConfig) -> dict[str, Any]:
 
 
 class Fakes:
-    """An endless row of a run's samples, kept in 8 bits as a file would hold them.
+    """An endless sequence of a run's samples, rounded to 8 bits as in a file.
 
     Args:
-        look: whose generator, prior and condition are used.
-        y: labels (N,) of real samples; where the run has classes, those of its samples are drawn from them.
+        look: has the generator, prior and condition.
+        y: labels (N,) of real samples; in a run with classes, the classes of its samples are drawn from them.
         settings: `seed` and `batch_size` are used.
     """
 
@@ -50,7 +50,7 @@ class Fakes:
         self._kept: Tensor | None = None
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """Return samples start to stop, images in [-1, 1]; the same ones however often and in what pieces."""
+        """Return samples start to stop, images in [-1, 1]; they do not depend on earlier calls."""
         have = 0 if self._kept is None else len(self._kept)
         if stop > have:
             fresh = self._stored(stop - have)
@@ -68,7 +68,7 @@ class Fakes:
 
 
 def write_json(out: Path, content: dict[str, Any]) -> None:
-    """Write strict JSON; the path holds all of it or what it held.
+    """Write strict JSON; the file is replaced whole or not at all.
 
     Raises:
         UserError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Checks a run directory without writing to it: how the run ended, what is intact, and what continues it."""
+"""Checks of a run directory, which is not changed: how the run ended, what is intact, and how to continue."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
 
 
 def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
-    """Return everything that is found about a run.
+    """Return all findings about a run.
 
     Args:
         run: an existing directory.
-        allow_targets: module prefixes of the run's own parts that the command line opted in to.
+        allow_targets: module prefixes of the user's own parts that the command line allows.
 
     Raises:
-        UserError: nothing of a run is in it.
+        UserError: the directory is not a run's.
     """
     if not any((run / name).exists() for name in (directory.CONFIG, directory.STATUS, directory.CHECKPOINTS)):
-        raise UserError(f"{run}: not a run's directory, it has no {directory.CONFIG}")
+        raise UserError(f"{run}: not a run's directory: it has no {directory.CONFIG}")
     try:
         check_tree(run)
     except UserError as error:
@@ -57,15 +57,15 @@ def _status(run: Path, busy: bool) -> list[Finding]:
     try:
         status = directory.read_status(run)
     except UserError as error:
-        return [Finding("status", f"{error}; the run goes on without it once it is removed", wrong=True)]
+        return [Finding("status", f"{error}; remove it, and the run can continue without it", wrong=True)]
     if not status:
-        return [Finding("status", "running" if busy else f"no {directory.STATUS}: it was killed before it began")]
+        return [Finding("status", "running" if busy else f"no {directory.STATUS}: the run was killed before it began")]
     name, step, when = (status.get(key) for key in ("status", "step", "updated"))
     last = (status.get("sessions") or [{}])[-1]
     if busy:
-        text = f"running, process {last.get('process')} on {last.get('host')}; step {step} when it last wrote, {when}"
+        text = f"running, process {last.get('process')} on {last.get('host')}; last saved status: step {step}, {when}"
     elif name == "running":
-        text = f"killed, or the machine went down; step {step} when it last wrote, {when}"
+        text = f"killed, or the machine went down; last saved status: step {step}, {when}"
     else:
         reason = f": {status['reason']}" if status.get("reason") else ""
         text = f"{name} at step {step}, {when}{reason}"
@@ -73,7 +73,7 @@ def _status(run: Path, busy: bool) -> list[Finding]:
     for kind in ("failures", "warnings"):
         if isinstance(kept := status.get(kind), list) and kept and isinstance(kept[-1], dict):
             newest = kept[-1]
-            text = f"{newest.get('number')} in all; the last at step {newest.get('step')}: {newest.get('what')}"
+            text = f"{newest.get('number')} in total; the last at step {newest.get('step')}: {newest.get('what')}"
             found.append(Finding(kind, f"{text}: {newest.get('reason')}", wrong=kind == "failures"))
     return found
 
@@ -87,7 +87,7 @@ def _config(run: Path, allow_targets: Sequence[str]) -> tuple[RunConfig | None, 
 
 
 def _checkpoints(run: Path) -> list[tuple[Finding, int, dict[str, Any] | None]]:
-    """Return for each checkpoint, newest first, what to report, its step, and its meta where it verifies."""
+    """Return a finding, the step, and the meta (if it verifies) of each checkpoint, newest first."""
     folder = run / directory.CHECKPOINTS
     found = []
     for step in checkpoint.steps(folder):
@@ -114,8 +114,8 @@ def _log(path: Path) -> Finding:
         return Finding(path.name, str(error), wrong=True)
     if not rows:
         return Finding(path.name, "no rows yet")
-    count = "1 row" if len(rows) == 1 else f"{len(rows)} rows, the last"
-    return Finding(path.name, f"{count} of step {rows[-1]['step']}")
+    count = "1 row" if len(rows) == 1 else f"{len(rows)} rows, the last one"
+    return Finding(path.name, f"{count} at step {rows[-1]['step']}")
 
 
 def _events(run: Path) -> list[Finding]:
@@ -131,7 +131,7 @@ def _events(run: Path) -> list[Finding]:
         except OSError as error:
             return [Finding("TensorBoard", f"{path.name} cannot be read ({error.strerror})", wrong=True)]
         if whole < path.stat().st_size:
-            torn.append(f"{path.name} is torn after byte {whole}")
+            torn.append(f"{path.name} is incomplete after byte {whole}")
     if not paths:
         return [Finding("TensorBoard", "no event files yet")]
     text = f"{len(paths)} event file{'s' if len(paths) > 1 else ''}, {size(total)}, up to step {max(last, 0)}"
@@ -141,13 +141,13 @@ def _events(run: Path) -> list[Finding]:
 def _next(
     run: Path, busy: bool, config: RunConfig | None, saved: bool, newest: tuple[int, dict[str, Any]] | None
 ) -> Finding:
-    """Return the command that continues the run, or what must be fixed first."""
+    """Return the command that continues the run, or the problem to fix first."""
     if busy:
-        return Finding("continue", "it is running: nothing to do")
+        return Finding("continue", "the run is still running: nothing to do")
     if config is None:
-        return Finding("continue", "not before the config is as it should be (see above)", wrong=True)
+        return Finding("continue", "fix the config first (see above)", wrong=True)
     if saved and newest is None:
-        text = "no checkpoint verifies: put one back from a copy, or train anew in another run_dir"
+        text = "no checkpoint verifies: restore one from a copy, or start a new run in another run_dir"
         return Finding("continue", text, wrong=True)
     step, meta = newest or (0, {})
     command = f"gan resume {shlex.quote(str(run))}"
@@ -156,8 +156,8 @@ def _next(
     before = meta.get("settings")
     changes = differences(validate_saved(before, config.allow_targets), config) if isinstance(before, dict) else {}
     if changes:
-        text = f"{directory.CONFIG} differs from the newest checkpoint ({listed(changes)}); with the new values: "
+        text = f"{directory.CONFIG} differs from the newest checkpoint ({listed(changes)}); to use the new values: "
         return Finding("continue", f"{text}{command} force=true", wrong=True)
     if step >= config.train.steps:
-        return Finding("continue", f"finished; to train on: {command} train.steps={2 * step}")
+        return Finding("continue", f"finished; to train longer: {command} train.steps={2 * step}")
     return Finding("continue", f"from step {step}: {command}")

@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     """Serve a directory of runs until Ctrl-C.
 
     Raises:
-        UserError: no such directory, a flag that TensorBoard does not know, or a port that is taken.
+        UserError: no such directory, a flag that TensorBoard does not know, or a port that is in use.
     """
     parser = Parser(
         prog="gan board",
@@ -33,9 +33,9 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(flags):
         parser.parse_args(["--help"])
     if not directory.is_dir():
-        raise UserError(f"{directory}: no such directory; `gan train` writes runs/, or name one: gan board DIR")
+        raise UserError(f"{directory}: no such directory; `gan train` creates runs/, for another one: gan board DIR")
     address = serve(directory, flags)
-    print(f"{directory}: {address} (Ctrl-C ends it)", flush=True)
+    print(f"{directory}: {address} (Ctrl-C stops it)", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     return 0
@@ -45,7 +45,7 @@ def serve(directory: Path, flags: list[str]) -> str:
     """Start TensorBoard in a thread of this process and return its address.
 
     Raises:
-        UserError: what TensorBoard refuses.
+        UserError: TensorBoard cannot be imported, refuses a flag, or does not start.
     """
     try:
         from tensorboard import default, program
@@ -61,7 +61,7 @@ def serve(directory: Path, flags: list[str]) -> str:
     except (SystemExit, ValueError) as error:
         text = noise.getvalue().strip().rpartition("error: ")[2] or str(error)
         if "{serve}" in text:  # a word that it took for its sub-command
-            text = "TensorBoard does not take these"
+            text = "TensorBoard does not accept these flags"
         raise UserError(f"{' '.join(flags)}: {text}") from error
     except program.TensorBoardServerException as error:
         raise UserError(f"TensorBoard did not start: {error.msg.strip()}; try another port: --port 7007") from error
@@ -69,7 +69,7 @@ def serve(directory: Path, flags: list[str]) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[io.StringIO]:
-    """Keep TensorBoard's usage and notes from standard error."""
+    """Keep TensorBoard's usage text and notes away from standard error."""
     noise = io.StringIO()
     with contextlib.redirect_stderr(noise):
         yield noise

@@ -34,17 +34,17 @@ COUNT, COUNT_OF_MANY = 2_500, 25_600  # samples for modes and classes, as the li
 
 
 def collapse(config: CollapseConfig, line: CommandLine) -> None:
-    """Print what was seen and a verdict, and write both as JSON beside a picture of the nearest pairs.
+    """Print the results and a verdict, and write both as JSON beside a picture of the nearest pairs.
 
     Raises:
-        UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
+        UserError: there is no run, no intact checkpoint, no data to compare with, or no extractor for them.
     """
     run = look(config)
     data, extractor = run.data, run.extractor
     (real, labels, _), of_training = _reals(data)
     fakes = Fakes(run, labels, config)
     if len(real) < 3:
-        raise UserError(f"{run.path}: {len(real)} real samples are too few to tell what a duplicate is; at least 3")
+        raise UserError(f"{run.path}: {len(real)} real samples are too few to define a duplicate; at least 3 needed")
     tests = {name: _birthday(space, real, fakes, config) for name, space in _spaces(extractor).items()}
     # The fewer samples count: copies with noise look unlike to a classifier, and alike things are not alike in pixels.
     where = min(tests, key=lambda name: (tests[name].high, tests[name].support))
@@ -54,7 +54,7 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
     made_up = f" and {of_training} of the train split" if of_training else ""
     protocol = looking_protocol(run, config) | {
         "real": f"{len(real) - of_training} held-out samples{made_up}, data {data.fingerprint}",
-        "duplicates": "pairs as near as real samples seldom get: one batch of them in a hundred holds such a pair",
+        "duplicates": "pairs nearer than real samples usually are: one real batch in a hundred has such a pair",
     }
     lines = [line for name, test in tests.items() for line in [f"in {name}", *_birthday_lines(test)]]
     lines += _coverage_lines(data, modes, classes)
@@ -71,7 +71,7 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
 
 
 def _reals(data: RealData) -> tuple[Batch, int]:
-    """Return held-out samples, made up with others where they are few, and how many of those."""
+    """Return held-out samples, completed with training samples if they are few, and the number of these."""
     heldout = take(data.heldout, 0, min(REALS, available(data.heldout) or REALS))
     lacking = min(FEW_REALS - len(heldout.x), available(data.train) or FEW_REALS)
     if lacking <= 0:
@@ -81,14 +81,14 @@ def _reals(data: RealData) -> tuple[Batch, int]:
 
 
 def _spaces(extractor: Extractor | None) -> dict[str, Extractor | None]:
-    """Return where samples are compared, by name: points as they are, images in features and in pixels."""
+    """Return the spaces of the comparison by name: for points their plane, for images features and pixels."""
     if extractor is None:
         return {"the plane of the samples": None}
     return {extractor.name: extractor, Pixels.name: extractor if extractor.name == Pixels.name else Pixels()}
 
 
 def _birthday(extractor: Extractor | None, real: Tensor, fakes: Fakes, config: CollapseConfig) -> Birthday:
-    """Run the test in one space."""
+    """Run the birthday test in one space."""
 
     def features(x: Tensor) -> Tensor:
         return x if extractor is None else extract(extractor, x, config.batch_size).x
@@ -96,7 +96,7 @@ def _birthday(extractor: Extractor | None, real: Tensor, fakes: Fakes, config: C
     with tqdm(unit="size", desc="birthday test", disable=None, leave=False) as bar:
 
         def seen(size: Size) -> None:
-            bar.set_postfix_str(f"{size.with_duplicate} of {size.batches} batches of {size.size} hold a duplicate")
+            bar.set_postfix_str(f"{size.with_duplicate} of {size.batches} batches of {size.size} have a duplicate")
             bar.update()
 
         return birthday(
@@ -110,7 +110,7 @@ def _birthday(extractor: Extractor | None, real: Tensor, fakes: Fakes, config: C
 
 
 def _picture(found: Birthday, real: Tensor, fakes: Fakes) -> np.ndarray:
-    """Return the nearest pairs, a pair a row of two columns, several abreast; of points, all of them."""
+    """Return a grid of the nearest pairs, with pairs side by side; for points, a plot of all samples."""
     shown = torch.cat([fakes.rows(int(i), int(i) + 1) for i in found.pairs.flatten()])
     if shown.dim() != 4:
         return figures.points_figure(real[:COUNT], fakes.rows(0, COUNT), None)
@@ -120,7 +120,7 @@ def _picture(found: Birthday, real: Tensor, fakes: Fakes) -> np.ndarray:
 def _coverage(
     data: RealData, extractor: Extractor | None, real: Tensor, fakes: Fakes, config: CollapseConfig
 ) -> tuple[ModeCoverage | None, Classes | None]:
-    """Count modes where they are known, and classes where the extractor knows those of the data."""
+    """Count the modes if they are known, and the classes if the extractor knows those of the data."""
     columns = None if extractor is None else extractor.columns(data)
     if data.modes is None and columns is None:
         return None, None
@@ -140,11 +140,11 @@ def _classes(extractor: Extractor, x: Tensor, columns: list[int], config: Collap
 
 def _birthday_lines(found: Birthday) -> list[str]:
     """Return a birthday test as lines."""
-    rows = [f"  batches of {s.size:4}: {s.with_duplicate:4} of {s.batches} hold a duplicate" for s in found.sizes]
+    rows = [f"  batches of {s.size:4}: {s.with_duplicate:4} of {s.batches} have a duplicate" for s in found.sizes]
     at = found.at
     rows.append(
         f"  effective support: {found.support:,.0f}, 95 % interval {found.low:,.0f} to {found.high:,.0f}, from batches "
-        f"of {at.size}: the number of equally likely samples that would repeat as often"
+        f"of {at.size}: the number of equally likely samples that would give as many duplicates"
     )
     return rows
 
@@ -158,7 +158,7 @@ def _coverage_lines(data: RealData, modes: ModeCoverage | None, classes: Classes
             f"KL to uniform {modes.kl_to_uniform:.3f}"
         )
     if classes is not None:
-        rows.append(f"classes met: {classes.met} of {len(classes.fake)}; KL to uniform {classes.kl_to_uniform:.3f}")
+        rows.append(f"classes found: {classes.met} of {len(classes.fake)}; KL to uniform {classes.kl_to_uniform:.3f}")
         if len(classes.fake) <= SHOWN:
             width = max(map(len, data.class_names))
             rows += [
@@ -171,7 +171,7 @@ def _coverage_lines(data: RealData, modes: ModeCoverage | None, classes: Classes
 
 
 def _birthday_content(found: Birthday) -> dict[str, Any]:
-    """Return a birthday test as JSON has it."""
+    """Return a birthday test as values for JSON."""
     return {
         "sizes": [size._asdict() for size in found.sizes],
         "effective_support": {
@@ -185,7 +185,7 @@ def _birthday_content(found: Birthday) -> dict[str, Any]:
 
 
 def _content(data: RealData, modes: ModeCoverage | None, classes: Classes | None) -> dict[str, Any]:
-    """Return modes and classes as JSON has them."""
+    """Return modes and classes as values for JSON."""
     content: dict[str, Any] = {}
     if modes is not None:
         content["modes"] = {key: _number(value) for key, value in modes._asdict().items()}

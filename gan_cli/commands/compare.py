@@ -1,4 +1,4 @@
-"""Compare runs: a table over seeds, their curves overlaid, the same z through every generator."""
+"""Compare runs: a table over seeds, a plot of all curves, and samples of the same z from every generator."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ from gan_cli.errors import UserError
 from gan_cli.runs.reading import Run
 
 _EPILOG = """\
-Runs that differ by their seed alone are one line. Runs with parts of your own: add allow_targets=[my_losses]."""
+Runs that differ only by their seed share one line. For runs with your own parts, add allow_targets=[my_losses]."""
 COUNT, POINTS = 12, 1000  # samples of a run on the sheet
 _MOST_ROWS = 40  # runs on the sheet
 
 
 def main(argv: list[str]) -> int:
-    """Print the table and write everything else.
+    """Print the table and write all files.
 
     Raises:
         UserError: no such directory, no run in it, a tag that no run has, or a directory that cannot be written.
     """
     parser = Parser(prog="gan compare", description=__doc__, epilog=_EPILOG)
     parser.add_argument("runs", nargs="+", metavar="RUNS", help="run directories, sweeps, directories of runs")
-    parser.add_argument("--tag", action="append", default=[], help="a tag of metrics.jsonl to compare; several: again")
-    parser.add_argument("--step", type=int, help="compare at this step; left out: the end of every finished run")
-    parser.add_argument("--out", metavar="DIR", help="where the files go (default: compare/ where the runs lie)")
-    parser.add_argument("--table", action="store_true", help="print the table, write nothing")
-    parser.add_argument("--seed", type=int, default=0, help="of the z on the sheet (default: 0)")
+    parser.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        help="a tag of metrics.jsonl to compare; repeat the option for several tags",
+    )
+    parser.add_argument("--step", type=int, help="the step to compare (default: the end of every finished run)")
+    parser.add_argument("--out", metavar="DIR", help="directory for the files (default: compare/ beside the runs)")
+    parser.add_argument("--table", action="store_true", help="only print the table, write no files")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the z in the sheet of samples (default: 0)")
     words, allowed = allowed_targets(argv)
     arguments = parser.parse_args(words)
     paths = [Path(word) for word in arguments.runs]
@@ -73,11 +78,11 @@ def _refuse_unknown(found: Any, tags: Sequence[str]) -> None:
     known = sorted({tag for rows in found.rows.values() for row in rows for tag in row if tag != "step"})
     for tag in tags:
         if tag not in known:
-            raise UserError(f"--tag {tag}: no run has it{did_you_mean(tag, known)}")
+            raise UserError(f"--tag {tag}: no run has this tag{did_you_mean(tag, known)}")
 
 
 def _samples(runs: Sequence[Run], allowed: list[str], seed: int) -> tuple[dict[str, Any], list[str]]:
-    """Return each run's samples by its name, and notes on the runs that have none."""
+    """Return the samples of each run by its label, and notes about the runs without samples."""
     from gan_cli.analysis.grouping import SEED, groups
 
     rows: dict[str, Any] = {}
@@ -86,12 +91,12 @@ def _samples(runs: Sequence[Run], allowed: list[str], seed: int) -> tuple[dict[s
     for group in groups(runs):
         for run in group.runs:
             if len(rows) == _MOST_ROWS:
-                notes.append(f"the sheet shows the first {_MOST_ROWS} runs")
+                notes.append(f"the sheet of samples shows only the first {_MOST_ROWS} runs")
                 return rows, notes
             try:
                 drawn, prior, step = _drawn(run.path, allowed, seed)
             except UserError as error:
-                notes.append(f"not on the sheet: {run.path.name}: {error}")
+                notes.append(f"not in the sheet of samples: {run.path.name}: {error}")
                 continue
             label = f"{group.label}\n{SEED}={run.config.get(SEED)}, step {step}"
             while label in rows:
@@ -100,16 +105,18 @@ def _samples(runs: Sequence[Run], allowed: list[str], seed: int) -> tuple[dict[s
             priors.add(prior)
     if len(priors) > 1:
         notes.append(
-            f"the z on the sheet are not the same for all, since the priors differ: {', '.join(sorted(priors))}"
+            f"the z in the sheet of samples are not the same, because the priors differ: {', '.join(sorted(priors))}"
         )
     if len({samples.shape[1] if samples.ndim == 2 else 0 for samples in rows.values()}) > 1:
-        notes.append("there is no sheet: the runs make images and points, or points of several dimensions")
+        notes.append(
+            "there is no sheet of samples: the runs make both images and points, or points of several dimensions"
+        )
         return {}, notes
     return rows, notes
 
 
 def _drawn(path: Path, allowed: list[str], seed: int) -> tuple[Any, str, int]:
-    """Return a run's samples as pixels or points, its prior (the same for all where the z are), and the step."""
+    """Return a run's samples as pixels or points, its prior (runs with equal priors have the same z), and the step."""
     import torch
 
     from gan_cli.analysis.figures import to_uint8

@@ -1,4 +1,4 @@
-"""Look at this machine, or at a run: what is whole, what is wrong, and what continues it."""
+"""Check this machine, or a run: what is intact, what is wrong, and how to continue."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from gan_cli.errors import UserError
 
 
 def main(argv: list[str]) -> int:
-    """Print what was found; nothing is written, neither here nor into the run.
+    """Print the findings; nothing is written.
 
     Returns:
-        0 where all is well, 1 where a line is marked with `!`.
+        0 if there is no problem, 1 if a line is marked with `!`.
 
     Raises:
-        UserError: RUN is no run's directory.
+        UserError: RUN is not a run's directory.
     """
     parser = Parser(
         prog="gan doctor",
         description=__doc__,
-        epilog="Exit code 0: all is well. 1: what is marked with ! needs a look. 2: RUN is not a run's directory.",
+        epilog="Exit code 0: no problem. 1: the lines marked with ! are problems. 2: RUN is not a run's directory.",
     )
-    parser.add_argument("run", nargs="?", metavar="RUN", help="a run's directory; the machine, where it is left out")
+    parser.add_argument("run", nargs="?", metavar="RUN", help="a run's directory (default: check the machine)")
     parser.add_argument(
-        "allow_targets", nargs="?", metavar="allow_targets=[MODULE]", help="modules of your own parts that the run uses"
+        "allow_targets",
+        nargs="?",
+        metavar="allow_targets=[MODULE]",
+        help="modules with your own parts that the run uses",
     )
     arguments = parser.parse_args(argv)
     run = arguments.run
     if run is not None:
         if not Path(run).is_dir():
-            raise UserError(f"{run}: no such directory; `ls runs` shows the runs here")
+            raise UserError(f"{run}: no such directory; see `ls runs` for the runs here")
         from gan_cli.commands._run_findings import examine  # brings torch along
 
         sections = {run: examine(Path(run), _prefixes(arguments.allow_targets))}
@@ -49,5 +52,5 @@ def _prefixes(word: str | None) -> list[str]:
         return []
     key, _, value = word.partition("=")
     if key != "allow_targets":
-        raise UserError(f"{word}: gan doctor takes a run and allow_targets=[my_losses], nothing else")
+        raise UserError(f"{word}: unexpected; gan doctor takes only a run and allow_targets=[my_losses]")
     return check_prefixes([name.strip() for name in value.strip("[]").split(",")])

@@ -24,7 +24,7 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
     """Print every score with its protocol, and write both as JSON.
 
     Raises:
-        UserError: there is no run, no good checkpoint, no data to compare with, or no extractor for them.
+        UserError: there is no run, no intact checkpoint, no data to compare with, or no extractor for them.
     """
     run = look(config)
     data, extractor = run.data, run.extractor
@@ -43,21 +43,21 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
 
 
 def _protocol(run: Look, reals: Reals, config: EvaluateConfig) -> dict[str, Any]:
-    """Return what the scores depend on; without it they are no scores."""
+    """Return the protocol: everything that the scores depend on."""
     data = run.data
     kind = "images" if len(data.shape) == 3 else "points"
     n, shape = len(reals.first.x), " x ".join(map(str, data.shape))
     stored = ", stored in 8 bits" if kind == "images" else ""
-    classes = ", of the real ones' classes" if run.state.game.condition.needs_labels else ""
+    classes = ", with the classes of the real ones" if run.state.game.condition.needs_labels else ""
     return looking_protocol(run, config) | {
         "real": f"{n} {kind} of {shape}, {config.split} split, data {data.fingerprint}",
-        "floor": f"{n} other real {kind} in the fakes' place, {reals.second_split} split",
+        "floor": f"{n} other real {kind} in place of the fakes, {reals.second_split} split",
         "fake": f"{n} {kind}, seed {config.seed}{stored}{classes}",
     }
 
 
 def table(scores: list[Score]) -> str:
-    """Return the scores in columns."""
+    """Return the scores as a table of text."""
     rows = [("score", "value", "floor", "real", "fake", "in", "better")]
     for s in scores:
         floor = "" if s.floor is None else f"{s.floor:.5g}"
@@ -67,7 +67,7 @@ def table(scores: list[Score]) -> str:
 
 
 def _entry(score: Score) -> dict[str, Any]:
-    """Return a score as JSON has it: a number that is not finite as text."""
+    """Return a score as values for JSON: a number that is not finite becomes text."""
     return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in score._asdict().items()}
 
 

@@ -1,4 +1,4 @@
-"""`gan explore`: look into a run's generator."""
+"""`gan explore`: show what a run's generator has learnt."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _LONG = 80  # characters of a file's name that give the arguments
 
 
 def explore(config: ExploreConfig, line: CommandLine) -> None:
-    """Write what a kind of exploration finds as pictures and JSON, and print it and its place.
+    """Write the result of a kind of exploration as pictures and JSON, and print it with the paths of the files.
 
     Raises:
-        UserError: there is no run, no good checkpoint, or nothing of this kind to see in it.
+        UserError: there is no run, no intact checkpoint, or nothing that this kind can show.
     """
     name = line.choices.get("kind") or config.kind.name
     kind = build.kind(config)
     run = look(config, kind.data)
     if len(run.shape) != 3:
-        raise UserError(f"kind={name}: shows images, and this run makes points; gan sample {run.path} draws them")
+        raise UserError(f"kind={name}: it shows images, but this run generates points; use gan sample {run.path}")
     found = kind(run, config)
     arguments = config.kind.arguments
     protocol = looking_protocol(run, config) | {"kind": name, "arguments": arguments}
     if run.data is not None:
         protocol["data"] = run.data.fingerprint
     if run.lacking:
-        protocol["left out"] = f"what needs the data or an extractor: {run.lacking}"
+        protocol["left out"] = f"the parts that need the data or an extractor: {run.lacking}"
     given = {"arguments": " ".join(f"{key}={show(value)}" for key, value in arguments.items()) or "none"}
     lines = [f"{key}: {value}" for key, value in (protocol | given).items()]
     print("\n".join([*lines, "", *found.lines, ""]))
@@ -54,7 +54,7 @@ def explore(config: ExploreConfig, line: CommandLine) -> None:
 
 
 def _changed(kind: Kind, arguments: dict[str, Any]) -> str:
-    """Return the arguments that are not the class's defaults, as part of a file's name."""
+    """Return the arguments that differ from the class's defaults, as part of a file name."""
     known = inspect.signature(type(kind)).parameters
     given = {key: value for key, value in arguments.items() if key not in known or value != _plain(known[key].default)}
     full = "".join(f"_{key}_{_word(value)}" for key, value in given.items())
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def _write(folder: Path, stem: str, protocol: dict[str, Any], found: Found) -> list[Path]:
-    """Write every picture and clip, and then the JSON.
+    """Write every picture and animation, and then the JSON.
 
     Raises:
         UserError: they cannot be written.
@@ -95,7 +95,7 @@ def _write(folder: Path, stem: str, protocol: dict[str, Any], found: Found) -> l
 
 
 def _strict(value: Any) -> Any:
-    """Return a value with every number that is not finite as text, which JSON has no numbers for."""
+    """Return a value in which numbers that are not finite are text, because JSON has no such numbers."""
     if isinstance(value, dict):
         return {key: _strict(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

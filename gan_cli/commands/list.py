@@ -1,4 +1,4 @@
-"""Show the config groups and their options, each with its meaning and paper; or the curves of a run."""
+"""Show the config groups and their options with their meanings and papers; or the curves of a run."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ WIDTH = 120  # columns of the matrix
 
 
 def main(argv: list[str]) -> int:
-    """Print one group or all of them, as `group` and below it `option  meaning`; or the curves, or which pairs run.
+    """Print one group or all groups with their options and meanings; or the curves, or which pairs of options run.
 
     Raises:
         UserError: no such group, directory or dataset.
     """
-    parser = Parser(prog="gan list", description=__doc__, epilog="An option is chosen as gan train GROUP=OPTION.")
-    parser.add_argument("group", nargs="?", help="one group, such as loss, or curves; all groups if left out")
-    parser.add_argument("--config-dir", "-cd", metavar="DIR", help="show the options in DIR too")
+    parser = Parser(prog="gan list", description=__doc__, epilog="Choose an option with gan train GROUP=OPTION.")
+    parser.add_argument("group", nargs="?", help="one group, such as loss; or curves (default: all groups)")
+    parser.add_argument("--config-dir", "-cd", metavar="DIR", help="also show the options in DIR")
     parser.add_argument(
         "--matrix",
         metavar="DATASET",
         nargs="?",
         const="",
-        help="show which pairs of options run together and why others do not, on a dataset or a shape such as 3x64x64",
+        help="show which pairs of options run and why others are refused, for a dataset or a shape such as 3x64x64",
     )
     arguments = parser.parse_args(argv)
     directories = [conf_dir()]
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         directories.insert(0, own)
     if arguments.matrix is not None:
         if arguments.group is not None:
-            raise UserError(f"{arguments.group}: --matrix shows its own groups; leave out {arguments.group}")
+            raise UserError(f"{arguments.group}: --matrix has its own groups; leave out {arguments.group}")
         from gan_cli.commands._matrix import render, tables  # torch: seconds
 
         print(render(tables(arguments.matrix or None, arguments.config_dir), WIDTH))

@@ -1,4 +1,4 @@
-"""Show the runs here: state, parts, steps, score and age."""
+"""Show the runs here with state, parts, steps, score and age."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gan_cli.runs.metrics_log import METRICS
 from gan_cli.runs.reading import Run
 
 _EPILOG = """\
-KEY=VALUE keeps the runs of which it is true: state, loss, model, dataset, steps or any key of a run's config.yaml;
+KEY=VALUE shows only runs with this value; KEY: state, loss, model, dataset, steps or any key of config.yaml;
 * stands for any text. Examples: gan ls state=failed, gan ls loss=wgan* seed=0, gan ls runs/SWEEP --sort score"""
 _COLUMNS = ("run", "state", "loss", "model", "dataset", "steps", "score", "age")
 _SORTS = ("run", "state", "steps", "score", "age")
@@ -28,13 +28,20 @@ def main(argv: list[str]) -> int:
     """Print a table, or JSON.
 
     Raises:
-        UserError: no such directory, or a filter that no run could pass.
+        UserError: no such directory, or a filter for a key that no run has.
     """
     parser = Parser(prog="gan ls", description=__doc__, epilog=_EPILOG)
-    parser.add_argument("words", nargs="*", metavar="DIR or KEY=VALUE", help="where to look (default: runs); a filter")
-    parser.add_argument("--sort", choices=_SORTS, default="run", help="default: run; age: the newest last")
-    parser.add_argument("--tag", help="the score: a tag of metrics.jsonl; left out, the critic's own estimate")
-    parser.add_argument("--json", action="store_true", help="an array of objects, with every setting")
+    parser.add_argument(
+        "words", nargs="*", metavar="DIR or KEY=VALUE", help="directory of runs (default: runs), or a filter"
+    )
+    parser.add_argument(
+        "--sort",
+        choices=_SORTS,
+        default="run",
+        help="column to sort by (default: run); with age, the newest run is last",
+    )
+    parser.add_argument("--tag", help="tag of metrics.jsonl for the score (default: the critic's own estimate)")
+    parser.add_argument("--json", action="store_true", help="print an array of objects with all settings")
     arguments = parser.parse_args(argv)
     filters = dict(word.split("=", 1) for word in arguments.words if "=" in word and not Path(word).exists())
     directories = [Path(w) for w in arguments.words if "=" not in w or Path(w).exists()] or [Path("runs")]
@@ -46,13 +53,13 @@ def main(argv: list[str]) -> int:
     if arguments.json:
         print(json.dumps([{k: v for k, v in row.items() if not k.startswith("_")} for row in rows], indent=1))
     else:
-        print(_table(rows) if rows else "no run" + (" passes the filters" if found else "s here"))
+        print(_table(rows) if rows else "no run" + (" matches the filters" if found else "s here"))
     return 0
 
 
 def _below(directory: Path) -> list[Path]:
     if not directory.is_dir():
-        raise UserError(f"{directory}: no such directory; `gan train` makes runs/")
+        raise UserError(f"{directory}: no such directory; `gan train` creates runs/")
     return reading.below(directory)
 
 
@@ -117,7 +124,7 @@ def _seconds(stamp: object, now: datetime) -> float | None:
 
 
 def age(seconds: float | None) -> str:
-    """Return a time span in its largest unit: 40 s, 3 min, 5 h, 12 d."""
+    """Return a time span in its largest unit, such as 40 s, 3 min, 5 h or 12 d."""
     if seconds is None:
         return "-"
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):

@@ -1,4 +1,4 @@
-"""Report on runs: the estimate with samples along it, whether it tells quality, and how well the critic is."""
+"""Report on runs: the estimate with samples, whether it follows quality, and whether the critic is optimal."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ if TYPE_CHECKING:
     from gan_cli.config.schema import Part
 
 _EPILOG = """\
-Nothing of the run is changed: its critic is trained on in a copy. Runs with parts of your own: add
+The run is not changed: a copy of its critic is trained further. For runs with your own parts, add
 allow_targets=[my_losses]."""
 
 
 def main(argv: list[str]) -> int:
-    """Write the page, its figures and their numbers, and print what they mean.
+    """Write the page, its figures and their numbers, and print the verdicts.
 
     Raises:
         UserError: no such directory, no run in it, or a directory that cannot be written.
     """
     parser = Parser(prog="gan report", description=__doc__, epilog=_EPILOG)
     parser.add_argument("runs", nargs="+", metavar="RUNS", help="run directories, sweeps, directories of runs")
-    parser.add_argument("--out", metavar="DIR", help="where the files go (default: report/ in the run, or beside runs)")
     parser.add_argument(
-        "--updates", type=_positive, default=50, help="of the critic alone, to see if it is optimal (default: 50)"
+        "--out", metavar="DIR", help="directory for the files (default: report/ in the run, or beside several runs)"
     )
     parser.add_argument(
-        "--count", type=_positive, default=500, help="samples a checkpoint, where the rows have no score (default: 500)"
+        "--updates", type=_positive, default=50, help="critic updates that test whether it is optimal (default: 50)"
     )
-    parser.add_argument("--extractor", default="auto", help="where the rows have no score (default: auto)")
+    parser.add_argument(
+        "--count", type=_positive, default=500, help="samples per checkpoint, if the rows have no score (default: 500)"
+    )
+    parser.add_argument(
+        "--extractor", default="auto", help="extractor for scores, if the rows have none (default: auto)"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples drawn here (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples drawn here (default: 0)")
     words, allowed = allowed_targets(argv)
     arguments = parser.parse_args(words)
     paths = [Path(word) for word in arguments.runs]
@@ -94,7 +98,7 @@ def _extractor(option: str) -> Part:
     options = {path.stem: path for path in (conf_dir() / "extractor").glob("*.yaml")}
     if option not in options:
         hint = did_you_mean(option, options, "--extractor ") or ";"
-        raise UserError(f"--extractor {option}: no such option{hint} there are {', '.join(sorted(options))}")
+        raise UserError(f"--extractor {option}: no such option{hint} options: {', '.join(sorted(options))}")
     return Part.model_validate(yaml.safe_load(options[option].read_text(encoding="utf-8")))
 
 

@@ -1,4 +1,4 @@
-"""`gan resume`: continue a run from its newest good checkpoint."""
+"""`gan resume`: continue a run from its newest intact checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_cli.session.worker import follow, join
 
 
 def resume(config: ResumeConfig, line: CommandLine) -> None:
-    """Continue a run in its own directory; one that was killed before its first checkpoint begins again.
+    """Continue a run in its own directory; without a checkpoint, start it again.
 
     Raises:
         GanError: the run cannot be continued, is finished, or stopped early again.
@@ -29,5 +29,7 @@ def resume(config: ResumeConfig, line: CommandLine) -> None:
         return
     resumed = open_session(path, of_run, config.force, Extras(group=group))
     if resumed.session is None:
-        raise UserError(f"{path} has finished its {resumed.step} steps: train.steps={2 * resumed.step} trains on")
+        raise UserError(
+            f"{path} has finished its {resumed.step} steps; train longer with train.steps={2 * resumed.step}"
+        )
     resumed.session.train()

@@ -25,15 +25,15 @@ from gan_cli.training.sampling import generate
 
 
 def sample(config: SampleConfig, line: CommandLine) -> None:
-    """Write a grid, single PNGs or one NPZ of samples; prints where.
+    """Write a grid, single PNGs or one NPZ of samples, and print the path.
 
     Raises:
-        UserError: there is no run, no good checkpoint, or what is asked cannot be drawn from it.
+        UserError: there is no run, no intact checkpoint, or the run cannot generate such samples.
     """
     path, count = Path(config.run), config.count
     run = load(path, config.device, config.checkpoint, config.allow_targets)
     if len(run.shape) == 1 and config.format == "png":
-        raise UserError("format=png: the samples are points, not images; format=npz")
+        raise UserError("format=png: the samples are points, not images; use format=npz")
     game, network = run.state.game, generator_of(run.state, config.weights)
     z = _z(run, count, config)
     chosen = _classes(run, path, config)
@@ -57,10 +57,10 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
 
 
 def _z(run: Loaded, count: int, config: SampleConfig) -> Tensor:
-    """Return z (count, size) as the config asks: from the run's prior, within bounds, with codes set.
+    """Return z (count, size) by the config: from the run's prior, within bounds, with given codes.
 
     Raises:
-        UserError: the prior has no such codes, or bounds of its own.
+        UserError: the prior has no such codes, or has its own bounds.
     """
     latent = run.state.game.latent
     prior, psi, c = latent, config.truncation, config.c
@@ -77,10 +77,10 @@ def _z(run: Loaded, count: int, config: SampleConfig) -> Tensor:
 
 
 def _classes(run: Loaded, path: Path, config: SampleConfig) -> list[int]:
-    """Return the numbers of the classes that are asked for; [] for all of them.
+    """Return the numbers of the requested classes; [] for all classes.
 
     Raises:
-        UserError: the run has no classes, or not these.
+        UserError: the run has no classes, or not these classes.
     """
     condition, asked = run.state.game.condition, config.y
     if asked is None:
@@ -89,7 +89,7 @@ def _classes(run: Loaded, path: Path, config: SampleConfig) -> list[int]:
         raise UserError(f"y={show(asked)}: this run was trained without classes (condition=none); leave y out")
     chosen = asked if isinstance(asked, list) else [asked]
     names: tuple[str, ...] = ()
-    if any(isinstance(one, str) for one in chosen):  # only the data tell them
+    if any(isinstance(one, str) for one in chosen):  # only the data have the names
         names = open_data(path, config.allow_targets, next(run.state.game.parameters()).device).class_names or ()
     return [_number(one, names, condition.n_classes, asked) for one in chosen]
 
@@ -98,7 +98,7 @@ def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: objec
     if isinstance(one, str):
         if one not in names:
             raise UserError(
-                f"y={show(asked)}: {one} is no class{did_you_mean(one, names) or ';'} classes: {', '.join(names)}"
+                f"y={show(asked)}: no such class as {one}{did_you_mean(one, names) or ';'} classes: {', '.join(names)}"
             )
         return names.index(one)
     if one >= n_classes:
@@ -107,7 +107,7 @@ def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: objec
 
 
 def _name(run: Loaded, network: torch.nn.Module, chosen: list[int], config: SampleConfig) -> str:
-    """Return a file name that differs where the samples do."""
+    """Return a file name that is different for different samples."""
     parts = [f"step_{run.state.step:010d}_seed_{config.seed}_count_{config.count}"]
     if run.state.ema and network is run.state.game.generator:
         parts.append("raw")
@@ -133,7 +133,7 @@ def _write_pngs(out: Path, batches: Iterator[Tensor], count: int) -> None:
 
 
 def _write_npz(out: Path, batches: Iterator[Tensor], count: int) -> None:
-    """One array `samples`: images uint8 (N, H, W, 3), or points float32 (N, D)."""
+    """Write one array `samples`: images uint8 (N, H, W, 3), or points float32 (N, D)."""
     arrays = [figures.to_uint8(x) if x.dim() == 4 else x.cpu().numpy() for x in batches]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, samples=np.concatenate(arrays))

@@ -1,4 +1,4 @@
-"""`gan train`: one run from a config."""
+"""`gan train`: train one run from a config."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _NOT_IN_NAME = (
 
 
 def train(config: RunConfig, line: CommandLine) -> None:
-    """Train a new run, or continue the one in `run_dir` where `resume` says so.
+    """Train a new run, or continue the run in `run_dir` if `resume` allows it.
 
     Raises:
         GanError: the config cannot be run, or the run stopped early.
     """
     if restarts() and config.resume != "auto":
-        raise UserError("resume=never: torchrun would start again what fails, as a new run each time: resume=auto")
+        raise UserError("resume=never: torchrun would restart a failed run as a new run each time; use resume=auto")
     of_run = config.replace(resume="never", force=False)  # both are about this command
     group = join(of_run)
     if group and not group.is_main:
@@ -56,18 +56,18 @@ def train(config: RunConfig, line: CommandLine) -> None:
 
 
 def _continue(path: Path, config: RunConfig, force: bool, extras: Extras) -> None:
-    """Train on; a finished run is a success, so that a scheduler may rerun its command until there is no more to do."""
+    """Continue the run; a finished run is a success, so that a scheduler may rerun its command."""
     resumed = open_session(path, config, force, extras)
     if resumed.session is not None:
         resumed.session.train()
         return
     if extras.group:
         extras.group.dismiss()
-    print(f"{path} has finished its {resumed.step} steps; train.steps={2 * resumed.step} trains on", flush=True)
+    print(f"{path} has finished its {resumed.step} steps; train longer with train.steps={2 * resumed.step}", flush=True)
 
 
 def _name(line: CommandLine) -> str:
-    """Name a run by its loss, model and dataset, and by what else the command line chose of the experiment."""
+    """Name a run by its loss, model and dataset, and by the other choices of the command line."""
     parts = [line.choices[group] for group in _IN_NAME if line.choices.get(group)]
     for override in line.overrides:
         key, _, value = override.partition("=")

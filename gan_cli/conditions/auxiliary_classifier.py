@@ -1,4 +1,4 @@
-"""A critic that also classifies."""
+"""The auxiliary classifier: a critic that also classifies samples."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gan_cli.losses.base import CriticOutput
 
 
 class AuxiliaryClassifier(ByClass):
-    """Auxiliary classifier (Odena et al. 2017, equations 2 and 3): the critic also names the class.
+    """Auxiliary classifier (Odena et al. 2017, equations 2 and 3): the critic also predicts the class.
 
     The cross-entropy of the class is added to both players' objectives, which keep their own game on the score. The
-    paper's L_C has the critic learn the classes from fake samples too. Whatever the generator draws for a class is then
+    paper's critic learns the classes from fake samples too. Whatever the generator draws for a class is then
     an example of it, and classes settle on the wrong images; so the critic learns them from real samples alone here.
 
     Args:
         n_classes: labels are in [0, n_classes).
         generator: as for `ByClass`.
-        weight: of the cross-entropy; 1 in the paper.
+        weight: weight of the cross-entropy; 1 in the paper.
         learn_from_fake: the critic learns the classes from fake samples too, as in the paper.
     """
 
     logged = (
-        Curve("critic/class_accuracy_real", "share", "higher", "share of real samples whose class the critic names"),
-        Curve("critic/class_accuracy_fake", "share", "higher", "share of fakes whose class the critic names"),
+        Curve("critic/class_accuracy_real", "share", "higher", "share of real samples whose class the critic predicts"),
+        Curve("critic/class_accuracy_fake", "share", "higher", "share of fakes whose class the critic predicts"),
     )
 
     def __init__(
@@ -43,20 +43,20 @@ class AuxiliaryClassifier(ByClass):
 
     @property
     def critic_heads(self) -> dict[str, int]:
-        """Return the classifier's head."""
+        """The size of the classifier's head."""
         return {"class": self.n_classes}
 
     def critic_term(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
-        """Return the weighted cross-entropy of the classes of real samples, and of fake ones where they teach."""
+        """Return the weighted cross-entropy of the classes of real samples, and of fakes with `learn_from_fake`."""
         taught = _class_loss(real) + _class_loss(fake) if self.learn_from_fake else _class_loss(real)
         return self.weight * taught
 
     def generator_term(self, fake: CriticOutput) -> Tensor:
-        """Return the weighted cross-entropy of the classes that were asked for."""
+        """Return the weighted cross-entropy of the requested classes of fakes."""
         return self.weight * _class_loss(fake)
 
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
-        """Return the share of real and of fake samples whose class the critic names."""
+        """Return the shares of real and of fake samples whose class the critic predicts."""
         return {
             f"class_accuracy_{kind}": (answer.heads["class"].argmax(dim=1) == answer.y).float().mean()
             for kind, answer in (("real", real), ("fake", fake))

@@ -33,18 +33,18 @@ class ByClass(Unconditional):
         self.generator = generator
 
     def resolve(self, generator: nn.Module) -> dict[str, Any]:
-        """Return the way this family of generators allows."""
+        """Return the value of `generator` for this family of generators."""
         by = ("norm" if has_batch_norm(generator) else "concat") if self.generator == "auto" else self.generator
         if by == "norm" and not has_batch_norm(generator):
-            raise ValueError("generator=norm: this generator has no batch norm to condition; generator=concat")
+            raise ValueError("generator=norm: this generator has no batch norm to condition; use generator=concat")
         return {"generator": by}
 
     def latent_size(self, size: int) -> int:
-        """Return size, and n_classes more where the label joins z."""
+        """Return the size, plus n_classes if the label joins z."""
         return size + self.n_classes if self.generator == "concat" else size
 
     def adapt(self, generator: nn.Module) -> nn.Module:
-        """Return the generator with class-conditional batch norm, where that is the way."""
+        """Return the generator, with class-conditional batch norm if `generator` is `norm`."""
         return ClassNorm(generator, self.n_classes) if self.generator == "norm" else generator
 
     def generator_input(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:

@@ -14,9 +14,9 @@ def has_batch_norm(network: nn.Module) -> bool:
 
 
 class ClassNorm(nn.Module):
-    """A network whose batch norms each have a scale and a shift a class (Dumoulin et al. 2017, equation 5).
+    """A network whose batch norms have a scale and a shift for each class (Dumoulin et al. 2017, equation 5).
 
-    Every class begins with the scale and shift that the network had.
+    Every class starts with the scale and shift of the network.
 
     Args:
         network: z (N, size) -> samples; its batch norms are replaced.
@@ -44,7 +44,7 @@ class ClassNorm(nn.Module):
 
 
 class _ClassBatchNorm(nn.Module):
-    """A batch norm with a scale and a shift (n_classes, channels); `y` is set for the time of a forward pass."""
+    """A batch norm with a scale and a shift for each class, (n_classes, channels); `y` is set during a forward pass."""
 
     def __init__(self, norm: _BatchNorm, n_classes: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class _ClassBatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.y is None:
-            raise RuntimeError("a class-conditional generator is called without labels")
+            raise RuntimeError("a class-conditional generator needs labels")
         shape = (len(x), -1, *[1] * (x.dim() - 2))
         scale, shift = (rows_of(table, self.y) for table in (self.scale, self.shift))
         return self.norm(x) * scale.view(shape) + shift.view(shape)

@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def one_hot(y: Tensor, n_classes: int) -> Tensor:
-    """Return float32 (N, n_classes) for labels y (N,); torch's own looks at the labels, so that the host waits.
+    """Return float32 (N, n_classes) for labels y (N,); torch's own function makes the host wait for the labels.
 
-    Weights of the classes (N, n_classes), for what lies between them, stay as they are.
+    Weights of the classes (N, n_classes), for interpolations between classes, are returned unchanged.
     """
     if y.is_floating_point():
         return y
@@ -17,9 +17,9 @@ def one_hot(y: Tensor, n_classes: int) -> Tensor:
 
 
 def rows_of(table: Tensor, y: Tensor) -> Tensor:
-    """Return the rows (N, D) of a table (n_classes, D) that labels y (N,), or weights of the classes, stand for.
+    """Return the rows (N, D) of a table (n_classes, D) for labels y (N,), or their mean by weights of the classes.
 
-    By a product in double precision, which no fast format of a device touches: the rows are exact, and where several
+    This is a product in double precision, for which no device uses a fast format: the rows are exact, and if several
     samples share a row its gradient is their sum in one order. The gradient of an index adds them up by several threads
     as they come, so that two runs of one seed differ in the last bit.
     """

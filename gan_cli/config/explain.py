@@ -84,11 +84,11 @@ def explain(error: Exception, overrides: Sequence[str], composer: Composer) -> U
 
 def unreadable(override: str) -> UserError:
     """Return the error for an override that is not of Hydra's grammar."""
-    key, equals, _ = override.partition("=")
+    key, equals, value = override.partition("=")
     if not equals:
         return UserError(f"{override}: not key=value; write {key}=VALUE")
     return UserError(
-        f"{override}: the value cannot be read; quote one with special characters, as in \"{key}='VALUE'\""
+        f"{override}: the value cannot be read; quote one with special characters, as in \"{key}='{value}'\""
     )
 
 

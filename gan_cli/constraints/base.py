@@ -1,4 +1,4 @@
-"""What keeps a critic smooth."""
+"""The role of a constraint, which keeps the critic smooth, and the base class without one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Constraint:
 
     Attributes:
         penalises: `penalty` adds a term to the critic's loss.
-        every: critic updates from one with the penalty to the next; the term is multiplied by as many.
-        needs_per_image_gradients: the penalty is about the gradient at each image alone, which batch statistics in
+        every: critic updates from one penalty to the next; the term is multiplied by this number.
+        needs_per_image_gradients: the penalty needs the gradient at each image alone, which batch statistics in
             the critic would mix.
-        critic_norm: what `model.critic.norm=auto` is; none in any case where `needs_per_image_gradients`.
-        target_norm: of the gradient at points between real and fake, which the penalty asks for; None: for none.
-        per_sample: the critic's weights do not depend on how many forward passes a batch is taken in.
-        logged: what the curves of `curves` mean.
+        critic_norm: the value of `model.critic.norm=auto`; always none if `needs_per_image_gradients`.
+        target_norm: the penalty's target for the gradient norm at points between real and fake; None: no target.
+        per_sample: the critic's weights do not depend on the number of forward passes of a batch.
+        logged: declarations of the curves of `curves`.
     """
 
     penalises: ClassVar[bool] = False
@@ -37,11 +37,11 @@ class Constraint:
     logged: ClassVar[tuple[Curve, ...]] = ()
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return the settings that were `auto`, for samples (C, H, W) or (D,)."""
+        """Return values for the settings that are `auto`, for samples (C, H, W) or (D,)."""
         return {}
 
     def parametrize(self, critic: nn.Module) -> None:
-        """Change the critic's weights' parametrisation, once, when it is built.
+        """Change the parametrisation of the critic's weights, once, when the critic is built.
 
         Args:
             critic: with the attributes `trunk`, `score` and `heads`; the heads are left alone.
@@ -53,31 +53,31 @@ class Constraint:
         Args:
             f: the function whose gradient is penalised, samples -> (N,).
             real: real samples (N, ...), without a graph.
-            fake: generated samples of the same shape; with their graph, to be kept, where both players' gradients are
-                taken from one pass or the generator looks ahead, through its influence on the penalty too.
-            draws: the random numbers of this phase; the stream `penalty` is the constraint's own.
+            fake: generated samples of the same shape; they keep their graph if both players' gradients are
+                taken from one pass, or if the generator unrolls the critic, also through its influence on the penalty.
+            draws: the random numbers of this phase; the constraint has the stream `penalty`.
         """
         return real.new_zeros(())
 
     def projects(self, module: nn.Module) -> bool:
-        """Return whether the parameters that lie directly in a module of the critic are subject to `project`."""
+        """Return whether `project` applies to the direct parameters of a module of the critic."""
         return True
 
     def project(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the parameters moved into the allowed set, differentiably."""
+        """Return the parameters projected into the allowed set, differentiably."""
         return dict(params)
 
     def project_(self, params: Sequence[Tensor]) -> None:
-        """Move the parameters into the allowed set in place, after each critic update."""
+        """Project the parameters into the allowed set in place, after each critic update."""
 
     def curves(self, params: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return curves of the constraint's health, 0-d each, from the parameters subject to `project`."""
         return {}
 
     def advice(self, critic_optimizer: Mapping[str, Any]) -> list[str]:
-        """Return warnings about settings that the literature found harmful under this constraint.
+        """Return warnings about settings that the literature found harmful with this constraint.
 
         Args:
-            critic_optimizer: the `defaults` of the critic's optimizer: every setting, given or torch's own.
+            critic_optimizer: the `defaults` of the critic's optimizer: all settings, given or torch's defaults.
         """
         return []

@@ -1,4 +1,4 @@
-"""The gradient penalty around the data."""
+"""The gradient penalty of DRAGAN, at points around the data."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Dragan(Constraint):
 
     Args:
         weight: the paper's lambda, 10.
-        k: the gradient's norm that is aimed at; 1 in the paper.
-        std: of the perturbation, in the units of the samples.
-        every: critic updates from one with the penalty to the next; the term is multiplied by as many.
+        k: the target of the gradient norm; 1 in the paper.
+        std: standard deviation of the perturbation, in the units of the samples.
+        every: critic updates from one penalty to the next; the term is multiplied by this number.
     """
 
     penalises = True
@@ -42,6 +42,6 @@ class Dragan(Constraint):
         self.every = every
 
     def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
-        """Return the penalty, one perturbation a real sample."""
+        """Return the penalty, with one perturbation for each real sample."""
         near = (real.detach() + self.std * draws.normal("penalty", *real.shape)).requires_grad_()
         return self.weight * (gradient_norms(f, near, create_graph=True) - self.k).square().mean()

@@ -16,14 +16,14 @@ from gan_cli.rng import Draws
 class GradientPenalty(Constraint):
     """lambda E (||grad f(x_hat)||_2 - 1)^2, x_hat uniform between real and fake (Gulrajani et al. 2017, equation 3).
 
-    A weight far above the distances between samples freezes the critic: turning its slope round passes through slope 0
-    and costs the whole lambda, so the paper's toy sets have a smaller one.
+    A weight far above the distances between samples freezes the critic: to reverse its gradient it must pass gradient 0
+    at the cost of the whole lambda, so the paper's toy data have a smaller weight.
 
     Args:
-        weight: the paper's lambda; `auto` is the paper's own, 10 for images and 0.1 for points.
-        sided: `two` as above; `one` leaves norms below 1 alone, lambda E max(0, ||grad f(x_hat)||_2 - 1)^2
+        weight: the paper's lambda; `auto` is the paper's value, 10 for images and 0.1 for points.
+        sided: `two` as above; `one` does not penalise norms below 1, lambda E max(0, ||grad f(x_hat)||_2 - 1)^2
             (WGAN-LP, Petzka et al. 2018), here with the same x_hat and weight.
-        every: critic updates from one with the penalty to the next; the term is multiplied by as many.
+        every: critic updates from one penalty to the next; the term is multiplied by this number.
     """
 
     penalises = True
@@ -45,7 +45,7 @@ class GradientPenalty(Constraint):
         return {"weight": (10.0 if len(sample_shape) == 3 else 0.1) if self.weight == "auto" else self.weight}
 
     def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
-        """Return the penalty, one interpolation point a pair."""
+        """Return the penalty, with one interpolation point for each pair."""
         epsilon = draws.uniform("penalty", len(real), *[1] * (real.dim() - 1))
         x_hat = torch.lerp(fake, real, epsilon).requires_grad_()
         excess = gradient_norms(f, x_hat, create_graph=True) - 1
@@ -58,17 +58,17 @@ def gradients(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = Fal
     Args:
         f: samples -> (N,).
         x: samples (N, ...) that require a gradient.
-        create_graph: the gradients are to be differentiated themselves.
+        create_graph: whether the gradients will be differentiated.
     """
     (gradient,) = torch.autograd.grad(f(x).sum(), x, create_graph=create_graph)
     return gradient.flatten(1)
 
 
 def gradient_norms(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = False) -> Tensor:
-    """Return the Euclidean norm (N,) of the gradient of the sum of f's values at each x; arguments as above.
+    """Return the norm (N,) of the gradient of the sum of f's values at each x; arguments as for `gradients`.
 
-    Where f is flat every derivative of the norm is 0, as torch has the first; its second, which looking ahead takes, is
-    NaN there.
+    If f is flat, every derivative of the norm is 0, as torch's first one is; torch's second one, which unrolling needs,
+    is NaN there.
     """
     found = gradients(f, x, create_graph)
     flat = (found == 0).all(dim=1)

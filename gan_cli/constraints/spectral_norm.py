@@ -11,7 +11,7 @@ from gan_cli.constraints.base import Constraint
 
 
 class SpectralNorm(Constraint):
-    """Every weight matrix of the critic divided by its largest singular value (Miyato et al. 2018, equation 8).
+    """Divides every weight matrix of the critic by its largest singular value (Miyato et al. 2018, equation 8).
 
     A convolution's weight is taken as the matrix (output channels, rest), as in the paper's section 4. The embedding
     of a projection critic counts as a weight matrix (Miyato & Koyama 2018); the heads are left alone. The singular
@@ -20,7 +20,7 @@ class SpectralNorm(Constraint):
     The paper's critic has no normalisation layer, so `norm: auto` of a model is none here.
 
     Args:
-        power_iterations: a forward pass; 1 in the paper.
+        power_iterations: power iterations in each forward pass; 1 in the paper.
     """
 
     critic_norm = "none"
@@ -30,7 +30,7 @@ class SpectralNorm(Constraint):
         self.power_iterations = power_iterations
 
     def parametrize(self, critic: nn.Module) -> None:
-        """Parametrise every linear layer, convolution and embedding but the heads'."""
+        """Parametrise every linear layer, convolution and embedding except the heads."""
         weighted = [
             module
             for name, module in critic.named_modules()

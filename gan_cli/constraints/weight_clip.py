@@ -17,14 +17,14 @@ _NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm)  # batch and instance 
 
 
 class WeightClip(Constraint):
-    """Every critic parameter clipped to [-c, c] after each critic update (Arjovsky et al. 2017, Algorithm 1, line 7).
+    """Clips every critic parameter to [-c, c] after each critic update (Arjovsky et al. 2017, Algorithm 1, line 7).
 
-    The authors' code clips before each update instead; the network that scores is then up to one update outside.
+    The authors' code clips before each update instead, so there the critic may be outside by one update.
 
     Args:
-        c: the bound.
+        c: the bound of the weights.
         normalisation: the scales and shifts of normalisation layers are clipped too, as in the authors' code; a scale
-            of c shrinks what passes it a hundredfold, which the layer after it must make up for.
+            of c divides its input by a hundred, which the next layer must compensate.
     """
 
     logged = (
@@ -32,7 +32,7 @@ class WeightClip(Constraint):
             "critic/clip_saturation",
             "share",
             "neither",
-            "share of the critic's weights at -c or c; much of it tells that c is too small",
+            "share of the critic's weights at -c or c; a large share means that c is too small",
             chart=("Health", "clip saturation"),
         ),
     )
@@ -42,11 +42,11 @@ class WeightClip(Constraint):
         self.normalisation = normalisation
 
     def projects(self, module: nn.Module) -> bool:
-        """Return whether a module's own parameters are clipped."""
+        """Return whether the direct parameters of a module are clipped."""
         return self.normalisation or not isinstance(module, _NORMALISATIONS)
 
     def project(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the clipped parameters; the gradient passes where a parameter is inside."""
+        """Return the clipped parameters; the gradient passes if a parameter is inside the bounds."""
         return {name: p.clamp(-self.c, self.c) for name, p in params.items()}
 
     def project_(self, params: Sequence[Tensor]) -> None:
@@ -56,12 +56,12 @@ class WeightClip(Constraint):
             torch._foreach_clamp_max_(params, self.c)
 
     def curves(self, params: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return `clip_saturation`, the share of weights at -c or c (the paper's sign of c being too small)."""
+        """Return `clip_saturation`, the share of weights at -c or c (for the paper a sign that c is too small)."""
         at_bound = torch.stack([(p.abs() >= self.c).sum() for p in params]).sum()
         return {"clip_saturation": at_bound / sum(p.numel() for p in params)}
 
     def advice(self, critic_optimizer: Mapping[str, Any]) -> list[str]:
-        """Warn of momentum on the critic."""
+        """Return a warning if the critic's optimizer has momentum."""
         beta1 = (critic_optimizer.get("betas") or [0.0])[0]
         momentum = critic_optimizer.get("momentum") or 0.0
         if not beta1 and not momentum:
@@ -69,5 +69,5 @@ class WeightClip(Constraint):
         key = f"betas[0]={beta1}" if beta1 else f"momentum={momentum}"
         return [
             f"optimizer.critic.{key} with constraint=weight_clip: the WGAN paper (section 3) found momentum on the "
-            "critic unstable under weight clipping; optimizer=rmsprop is its choice"
+            "critic unstable under weight clipping; it uses optimizer=rmsprop"
         ]

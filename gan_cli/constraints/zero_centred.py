@@ -1,4 +1,4 @@
-"""Penalties on the size of the critic's gradient at the samples themselves."""
+"""Penalties on the gradient norm of the critic at the samples themselves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class R1(Constraint):
 
     Args:
         gamma: the paper's gamma, 10 in its experiments.
-        every: critic updates from one with the penalty to the next; the term is multiplied by as many
+        every: critic updates from one penalty to the next; the term is multiplied by this number
             (`lazy regularisation`, Karras et al. 2020, appendix B, has 16).
     """
 
@@ -34,7 +34,7 @@ class R1(Constraint):
         self.every = every
 
     def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
-        """Return the penalty, on the kinds of samples that the class names."""
+        """Return the penalty for the kinds of samples of this class."""
         kinds = [x for x, penalised in ((real, self.on_real), (fake, self.on_fake)) if penalised]
         return self.gamma / 2 * sum(_mean_square(f, x) for x in kinds)
 
@@ -57,7 +57,7 @@ class R1R2(R1):
     R3GAN (Huang et al. 2024) adds it to a relativistic loss, each term with the weight gamma / 2.
 
     Args:
-        gamma: of either term; R3GAN's depends on the dataset and shrinks during training, here it is constant.
+        gamma: gamma of each term; R3GAN's depends on the dataset and shrinks during training, here it is constant.
         every: as for `R1`.
     """
 

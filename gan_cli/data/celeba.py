@@ -1,4 +1,4 @@
-"""CelebA's aligned faces."""
+"""The CelebA dataset of aligned faces."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _EXPECTED = f"the directory {_FACES} (202,599 .jpg files, unpacked from {_FACES}
 class CelebA(ImageSet):
     """CelebA's 202,599 aligned and cropped faces, 178 x 218 in colour (Liu et al. 2015).
 
-    All three of its partitions, as the GAN literature takes them: what is held out is `holdout`'s. Each face is
-    resized to cover a square and cropped at its centre. Its 40 attributes are no classes, so there are no labels.
+    It has all three partitions, as is usual for GANs; `holdout` decides what is held out. Each face is
+    resized to cover a square and cropped at its centre. Its 40 attributes are not classes, so there are no labels.
     """
 
     name = "celeba"
@@ -30,7 +30,7 @@ class CelebA(ImageSet):
         """Find the pictures, or download them with torchvision.
 
         Raises:
-            UserError: there are none and no download either, or no gdown to download with.
+            UserError: there are no pictures and the download fails, or gdown is not installed.
         """
         root = self._root()
         listing = list_pictures(root)
@@ -44,14 +44,14 @@ class CelebA(ImageSet):
         if self.path is not None:
             found = _below(given(self.path, _EXPECTED))
             if found is None:
-                raise UserError(f"dataset.path={self.path} lacks what is expected there: {_EXPECTED}")
+                raise UserError(f"dataset.path={self.path} does not contain {_EXPECTED}")
             return found
         found = _below(downloads(self.name))
         if found is None:
             require("gdown", "celeba", self.name, "downloads it", placing(self.name, _EXPECTED))
             found = _below(download(self.name, _EXPECTED, _download))
         if found is None:
-            raise UserError(f"{downloads(self.name)} lacks {_EXPECTED}; remove it and try again")
+            raise UserError(f"{downloads(self.name)} does not contain {_EXPECTED}; remove it and try again")
         return found
 
 
@@ -62,6 +62,6 @@ def _download(root: str) -> None:
 
 
 def _below(root: Path) -> Path | None:
-    """Return the directory of faces at or below a directory, also as torchvision lays it."""
+    """Return the directory of faces at or below a directory, also in torchvision's layout."""
     places = (root / "celeba" / _FACES, root / _FACES, root)
     return next((p for p in places if p.is_dir() and (p.name == _FACES or (p / "000001.jpg").is_file())), None)

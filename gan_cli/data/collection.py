@@ -1,4 +1,4 @@
-"""The role of the files behind an image dataset, before images are selected."""
+"""The role of a collection: the images of a dataset before the selection."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CHUNK_BYTES = 32 * 2**20  # of prepared images handled at a time, whatever the s
 
 
 class Chunk(NamedTuple):
-    """Prepared images.
+    """A group of prepared images.
 
     Attributes:
         images: (n, C, S, S) uint8.
-        positions: (n,) of these images in their collection, ascending.
-        bad: name and reason of each image between them that cannot be read.
+        positions: (n,) positions of these images in their collection, ascending.
+        bad: name and reason of each image among them that cannot be read.
     """
 
     images: np.ndarray
@@ -29,13 +29,13 @@ class Chunk(NamedTuple):
 
 
 class Collection(Protocol):
-    """Images that can be prepared: made square, of one size and number of channels, and uint8.
+    """Images that can be prepared: made square, with one size and number of channels, as uint8.
 
     Attributes:
         shape: (C, S, S) of a prepared image.
         labels: (N,) int64 or None.
         class_names: of the labels, or None.
-        costly: preparing takes long enough that the result is kept on the disk.
+        costly: the preparation takes so long that its result is kept on the disk.
     """
 
     shape: tuple[int, int, int]
@@ -44,27 +44,27 @@ class Collection(Protocol):
     costly: bool
 
     def __len__(self) -> int:
-        """Return N."""
+        """Return the number of images N."""
         ...
 
     def key(self) -> str:
-        """Return what identifies the content and the preparation; the same key means the same prepared images."""
+        """Return a key of the content and the preparation; equal keys mean equal prepared images."""
         ...
 
     def chunks(self, positions: np.ndarray) -> Iterator[Chunk]:
-        """Prepare images, in order, a bounded number at a time.
+        """Prepare images in order, a limited number at a time.
 
         Args:
             positions: (n,) int64, ascending.
 
         Raises:
-            UserError: an image that cannot be read, where those are not skipped; the error names it.
+            UserError: an image cannot be read and is not skipped; the error names it.
         """
         ...
 
 
 class ArrayCollection:
-    """Images that are in memory already.
+    """Images that are already in memory.
 
     Args:
         images: (N, C, H, W) uint8.
@@ -87,7 +87,7 @@ class ArrayCollection:
         return len(self.images)
 
     def key(self) -> str:
-        """Return a hash of the images and the size they are prepared to."""
+        """Return a hash of the images and of their prepared size."""
         return digest("array", self.images.shape, self.shape, self.images)
 
     def chunks(self, positions: np.ndarray) -> Iterator[Chunk]:

@@ -1,4 +1,4 @@
-"""One hash of everything that identifies a dataset."""
+"""The hash that identifies a dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BYTES = 20
 
 
 def digest(*parts: object) -> str:
-    """Return a hash of arrays (by their bytes) and of whatever else (by its repr), in order."""
+    """Return a hash of arrays (by their bytes) and of other values (by their repr), in order."""
     running = Digest()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -22,7 +22,7 @@ def digest(*parts: object) -> str:
 
 
 class Digest:
-    """A hash that grows piece by piece."""
+    """A hash to which data are added piece by piece."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=_BYTES)
@@ -32,7 +32,7 @@ class Digest:
         self._hash.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
 
     def texts(self, texts: Iterable[str]) -> None:
-        """Add texts; names of files that are not valid Unicode are taken as they are."""
+        """Add texts; file names that are not valid Unicode are added as their bytes."""
         for text in texts:
             self._hash.update(text.encode("utf-8", "surrogateescape") + b"\0")
 

@@ -24,19 +24,19 @@ _TELL_SECONDS = 30.0
 
 
 class FileCollection:
-    """Pictures that are decoded when they are prepared; the result is worth keeping on the disk.
+    """Image files that are decoded when they are prepared; the result is kept on the disk.
 
     Args:
-        names: of the pictures, for errors.
+        names: names of the pictures, for errors.
         read: opens the picture at a position; called from several threads.
-        shape: (C, S, S) wanted.
+        shape: shape (C, S, S) of a prepared image.
         labels: (N,) int64 or None.
         class_names: of the labels, or None.
-        key: identifies the content and how it is prepared.
+        key: identifies the content and the preparation.
         background: RGB behind what is transparent.
         only_grey: refuse pictures with colours.
         skip_bad: leave out pictures that cannot be read.
-        fix: ends the error for a bad picture.
+        fix: end of the error message for a bad picture.
     """
 
     costly = True
@@ -53,7 +53,7 @@ class FileCollection:
         background: tuple[int, int, int] = (255, 255, 255),
         only_grey: bool = False,
         skip_bad: bool = False,
-        fix: str = "fetch it again",
+        fix: str = "download it again",
     ) -> None:
         self.names, self.shape, self.labels, self.class_names = names, shape, labels, class_names
         self._skip_bad = skip_bad
@@ -64,14 +64,14 @@ class FileCollection:
         return len(self.names)
 
     def key(self) -> str:
-        """Return what identifies the pictures and how they are prepared."""
+        """Return a key of the pictures and their preparation."""
         return self._key
 
     def chunks(self, positions: np.ndarray) -> Iterator[Chunk]:
-        """Decode pictures, in order, a few chunks ahead of the one asked for.
+        """Decode pictures in order, a few chunks ahead of their use.
 
         Raises:
-            UserError: a picture that cannot be read and is not skipped, or has colours and should not.
+            UserError: a picture cannot be read and is not skipped, or it has colours and must be grey.
         """
         count = images_a_chunk(self.shape)
         parts = (positions[start : start + count] for start in range(0, len(positions), count))
@@ -114,7 +114,7 @@ class FileCollection:
 
 
 class _Progress:
-    """A bar on a terminal; elsewhere a line now and then."""
+    """The progress: a bar on a terminal, elsewhere a line from time to time."""
 
     def __init__(self, total: int) -> None:
         self._total, self._done, self._told = total, 0, time.monotonic()

@@ -1,4 +1,4 @@
-"""Any directory of images."""
+"""The dataset of any directory of images."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from gan_cli.data.places import given
 from gan_cli.errors import UserError
 
 _EXAMINED = 32  # headers by which greyscale and colour are distinguished, spread over the whole directory
-_EXPECTED = "pictures, flat or in one sub-folder a class"
+_EXPECTED = "pictures, flat or in one sub-folder for each class"
 
 
 class Folder(ImageSet):
-    """Any directory of pictures, flat or one sub-folder a class; prepared once, then read from a file.
+    """Any directory of pictures, flat or with one sub-folder for each class; prepared once, then read from a file.
 
-    The file is found again by the pictures' names, sizes and times of change, as reading a million pictures to hash
-    them takes as long as decoding them; the run's fingerprint is of the pixels themselves.
+    The file is identified by the pictures' names, sizes and times of change, because to hash a million pictures
+    takes as long as to decode them; the run's fingerprint is a hash of the pixels.
 
     Args:
         image_size: S; pictures are resized to cover a square of S x S and cropped at its centre.
         path: the directory; required.
-        channels: 1 greyscale, 3 RGB; "auto": 1 if the headers of up to 32 pictures announce no colours.
+        channels: 1 greyscale, 3 RGB; "auto": 1 if the headers of up to 32 pictures have no colours.
         background: colour behind transparent pictures, a name or #rrggbb.
-        skip_bad: leave out pictures that cannot be read, and say how many.
+        skip_bad: leave out pictures that cannot be read, and report how many.
         holdout: as `ImageSet`.
         limit: as `ImageSet`.
         classes: as `ImageSet`.
@@ -63,13 +63,13 @@ class Folder(ImageSet):
         """Return (C, S, S), after listing the directory and reading some headers.
 
         Raises:
-            UserError: no directory, or no pictures in it.
+            UserError: there is no directory, or it has no pictures.
         """
         colour_of(self.background)
         return (self._look()[2], self.image_size, self.image_size)
 
     def expected_classes(self) -> int:
-        """Return how many sub-folders there are, 0 for a flat directory, after listing it."""
+        """Return the number of sub-folders, 0 for a flat directory, after listing it."""
         names = self._look()[1].class_names
         return len(self.classes or names) if names else 0
 
@@ -93,13 +93,13 @@ class Folder(ImageSet):
             background=background,
             only_grey=only_grey,
             skip_bad=self.skip_bad,
-            fix="repair or remove it, or leave out such pictures with dataset.skip_bad=true",
+            fix="repair or remove it, or skip such pictures with dataset.skip_bad=true",
         )
 
     def _look(self) -> tuple[Path, Listing, int]:
         if self._listed is None:
             if self.path is None:
-                raise UserError(f"dataset=folder needs a directory of {_EXPECTED}: dataset.path=DIRECTORY")
+                raise UserError(f"dataset=folder needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
             root = given(self.path, _EXPECTED)
             listing = list_pictures(root)
             channels = _channels(root, listing) if self.wanted_channels == "auto" else self.wanted_channels

@@ -1,4 +1,4 @@
-"""The keys, the split and the opening that all image datasets share."""
+"""The base class of all image datasets: keys, split and opening."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Limit = PositiveInt | dict[str, PositiveInt] | None
 
 
 class ImageSet(ABC):
-    """A dataset of images; a subclass says where they are.
+    """A dataset of images; a subclass finds the files.
 
     Args:
         image_size: S; images are (C, S, S).
-        path: a directory with the files; None: looked for in the usual places, then downloaded.
+        path: a directory with the files; None: searched in the usual places, then downloaded.
         holdout: images that the critic never learns from: a count, a share below 1, or "auto", 5 % capped at 5,000.
             The split does not depend on the seed.
         limit: images to learn from, at most, beside those held out; or for each class, by name or number, how many of
@@ -63,7 +63,7 @@ class ImageSet(ABC):
         return (self.channels, self.image_size, self.image_size)
 
     def expected_classes(self) -> int | None:
-        """Return how many classes the labels have, 0 for no labels, None where only the files show."""
+        """Return the number of classes, 0 without labels, None if only the files show it."""
         return len(self.classes) if self.classes and self.n_classes != 0 else self.n_classes
 
     @abstractmethod
@@ -71,14 +71,14 @@ class ImageSet(ABC):
         """Find the files.
 
         Raises:
-            UserError: they are not there, or damaged; the text says what would serve.
+            UserError: they are missing or damaged; the text names what is needed.
         """
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
-        """Read, prepare and split.
+        """Read, prepare and split the images.
 
         Raises:
-            UserError: data that are missing, corrupt, or fewer than a batch.
+            UserError: the data are missing, corrupt, or fewer than a batch.
         """
         found = self.collect()
         parts = self._split(found, batch_size)
@@ -157,7 +157,7 @@ def _tell_bad(ready: Prepared) -> None:
 
 
 def _fixed(n: int, size: int) -> torch.Tensor:
-    """Return n indices in [0, size) in an order that depends on size alone; from the start again where n > size."""
+    """Return n indices in [0, size) in an order that depends only on size; if n > size, they repeat from the start."""
     order = torch.randperm(size, generator=generator("cpu", 0, "fixed"))
     return order[torch.arange(n) % size]
 

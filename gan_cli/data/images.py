@@ -1,4 +1,4 @@
-"""The public image sets in the idx format."""
+"""The public image datasets in the idx format."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MNIST(ImageSet):
         """Read local files, or download them.
 
         Raises:
-            UserError: there are none and no download either, or they are damaged.
+            UserError: there are no files and the download fails, or they are damaged.
         """
         return self._read(*(self._given() if self.path is not None else self._found()))
 
@@ -42,13 +42,13 @@ class MNIST(ImageSet):
     ) -> ArrayCollection:
         x, y = read_idx(images, 3, sha256[0]), read_idx(labels, 1, sha256[1])
         if len(x) != len(y) or not len(x) or y.max() >= len(self.class_names):
-            raise UserError(f"{images} and {labels} do not belong together: {len(x)} images, {len(y)} labels")
+            raise UserError(f"{images} and {labels} do not match: {len(x)} images, {len(y)} labels")
         return ArrayCollection(x[:, None], y, self.class_names, self.image_size)
 
     def _given(self) -> tuple[Path, ...]:
         pair = self._pair(given(str(self.path), self._expected()))
         if pair is None:
-            raise UserError(f"dataset.path={self.path} lacks what is expected there: {self._expected()}")
+            raise UserError(f"dataset.path={self.path} does not contain {self._expected()}")
         return pair
 
     def _found(self) -> tuple[Path, ...]:
@@ -58,9 +58,7 @@ class MNIST(ImageSet):
         root = download(self.name, self._expected(), self._download)
         pair = self._pair(root)
         if pair is None:
-            raise UserError(
-                f"{root} lacks {self._expected()} although the download ended well; remove it and try again"
-            )
+            raise UserError(f"{root} does not contain {self._expected()} after the download; remove it and try again")
         return pair
 
     def _download(self, root: str) -> None:
@@ -69,7 +67,7 @@ class MNIST(ImageSet):
         getattr(known, self.torchvision_name)(root, train=True, download=True)
 
     def _pair(self, root: Path) -> tuple[Path, ...] | None:
-        """Return the images' and the labels' file below a directory, also as torchvision lays them."""
+        """Return the files of images and labels below a directory, also in torchvision's layout."""
         for directory in (root, root / self.torchvision_name / "raw", root / "raw"):
             for ending in (".gz", ""):
                 pair = tuple(directory / (file + ending) for file in self.idx_files)
@@ -91,9 +89,9 @@ class FashionMNIST(MNIST):
 
 
 class FashionMNIST10k(FashionMNIST):
-    """Fashion-MNIST's 10,000 test images, 28 x 28, which this package carries (Xiao et al. 2017).
+    """Fashion-MNIST's 10,000 test images, 28 x 28, which are part of this package (Xiao et al. 2017).
 
-    The package's own files are checked against their SHA-256; files at `path` are taken as they are.
+    The package's own files are checked against their SHA-256; files at `path` are not checked.
     """
 
     name = "fashion_mnist_10k"
@@ -103,7 +101,7 @@ class FashionMNIST10k(FashionMNIST):
         """Read the package's own files and check their SHA-256, or read those at `path`.
 
         Raises:
-            UserError: they are damaged, or not at `path`.
+            UserError: the files are damaged, or not at `path`.
         """
         if self.path is not None:
             return super().collect()

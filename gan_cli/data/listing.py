@@ -1,4 +1,4 @@
-"""Which images a directory holds."""
+"""The list of the images in a directory."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ EXTENSIONS = (
 
 
 class Picture(NamedTuple):
-    """A file: its name below the directory (with / between parts), bytes, and time of change in nanoseconds.
+    """An image file: its name below the directory (with / between parts), bytes, and time of change in nanoseconds.
 
-    That time is the one which no program can set: pictures of one name, size and date may still be others.
+    It is the time that no program can set, because different pictures may have the same name, size and date.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures below a directory, by name.
+    """The pictures below a directory, ordered by name.
 
     Attributes:
         pictures: in the order of their names.
         labels: (N,) int64, the sub-folder of each, or None for a flat directory.
-        class_names: the sub-folders, or None.
+        class_names: names of the sub-folders, or None.
     """
 
     pictures: list[Picture]
@@ -56,13 +56,13 @@ class Listing:
 
 
 def list_pictures(root: Path) -> Listing:
-    """List pictures: those directly in a directory, or those in its sub-folders, at any depth, one class each.
+    """List the pictures directly in a directory, or those in its sub-folders at any depth, one class for each.
 
-    Files of other kinds and names that start with a dot are passed over; links are followed, but no directory is
-    entered from inside itself. A single sub-folder makes no classes.
+    Files of other kinds and names that start with a dot are ignored; links are followed, but no directory is
+    entered from inside itself. A single sub-folder is not a class.
 
     Raises:
-        UserError: no pictures; pictures both beside and in sub-folders; a directory that may not be read.
+        UserError: there are no pictures, pictures both beside and in sub-folders, or an unreadable directory.
     """
     try:
         flat, folders = _split(root)
@@ -72,11 +72,11 @@ def list_pictures(root: Path) -> Listing:
     groups = {folder: found for folder, found in groups.items() if found}
     if flat and groups:
         raise UserError(
-            f"dataset.path={root} holds {len(flat)} picture(s), such as {min(flat).name}, beside sub-folders with "
-            f"pictures, such as {min(groups)}: either a flat directory, or one sub-folder a class"
+            f"dataset.path={root} has {len(flat)} picture(s), such as {min(flat).name}, beside sub-folders with "
+            f"pictures, such as {min(groups)}: use either a flat directory, or one sub-folder for each class"
         )
     if not flat and not groups:
-        raise UserError(f"dataset.path={root} holds no pictures ({' '.join(EXTENSIONS)}), nor do its sub-folders")
+        raise UserError(f"dataset.path={root} and its sub-folders have no pictures ({' '.join(EXTENSIONS)})")
     if flat or len(groups) == 1:
         return Listing(sorted(flat) or next(iter(groups.values())), None, None)
     names = sorted(groups)

@@ -1,4 +1,4 @@
-"""Batches of images, resident on the training device or memory-mapped and prefetched: bit for bit the same ones."""
+"""Batches of images, resident on the training device or memory-mapped and prefetched; both give the same bits."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _COPY_ROWS = 4096  # images copied to a device at a time
 
 
 class Order:
-    """Which images make up batch k: epoch after epoch, each a permutation that depends on (seed, stream, epoch) alone.
+    """The images of batch k: each epoch is a permutation that depends only on (seed, stream, epoch).
 
-    Permutations are drawn on the CPU, so the order is the same on every device. What does not fill the last batch of
-    an epoch is left out of that epoch.
+    Permutations are drawn on the CPU, so the order is the same on every device. Images that do not fill the last batch
+    of an epoch are left out of that epoch.
 
     Args:
-        n: images, at least batch_size.
-        batch_size: images a batch.
+        n: number of images, at least batch_size.
+        batch_size: number of images in a batch.
         seed: the run's seed.
-        stream: names the use; two streams are independent.
-        device: of the indices.
+        stream: name of the use; two streams are independent.
+        device: device of the indices.
     """
 
     def __init__(self, n: int, batch_size: int, seed: int, stream: str, device: torch.device) -> None:
@@ -51,9 +51,9 @@ class Resident:
 
     Args:
         images: (N, C, H, W) uint8.
-        rows: (n,) of `images`, those that make up this source.
-        labels: (n,) int64 of these rows, or None.
-        order: of batches, on `device`.
+        rows: (n,) the rows of `images` that this source uses.
+        labels: (n,) int64 labels of these rows, or None.
+        order: order of the batches, on `device`.
         device: where training happens.
 
     Raises:
@@ -72,18 +72,18 @@ class Resident:
         except (RuntimeError, MemoryError) as error:
             raise UserError(
                 f"dataset.resident=true: {int(np.prod(shape)) / 1e9:.2f} GB of images do not fit into the memory of "
-                f"{device}; dataset.resident=auto (or false) reads them from the disk"
+                f"{device}; use dataset.resident=auto (or false), which reads them from the disk"
             ) from error
         for start in range(0, len(rows), _COPY_ROWS):
             part = torch.from_numpy(images[rows[start : start + _COPY_ROWS]])
             self._images[start : start + len(part)].copy_(part)
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
-        """Return batch k's indices."""
+        """Return the indices of batch k."""
         return (self._order.indices(k),)
 
     def batch(self, *drawn: Tensor) -> Batch:
-        """Gather the images and labels of drawn indices."""
+        """Return the images and labels of drawn indices."""
         (index,) = drawn
         # index_select copies whole images; indexing with a tensor goes byte by byte, 13 times slower on a CPU
         labels = None if self._labels is None else self._labels.index_select(0, index)
@@ -99,11 +99,11 @@ class Mapped:
 
     Args:
         images: (N, C, H, W) uint8, memory-mapped.
-        rows: (n,) of `images`, those that make up this source.
-        labels: (n,) int64 of these rows, or None.
-        order: of batches, on the CPU.
+        rows: (n,) the rows of `images` that this source uses.
+        labels: (n,) int64 labels of these rows, or None.
+        order: order of the batches, on the CPU.
         device: where training happens.
-        ahead: batches read ahead; 0: each is read when it is drawn.
+        ahead: number of batches that are read ahead; 0: each is read when it is drawn.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Mapped:
         self._next = Prefetcher(self._read, ahead) if ahead else self._read
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
-        """Return batch k's uint8 images, and its labels where there are any, on the device."""
+        """Return the uint8 images of batch k, and its labels if there are any, on the device."""
         return self._moved(self._next(k))
 
     def batch(self, *drawn: Tensor) -> Batch:
@@ -158,7 +158,7 @@ class _Reader:
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Return images in [-1, 1] as uint8, rounded; what lies outside is clamped."""
+    """Return images in [-1, 1] as uint8, rounded and clamped."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 

@@ -1,4 +1,4 @@
-"""LSUN's bedrooms."""
+"""The LSUN dataset of bedrooms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LSUNBedroom(ImageSet):
     """LSUN's 3,033,042 training bedrooms, in colour, the shorter side 256 (Yu et al. 2015).
 
     The database is read directly: torchvision's class leaves a pickle of the keys in the working directory and
-    trusts any that it finds there. There is no download.
+    trusts any pickle that it finds there. There is no download.
     """
 
     name = "lsun_bedroom"
@@ -35,7 +35,7 @@ class LSUNBedroom(ImageSet):
         """Open the database.
 
         Raises:
-            UserError: no lmdb, or no database.
+            UserError: lmdb is not installed, or there is no database.
         """
         require("lmdb", "lsun", self.name, "reads its database")
         database = self._database()
@@ -43,7 +43,7 @@ class LSUNBedroom(ImageSet):
         with environment.begin() as transaction:
             keys = np.array(list(transaction.cursor().iternext(values=False)))
         if not len(keys):
-            raise UserError(f"{database} holds no pictures; unpack {_DATABASE}.zip again")
+            raise UserError(f"{database} has no pictures; unpack {_DATABASE}.zip again")
 
         def read(position: int) -> BinaryIO:
             with environment.begin() as transaction:
@@ -63,14 +63,14 @@ class LSUNBedroom(ImageSet):
         if found is not None:
             return found
         if self.path is not None:
-            raise UserError(f"dataset.path={self.path} lacks what is expected there: {_EXPECTED}")
+            raise UserError(f"dataset.path={self.path} does not contain {_EXPECTED}")
         raise UserError(
             f"dataset=lsun_bedroom is not on this machine and has no download: {placing(self.name, _EXPECTED)}"
         )
 
 
 class _Names:
-    """The keys as text, made when asked for: three million strings would fill 300 MB."""
+    """The keys as text, made on demand, because three million strings would fill 300 MB."""
 
     def __init__(self, database: Path, keys: np.ndarray) -> None:
         self._database, self._keys = database, keys
@@ -88,4 +88,4 @@ def _open(database: Path) -> Any:
     try:
         return lmdb.open(str(database), readonly=True, lock=False, readahead=False, meminit=False)
     except lmdb.Error as error:
-        raise UserError(f"{database} is not an LMDB database that can be read: {error}") from error
+        raise UserError(f"{database} is not a readable LMDB database: {error}") from error

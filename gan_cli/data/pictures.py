@@ -1,4 +1,4 @@
-"""Decodes one image file, or returns the reason why not."""
+"""Decoding of one image file, with the reason if it fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BadPicture(Exception):
 
 
 def colour_of(background: str) -> tuple[int, int, int]:
-    """Return RGB in [0, 255] of a colour's name or #rrggbb.
+    """Return the RGB in [0, 255] of a colour given by name or as #rrggbb.
 
     Raises:
         UserError: there is no such colour.
@@ -32,17 +32,17 @@ def colour_of(background: str) -> tuple[int, int, int]:
         return ImageColor.getrgb(background)[:3]
     except ValueError:
         raise UserError(
-            f"dataset.background={background} is no colour; name one (white, black, gray) or write '#rrggbb'"
+            f"dataset.background={background} is not a colour; use a name (white, black, gray) or '#rrggbb'"
         ) from None
 
 
 def read_picture(
     file: BinaryIO, shape: Sequence[int], background: tuple[int, int, int], only_grey: bool = False
 ) -> np.ndarray:
-    """Return a picture's central square as (C, S, S) uint8.
+    """Return the central square of a picture, (C, S, S) uint8.
 
-    Turned upright as its EXIF says, laid on the background where it is transparent, resized with Pillow's antialiased
-    bicubic filter; of an animation the first frame. Grey from colour is the luma of ITU-R 601.
+    It is turned by its EXIF orientation, put on the background if it is transparent, and resized with Pillow's
+    antialiased bicubic filter; of an animation the first frame is used. Grey from colour is the luma of ITU-R 601.
 
     Args:
         file: open for reading in binary, seekable.
@@ -52,7 +52,7 @@ def read_picture(
 
     Raises:
         BadPicture: corrupt, truncated, more than 8 bits a channel, CMYK or another colour space, or too many pixels.
-        UserError: `only_grey` and there are colours.
+        UserError: `only_grey` is set and there are colours.
     """
     try:
         with Image.open(file) as image:
@@ -71,7 +71,7 @@ def read_picture(
 
 
 def has_colour(file: BinaryIO) -> bool:
-    """Return whether a picture's header announces colours; False for one that cannot be read."""
+    """Return whether a picture has colours by its header; False if it cannot be read."""
     try:
         with Image.open(file) as image:
             if image.mode == "P":
@@ -116,7 +116,7 @@ def _prepared(image: Image.Image, shape: Sequence[int], only_grey: bool) -> np.n
     if only_grey and image.mode == "RGB":
         pixels = np.asarray(image)
         if (pixels != pixels[:, :, :1]).any():
-            raise UserError("has colours, and the pictures looked at first have none: dataset.channels=3 (or 1)")
+            raise UserError("has colours, but the first pictures have none: use dataset.channels=3 (or 1)")
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2

@@ -1,4 +1,4 @@
-"""Where datasets are searched for and stored on this machine."""
+"""The places on this machine where datasets are searched and stored."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ DOWNLOAD_TIMEOUT_SECONDS = 30.0
 
 
 def user_directory() -> Path:
-    """Return the user's own directory for what can be made or fetched again: $XDG_CACHE_HOME or ~/.cache."""
+    """Return the user's directory for files that can be made or downloaded again: $XDG_CACHE_HOME or ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "gan_cli"
 
 
 def downloads(name: str) -> Path:
-    """Return where a downloaded dataset is kept."""
+    """Return the directory of a downloaded dataset."""
     return user_directory() / "data" / name
 
 
 def require(library: str, extra: str, name: str, role: str, otherwise: str = "") -> None:
-    """Refuse a dataset whose library is not installed.
+    """Raise an error for a dataset whose library is not installed.
 
     Args:
-        library: the module's name.
-        extra: of this package, that installs the library.
-        name: of the dataset.
+        library: name of the module.
+        extra: extra of this package that installs the library.
+        name: name of the dataset.
         role: what the library does for it, "reads its file".
-        otherwise: what would serve without the library.
+        otherwise: an alternative without the library.
 
     Raises:
-        UserError: names the extra.
+        UserError: the library is not installed; the message names the extra.
     """
     if importlib.util.find_spec(library) is None:
         fix = pip_install(extra) + (f", or {otherwise}" if otherwise else "")
@@ -48,11 +48,11 @@ def require(library: str, extra: str, name: str, role: str, otherwise: str = "")
 
 
 def given(path: str, expected: str) -> Path:
-    """Return `dataset.path` as a directory that exists.
+    """Return `dataset.path` as an existing directory.
 
     Args:
-        path: as the user typed it; relative to the working directory.
-        expected: what should be there, for the error.
+        path: path as typed by the user, relative to the working directory.
+        expected: the expected files, for the error.
 
     Raises:
         UserError: there is no such directory.
@@ -65,15 +65,15 @@ def given(path: str, expected: str) -> Path:
 
 
 def download(name: str, expected: str, fetch: Callable[[str], object]) -> Path:
-    """Fetch a dataset into the user's directory, whole or not at all.
+    """Download a dataset into the user's directory, whole or not at all.
 
     Args:
-        name: of the dataset, as the config names it.
-        expected: the files that would have served, for the error.
-        fetch: downloads into the directory it is given.
+        name: name of the dataset in the config.
+        expected: the files that are needed, for the error.
+        fetch: function that downloads into a given directory.
 
     Raises:
-        UserError: the download failed; the text says which local path would have served.
+        UserError: the download failed; the text names the local path for the files.
     """
     target = downloads(name)
     temporary = None
@@ -98,7 +98,7 @@ def download(name: str, expected: str, fetch: Callable[[str], object]) -> Path:
 
 
 def placing(name: str, expected: str) -> str:
-    """Return how a user supplies a dataset's files."""
+    """Return how a user can supply the files of a dataset."""
     return f"put {expected} into {downloads(name)}, or name its directory with dataset.path=DIRECTORY"
 
 

@@ -1,4 +1,4 @@
-"""Reads batches ahead in a thread."""
+"""A thread that reads batches ahead of their use."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 class Prefetcher:
-    """Calls a function of 0, 1, 2, ... in one thread, a few calls ahead of their use.
+    """Calls a function with 0, 1, 2, ... in one thread, a few calls ahead of their use.
 
-    An error of the call for k is raised where k's result is asked for. The thread ends with this object or with the
+    An error of the call for k is raised where k's result is needed. The thread ends with this object or with the
     interpreter, whichever comes first.
 
     Args:
-        read: what is called; never twice at the same time.
-        ahead: results kept ready, at least 1.
+        read: the function; it is never called twice at the same time.
+        ahead: number of results kept ready, at least 1.
     """
 
     def __init__(self, read: Callable[[int], tuple[Tensor, ...]], ahead: int) -> None:
@@ -26,7 +26,7 @@ class Prefetcher:
         self._pending: deque[tuple[int, Future[tuple[Tensor, ...]]]] = deque()
 
     def __call__(self, k: int) -> tuple[Tensor, ...]:
-        """Return read(k); a k that does not follow the last one starts anew from there."""
+        """Return read(k); a k that does not follow the last one restarts the reading at k."""
         if not self._pending or self._pending[0][0] != k:
             for _, future in self._pending:
                 future.cancel()

@@ -1,4 +1,4 @@
-"""Prepared images, in memory or in a file that survives a kill and a full disk."""
+"""Prepared images, in memory or in a file that a kill or a full disk cannot corrupt."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _GB = 1e9
 
 @dataclass(frozen=True)
 class Prepared:
-    """Images ready for training.
+    """Images that are ready for training.
 
     Attributes:
         images: (n, C, S, S) uint8, an array or a memory-mapped file.
-        positions: (n,) of these images in their collection, ascending.
+        positions: (n,) positions of these images in their collection, ascending.
         digest: identifies the pixels.
-        bad: name and reason of each image that was asked for and cannot be read.
+        bad: name and reason of each requested image that cannot be read.
     """
 
     images: np.ndarray
@@ -43,12 +43,12 @@ class Prepared:
     bad: list[tuple[str, str]]
 
     def rows(self, positions: np.ndarray) -> np.ndarray:
-        """Return where images of these positions, all present, stand in `images`."""
+        """Return the rows in `images` of these positions, which must all be present."""
         return np.searchsorted(self.positions, positions)
 
 
 def in_memory(collection: Collection, positions: np.ndarray) -> Prepared:
-    """Prepare the images of a collection at these ascending positions."""
+    """Prepare the images of a collection at these ascending positions, in memory."""
     images = np.empty((len(positions), *collection.shape), dtype=np.uint8)
     kept, bad, filled, running = [], [], 0, Digest()
     for chunk in collection.chunks(positions):
@@ -61,13 +61,13 @@ def in_memory(collection: Collection, positions: np.ndarray) -> Prepared:
 
 
 def on_disk(collection: Collection, positions: np.ndarray) -> Prepared:
-    """Return the images as a memory-mapped file under the user's directory, preparing them if they are not there.
+    """Return the images as a memory-mapped file in the user's directory, which is made if it is missing.
 
-    The file is named by the collection's key and the positions. It is built under another name, with one process at a
+    The file name has the collection's key and the positions. It is built under another name, by one process at a
     time, and renamed when it is whole; at no time are more than a few chunks in memory.
 
     Raises:
-        UserError: no space, or no permission to write.
+        UserError: there is no space, or no permission to write.
     """
     root = user_directory() / "prepared"
     target = root / digest(_VERSION, collection.key(), collection.shape, positions)
@@ -78,12 +78,12 @@ def on_disk(collection: Collection, positions: np.ndarray) -> Prepared:
             _build(target, collection, positions)
             found = _load(target, collection.shape)
     if found is None:
-        raise UserError(f"{target} cannot be read back after writing: check the disk, or set XDG_CACHE_HOME=DIRECTORY")
+        raise UserError(f"{target} cannot be read after writing: check the disk, or set XDG_CACHE_HOME=DIRECTORY")
     return found
 
 
 def _load(directory: Path, shape: tuple[int, int, int]) -> Prepared | None:
-    """Return what is kept, or None where it is absent or damaged."""
+    """Return the stored images, or None if they are absent or damaged."""
     try:
         about = json.loads((directory / _ABOUT).read_text())
         positions = np.load(directory / _POSITIONS, allow_pickle=False)
@@ -151,14 +151,14 @@ def _written(root: Path, size: int) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"the prepared images ({size / _GB:.2f} GB) cannot be kept in {root}: {error.strerror or error}; "
-            f"make room, or keep them elsewhere with the environment variable XDG_CACHE_HOME=DIRECTORY"
+            f"the prepared images ({size / _GB:.2f} GB) cannot be stored in {root}: {error.strerror or error}; "
+            f"free disk space, or choose another place with the environment variable XDG_CACHE_HOME=DIRECTORY"
         ) from error
 
 
 @contextmanager
 def _locked(target: Path) -> Iterator[None]:
-    """Let one process at a time build a file; the others wait and find it."""
+    """Let only one process at a time build a file; the others wait and then use it."""
     import fcntl  # POSIX alone has it, and the sets that live in memory do without this file
 
     with _written(target.parent, 0):

@@ -1,4 +1,4 @@
-"""Draws points: random numbers on the device first, then arithmetic."""
+"""Samplers of points: first random numbers on the device, then arithmetic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gan_cli.rng import generator, seed_of
 
 
 class Sampler(Protocol):
-    """Draws points.
+    """A sampler of points.
 
     Attributes:
         class_names: of the labels, or None.
@@ -25,11 +25,11 @@ class Sampler(Protocol):
     modes: tuple[Tensor, float] | None
 
     def noise(self, n: int, rng: Generator) -> tuple[Tensor, ...]:
-        """Return all that is random about n points, on the generator's device."""
+        """Return all random numbers of n points, on the generator's device."""
         ...
 
     def points(self, *noise: Tensor) -> Batch:
-        """Return the points of this noise: no randomness, no host synchronisation."""
+        """Return the points of this noise, without randomness or host synchronisation."""
         ...
 
 
@@ -38,8 +38,8 @@ class GaussianMixture:
 
     Args:
         centres: (M, D).
-        stds: M of them.
-        weights: M of them, of any sum; None: equal.
+        stds: M standard deviations.
+        weights: M weights of any sum; None: equal weights.
         device: where points are drawn.
     """
 
@@ -55,7 +55,7 @@ class GaussianMixture:
         self.modes = (self._centres, float(stds[0])) if len(set(stds)) == 1 else None
 
     def noise(self, n: int, rng: Generator) -> tuple[Tensor, ...]:
-        """Return (n,) uniform numbers that choose the modes, and (n, D) normal ones."""
+        """Return (n,) uniform numbers that choose the modes, and (n, D) normal numbers."""
         device = rng.device
         chosen = torch.rand(n, generator=rng, device=device)
         return chosen, torch.randn(n, self._centres.shape[1], generator=rng, device=device)
@@ -111,13 +111,13 @@ class Line:
 
 
 class Stream:
-    """An endless stream of batches; batch k depends on (seed, stream, k) and the kind of device alone.
+    """An endless stream of batches; batch k depends only on (seed, stream, k) and the kind of device.
 
     Args:
         sampler: draws the points.
-        batch_size: points a batch.
+        batch_size: number of points in a batch.
         seed: the run's seed.
-        stream: names the use; two streams are independent.
+        stream: name of the use; two streams are independent.
         device: where points are drawn.
     """
 
@@ -129,7 +129,7 @@ class Stream:
         self._rng = torch.Generator(device)
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
-        """Return batch k's random numbers."""
+        """Return the random numbers of batch k."""
         rng = self._rng.manual_seed(seed_of(self._seed, "points", self._stream, k))
         return self._sampler.noise(self._batch_size, rng)
 

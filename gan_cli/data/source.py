@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Real samples.
+    """A batch of real samples.
 
     Attributes:
         x: images (N, C, H, W) float32 in [-1, 1], or points (N, D) float32.
@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     c: Tensor | None = None
 
     def head(self, n: int) -> Batch:
-        """Return the first n samples, all where there are fewer."""
+        """Return the first n samples, or all if there are fewer."""
         return Batch(*(t if t is None else t[:n] for t in self))
 
 
@@ -34,11 +34,11 @@ class Source(Protocol):
     size: int | None  # samples behind the stream; None: unlimited
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
-        """What is random or slow about batch k: indices, prefetched uint8 images, or drawn points, on the device."""
+        """Return the random or slow part of batch k on the device: indices, prefetched images, or random numbers."""
         ...
 
     def batch(self, *drawn: Tensor) -> Batch:
-        """Turn `draw`'s tensors into a batch: device work alone, no host synchronisation, fit for a CUDA graph."""
+        """Return the batch of `draw`'s tensors: device work without host synchronisation, fit for a CUDA graph."""
         ...
 
 
@@ -48,13 +48,13 @@ class RealData:
 
     Attributes:
         shape: of one sample: (C, H, W) or (D,).
-        class_names: of the labels, or None where there are none.
-        train: what the critic learns from.
-        heldout: the fixed split the critic never learns from; its batches are smaller where it has fewer samples.
-        fingerprint: identifies the content and the preparation; kept with the run.
-        modes: centres (M, D) of the mixture's components and their standard deviation, where that is what the data are.
-        fixed: n samples of the training split in a fixed order, for pictures: `fixed(n) -> Batch`; from the start again
-            where there are fewer.
+        class_names: names of the labels, or None without labels.
+        train: samples that the critic learns from.
+        heldout: the fixed split that the critic never learns from; its batches are smaller if it has few samples.
+        fingerprint: identifies the content and the preparation; it is saved with the run.
+        modes: centres (M, D) of the mixture's components and their standard deviation, if the data are a mixture.
+        fixed: n samples of the training split in a fixed order, for pictures: `fixed(n) -> Batch`; they repeat
+            from the start if there are fewer.
     """
 
     shape: tuple[int, ...]
@@ -67,20 +67,20 @@ class RealData:
 
 
 class Dataset(Protocol):
-    """A dataset as its YAML names it: cheap to construct, nothing read until `open`."""
+    """The dataset of a config: cheap to construct; nothing is read before `open`."""
 
     def expected_shape(self) -> tuple[int, ...]:
-        """The shape of one sample as far as it is known before the data are read; used to build and check networks."""
+        """Return the shape of one sample, as known before the data are read; networks are built and checked with it."""
         ...
 
     def expected_classes(self) -> int | None:
-        """The number of classes as far as it is known before the data are read: 0 for none, None for unknown."""
+        """Return the number of classes, as known before the data are read: 0 for none, None for unknown."""
         ...
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
-        """Read, prepare and split.
+        """Read, prepare and split the data.
 
         Raises:
-            UserError: data that are missing, corrupt, or fewer than a batch.
+            UserError: the data are missing, corrupt, or fewer than a batch.
         """
         ...

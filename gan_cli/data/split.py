@@ -1,4 +1,4 @@
-"""Which images are training images and which are held out: decided by data and config, never by the seed."""
+"""The split into training images and held-out images, which depends on data and config, never on the seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUTO_SHARE, AUTO_CAP = 0.05, 5000
 
 @dataclass(frozen=True)
 class Split:
-    """Positions in a collection.
+    """The positions of training images and held-out images in a collection.
 
     Attributes:
         train: (n,) int64, ascending.
@@ -33,7 +33,7 @@ class Split:
 
     @property
     def positions(self) -> np.ndarray:
-        """Every position in use, ascending."""
+        """All positions in use, ascending."""
         return np.sort(np.concatenate([self.train, self.heldout]))
 
     def only(self, kept: np.ndarray) -> Split:
@@ -50,21 +50,21 @@ def split(
     holdout: Literal["auto"] | int | float,
     limit: int | Mapping[str, int] | None,
 ) -> Split:
-    """Choose classes, then hold out a part, then limit what is learned from.
+    """Choose classes, then hold out a part, then limit the training images.
 
-    The held-out images are the same under any seed and any `limit`, and a smaller limit is a subset of a larger one.
+    The held-out images are the same for any seed and `limit`, and a smaller limit gives a subset of a larger one.
 
     Args:
-        n: images in the collection.
+        n: number of images in the collection.
         labels: (n,) or None.
         class_names: of the labels, or None.
-        classes: to keep, by name or number; they are numbered anew in this order. None: all.
-        holdout: images held out: a count, a share below 1, or 5 % capped at 5,000.
-        limit: images to learn from, at most, or so many of a class, by name or number before the choice; the held-out
-            ones come on top.
+        classes: classes to keep, by name or number; they get new numbers in this order. None: all.
+        holdout: number of held-out images, a share below 1, or `auto`: 5 %, at most 5,000.
+        limit: largest number of training images, or of each class by its name or number before the choice; the held-out
+            images are not counted.
 
     Raises:
-        UserError: classes that are not there, or nothing left.
+        UserError: there are no such classes, or no images are left.
     """
     chosen = np.arange(n)
     before = class_names
@@ -82,16 +82,16 @@ def split(
 
 
 def check_batch(name: str, found: Split, batch_size: int) -> None:
-    """Refuse data of which no batch can be made.
+    """Raise an error for data that are fewer than a batch.
 
     Raises:
-        UserError: fewer images to learn from than a batch, or none held out; the error gives the numbers.
+        UserError: there are fewer training images than a batch, or none held out; the error gives the numbers.
     """
     train, heldout = len(found.train), len(found.heldout)
     if heldout == 0:
         raise UserError(f"{name}: none of its {train + heldout} image(s) can be held out; at least two are needed")
     if train < batch_size:
-        fix = f"train.batch_size={train} or less, or more images" if train else "at least two images are needed"
+        fix = f"use train.batch_size={train} or less, or more images" if train else "at least two images are needed"
         raise UserError(
             f"{name}: {train} image(s) to train on ({heldout} more held out) are fewer than "
             f"train.batch_size={batch_size}: {fix}"
@@ -103,7 +103,7 @@ def _count(n: int, holdout: Literal["auto"] | int | float) -> int:
         return min(AUTO_CAP, max(1, round(AUTO_SHARE * n)))
     if isinstance(holdout, int):
         if holdout >= n:
-            raise UserError(f"dataset.holdout={holdout} leaves nothing to train on: there are {n} image(s)")
+            raise UserError(f"dataset.holdout={holdout} leaves no images to train on: there are {n} image(s)")
         return holdout
     return max(1, round(holdout * n))
 
@@ -113,10 +113,10 @@ def _choose(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     shown = f"dataset.classes=[{','.join(map(str, classes))}]"
     if labels is None or class_names is None:
-        raise UserError(f"{shown}: these images have no class labels; dataset.classes=null")
+        raise UserError(f"{shown}: these images have no class labels; use dataset.classes=null")
     numbers = [_number(c, class_names, shown) for c in classes]
     if not numbers or len(set(numbers)) < len(numbers):
-        raise UserError(f"{shown}: name at least one class, and each once")
+        raise UserError(f"{shown}: name at least one class, and each class only once")
     renumber = np.full(len(class_names), -1, dtype=np.int64)
     renumber[numbers] = np.arange(len(numbers))
     return renumber[labels], tuple(class_names[i] for i in numbers)
@@ -129,15 +129,15 @@ def _limited(
     class_names: tuple[str, ...] | None,
     limit: Mapping[str, int],
 ) -> np.ndarray:
-    """Return the positions in their order, without those beyond a class's limit."""
+    """Return the positions in their order, without those beyond the limit of a class."""
     shown = f"dataset.limit={{{','.join(f'{name}:{n}' for name, n in limit.items())}}}"
     if labels is None or all_names is None or class_names is None:
-        raise UserError(f"{shown}: these images have no class labels; dataset.limit=NUMBER, or null")
+        raise UserError(f"{shown}: these images have no class labels; use dataset.limit=NUMBER, or null")
     kept = np.ones(len(order), dtype=bool)
     for wanted, n in limit.items():
         name = all_names[_number(wanted, all_names, shown)]
         if name not in class_names:
-            raise UserError(f"{shown}: {name} is not among dataset.classes; leave out one or add it to the other")
+            raise UserError(f"{shown}: {name} is not in dataset.classes; remove it here or add it there")
         kept[np.flatnonzero(labels[order] == class_names.index(name))[n:]] = False
     return order[kept]
 
@@ -155,7 +155,7 @@ def _number(wanted: int | str, class_names: tuple[str, ...], shown: str) -> int:
         return wanted
     known = ", ".join(f"{i} {name}" for i, name in enumerate(class_names[:20]))
     more = f", and {len(class_names) - 20} more" if len(class_names) > 20 else ""
-    raise UserError(f"{shown}: there is no class {wanted}; there are {known}{more}")
+    raise UserError(f"{shown}: there is no class {wanted}; classes: {known}{more}")
 
 
 def _within(positions: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Stacked grey images: three classes in the three channels of one image, as many modes as triples of classes."""
+"""The dataset of stacked grey images: three images in the channels of one, and a mode for each triple of classes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Stacked(ImageSet):
     classes a, b, c is (a n + b) n + c, with n classes: 100 a + 10 b + c for ten.
 
     Args:
-        of: the set of greyscale images; `folder` takes its directory from `path`.
+        of: the dataset of greyscale images; `folder` has its directory in `path`.
         image_size: as `ImageSet`.
         path: as `ImageSet`, of the greyscale images.
         holdout: as `ImageSet`, counted in greyscale images.
@@ -65,19 +65,19 @@ class Stacked(ImageSet):
         return (CHANNELS, *self._grey.expected_shape()[1:])
 
     def expected_classes(self) -> int | None:
-        """Return the number of triples of classes; as for the greyscale images, 0 for no labels, None for unknown."""
+        """Return the number of triples of classes; 0 without labels, None for unknown, as for the greyscale images."""
         n = self._grey.expected_classes()
         return None if n is None else n**CHANNELS
 
     def collect(self) -> Collection:
-        """Find the greyscale images' files."""
+        """Find the files of the greyscale images."""
         return self._grey.collect()
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
         """Read, prepare and split the greyscale images.
 
         Raises:
-            UserError: data that are missing, corrupt, or fewer than a batch.
+            UserError: the data are missing, corrupt, or fewer than a batch.
         """
         grey = super().open(batch_size, seed, device)
         names = grey.class_names
@@ -102,16 +102,16 @@ class Stacked(ImageSet):
 
 
 class _Draws(Order):
-    """Batch k: three images for each of its triples, independent of each other and of every other batch."""
+    """The draws of batch k: three images for each triple, independent of each other and of all other batches."""
 
     def indices(self, k: int) -> Tensor:
-        """Return (3 batch_size,) int64 indices in [0, n): those of the first channel, the second, the third."""
+        """Return (3 batch_size,) int64 indices in [0, n): for the first channel, then the second, then the third."""
         rng = generator("cpu", self._seed, "stacked", self._stream, k)
         return torch.randint(self.n, (CHANNELS * self.batch_size,), generator=rng).to(self._device)
 
 
 class _Triples:
-    """A source of greyscale images, three batches of which at a time become one of colour images."""
+    """A source that makes one batch of colour images from three batches of greyscale images."""
 
     endless = True  # triples, of as many grey images as `size` says
 
@@ -120,11 +120,11 @@ class _Triples:
         self._grey, self._n_classes = grey, n_classes
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
-        """Return what the greyscale source draws."""
+        """Return the draws of the greyscale source."""
         return self._grey.draw(k)
 
     def batch(self, *drawn: Tensor) -> Batch:
-        """Stack drawn images."""
+        """Return the drawn images, stacked."""
         return stack(self._grey.batch(*drawn), self._n_classes)
 
 
@@ -138,7 +138,7 @@ def stack(grey: Batch, n_classes: int) -> Batch:
 
 
 def _fixed_triples(grey: RealData, n_classes: int) -> Callable[[int], Batch]:
-    """Of three images each, shuffled first: where there are fewer than are asked for, they come in turn."""
+    """Return n triples of shuffled images; if there are fewer images, they repeat in turn."""
 
     def triples(n: int) -> Batch:
         found = grey.fixed(CHANNELS * n)

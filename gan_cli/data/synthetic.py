@@ -1,4 +1,4 @@
-"""Synthetic points of known distributions in one and two dimensions, without end."""
+"""Synthetic datasets: endless points of known distributions in one and two dimensions."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from gan_cli.data.source import RealData
 
 
 class SyntheticSet(ABC):
-    """A dataset of points; a subclass says how they are drawn.
+    """A dataset of points; a subclass has the sampler.
 
-    Every batch k depends on (seed, stream, k) and the kind of device alone. Held-out points are a stream of their own.
+    Every batch k depends only on (seed, stream, k) and the kind of device. Held-out points have their own stream.
     """
 
     dimensions: ClassVar[int] = 2
 
     @abstractmethod
     def sampler(self, device: torch.device) -> Sampler:
-        """Return what draws the points on a device."""
+        """Return the sampler of the points on a device."""
 
     def expected_shape(self) -> tuple[int, ...]:
         """Return (D,)."""
         return (self.dimensions,)
 
     def expected_classes(self) -> int:
-        """Return how many components the labels distinguish, 0 for no labels."""
+        """Return the number of components that the labels distinguish, 0 without labels."""
         return len(self.sampler(torch.device("cpu")).class_names or ())
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
@@ -54,8 +54,8 @@ class Ring(SyntheticSet):
     `modes=8 radius=2 std=0.02 scale=0.7072` are the 8 Gaussians of Improved WGAN, which divides them by 1.414.
 
     Args:
-        modes: on the circle.
-        radius: of the circle.
+        modes: number of modes on the circle.
+        radius: radius of the circle.
         std: of each Gaussian, along each axis.
         scale: multiplies every coordinate, the standard deviation included.
     """
@@ -85,8 +85,8 @@ class Grid(SyntheticSet):
     `scale=0.3536` gives the 25 Gaussians of Improved WGAN, which divides them by 2.828.
 
     Args:
-        side: modes along each axis.
-        spacing: between neighbours.
+        side: number of modes along each axis.
+        spacing: distance between neighbours.
         std: of each Gaussian, along each axis.
         scale: multiplies every coordinate, the standard deviation included.
     """
@@ -117,9 +117,9 @@ class GaussianMixture1d(SyntheticSet):
     The paper does not print its parameters; the defaults reproduce its table of divergences.
 
     Args:
-        weights: of the Gaussians; they need not sum to 1.
-        means: of the Gaussians.
-        stds: of the Gaussians.
+        weights: weights of the Gaussians; they need not sum to 1.
+        means: means of the Gaussians.
+        stds: standard deviations of the Gaussians.
     """
 
     dimensions = 1
@@ -141,13 +141,13 @@ class GaussianMixture1d(SyntheticSet):
 
 
 class TwoGaussians1d(SyntheticSet):
-    """A Gaussian on a line, that a critic compares with another one (Arjovsky et al. 2017, figure 2).
+    """A Gaussian on a line, which a critic compares with another one (Arjovsky et al. 2017, figure 2).
 
     The paper prints no parameters. Here real is N(-3, 1) and fake N(3, 1): W1 = 6, and a discriminator saturates.
 
     Args:
-        mean: of the real one.
-        std: of the real one.
+        mean: mean of the real Gaussian.
+        std: standard deviation of the real Gaussian.
     """
 
     dimensions = 1

@@ -1,4 +1,4 @@
-"""The public image sets that torchvision reads."""
+"""The public image datasets that torchvision reads."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gan_cli.errors import UserError
 
 
 class _TorchvisionSet(ImageSet):
-    """A set that one class of torchvision downloads, checks and reads.
+    """A dataset that a class of torchvision downloads, checks and reads.
 
     Attributes:
-        file: in the directory that torchvision calls root.
-        expected: that file, for errors.
+        file: file in torchvision's root directory.
+        expected: description of that file, for errors.
     """
 
     channels = 3
@@ -30,7 +30,7 @@ class _TorchvisionSet(ImageSet):
         """Read local files, or download them.
 
         Raises:
-            UserError: there are none and no download either, or they are not the published ones.
+            UserError: there are no files and the download fails, or they are not the published files.
         """
         if self.path is not None:
             root = self._given()
@@ -41,7 +41,7 @@ class _TorchvisionSet(ImageSet):
         try:
             return self._collection(self._torchvision(str(root), download=False))
         except (RuntimeError, OSError, ValueError, KeyError, EOFError) as error:
-            raise UserError(f"{root / self.file} is damaged or incomplete ({error}); fetch it again") from error
+            raise UserError(f"{root / self.file} is damaged or incomplete ({error}); download it again") from error
 
     def _given(self) -> Path:
         directory = given(str(self.path), self.expected)
@@ -49,7 +49,7 @@ class _TorchvisionSet(ImageSet):
             return directory
         if directory.name == self.file:
             return directory.parent
-        raise UserError(f"dataset.path={self.path} lacks what is expected there: {self.expected}")
+        raise UserError(f"dataset.path={self.path} does not contain {self.expected}")
 
     @abstractmethod
     def _torchvision(self, root: str, download: bool) -> Any:
@@ -87,7 +87,7 @@ class SVHN(_TorchvisionSet):
         """Read the local file, or download it.
 
         Raises:
-            UserError: no scipy; no file and no download either, or it is not the published one.
+            UserError: scipy is not installed, there is no file and the download fails, or it is not the published file.
         """
         require("scipy", "svhn", self.name, "reads its file")
         return super().collect()

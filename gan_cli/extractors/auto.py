@@ -1,4 +1,4 @@
-"""Chooses the extractor that suits the data."""
+"""The choice of an extractor that suits the data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from gan_cli.extractors.inception import Inception
 
 
 class Auto(ExtractorChoice):
-    """The classifier of clothes for sets of clothes, else the Inception network where it is on this machine."""
+    """The classifier of clothes for datasets of clothes, else the Inception network if it is on this machine."""
 
     def choose(self, data: RealData) -> Extractor:
-        """Return the one that suits the data.
+        """Return the extractor that suits the data.
 
         Raises:
-            UserError: neither does; the error lists the choices.
+            UserError: neither suits them; the error lists the choices.
         """
         clothes, inception = FashionMNIST(), Inception()
         if clothes.columns(data) is not None:
@@ -25,6 +25,6 @@ class Auto(ExtractorChoice):
             return inception
         raise UserError(
             "extractor=auto: no extractor suits these images offline; extractor=inception downloads its weights on "
-            "first use, extractor=efficientnet_lite0 has them installed by pip, extractor=pixels compares pixels, "
-            "extractor=fashion_mnist was made for clothes"
+            "first use, extractor=efficientnet_lite0 installs them with pip, extractor=pixels compares pixels, "
+            "extractor=fashion_mnist is for clothes"
         )

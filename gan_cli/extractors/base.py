@@ -15,11 +15,11 @@ from gan_cli.errors import UserError
 
 
 class Features(NamedTuple):
-    """What an extractor makes of N images.
+    """The output of an extractor for N images.
 
     Attributes:
         x: (N, F) float32.
-        log_p: (N, K) float32, log-probabilities of the classes, or None where the extractor knows none.
+        log_p: (N, K) float32, log-probabilities of the classes, or None if the extractor has no classes.
     """
 
     x: Tensor
@@ -27,25 +27,25 @@ class Features(NamedTuple):
 
 
 class ExtractorChoice(ABC):
-    """An extractor, or what chooses one by the data."""
+    """An extractor, or an object that chooses one by the data."""
 
     @abstractmethod
     def choose(self, data: RealData) -> Extractor:
-        """Return the extractor that is used on these data.
+        """Return the extractor for these data.
 
         Raises:
-            UserError: there is none that can be.
+            UserError: no extractor suits the data.
         """
 
 
 class Extractor(ExtractorChoice):
-    """Images as feature vectors in which sets of images are compared.
+    """An extractor turns images into feature vectors, by which sets of images are compared.
 
     Attributes:
-        name: as the option is called.
-        standard: its scores are those of the literature, so they go by their plain names.
-        class_names: of the classes that it distinguishes in a grey image, or None.
-        sha256: of its weights, once it is loaded; None where it has none.
+        name: name of the option.
+        standard: its scores are those of the literature, so they have the plain names.
+        class_names: names of the classes that it distinguishes in a grey image, or None.
+        sha256: SHA-256 of its weights, once it is loaded; None if it has no weights.
     """
 
     name: ClassVar[str]
@@ -54,20 +54,20 @@ class Extractor(ExtractorChoice):
     sha256: str | None = None
 
     def choose(self, data: RealData) -> Extractor:
-        """Return this one."""
+        """Return this extractor."""
         return self
 
     @property
     @abstractmethod
     def resize(self) -> str:
-        """Return what is done to the images first, for the protocol."""
+        """How images are resized first, as text for the protocol."""
 
     @abstractmethod
     def load(self, device: torch.device) -> None:
-        """Make ready on a device.
+        """Load the extractor on a device.
 
         Raises:
-            UserError: its weights or the library that it needs are not there, or damaged.
+            UserError: its weights or its library are missing or damaged.
         """
 
     @abstractmethod
@@ -75,17 +75,17 @@ class Extractor(ExtractorChoice):
         """Return the features of images (N, C, H, W) in [-1, 1], on the device."""
 
     def differentiable(self, images: Tensor) -> Features:
-        """Return the same, with a gradient to the images.
+        """Return the same features, with a gradient to the images.
 
         Raises:
-            UserError: this extractor has none.
+            UserError: this extractor has no gradient.
         """
-        raise UserError(f"extractor={self.name} has no gradient to the images; extractor=fashion_mnist has")
+        raise UserError(f"extractor={self.name} has no gradient to the images; use extractor=fashion_mnist")
 
     def columns(self, data: RealData) -> list[int] | None:
-        """Return which of its classes each class of the data is, None where one of them is unknown to it.
+        """Return the extractor's class for each class of the data, None if it does not know one of them.
 
-        The classes of C channels are the products of those of one, as the stacked set names them.
+        The classes of C channels are the tuples of the classes of one, in the order of the stacked dataset.
         """
         if data.class_names is None or self.class_names is None or len(data.shape) != 3:
             return None

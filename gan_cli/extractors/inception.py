@@ -18,10 +18,10 @@ _CHOICES = "extractor=efficientnet_lite0, extractor=pixels, or extractor=fashion
 
 
 class Inception(Extractor):
-    """Inception-v3 with the weights of Heusel et al. 2017, as torch-fidelity 0.4 has it; downloaded on first use.
+    """Inception-v3 with the weights of Heusel et al. 2017, from torch-fidelity 0.4; downloaded on first use.
 
     Args:
-        weights: the file; null: where torch keeps its downloads, fetched if it is not there.
+        weights: file of the weights; null: torch's directory of downloads, downloaded if it is missing.
     """
 
     name = "inception"
@@ -32,8 +32,8 @@ class Inception(Extractor):
 
     @property
     def resize(self) -> str:
-        """Return what is done to the images first."""
-        return "to 299 x 299, bilinear as TensorFlow 1 does it"
+        """How images are resized first."""
+        return "to 299 x 299, bilinear as in TensorFlow 1"
 
     def available(self) -> bool:
         """Return whether the library and the weights are on this machine."""
@@ -46,28 +46,28 @@ class Inception(Extractor):
         """Read the weights, or download them.
 
         Raises:
-            UserError: torch-fidelity is not installed, there is no internet, or the file is another one.
+            UserError: torch-fidelity is not installed, the download fails, or the file is not the right one.
         """
         path = self._path()
         url = self._url()
         if not path.is_file():
             if self.weights is not None:
-                raise UserError(f"extractor.weights={self.weights}: no such file; {_CHOICES}")
+                raise UserError(f"extractor.weights={self.weights}: no such file; use another file, or {_CHOICES}")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 torch.hub.download_url_to_file(url, str(path), hash_prefix=_prefix(url), progress=False)
             except (URLError, OSError, RuntimeError) as error:
                 reason = getattr(error, "reason", None) or error
                 raise UserError(
-                    f"extractor=inception: its weights are not here and cannot be downloaded from {url} ({reason}); "
-                    f"put the file at {path}, or {_CHOICES}"
+                    f"extractor=inception: its weights are missing and cannot be downloaded from {url} ({reason}); "
+                    f"save the file as {path}, or use {_CHOICES}"
                 ) from error
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror}); {_CHOICES}") from error
+            raise UserError(f"{path} cannot be read ({error.strerror}); use {_CHOICES}") from error
         if not found.startswith(_prefix(url)):
-            raise UserError(f"{path} is not {url.rpartition('/')[2]}: its SHA-256 begins with {found[:8]}; remove it")
+            raise UserError(f"{path} is not {url.rpartition('/')[2]}: its SHA-256 starts with {found[:8]}; remove it")
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         names = ["2048", "logits_unbiased"]
@@ -92,10 +92,10 @@ class Inception(Extractor):
             from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
         except ImportError as error:
             hint = pip_install("inception")
-            raise UserError(f"extractor=inception needs torch-fidelity: {hint}; or {_CHOICES}") from error
+            raise UserError(f"extractor=inception needs torch-fidelity: {hint}; or use {_CHOICES}") from error
         return URL_INCEPTION_V3
 
 
 def _prefix(url: str) -> str:
-    """Return the first characters of a file's SHA-256, which end its name as torch's downloads have it."""
+    """Return the first characters of the SHA-256, which torch's downloads have at the end of their file name."""
     return url.rpartition("-")[2].partition(".")[0]

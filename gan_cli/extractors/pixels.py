@@ -13,10 +13,10 @@ from gan_cli.extractors.fashion_mnist import to_side
 
 
 class Pixels(Extractor):
-    """All values of the image made smaller: no weights, any set of images, and no notion of what is in them.
+    """All values of the reduced image: no weights, for all images, but without knowledge of their content.
 
     Args:
-        side: in pixels, of the image made smaller.
+        side: side of the reduced image, in pixels.
     """
 
     name = "pixels"
@@ -26,11 +26,11 @@ class Pixels(Extractor):
 
     @property
     def resize(self) -> str:
-        """Return what is done to the images first."""
+        """How images are resized first."""
         return f"to {self.side} x {self.side}, bilinear, antialiased"
 
     def load(self, device: torch.device) -> None:
-        """There is nothing to load."""
+        """Do nothing, because there is nothing to load."""
 
     def __call__(self, images: Tensor) -> Features:
         """Return features (N, C side^2) of images (N, C, H, W) in [-1, 1]."""

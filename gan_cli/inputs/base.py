@@ -8,17 +8,17 @@ from gan_cli.rng import Draws
 
 
 class Input:
-    """Nothing; the base of all others."""
+    """No change; the base class of all inputs."""
 
     def check(self, sample_shape: tuple[int, ...]) -> None:
-        """Refuse samples (C, H, W) or (D,) that this cannot be done to.
+        """Raise an error for samples (C, H, W) or (D,) to which this input does not apply.
 
         Raises:
-            ValueError: what was wrong; the text names the option that fixes it.
+            ValueError: these samples do not fit; the text names the option that fixes it.
         """
 
     def __call__(self, x: Tensor, stream: str, draws: Draws) -> Tensor:
-        """Return what the critic is shown, of the same shape, differentiable in x.
+        """Return the critic's input, of the same shape, differentiable in x.
 
         Args:
             x: samples (N, ...), images in [-1, 1].

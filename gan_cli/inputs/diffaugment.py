@@ -18,24 +18,24 @@ class DiffAugment(Input):
     """Random augmentation of real and generated images alike, differentiable (DiffAugment, Zhao et al. 2020).
 
     The transformations and their ranges are the paper's (`Color + Translation + Cutout`), drawn anew for every image.
-    What a translation or a cutout uncovers is 0, mid-grey.
+    Places outside a translated image or inside a cutout are 0, mid-grey.
 
     Args:
         policy: the transformations, in this order.
 
     Raises:
-        ValueError: no transformation, or one twice.
+        ValueError: there is no transformation, or one occurs twice.
     """
 
     def __init__(self, policy: tuple[Kind, ...] = ("color", "translation", "cutout")) -> None:
         if not policy or len(set(policy)) < len(policy):
-            raise ValueError(f"policy={list(policy)}: at least one of color, translation and cutout, each once at most")
+            raise ValueError(f"policy={list(policy)}: at least one of color, translation and cutout, each at most once")
         self.policy = tuple(policy)
 
     def check(self, sample_shape: tuple[int, ...]) -> None:
-        """Refuse points."""
+        """Raise an error for points."""
         if len(sample_shape) != 3:
-            raise ValueError(f"augments images, the data are {sample_shape[0]}-D points: input=none (or noise)")
+            raise ValueError(f"augments images, but the data are {sample_shape[0]}-D points: use input=none (or noise)")
 
     def __call__(self, x: Tensor, stream: str, draws: Draws) -> Tensor:
         """Return the augmented images (N, C, H, W); colours may leave [-1, 1]."""
@@ -82,7 +82,7 @@ def cutout(x: Tensor, stream: str, draws: Draws) -> Tensor:
 
 
 def _covered(u: Tensor, size: int) -> Tensor:
-    """Return which of `size` places lie in half of them around the centre that u (N,) chooses, (N, size)."""
+    """Return which of `size` places are in the covered half around the centre that u (N,) chooses, (N, size)."""
     length = int(size / 2 + 0.5)
     start = (u * (size + 1 - length % 2)).long() - length // 2
     place = torch.arange(size, device=u.device) - start[:, None]

@@ -14,11 +14,11 @@ from gan_cli.rng import Draws
 class InstanceNoise(Input):
     """Gaussian noise on every value of real and generated samples (Arjovsky & Bottou 2017, section 3).
 
-    It gives both distributions a density on all of space, so their divergence has a gradient even where their
+    It gives both distributions a density everywhere, so their divergence has a gradient even if their
     supports do not meet. Annealing is that of Sonderby et al. 2017, whose paper calls it instance noise.
 
     Args:
-        std: of the noise at the first step, in the units of the samples.
+        std: standard deviation of the noise at the first step, in the units of the samples.
         schedule: `linear` falls to 0 with the steps; `constant` stays at std.
         until_step: the first step without noise, if linear.
     """

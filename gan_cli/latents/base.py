@@ -1,4 +1,4 @@
-"""The role of a prior: what z is drawn from."""
+"""The role of a prior, the distribution of z."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gan_cli.rng import Draws
 
 
 class Code(NamedTuple):
-    """A part of z that has a meaning of its own.
+    """A latent code: a part of z with its own meaning.
 
     Attributes:
         kind: `categorical`, one-hot with equal chances; `uniform`, each number uniform on [-1, 1).
@@ -25,13 +25,13 @@ class Code(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where one code stands in z: a categorical one, or one number of the continuous ones.
+    """The place of one code in z: a categorical code, or one number of the continuous codes.
 
     Attributes:
-        kind: as of `Code`.
-        code: which of the prior's `codes` it is, or is a part of.
+        kind: as for `Code`.
+        code: index of the prior's `codes` that contains it.
         start: its first column.
-        size: its columns: values of a categorical code, 1 of a continuous one.
+        size: number of its columns: the number of values of a categorical code, 1 for a continuous one.
     """
 
     kind: Literal["categorical", "uniform"]
@@ -49,8 +49,8 @@ class Latent(ABC):
 
     Attributes:
         codes: the latent codes, the last columns of z in this order; most priors have none.
-        between: how two samples are joined by a way of likely ones: `lerp` stays within bounds, `slerp` keeps the norm.
-        auto_sizes: what `auto` stands for, for images and for points.
+        between: how to interpolate between two samples: `lerp` stays within bounds, `slerp` keeps the norm.
+        auto_sizes: values of `auto` for images and for points.
     """
 
     codes: tuple[Code, ...] = ()
@@ -62,16 +62,16 @@ class Latent(ABC):
 
     @property
     def total_size(self) -> int:
-        """Columns of z, codes included."""
+        """Number of columns of z, codes included."""
         return self.size + self.code_size
 
     @property
     def code_size(self) -> int:
-        """Columns of all codes."""
+        """Number of columns of all codes."""
         return sum(code.size for code in self.codes)
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return the settings that were `auto`, for samples (C, H, W) or (D,)."""
+        """Return values for the settings that are `auto`, for samples (C, H, W) or (D,)."""
         images, points = self.auto_sizes
         return {"size": (images if len(sample_shape) == 3 else points) if self.size == "auto" else self.size}
 
@@ -80,17 +80,15 @@ class Latent(ABC):
         """Return n samples z (n, total_size)."""
 
     def truncated(self, psi: float) -> Latent:
-        """Return this prior given that every number of z is within +-psi.
+        """Return this prior under the condition that every number of z is within +-psi.
 
         Raises:
-            ValueError: its numbers have bounds of their own.
+            ValueError: its numbers already have bounds.
         """
-        raise ValueError(
-            f"the prior {type(self).__name__} has bounds of its own, and only a normal one can be truncated"
-        )
+        raise ValueError(f"the prior {type(self).__name__} is already bounded; only a normal prior can be truncated")
 
     def places(self) -> list[Place]:
-        """Return where each single code stands in z: the continuous ones one by one."""
+        """Return the place of each single code in z; each continuous code is one number."""
         found, start = [], self.size
         for i, (kind, size) in enumerate(self.codes):
             width = size if kind == "categorical" else 1
@@ -99,14 +97,14 @@ class Latent(ABC):
         return found
 
     def with_codes(self, z: Tensor, values: Sequence[float | None]) -> Tensor:
-        """Return z (n, total_size) with the first codes at these values, the others and those that are None as drawn.
+        """Return z (n, total_size) with the first codes set to these values; None and further codes stay as drawn.
 
         Args:
-            z: is not changed.
+            z: it is not changed.
             values: the number of a categorical code's value; any number for a continuous code, [-1, 1) being likely.
 
         Raises:
-            ValueError: more values than codes, or one that a categorical code does not have.
+            ValueError: there are more values than codes, or a categorical code does not have the value.
         """
         z, places = z.clone(), self.places()
         if len(values) > len(places):
@@ -125,5 +123,5 @@ class Latent(ABC):
         return z
 
     def codes_of(self, z: Tensor) -> Tensor | None:
-        """Return the codes (N, code_size) in z, None where the prior has none."""
+        """Return the codes (N, code_size) in z, None if the prior has no codes."""
         return z[:, self.size :] if self.codes else None

@@ -18,11 +18,11 @@ class InfoGAN(Latent):
     Args:
         size: dimensions of the noise, uniform on [-1, 1); `auto` is 62 for images, as the paper has it, and 2 for
             points.
-        categorical: classes of each categorical code.
-        continuous: continuous codes, each uniform on [-1, 1).
+        categorical: number of classes of each categorical code.
+        continuous: number of continuous codes, each uniform on [-1, 1).
 
     Raises:
-        ValueError: no code at all, or a categorical one of one class.
+        ValueError: there is no code, or a categorical code has only one class.
     """
 
     auto_sizes = (62, 2)
@@ -35,11 +35,11 @@ class InfoGAN(Latent):
     ) -> None:
         super().__init__(size)
         if min(categorical, default=2) < 2:
-            raise ValueError(f"categorical={list(categorical)}: a code of one class says nothing; at least 2 each")
+            raise ValueError(f"categorical={list(categorical)}: a code needs at least 2 classes")
         self.codes = tuple(Code("categorical", n) for n in categorical)
         self.codes += (Code("uniform", continuous),) if continuous else ()
         if not self.codes:
-            raise ValueError("categorical=[] and continuous=0: no code is left; latent=uniform is the prior without")
+            raise ValueError("categorical=[] and continuous=0: no code is left; use latent=uniform for no codes")
 
     def sample(self, n: int, draws: Draws) -> Tensor:
         """Return n samples z (n, total_size): noise, one-hot categorical codes, continuous codes."""

@@ -13,7 +13,7 @@ from gan_cli.rng import Draws
 
 
 class Normal(Latent):
-    """Standard normal."""
+    """Standard normal prior."""
 
     between = "slerp"
 
@@ -22,12 +22,12 @@ class Normal(Latent):
         return draws.normal("z", n, self.size)
 
     def truncated(self, psi: float) -> Latent:
-        """Return it given that every number is within +-psi."""
+        """Return the normal prior with every number within +-psi."""
         return Truncated(self.size, psi)
 
 
 class Uniform(Latent):
-    """Uniform on [-1, 1) (Radford et al. 2016, section 4)."""
+    """Uniform prior on [-1, 1) (Radford et al. 2016, section 4)."""
 
     def sample(self, n: int, draws: Draws) -> Tensor:
         """Return n samples z (n, size)."""
@@ -35,10 +35,10 @@ class Uniform(Latent):
 
 
 class Truncated(Latent):
-    """Standard normal given that every number is within +-psi (Brock et al. 2019, section 3.1).
+    """Standard normal prior with every number within +-psi (Brock et al. 2019, section 3.1).
 
-    The same distribution as drawing again whatever falls outside, by the inverse of the distribution function, so that
-    every sample costs the same.
+    Numbers outside would be drawn again; here the inverse of the distribution function gives the same distribution, so
+    that every sample costs the same.
 
     Args:
         size: dimensions of z.
@@ -56,5 +56,5 @@ class Truncated(Latent):
         return u.erfinv_().mul_(math.sqrt(2)).clamp_(-self.psi, self.psi)
 
     def truncated(self, psi: float) -> Latent:
-        """Return it with another bound."""
+        """Return the prior with another bound."""
         return Truncated(self.size, psi)

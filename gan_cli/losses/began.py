@@ -26,7 +26,7 @@ class BEGAN(Loss):
 
     Differences from the paper: k_t moves once a step by the samples of the last critic update (the paper's control
     reads the generator's batch, drawn apart); the learning rate does not decay. The paper's learning rate (1e-4) and
-    gain suit runs of some 100,000 steps; 1,500 steps ask for 1e-3 and 0.01, or the critic does not learn to encode in
+    gain suit runs of some 100,000 steps; 1,500 steps need 1e-3 and 0.01, or the critic does not learn to encode in
     time and the generator draws one picture. `norm: auto` of a model's critic is none, as in the paper.
 
     Args:
@@ -40,7 +40,7 @@ class BEGAN(Loss):
             "critic/convergence",
             "energy",
             "lower",
-            "BEGAN's measure of convergence, E L(real) + |gamma E L(real) - E L(fake)|: no distance",
+            "BEGAN's measure of convergence, E L(real) + |gamma E L(real) - E L(fake)|: not a distance",
             role="progress",
         ),
         Curve("critic/k_t", "1", "neither", "weight of L(fake) in the critic's objective, in [0, 1]"),
@@ -49,7 +49,7 @@ class BEGAN(Loss):
             "critic/energy_gap",
             "energy",
             "neither",
-            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it copies fakes; no distance",
+            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it reconstructs fakes; not a distance",
             role="progress",
         ),
     )
@@ -72,13 +72,13 @@ class BEGAN(Loss):
         return self.gamma * real.score.mean() - fake.score.mean()
 
     def update_(self, real: CriticOutput, fake: CriticOutput) -> None:
-        """Move k_t by lambda_k (gamma L(real) - L(fake)) and clip it to [0, 1]."""
+        """Update k_t by lambda_k (gamma L(real) - L(fake)) and clip it to [0, 1]."""
         self.k_t.add_(self._imbalance(real, fake), alpha=self.lambda_k).clamp_(0, 1)
 
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return `convergence` (M), `k_t`, `balance` (E L(fake) / E L(real)) and `energy_gap` (their difference).
 
-        The balance is nearly gamma at the equilibrium, where the gap is negative: generated samples are the easier.
+        At the equilibrium the balance is nearly gamma and the gap is negative: generated samples are easier to encode.
         """
         on_real, on_fake = real.score.mean(), fake.score.mean()
         return {

@@ -20,7 +20,7 @@ Similarity = Callable[[Tensor, Tensor], Tensor]  # (N, D), (M, D) -> (N, M)
 class Discrepancy(Loss):
     """A distance between the real and the generated batch, which the generator minimises.
 
-    On features the critic makes them and maximises the distance; on pixels there is nothing to train but the generator.
+    On the critic's features, the critic maximises the distance; on pixels, only the generator is trained.
 
     Args:
         space: `features` of the critic, or `pixels` (the coordinates, where the data are points).
@@ -38,7 +38,7 @@ class Discrepancy(Loss):
         self.critic_plays = space == "features"
 
     def points(self, answer: CriticOutput) -> Tensor:
-        """Return what is compared, (N, D)."""
+        """Return the points that are compared, (N, D)."""
         return answer.features if self.space == "features" else answer.x.flatten(1)
 
     @abstractmethod
@@ -74,7 +74,7 @@ class KernelDistance(Discrepancy):
         return within - 2 * self.kernel(real, fake).mean()
 
     def penalised_function(self, at: CriticOutput, real: CriticOutput, fake: CriticOutput) -> Tensor:
-        """Return E k(at, real) - E k(at, fake), the function that the discrepancy is the difference of means of."""
+        """Return E k(at, real) - E k(at, fake); the difference of its means is the discrepancy."""
         points = self.points(at)
         return self.kernel(points, self.points(real)).mean(dim=1) - self.kernel(points, self.points(fake)).mean(dim=1)
 
@@ -89,7 +89,7 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Return the squared Euclidean distances (N, M) between points (N, D) and (M, D), at least 0.
 
     By one matrix product, in double precision: neither cancellation nor the fast formats of a GPU's products reach it.
-    What is left between equal points is rounding, and 0 instead: the slope of a root there would be noise.
+    The rest between equal points is rounding and is set to 0: the derivative of a root there would be noise.
     """
     x, y = x.double(), y.double()
     squares = x.square().sum(dim=1)[:, None] + y.square().sum(dim=1)

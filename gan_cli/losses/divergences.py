@@ -1,4 +1,4 @@
-"""The f-divergences of the f-GAN paper: an output activation g_f, and the conjugate f* of what it returns.
+"""The f-divergences of the f-GAN paper: an output activation g_f, and the conjugate f* of its value.
 
 f*(g_f(v)) is one expression of the score v, simplified by hand where the composition of the two would lose digits or
 overflow in between. Every pair is finite in float32 for |v| <= 50, and so are its derivatives.
@@ -30,7 +30,7 @@ Name = Literal[
 
 
 class Divergence(NamedTuple):
-    """How a critic's score becomes a bound of a divergence.
+    """The two functions that turn a critic's score into a bound of a divergence.
 
     Attributes:
         activation: g_f, increasing, from the reals into the domain of f*.
@@ -53,11 +53,11 @@ def alpha_divergence(alpha: float) -> Divergence:
     """
     if alpha in (0, 1):
         raise ValueError(
-            f"alpha={alpha:g}: the limit there has its own loss: loss=fgan_{'reverse_kl' if alpha == 0 else 'kl'}"
+            f"alpha={alpha:g}: this limit is a loss of its own: loss=fgan_{'reverse_kl' if alpha == 0 else 'kl'}"
         )
     if 0.6 < alpha < 1:
         raise ValueError(
-            f"alpha={alpha:g}: scores overflow between 0.6 and 1; loss.alpha=0.6, or loss=fgan_kl, the limit at 1"
+            f"alpha={alpha:g}: scores overflow between 0.6 and 1; use loss.alpha=0.6, or loss=fgan_kl (the limit at 1)"
         )
     power = alpha / (alpha - 1)
     if alpha < 1:  # x = (1 - alpha) softplus(-v)
@@ -69,13 +69,13 @@ def alpha_divergence(alpha: float) -> Divergence:
 
 
 def _log_softplus(x: Tensor) -> Tensor:
-    """Return log log(1 + e^x); far to the left by its series, whose derivatives do not divide by e^2x."""
+    """Return log log(1 + e^x); for very negative x by its series, whose derivatives do not divide by e^2x."""
     left = x < -20
     return torch.where(left, x - torch.where(left, x, 0.0).exp() / 2, softplus(x.clamp_min(-20)).log())
 
 
 def _power_less_one(x: Tensor, power: float) -> Tensor:
-    """Return max(1 + x, 0)^power - 1, power > 1; left of -1 every derivative is 0."""
+    """Return max(1 + x, 0)^power - 1, power > 1; below x = -1 every derivative is 0."""
     inside = x > -1
     return torch.where(inside, torch.expm1(power * torch.where(inside, x, 0.0).log1p()), -1.0)
 

@@ -24,7 +24,7 @@ class EBGAN(Loss):
     ends at one picture on Fashion-MNIST.
 
     Args:
-        margin: m, the energy above which generated samples no longer concern the critic.
+        margin: m, the energy above which generated samples no longer change the critic.
         pull_away: w; 0.1 beside the norm in the paper's EBGAN-PT, 0 for its plain EBGAN.
     """
 
@@ -34,7 +34,7 @@ class EBGAN(Loss):
             "critic/energy_gap",
             "energy",
             "neither",
-            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it copies fakes; no distance",
+            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it reconstructs fakes; not a distance",
             role="progress",
         ),
         Curve(
@@ -54,12 +54,12 @@ class EBGAN(Loss):
         return real.score.mean() + relu(self.margin - fake.score).mean()
 
     def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
-        """Return E D(fake) (equation 2), and the weighted pulling-away term where there is one."""
+        """Return E D(fake) (equation 2), plus the weighted pulling-away term if there is one."""
         objective = fake.score.mean()
         return objective + self.pull_away * pulling_away(fake.features) if self.pull_away else objective
 
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
-        """Return `energy_gap`, E D(fake) - E D(real), and where it is in use the `pulling_away` term, in [0, 1]."""
+        """Return `energy_gap`, E D(fake) - E D(real), and the `pulling_away` term, in [0, 1], if it is in use."""
         curves = {"energy_gap": fake.score.mean() - real.score.mean()}
         return curves | ({"pulling_away": pulling_away(fake.features)} if self.pull_away else {})
 

@@ -15,9 +15,9 @@ class EnergyDistance(KernelDistance):
 
     D^2 = 2 E|x - y| - E|x - x'| - E|y - y'|, by the unbiased estimator: the squared discrepancy of the kernel -|x - y|.
     In one dimension it is twice the squared Cramer distance between the distribution functions. A gradient penalty is
-    about the witness E|x - fake| - E|x - real| (Bellemare et al. 2017, equation 6 without its shift).
+    about the function E|x - fake| - E|x - real| (Bellemare et al. 2017, equation 6 without its shift).
 
-    Differences from the Cramer GAN: its critic maximises a surrogate that replaces the real sample in the witness by 0
+    Differences from the Cramer GAN: its critic maximises a surrogate that replaces the real sample in it by 0
     and draws two independent generated batches; here both players play the distance itself, on one batch each.
 
     Args:
@@ -30,7 +30,7 @@ class EnergyDistance(KernelDistance):
             "critic/energy_distance",
             "critic features",
             "lower",
-            "the energy distance that the critic's features make as large as they can",
+            "the energy distance, which the critic's features maximise",
             role="maximised",
         ),
     )

@@ -1,4 +1,4 @@
-"""Generative adversarial networks that minimise an f-divergence."""
+"""The f-GAN losses, which minimise an f-divergence."""
 
 from __future__ import annotations
 
@@ -46,17 +46,15 @@ class FGAN(Loss):
     The paper's gradient steps are plain; on images it used Adam, with this package's `optimizer=adam`.
 
     Args:
-        divergence: which; it is named P || Q, so kl is KL(real || fake).
+        divergence: name of the divergence of P || Q, so kl is KL(real || fake).
         generator: `minimax` or `alternative`.
         alpha: of the alpha divergence, null for all others.
 
     Raises:
-        ValueError: an alpha that is missing, out of place, or without a divergence.
+        ValueError: alpha is missing, or is given for a divergence without alpha.
     """
 
-    logged = (
-        Curve("critic/f_divergence_bound", "1", "lower", "a lower bound of the f-divergence that the loss names"),
-    )
+    logged = (Curve("critic/f_divergence_bound", "1", "lower", "a lower bound of the loss's f-divergence"),)
 
     def __init__(
         self,
@@ -76,7 +74,7 @@ class FGAN(Loss):
         return self.divergence.conjugate(fake.score).mean() - self.divergence.activation(real.score).mean()
 
     def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
-        """Return -E_Q f*(g_f(V)), the part of F that fakes move, and given `real` all of F; or -E_Q g_f(V)."""
+        """Return -E_Q f*(g_f(V)), the part of F that depends on fakes, or with `real` all of F; or -E_Q g_f(V)."""
         if not self.minimax:
             return -self.divergence.activation(fake.score).mean()
         return -self.divergence.conjugate(fake.score).mean() if real is None else -self.critic(real, fake)

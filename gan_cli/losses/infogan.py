@@ -21,7 +21,7 @@ _GAMES = {"nonsaturating": NonSaturating, "minimax": Minimax}
 
 
 class InfoGAN(Loss):
-    """InfoGAN (Chen et al. 2016, equations 5 and 6): a GAN whose generator also keeps its codes legible.
+    """InfoGAN (Chen et al. 2016, equations 5 and 6): a GAN whose samples also show their codes.
 
         min_{G, Q} max_D V(D, G) - lambda L_I(G, Q),    L_I = H(c) + E log Q(c | G(z, c)) <= I(c; G(z, c))
 
@@ -34,7 +34,7 @@ class InfoGAN(Loss):
     generator does not.
 
     Differences from the paper: Q has no hidden layer of its own; log standard deviations are squashed smoothly into
-    (-5, 5), so that no answer overflows.
+    (-5, 5), so that no output overflows.
 
     Args:
         weight: lambda of the categorical codes; 1 in the paper.
@@ -51,7 +51,7 @@ class InfoGAN(Loss):
             "critic/mutual_information[_<code>]",
             "nats",
             "higher",
-            "a lower bound of the information that samples hold about their codes: of all codes, and of each",
+            "a lower bound of the mutual information of samples and codes, for all codes and for each",
         ),
     )
 
@@ -71,7 +71,7 @@ class InfoGAN(Loss):
     def heads(self, latent: Latent) -> dict[str, int]:
         """Return a head for each code, in the order of the codes: `code<i>_<kind>`."""
         if not latent.codes:
-            raise ValueError("the prior has no codes to read back from the samples; latent=infogan")
+            raise ValueError("the prior has no codes to predict from the samples; use latent=infogan")
         per_number = 2 if self.std == "learned" else 1
         return {
             f"code{i}_{code.kind}": code.size if code.kind == "categorical" else code.size * per_number
@@ -99,7 +99,7 @@ class InfoGAN(Loss):
         return torch.stack([weights[name.partition("_")[2]] * bound for name, bound in self._bounds(fake)]).sum()
 
     def _bounds(self, fake: CriticOutput) -> Iterator[tuple[str, Tensor]]:
-        """Yield L_I of each code by the name of its head; the heads' names and sizes tell the codes' layout in c."""
+        """Yield the name of each code's head and its L_I; the heads' names and sizes give the codes' places in c."""
         start = 0
         for name, head in fake.heads.items():
             if not name.startswith("code"):

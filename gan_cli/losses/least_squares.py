@@ -1,4 +1,4 @@
-"""Least squares in place of cross-entropies."""
+"""The least-squares loss."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class LeastSquares(Loss):
     p + q from 2 q (equation 8); a = 0, b = c = 1 are the labels of a classifier (equation 9).
 
     Args:
-        a: what the critic is to answer to a fake.
-        b: what the critic is to answer to a real sample.
-        c: what the generator wants the critic to answer to a fake.
+        a: the critic's target for a fake.
+        b: the critic's target for a real sample.
+        c: the generator's target for the critic's score of a fake.
 
     Raises:
-        ValueError: a = b, with which the critic has nothing to tell apart.
+        ValueError: a = b, so that real and fake have the same target.
     """
 
     logged = (
@@ -29,14 +29,14 @@ class LeastSquares(Loss):
             "critic/le_cam_estimate",
             "1",
             "lower",
-            "the Le Cam (chi-squared) distance that a least-squares critic bounds, in [0, 1]",
+            "a lower bound of the Le Cam (chi-squared) divergence, which is in [0, 1]",
         ),
     )
 
     def __init__(self, a: FiniteFloat = 0.0, b: FiniteFloat = 1.0, c: FiniteFloat = 1.0) -> None:
         super().__init__()
         if a == b:
-            raise ValueError(f"a={a} and b={b}: the labels of fake and real must differ; loss.a=0 loss.b=1")
+            raise ValueError(f"a={a} and b={b}: the labels of fake and real must differ; use loss.a=0 loss.b=1")
         self.a = a
         self.b = b
         self.c = c
@@ -52,6 +52,6 @@ class LeastSquares(Loss):
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return 1 - 4 L_D / (b - a)^2, a lower bound of half the integral of (p - q)^2 / (p + q).
 
-        That is Le Cam's divergence, at most 1. The best critic, (b p + a q) / (p + q), meets it for any labels.
+        That is Le Cam's divergence, at most 1. The best critic, (b p + a q) / (p + q), reaches it for any labels.
         """
         return {"le_cam_estimate": 1 - 4 * self.critic(real, fake) / (self.b - self.a) ** 2}

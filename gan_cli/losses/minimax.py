@@ -1,4 +1,4 @@
-"""The two objectives of the first GAN."""
+"""The two losses of the first GAN paper: minimax and non-saturating."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Minimax(Loss):
     L_D = E -log D(real) + E -log(1 - D(fake)), written with softplus so that it is exact at any score.
 
     Args:
-        real_label: what D is to answer to a real sample; 0.9 is one-sided label smoothing (Salimans et al. 2016,
+        real_label: D's target for a real sample; 0.9 is one-sided label smoothing (Salimans et al. 2016,
             section 3.4), under which the best D is real_label p / (p + q). The target for a fake stays 0.
     """
 
@@ -29,7 +29,7 @@ class Minimax(Loss):
             "nats",
             "lower",
             "log 2 - L_D / 2: a lower bound of the Jensen-Shannon divergence, at most log 2 = 0.693, which it reaches "
-            "as soon as the critic tells the two apart; it need not fall as samples improve",
+            "as soon as the critic separates the two; it may not fall as samples improve",
         ),
     )
 
@@ -43,20 +43,20 @@ class Minimax(Loss):
         return _cross_entropies(real, fake) + smoothing
 
     def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
-        """Return E log(1 - D(fake)); given `real`, the whole value -L_D."""
+        """Return E log(1 - D(fake)); with `real`, the whole value -L_D."""
         return -softplus(fake.score).mean() if real is None else -self.critic(real, fake)
 
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the lower bound log 2 - L_D / 2 of the Jensen-Shannon divergence, at most log 2.
 
-        L_D here has the hard labels 1 and 0 whatever `real_label` is, so it is a bound for any critic; a smoothed
-        critic is not the one that would make it tight.
+        L_D here has the hard labels 1 and 0 for any `real_label`, so it is a bound for any critic; a smoothed
+        critic does not make it tight.
         """
         return {"js_estimate": math.log(2) - _cross_entropies(real, fake) / 2}
 
 
 class NonSaturating(Minimax):
-    """Non-saturating GAN (Goodfellow et al. 2014, section 3): the critic of the minimax game, another generator."""
+    """Non-saturating GAN (Goodfellow et al. 2014, section 3): minimax GAN with another generator loss."""
 
     def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
         """Return E -log D(fake)."""

@@ -23,7 +23,7 @@ class MMD(KernelDistance):
         rational_quadratic: (1 + d^2 / (2 s))^-s        (Binkowski et al. 2018, equation 5)
 
     The critic maximises MMD^2 between its features of real and generated samples and the generator minimises it; a
-    gradient penalty is about the witness E k(x, real) - E k(x, fake) (Binkowski et al. 2018, section 3).
+    gradient penalty is about the function E k(x, real) - E k(x, fake) (Binkowski et al. 2018, section 3).
 
     Differences from the papers: the features are the critic's last hidden layer, of any width (16 outputs in Binkowski
     et al.); no auto-encoder term and no feasible set reduction (Li et al. 2017); MMD^2 by the unbiased estimator and
@@ -45,7 +45,7 @@ class MMD(KernelDistance):
             "critic/mmd",
             "critic kernel",
             "lower",
-            "the squared maximum mean discrepancy that the critic's features make as large as they can",
+            "the squared maximum mean discrepancy, which the critic's features maximise",
             role="maximised",
         ),
     )
@@ -60,7 +60,7 @@ class MMD(KernelDistance):
         self.kind = kernel
         self.scales = _SCALES[kernel] if scales == "auto" else tuple(scales)
         if not self.scales:
-            raise ValueError("scales=[]: a kernel needs at least one; scales=auto")
+            raise ValueError("scales=[]: a kernel needs at least one scale; use scales=auto")
 
     def kernel(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the summed kernels (N, M), each at most 1."""

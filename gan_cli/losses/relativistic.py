@@ -1,4 +1,4 @@
-"""Is this real sample more real than that fake?"""
+"""Relativistic losses, which compare the scores of real samples and fakes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Relativistic(Loss):
             "critic/relativistic_estimate",
             "nats",
             "lower",
-            "log 2 less the relativistic critic's loss: no distance is known that it bounds",
+            "log 2 minus the relativistic critic's loss: not known to bound a distance",
         ),
     )
 
@@ -47,7 +47,7 @@ class Relativistic(Loss):
 class RelativisticAverage(Loss):
     """Relativistic average GAN, RaSGAN (Jolicoeur-Martineau 2018, Algorithm 2).
 
-    Each sample is compared with the mean score of the other kind, so a batch does not fall apart into samples.
+    Each sample is compared with the mean score of the other kind, so a batch cannot be divided.
     """
 
     generator_reads_real = True
@@ -68,6 +68,6 @@ class RelativisticAverage(Loss):
 
 
 def _paired(real: CriticOutput, fake: CriticOutput) -> Tensor:
-    """Return C(real) - C(fake), (N,), for as many pairs as there are: a held-out batch may be short."""
+    """Return C(real) - C(fake), (N,), for the complete pairs: a held-out batch may be smaller."""
     n = min(len(real.score), len(fake.score))
     return real.score[:n] - fake.score[:n]

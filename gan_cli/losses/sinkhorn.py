@@ -16,7 +16,7 @@ from gan_cli.losses.discrepancy import Discrepancy, Space, squared_distances
 
 
 class Sinkhorn(Discrepancy):
-    """Sinkhorn divergence (Genevay, Peyre & Cuturi 2018, equation 5): optimal transport with entropy, less its bias.
+    """Sinkhorn divergence (Genevay, Peyre & Cuturi 2018, equation 5): entropic optimal transport without its bias.
 
         S(a, b) = W(a, b) - W(a, a) / 2 - W(b, b) / 2
         W(a, b) = min over couplings p of E_p |x - y|^2 / 2 + blur^2 KL(p | a x b)
@@ -27,14 +27,14 @@ class Sinkhorn(Discrepancy):
 
     Differences from the paper: the cost is half of its squared distance and the divergence half of its 2 W - W - W; the
     temperature is lowered, not constant; a penalty is about the divergence's first variation in the real samples, with
-    the dual potentials held constant, which the paper does not have. How the potentials move is in no gradient, so a
-    generator cannot look through the critic's steps: `updates=unrolled` is refused.
+    the dual potentials held constant, which the paper does not have. No gradient contains the change of the potentials,
+    so a generator cannot unroll the critic's steps: `updates=unrolled` is refused.
 
     Args:
         space: `features` of the critic or `pixels`.
         blur: square root of the temperature, in units of distance.
-        diameter: of the points, about; the temperature starts at its square.
-        scaling: of the blur from one step to the next.
+        diameter: approximate diameter of the points; the temperature starts at its square.
+        scaling: factor of the blur from one step to the next.
 
     Raises:
         ValueError: geomloss is not installed; the diameter is not above the blur.
@@ -46,7 +46,7 @@ class Sinkhorn(Discrepancy):
             "critic/sinkhorn_divergence",
             "critic features^2",
             "lower",
-            "the Sinkhorn divergence that the critic's features make as large as they can",
+            "the Sinkhorn divergence, which the critic's features maximise",
             role="maximised",
         ),
     )
@@ -61,10 +61,10 @@ class Sinkhorn(Discrepancy):
     ) -> None:
         super().__init__(space)
         if diameter <= blur:
-            raise ValueError(f"diameter={diameter} must be above blur={blur}, from which it is lowered")
+            raise ValueError(f"diameter={diameter} must be above blur={blur}, its final value")
         self.blur = blur
         self._options = {"p": 2, "blur": blur, "diameter": diameter, "scaling": scaling, "backend": "tensorized"}
-        self._solver()  # a missing library is told before anything is built
+        self._solver()  # report a missing library before anything is built
 
     def _solver(self, **options: Any) -> Any:
         try:
@@ -80,7 +80,7 @@ class Sinkhorn(Discrepancy):
         return value if torch.is_grad_enabled() else value.detach()
 
     def penalised_function(self, at: CriticOutput, real: CriticOutput, fake: CriticOutput) -> Tensor:
-        """Return the first variation of S in the real samples, the debiased potential, at the answered points."""
+        """Return the first variation of S in the real samples, the debiased potential, at these points."""
         x, on_real, on_fake = self.points(at), self.points(real), self.points(fake)
         with torch.no_grad():
             solver = self._solver(debias=False, potentials=True)
@@ -89,7 +89,7 @@ class Sinkhorn(Discrepancy):
         return self._transform(x, on_fake, across) - self._transform(x, on_real, within)
 
     def _transform(self, x: Tensor, y: Tensor, potential: Tensor) -> Tensor:
-        """Return the soft minimum over y of the cost less the potential, (N,) at points x (N, D)."""
+        """Return the soft minimum over y of the cost minus the potential, (N,) at points x (N, D)."""
         temperature = self.blur**2
         exponents = (potential - squared_distances(x, y) / 2) / temperature
         return -temperature * (exponents.logsumexp(dim=1) - math.log(len(y)))

@@ -21,7 +21,7 @@ class Wasserstein(Loss):
             "critic/wasserstein_estimate",
             "score",
             "lower",
-            "E f(real) - E f(fake), no penalty: K times a lower bound of the Wasserstein distance, K the critic's "
+            "E f(real) - E f(fake), without penalty: K times a lower bound of the Wasserstein distance, K the critic's "
             "Lipschitz constant",
             chart=("Wasserstein distance", "estimate, held-out"),
         ),
@@ -32,7 +32,7 @@ class Wasserstein(Loss):
         return fake.score.mean() - real.score.mean()
 
     def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
-        """Return -E f(fake); given `real`, the whole value E f(real) - E f(fake)."""
+        """Return -E f(fake); with `real`, the whole value E f(real) - E f(fake)."""
         return -fake.score.mean() if real is None else -self.critic(real, fake)
 
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:

@@ -8,8 +8,8 @@ from torch import Tensor
 from gan_cli.core.curves import Curve
 
 CURVES = (
-    Curve("quality/inception_score", "1", "higher", "Inception Score, by the classes of the Inception network"),
-    Curve("quality/classifier_score_<extractor>", "1", "higher", "the same number by the classes of the extractor"),
+    Curve("quality/inception_score", "1", "higher", "Inception Score, with the classes of the Inception network"),
+    Curve("quality/classifier_score_<extractor>", "1", "higher", "the same score, with the classes of the extractor"),
 )
 
 
@@ -23,7 +23,7 @@ def classifier_score(log_p: Tensor) -> float:
         log_p: (N, K) log-probabilities, N at least 1.
 
     Raises:
-        ValueError: no samples.
+        ValueError: there are no samples.
     """
     if log_p.dim() != 2 or not len(log_p):
         raise ValueError(f"log-probabilities {tuple(log_p.shape)} must be (N, K)")

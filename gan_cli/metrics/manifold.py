@@ -47,7 +47,7 @@ K_DENSITY = 5
 
 
 class Manifold(NamedTuple):
-    """What `manifold` measures.
+    """The result of `manifold`.
 
     Attributes:
         precision: share of fakes inside a real sample's ball, in [0, 1]: quality.

@@ -15,7 +15,7 @@ CURVES = (
         "quality/modes",
         "modes",
         "higher",
-        "modes of the dataset that samples reach, where they are known (ring, grid)",
+        "modes of the dataset that samples reach, if the modes are known (ring, grid)",
         chart=("Modes", "captured"),
     ),
     Curve(
@@ -38,11 +38,11 @@ HIGH_QUALITY_STDS = 3.0
 
 
 class ModeCoverage(NamedTuple):
-    """What `mode_coverage` counts.
+    """The result of `mode_coverage`.
 
     Attributes:
         captured: modes with at least one high-quality sample.
-        total: modes there are.
+        total: number of modes.
         high_quality_share: samples within 3 standard deviations of their nearest mode, over all samples. In two
             dimensions a perfect sampler has 1 - exp(-9/2) = 0.989; a share near 1 means that modes have shrunk.
         kl_to_uniform: KL divergence, in nats, of the high-quality samples' histogram over the modes from the uniform
@@ -57,20 +57,20 @@ class ModeCoverage(NamedTuple):
 
 @torch.no_grad()
 def mode_coverage(samples: Tensor, centres: Tensor, std: float) -> ModeCoverage:
-    """Count as VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018) do; both use 2,500 samples.
+    """Count modes as VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018); both use 2,500 samples.
 
     Args:
-        samples: (N, D), N at least 1; a sample that is not finite is of no mode.
+        samples: (N, D), N at least 1; a sample that is not finite has no mode.
         centres: (M, D), the modes.
         std: of each mode, along each axis.
 
     Raises:
-        ValueError: no samples or no modes, shapes that do not match, or a std that is not positive.
+        ValueError: there are no samples or modes, shapes do not match, or the std is not positive.
     """
     if samples.dim() != 2 or centres.dim() != 2 or samples.shape[1] != centres.shape[1]:
         raise ValueError(f"samples {tuple(samples.shape)} and centres {tuple(centres.shape)} must be (N, D) and (M, D)")
     if not len(samples) or not len(centres) or not std > 0:
-        raise ValueError(f"{len(samples)} samples, {len(centres)} modes, std {std}: each must be positive")
+        raise ValueError(f"{len(samples)} samples, {len(centres)} modes, std {std}: each of these must be positive")
     exact = "donot_use_mm_for_euclid_dist"
     points = samples.to(torch.float64)
     distances = torch.cdist(points, centres.to(points), compute_mode=exact)
@@ -86,6 +86,6 @@ def mode_coverage(samples: Tensor, centres: Tensor, std: float) -> ModeCoverage:
 
 
 def kl_to_uniform(p: Tensor) -> float:
-    """Return the KL divergence, in nats, of shares p (M,) from the uniform ones."""
+    """Return the KL divergence of shares p (M,) from equal shares, in nats."""
     p = p.to(torch.float64)
     return float((torch.xlogy(p, p).sum() + math.log(len(p))).clamp(min=0))

@@ -41,7 +41,7 @@ def exact_w1(a: Tensor, b: Tensor) -> float:
         b: (N, ...) samples.
 
     Raises:
-        ValueError: no samples, or samples of other numbers or shapes.
+        ValueError: there are no samples, or their numbers or shapes differ.
     """
     a, b = _pair(a, b)
     if a.shape[1] == 1:
@@ -57,15 +57,15 @@ def exact_w1(a: Tensor, b: Tensor) -> float:
 
 @torch.no_grad()
 def sliced_w1(a: Tensor, b: Tensor, projections: int = 512) -> float:
-    """Return the mean W1 of projections on random directions (Bonneel et al. 2015), the same ones each time.
+    """Return the mean W1 of projections on random directions (Bonneel et al. 2015), the same in each call.
 
     Args:
         a: (N, ...) samples, flattened here.
         b: (N, ...) samples.
-        projections: directions, uniform on the sphere.
+        projections: number of directions, uniform on the sphere.
 
     Raises:
-        ValueError: no samples, or samples of other numbers or shapes.
+        ValueError: there are no samples, or their numbers or shapes differ.
     """
     a, b = _pair(a, b)
     directions = torch.randn(projections, a.shape[1], generator=generator("cpu", 0, "slices"), dtype=torch.float64)
@@ -79,5 +79,5 @@ def sliced_w1(a: Tensor, b: Tensor, projections: int = 512) -> float:
 
 def _pair(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     if a.shape != b.shape or a.dim() < 2 or not len(a):
-        raise ValueError(f"samples {tuple(a.shape)} and {tuple(b.shape)} must be as many, and of one shape")
+        raise ValueError(f"samples {tuple(a.shape)} and {tuple(b.shape)} must have equal numbers and shapes")
     return a.flatten(1).double(), b.flatten(1).double()

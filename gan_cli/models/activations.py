@@ -1,4 +1,4 @@
-"""Piecewise linear activations whose second derivative, 0, is not computed."""
+"""Piecewise linear activations, whose second derivative is 0 and is not computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gan_cli.models.derivatives import Differentiated
 
 
 class LeakyReLU(Differentiated, nn.LeakyReLU):
-    """torch.nn.LeakyReLU; where its gradient is differentiated, no pass of zeros runs back through its input."""
+    """torch.nn.LeakyReLU without the backward pass of zeros if its gradient is differentiated."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return max(x, 0) + slope min(x, 0)."""
@@ -19,7 +19,7 @@ class LeakyReLU(Differentiated, nn.LeakyReLU):
 
 
 class ReLU(Differentiated, nn.ReLU):
-    """torch.nn.ReLU, as above."""
+    """torch.nn.ReLU, changed as `LeakyReLU`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return max(x, 0)."""
@@ -27,9 +27,9 @@ class ReLU(Differentiated, nn.ReLU):
 
 
 class _Bent(torch.autograd.Function):
-    """max(x, 0) + slope min(x, 0), with constant derivatives.
+    """The function max(x, 0) + slope min(x, 0), with constant derivatives.
 
-    torch has them as functions of x, so that a gradient penalty runs a whole pass of zeros back through the critic.
+    In torch they are functions of x, so that a gradient penalty runs a backward pass of zeros through the critic.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Convolutions computed as matrix products where that is faster."""
+"""Convolutions that are computed as matrix products if that is faster."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def _pays(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: 
 
 
 class _Way(NamedTuple):
-    """A convolution but for its input.
+    """The settings of a convolution: everything except its input.
 
     Attributes:
         weight: (S, L, height, width) between maps of L channels and no larger ones of S channels.
-        stride: from one patch of the larger map to the next.
-        padding: on both sides of the larger map.
-        transposed: it makes the larger map of the smaller one.
-        size: height and width of what it makes.
-        times: as `Differentiated` has it.
+        stride: distance from one patch of the larger map to the next.
+        padding: padding on both sides of the larger map.
+        transposed: whether it makes the larger map from the smaller one.
+        size: height and width of its result.
+        times: as for `Differentiated`.
     """
 
     weight: Tensor
@@ -68,11 +68,11 @@ class _Way(NamedTuple):
     times: int
 
     def arguments(self) -> tuple[Any, ...]:
-        """Return what torch takes after weight and bias for the convolution that makes the smaller map."""
+        """Return torch's arguments after weight and bias, for the convolution that makes the smaller map."""
         return self.stride, self.padding, (1, 1), False, (0, 0), 1
 
     def back(self, size: tuple[int, ...]) -> _Way:
-        """Return the way of the gradient by the input, a map of this size: a convolution itself."""
+        """Return the settings of the gradient by the input of this size, which is a convolution too."""
         return self._replace(transposed=not self.transposed, size=size)
 
 
@@ -84,7 +84,7 @@ def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool) -> Te
 
 
 def _convolved(x: Tensor, bias: Tensor | None, way: _Way) -> Tensor:
-    """Return the convolution by two functions, so that a gradient that nobody asks for is not computed."""
+    """Return the convolution by two functions, so that only the needed gradients are computed."""
     y = _OfInput.apply(x, None if bias is None else bias.detach(), way)
     if torch.is_grad_enabled() and way.weight.requires_grad:
         return _Joined.apply(y, _OfWeight.apply(way.weight, bias, x.detach(), y.shape, way))
@@ -92,7 +92,7 @@ def _convolved(x: Tensor, bias: Tensor | None, way: _Way) -> Tensor:
 
 
 class _OfInput(torch.autograd.Function):
-    """A convolution as a function of its input alone, although its derivative is one of the weight too."""
+    """A convolution as a function of only its input, although its derivative also depends on the weight."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor | None, way: _Way) -> Tensor:
@@ -116,7 +116,7 @@ class _OfInput(torch.autograd.Function):
 
 
 class _OfWeight(torch.autograd.Function):
-    """A convolution as a function of its weight and bias alone, but for its value: that is 0."""
+    """The derivatives of a convolution by its weight and bias; the value of this function is 0."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, shape: torch.Size, way: _Way) -> Tensor:
@@ -137,7 +137,7 @@ class _OfWeight(torch.autograd.Function):
 
 
 class _Joined(torch.autograd.Function):
-    """The sum of a convolution and its zeros, at no cost."""
+    """The sum of a convolution and the zeros, at no cost."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, zeros: Tensor) -> Tensor:
@@ -151,18 +151,18 @@ class _Joined(torch.autograd.Function):
 
 def _allow(known: bool) -> None:
     if not known:
-        raise RuntimeError("a gradient is differentiated more often than its network is said to be")
+        raise RuntimeError("a gradient is differentiated more often than `differentiated` allows")
 
 
 def to_one_channel(x: Tensor, weight: Tensor, size: Pair, stride: Pair, padding: Pair) -> Tensor:
-    """Return a transposed convolution whose result has one channel, as a product and a sum of patches.
+    """Return a transposed convolution to one channel, computed as a product and a sum of patches.
 
     Args:
         x: (N, C, h, w).
         weight: (C, 1, height, width).
-        size: H, W of the result.
+        size: height and width (H, W) of the result.
         stride: of the convolution.
-        padding: taken off both sides of the result.
+        padding: padding that is removed from both sides of the result.
 
     Returns:
         (N, 1, H, W).
@@ -177,11 +177,11 @@ def weight_gradient(small: Tensor, large: Tensor, kernel: Pair, stride: Pair, pa
     """Return the gradient of a convolution's weight as one matrix product.
 
     Args:
-        small: (N, S, h, w), the gradient at a convolution's output, or a transposed one's input.
-        large: (N, L, H, W), a convolution's input, or the gradient at a transposed one's output.
+        small: (N, S, h, w), the gradient at the output of a convolution, or the input of a transposed one.
+        large: (N, L, H, W), the input of a convolution, or the gradient at the output of a transposed one.
         kernel: height and width of the weight.
         stride: of the convolution.
-        padding: on both sides of `large`.
+        padding: padding on both sides of `large`.
 
     Returns:
         (S, L, height, width), channels last.

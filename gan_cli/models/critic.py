@@ -1,4 +1,4 @@
-"""The critic: a trunk, a linear score, and the linear heads that a loss or a condition asks for."""
+"""The critic: a trunk, a linear score, and the linear heads of a loss or a condition."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gan_cli.losses.base import CriticOutput
 
 
 class Critic(nn.Module):
-    """Scores samples.
+    """A critic that scores samples.
 
-    The linear score on the flattened last feature map is DCGAN's final convolution, written as what it computes.
+    The linear score on the flattened last feature map is DCGAN's final convolution, written as a linear layer.
 
     Args:
         trunk: samples (N, ...) -> features (N, trunk.n_features); its `init_` draws the layers that follow.
-        heads: name -> size of the further linear heads.
-        n_embedded: classes whose embedding's inner product with the features is added to the score; 0: none.
+        heads: name -> size of further linear heads.
+        n_embedded: number of embedded classes; the embedding's inner product with the features is added to the score.
     """
 
     def __init__(self, trunk: nn.Module, heads: Mapping[str, int], n_embedded: int = 0) -> None:
@@ -33,13 +33,13 @@ class Critic(nn.Module):
     def forward(
         self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
     ) -> CriticOutput:
-        """Return the answer to x (N, ...), its scores in float32 whatever the trunk computes in.
+        """Return the output for x (N, ...); the scores are float32 at any precision of the trunk.
 
         Args:
             x: samples.
             y: labels (N,).
             c: latent codes (N, C).
-            trunk_input: what the trunk reads, such as the samples with their labels; None: the samples.
+            trunk_input: input of the trunk, such as the samples with their labels; None: the samples.
         """
         features = self.trunk(x if trunk_input is None else trunk_input)
         with torch.autocast(x.device.type, enabled=False):
@@ -52,7 +52,7 @@ class Critic(nn.Module):
 
 
 class EnergyCritic(nn.Module):
-    """An auto-encoder whose error is the score (EBGAN, Zhao et al. 2017, section 2.3; BEGAN, Berthelot et al. 2017).
+    """An auto-encoder, whose error is the score (EBGAN, Zhao et al. 2017, section 2.3; BEGAN, Berthelot et al. 2017).
 
     The trunk encodes, a linear layer makes the code, and a network of the generator's family decodes it. The error is
     the mean over a sample's values, so that margins do not depend on the size of the images.
@@ -60,7 +60,7 @@ class EnergyCritic(nn.Module):
     Args:
         trunk: samples (N, ...) -> features (N, trunk.n_features).
         decoder: code (N, code_size) -> samples.
-        code_size: of the code, which is the answer's `features`.
+        code_size: size of the code, which is the output's `features`.
         norm: `l1` or `l2`, the squared error.
         heads: name -> size of linear heads on the code.
     """
@@ -89,7 +89,7 @@ class EnergyCritic(nn.Module):
     def forward(
         self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
     ) -> CriticOutput:
-        """Return the answer to x; its score is the energy, at least 0. Arguments as for `Critic`."""
+        """Return the output for x; its score is the energy, at least 0. Arguments as for `Critic`."""
         code, again = self.reconstruct(x if trunk_input is None else trunk_input)
         with torch.autocast(x.device.type, enabled=False):
             difference = (x - again).flatten(1)

@@ -16,7 +16,7 @@ MAX_DOUBLINGS = 3  # channels grow from width to 8 width at the most
 
 
 def _own(init: Init) -> Init:
-    """DCGAN draws its weights from N(0, 0.02)."""
+    """Replace `auto` by `normal`: DCGAN draws its weights from N(0, 0.02)."""
     return "normal" if init == "auto" else init
 
 
@@ -76,8 +76,8 @@ class Generator(_Upsampling):
     Args:
         latent_size: dimensions of z.
         sample_shape: (C, H, W) of the images.
-        width: filters before the last layer; they double with every layer before it, up to 8 width.
-        norm: after every layer but the last; `auto` is batch.
+        width: filters before the last layer; every earlier layer has twice as many, up to 8 width.
+        norm: normalisation after every layer but the last; `auto` is batch.
         attention: size of the feature map with self-attention, below that of the images; None: none has it.
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.
@@ -104,7 +104,7 @@ class PlainGenerator(_Upsampling):
     Args:
         latent_size: dimensions of z.
         sample_shape: (C, H, W) of the images.
-        width: filters of every layer; the paper does not print its number.
+        width: filters of every layer; the paper does not give the number.
         init: as for `Generator`.
         gain: as for `Generator`.
     """
@@ -126,9 +126,9 @@ class Trunk(nn.Module):
 
     Args:
         sample_shape: (C, H, W) of the images.
-        width: filters of the first layer; they double with every layer, up to 8 width.
-        norm: after each convolution but the first; `auto` is batch; none under a constraint that needs the
-            gradient at each image, under spectral norm and in an auto-encoder.
+        width: filters of the first layer; every layer doubles them, up to 8 width.
+        norm: normalisation after each convolution but the first; `auto` is batch, or none under a constraint that needs
+            the gradient at each image, under spectral norm and in an auto-encoder.
         attention: size of the feature map with self-attention, of those between the layers; None: none has it.
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.
@@ -161,7 +161,7 @@ class Trunk(nn.Module):
         self.init_(self)
 
     def init_(self, module: nn.Module) -> None:
-        """Draw the weights of layers as this trunk's are drawn."""
+        """Draw the weights of layers in the same way as the weights of this trunk."""
         draw_(module, _own(self.init), self.gain)
 
     def forward(self, x: Tensor) -> Tensor:

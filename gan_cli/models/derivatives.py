@@ -1,4 +1,4 @@
-"""Layers that are faster where it is known which derivatives are needed."""
+"""The base class of layers that are faster if the needed derivatives are known."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from torch import nn
 
 
 class Differentiated(nn.Module):
-    """A layer with ways of its own to its derivatives.
+    """A layer with its own computation of derivatives.
 
     Attributes:
-        times: 1: nobody differentiates a gradient of it. 2: its gradient by its input is differentiated once more, as
-            gradient penalties do, that by its weights is not. None: nothing is known, and it is as torch has it.
+        times: 1: no gradient of it is differentiated. 2: its gradient by its input is differentiated once more, as
+            gradient penalties do, but the gradient by its weights is not. None: unknown, so that it works as in torch.
     """
 
     times: int | None = None
 
 
 def differentiated(network: nn.Module, times: int) -> None:
-    """Let a network's layers take their faster ways; to differentiate more than `times` says is an error then."""
+    """Allow a network's layers their faster derivatives; to differentiate more often than `times` is an error then."""
     for module in network.modules():
         if isinstance(module, Differentiated):
             module.times = times

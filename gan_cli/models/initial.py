@@ -1,4 +1,4 @@
-"""Initialisation of weights."""
+"""The initialisation of weights."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def draw_(module: nn.Module, init: Init, gain: float = 1.0) -> None:
     """Draw the weights of every linear layer and convolution in a module, and set their biases to 0.
 
     Args:
-        module: drawn in the order of its layers.
+        module: its layers are drawn in their order.
         init: `normal`: N(0, 0.02), with batch-norm scales N(1, 0.02) (Radford et al. 2016, section 4); `glorot`:
             uniform with variance 2 / (inputs + outputs) (Glorot & Bengio 2010, equation 16); `he`: N(0, 2 / inputs)
             (He et al. 2015, equation 10); `orthogonal` (Saxe et al. 2014; Brock et al. 2019); `auto` leaves layers as
-            torch made them.
+            torch initialised them.
         gain: the weights are multiplied by it.
     """
     for layer in module.modules():
@@ -53,7 +53,7 @@ def _draw_weight_(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, init: Init)
 
 
 def fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, float]:
-    """Return how many numbers one output of a layer reads, and how many outputs one input reaches."""
+    """Return the number of inputs of one output of a layer, and the number of outputs of one input."""
     if isinstance(layer, nn.ConvTranspose2d):
         return layer.weight[:, 0].numel() / math.prod(layer.stride), layer.weight[0].numel()
     stride = math.prod(layer.stride) if isinstance(layer, nn.Conv2d) else 1
@@ -62,17 +62,17 @@ def fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, floa
 
 @contextmanager
 def seeded(seed: int, player: str) -> Iterator[None]:
-    """Weights drawn inside depend on (seed, player) alone, and torch's global generator is left as it was."""
+    """Make weights drawn inside depend only on (seed, player), and restore torch's global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "weights", player))
         yield
 
 
 class Undrawn(TorchFunctionMode):
-    """Leaves weights undrawn: a check on the meta device needs their shapes alone, and drawing is most of its time."""
+    """Skips the initialisation of weights: a check on the meta device needs only shapes and is faster without it."""
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        """Return what an initialiser was to fill; call anything else."""
+        """Return the tensor of an initialiser unchanged; call any other function."""
         kwargs = kwargs or {}
         draws = (torch.Tensor.normal_, torch.Tensor.uniform_)  # on the meta device they load torch._dynamo
         if func in draws or getattr(func, "__module__", "") == "torch.nn.init":

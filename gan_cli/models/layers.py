@@ -1,4 +1,4 @@
-"""Layers that several network families share."""
+"""Layers for several network families."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FlatNorm = Literal["batch", "layer", "none"]
 
 
 def normalisation(norm: Norm, channels: int) -> nn.Module:
-    """Return the normalisation of (N, channels, H, W); `auto` is batch where nobody decided otherwise."""
+    """Return the normalisation of (N, channels, H, W); `auto` that is not resolved is batch."""
     if norm == "layer":
         return nn.GroupNorm(1, channels)
     if norm == "instance":
@@ -21,7 +21,7 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
 
 
 def flat_normalisation(norm: FlatNorm, units: int) -> list[nn.Module]:
-    """Return the normalisation of (N, units), no layer at all for `none`."""
+    """Return the normalisation of (N, units), or no layer for `none`."""
     return [] if norm == "none" else [nn.LayerNorm(units) if norm == "layer" else nn.BatchNorm1d(units)]
 
 
@@ -37,7 +37,7 @@ def channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
     """Return C and H of images (C, H, W).
 
     Raises:
-        ValueError: points.
+        ValueError: the samples are points.
     """
     if len(sample_shape) != 3:
         raise ValueError(f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp")
@@ -45,7 +45,7 @@ def channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 class SelfAttention(nn.Module):
-    """Self-attention of a feature map (Zhang et al. 2019, SAGAN, equations 1 to 3): x + gamma o, gamma from 0 on.
+    """Self-attention of a feature map (Zhang et al. 2019, SAGAN, equations 1 to 3): x + gamma o; gamma starts at 0.
 
     Keys and values are pooled to a quarter, as in the authors' code; the printed equations have no pooling.
 
@@ -63,7 +63,7 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a map of the shape of x (N, C, H, W)."""
+        """Return a map with the shape of x (N, C, H, W)."""
         pool = nn.functional.max_pool2d
         query = self.query(x).flatten(2)
         key, value = pool(self.key(x), 2).flatten(2), pool(self.value(x), 2).flatten(2)
@@ -73,16 +73,16 @@ class SelfAttention(nn.Module):
 
 
 def attend(attention: int | None, size: int, channels: int) -> list[nn.Module]:
-    """Return the attention layer that follows a feature map of this size, none where another size was asked for."""
+    """Return the attention layer after a feature map of this size, or no layer if attention is for another size."""
     return [SelfAttention(channels)] if attention == size else []
 
 
 def check_attention(attention: int | None, sizes: list[int]) -> None:
-    """Refuse a feature map that there is not.
+    """Raise an error if no feature map has the size `attention`.
 
     Raises:
         ValueError: `attention` is none of the sizes.
     """
     if attention is not None and attention not in sizes:
         known = ", ".join(map(str, sorted(set(sizes))))
-        raise ValueError(f"attention={attention}: no feature map has this size; choose one of {known}, or null")
+        raise ValueError(f"attention={attention}: no feature map has this size; use one of {known}, or null")

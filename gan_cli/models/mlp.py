@@ -22,7 +22,8 @@ def _hidden_layers(
 ) -> list[nn.Module]:
     """Return linear layers, each with its normalisation and activation.
 
-    `auto` draws them so that the signal keeps its size (He et al. 2015, equation 10, with the activation's own gain).
+    `auto` draws weights so that the signal keeps its size (He et al. 2015, equation 10, with the activation's own
+    gain).
     """
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
@@ -42,7 +43,7 @@ def _activation(activation: Activation) -> nn.Module:
 
 
 class Generator(nn.Module):
-    """A perceptron.
+    """A generator that is a multi-layer perceptron.
 
     Args:
         latent_size: dimensions of z.
@@ -50,13 +51,13 @@ class Generator(nn.Module):
         hidden: units of each hidden layer.
         output: `tanh`; `sigmoid`, stretched from [0, 1] to [-1, 1]; `linear`; `auto` is tanh for images and linear
             for points.
-        activation: of the hidden layers; the slope of leaky_relu is 0.2.
-        norm: after each hidden layer's linear map.
+        activation: activation of the hidden layers; leaky_relu has the slope 0.2.
+        norm: normalisation after each hidden layer's linear map.
         init: see `initial.draw_`; `auto` is He's with the activation's gain in the hidden layers, torch's own last.
         gain: the initial weights are multiplied by it.
 
     Raises:
-        ValueError: points, which are unbounded, from a bounded output.
+        ValueError: the output is bounded, but the samples are points, which are unbounded.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Generator(nn.Module):
         super().__init__()
         points = len(sample_shape) == 1
         if points and output in ("tanh", "sigmoid"):
-            raise ValueError(f"output={output} reaches [-1, 1] only and points are unbounded; output=linear")
+            raise ValueError(f"output={output} is limited to [-1, 1], but points are unbounded; use output=linear")
         self.output = output if output != "auto" else "linear" if points else "tanh"
         self.sample_shape = tuple(sample_shape)
         sizes = [latent_size, *hidden]
@@ -103,7 +104,7 @@ class _Trunk(nn.Module):
 
 
 class Trunk(_Trunk):
-    """A perceptron's hidden layers.
+    """The hidden layers of a perceptron critic.
 
     Args:
         sample_shape: of one sample: (C, H, W) or (D,).
@@ -134,12 +135,12 @@ class Trunk(_Trunk):
 
 
 class MaxoutTrunk(_Trunk):
-    """A maxout perceptron's hidden layers (Goodfellow et al. 2014, section 5, who trained it with dropout; none here).
+    """The hidden layers of a maxout perceptron (Goodfellow et al. 2014, section 5, with dropout; none here).
 
     Args:
         sample_shape: of one sample: (C, H, W) or (D,).
         hidden: units of each hidden layer.
-        pieces: linear pieces a unit takes the maximum of.
+        pieces: number of linear pieces; a unit is their maximum.
         init: see `initial.draw_`; `auto` is torch's own.
         gain: the initial weights are multiplied by it.
     """

@@ -1,4 +1,4 @@
-"""Residual networks of WGAN-GP and SNGAN."""
+"""The residual networks of WGAN-GP and SNGAN."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Resample = Literal["up", "down"] | None
 
 
 def _draw_(module: nn.Module, init: Init, gain: float) -> None:
-    """Draw the weights; `auto` as the codes of both papers: Glorot's, times sqrt(2) in a block's 3 x 3 convolutions."""
+    """Draw the weights; `auto` as in both papers' code: Glorot's, times sqrt(2) in a block's 3 x 3 convolutions."""
     draw_(module, "glorot" if init == "auto" else init, gain)
     if init == "auto":
         for block in module.modules():
@@ -29,21 +29,21 @@ def _draw_(module: nn.Module, init: Init, gain: float) -> None:
 
 
 def _filters(width: int, growth: int, doublings: int) -> list[int]:
-    """Return the filters from the full resolution downwards: doubled with each halving, up to growth times width."""
+    """Return the filters from full resolution down: doubled with each halving, up to growth times width."""
     return [width * min(2**i, growth) for i in range(doublings + 1)]
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut (Gulrajani et al. 2017, appendix; Miyato et al. 2018, figure 9).
+    """Two 3 x 3 convolutions and a shortcut (Gulrajani et al. 2017, appendix; Miyato et al. 2018, figure 9).
 
     Norm and ReLU come before each convolution. `up` doubles the map before the first one, `down` averages 2 x 2 after
     the second. The shortcut is the identity where neither size nor channels change, else a 1 x 1 convolution.
 
     Args:
-        before: channels in.
-        after: channels out.
+        before: number of input channels.
+        after: number of output channels.
         resample: `up`, `down`, or None.
-        norm: before each ReLU.
+        norm: normalisation before each ReLU.
         first: the block reads an image: neither norm nor ReLU before its first convolution.
     """
 

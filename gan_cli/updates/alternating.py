@@ -1,4 +1,4 @@
-"""Critic updates, then a generator update."""
+"""The alternating update rule: critic updates, then a generator update."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from gan_cli.updates.base import Phase, Updates
 
 
 class Alternating(Updates):
-    """n_critic critic updates, then one of the generator (Goodfellow et al. 2014, Arjovsky et al. 2017, Algorithm 1).
+    """n_critic critic updates, then a generator update (Goodfellow et al. 2014, Arjovsky et al. 2017, Algorithm 1).
 
-    The WGAN paper's loop is printed as t = 0, ..., n_critic; n_critic updates are meant, and are made here.
+    The WGAN paper prints the loop as t = 0, ..., n_critic; it means n_critic updates, which are made here.
 
     Args:
-        n_critic: critic updates a step.
+        n_critic: critic updates per step.
         burst_n_critic: critic updates in the steps that the next two keys choose, as in the WGAN authors' code (100);
             neither is part of Algorithm 1.
-        burst_first_steps: a burst in each of the first steps; 25 in the authors' code, 0 for none.
+        burst_first_steps: number of first steps with a burst each; 25 in the authors' code, 0 for none.
         burst_every_steps: a burst in every step divisible by this; 500 in the authors' code, 0 for none.
     """
 
@@ -33,7 +33,7 @@ class Alternating(Updates):
         self.burst_every_steps = burst_every_steps
 
     def phases(self, step: int) -> list[Phase]:
-        """Return the step's phases."""
+        """Return the phases of the step."""
         periodic = self.burst_every_steps and step % self.burst_every_steps == 0
         n = self.burst_n_critic if step < self.burst_first_steps or periodic else self.n_critic
         return [Phase("critic", last=i == n - 1) for i in range(n)] + [Phase("generator")]

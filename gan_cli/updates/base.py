@@ -1,4 +1,4 @@
-"""The role of an update rule: in which order the players move."""
+"""The role of an update rule: the order in which the players are updated."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Phase(NamedTuple):
     """One update of one player, or of both at once.
 
     Attributes:
-        player: who moves.
-        last: it is the step's last critic update; the loss's own buffers move with it.
-        inner: critic updates that are unrolled for the generator, None for none.
+        player: the player that is updated.
+        last: whether it is the step's last critic update, after which the loss's own buffers are updated.
+        inner: critic steps that are unrolled for the generator, None for no unrolling.
     """
 
     player: Literal["critic", "generator", "both"]
@@ -23,7 +23,7 @@ class Phase(NamedTuple):
 
 
 class Updates(ABC):
-    """An update rule: a list of phases a step."""
+    """An update rule: a list of phases for each step."""
 
     @abstractmethod
     def phases(self, step: int) -> list[Phase]:

@@ -14,11 +14,11 @@ Rule = Callable[[Tensor, Tensor, dict[str, Tensor], Mapping[str, Any]], Tensor]
 
 
 class Inner(NamedTuple):
-    """k steps of an optimizer.
+    """The settings of k unrolled optimizer steps.
 
     Attributes:
         k: steps.
-        optimizer: whose arithmetic; `auto`: the critic's own.
+        optimizer: name of the optimizer; `auto`: the critic's own.
         lr: learning rate; None: the critic's own.
     """
 
@@ -33,73 +33,74 @@ def unroll(
     project: Callable[[Weights], Weights],
     k: int,
     rule: str,
-    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
     slots: Slots,
 ) -> Weights:
     """Return the weights after k steps, a differentiable function of everything that `gradients` reads.
 
     Args:
-        weights: where the steps start.
-        gradients: of the critic's objective at given weights in step i, with their graph; None for an unused weight.
-        project: moves weights into the allowed set after each step.
+        weights: the weights before the first step.
+        gradients: (weights, i) -> gradients of the critic's objective in step i, with their graph; None for unused
+            weights.
+        project: projects weights into the allowed set after each step.
         k: steps.
         rule: one of RULES.
-        settings: the optimizer's, named as torch names them; what is missing has torch's default.
+        options: the optimizer's, named as torch names them; what is missing has torch's default.
         slots: the optimizer's state for each weight, as torch keeps it; empty before its first step.
     """
     states = {name: dict(slots.get(name, {})) for name in weights}
     for i in range(k):
         found = gradients(weights, i)
         moved = {
-            name: w if (g := found[name]) is None else RULES[rule](w, g, states[name], settings)
+            name: w if (g := found[name]) is None else RULES[rule](w, g, states[name], options)
             for name, w in weights.items()
         }
         weights = project(moved)
     return weights
 
 
-def _decayed(w: Tensor, g: Tensor, settings: Mapping[str, Any]) -> Tensor:
-    return g + settings["weight_decay"] * w if settings.get("weight_decay") else g
+def _decayed(w: Tensor, g: Tensor, options: Mapping[str, Any]) -> Tensor:
+    return g + options["weight_decay"] * w if options.get("weight_decay") else g
 
 
-def sgd(w: Tensor, g: Tensor, state: dict[str, Tensor], settings: Mapping[str, Any]) -> Tensor:
-    """One step of torch.optim.SGD, without Nesterov momentum."""
-    g = _decayed(w, g, settings)
-    if momentum := settings.get("momentum", 0.0):
+def sgd(w: Tensor, g: Tensor, state: dict[str, Tensor], options: Mapping[str, Any]) -> Tensor:
+    """Return the weight after one step of torch.optim.SGD, without Nesterov momentum."""
+    g = _decayed(w, g, options)
+    if momentum := options.get("momentum", 0.0):
         before = state.get("momentum_buffer")
         g = state["momentum_buffer"] = (
-            g if before is None else momentum * before + (1 - settings.get("dampening", 0.0)) * g
+            g if before is None else momentum * before + (1 - options.get("dampening", 0.0)) * g
         )
-    return w - settings["lr"] * g
+    return w - options["lr"] * g
 
 
-def rmsprop(w: Tensor, g: Tensor, state: dict[str, Tensor], settings: Mapping[str, Any]) -> Tensor:
-    """One step of torch.optim.RMSprop, not centred."""
-    g = _decayed(w, g, settings)
-    alpha = settings.get("alpha", 0.99)
+def rmsprop(w: Tensor, g: Tensor, state: dict[str, Tensor], options: Mapping[str, Any]) -> Tensor:
+    """Return the weight after one step of torch.optim.RMSprop, not centred."""
+    g = _decayed(w, g, options)
+    alpha = options.get("alpha", 0.99)
     mean_square = alpha * state.get("square_avg", torch.zeros_like(w)) + (1 - alpha) * g.square()
     state["square_avg"] = mean_square
-    g = g / (_root(mean_square) + settings.get("eps", 1e-8))
-    if momentum := settings.get("momentum", 0.0):
+    g = g / (_root(mean_square) + options.get("eps", 1e-8))
+    if momentum := options.get("momentum", 0.0):
         g = state["momentum_buffer"] = momentum * state.get("momentum_buffer", torch.zeros_like(w)) + g
-    return w - settings["lr"] * g
+    return w - options["lr"] * g
 
 
-def adam(w: Tensor, g: Tensor, state: dict[str, Tensor], settings: Mapping[str, Any]) -> Tensor:
-    """One step of torch.optim.Adam, without amsgrad."""
-    g = _decayed(w, g, settings)
-    beta1, beta2 = settings.get("betas", (0.9, 0.999))
+def adam(w: Tensor, g: Tensor, state: dict[str, Tensor], options: Mapping[str, Any]) -> Tensor:
+    """Return the weight after one step of torch.optim.Adam, without amsgrad."""
+    g = _decayed(w, g, options)
+    beta1, beta2 = options.get("betas", (0.9, 0.999))
     t = state["step"] = state.get("step", torch.zeros(())) + 1
     m = state["exp_avg"] = beta1 * state.get("exp_avg", torch.zeros_like(w)) + (1 - beta1) * g
     v = state["exp_avg_sq"] = beta2 * state.get("exp_avg_sq", torch.zeros_like(w)) + (1 - beta2) * g.square()
     # Bias corrections stay tensors: a resumed count need not be read back from the device. They are taken in double, as
     # 1 - 0.999 has four digits in single.
     bias1, bias2 = ((1 - beta ** t.double()).to(w.dtype) for beta in (beta1, beta2))
-    return w - settings["lr"] / bias1 * m / (_root(v) / bias2.sqrt() + settings.get("eps", 1e-8))
+    return w - options["lr"] / bias1 * m / (_root(v) / bias2.sqrt() + options.get("eps", 1e-8))
 
 
 def _root(x: Tensor) -> Tensor:
-    """Square root whose derivative at 0 is 0: a weight that no sample moves must not turn the rest into NaN."""
+    """Return the square root, with derivative 0 at 0: a weight without gradient must not make the others NaN."""
     return x.clamp_min(torch.finfo(x.dtype).tiny).sqrt()
 
 

@@ -1,4 +1,4 @@
-"""Both players at once."""
+"""The simultaneous update rule: both players at once."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ class Simultaneous(Updates):
     """
 
     def phases(self, step: int) -> list[Phase]:
-        """Return the step's one phase."""
+        """Return the single phase of the step."""
         return [Phase("both", last=True)]

@@ -20,10 +20,10 @@ STEPS = 4  # of a turn; the first, in which the other process comes or goes, doe
 SPINNING = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own where OMP_WAIT_POLICY is not set; it overrides the policy
 TITLE = "A busy machine"
 ABOUT = f"""\
-`gan train loss=wgan model=dcgan`, 32 x 32, with its default threads, alone and beside a process that computes
-without end, in turns of {STEPS} steps within one run. `gan` sets `OMP_WAIT_POLICY=PASSIVE` before torch is loaded,
-so that a thread which waits for the others leaves its core to them; the second row has libgomp's own setting
-instead, in which threads spin (`GOMP_SPINCOUNT=300000`). The goal is at least {GOAL:.0%} of the undisturbed speed."""
+`gan train loss=wgan model=dcgan`, 32 x 32, with its default threads, alone and beside another process that computes
+all the time. The two alternate within one run, {STEPS} steps each. `gan` sets `OMP_WAIT_POLICY=PASSIVE` before it
+loads torch, so that a waiting thread leaves its core to the others. The second row has libgomp's own setting
+instead, in which waiting threads spin (`GOMP_SPINCOUNT=300000`). The goal is at least {GOAL:.0%} of the speed alone."""
 
 
 def measure(options: Options) -> dict[str, Any]:

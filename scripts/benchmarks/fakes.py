@@ -16,9 +16,9 @@ from gan_cli.session import build, runtime
 UPDATES = 5
 TITLE = "One forward pass for the fakes of five critic updates"
 ABOUT = f"""\
-The generator stands still while the critic makes its {UPDATES} updates, so their fakes could come from one forward
-pass. Here is its time, without gradients, against {UPDATES} passes of a batch each; above 1, one pass is faster.
-Batch norm takes its statistics over the whole pass here, which costs what statistics of each batch would."""
+The generator does not change during the critic's {UPDATES} updates, so one forward pass could make all their fakes.
+The table compares the time of this pass, without gradients, with {UPDATES} passes of one batch each. Above 1, one pass
+is faster. Batch norm uses the statistics of the whole pass here, which cost as much as those of each batch."""
 
 
 def measure(options: Options) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from gan_cli.training.profile import peak_flops
 
 TITLE = "The arithmetic's floor"
 ABOUT = """\
-Floating-point operations of a step, as torch's counter counts matrix products and convolutions, over the speed of
-the better of a large matrix product and a large convolution measured on this machine in the run's precision: no
-step can be quicker than that floor. The share is floor over time."""
+The floor is the shortest time that the arithmetic of a step can take. It is the number of floating-point operations
+(torch counts those of matrix products and convolutions) divided by the peak speed. The peak is the speed of a large
+matrix product or a large convolution, whichever is faster, measured on this machine in the run's precision. The
+share is the floor divided by the time of a step."""
 
 
 def measure(options: Options) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from gan_cli.training.profile import peak_flops
 
 TITLE = "Where the arithmetic is lost"
 ABOUT = """\
-Every convolution of DCGAN by itself, channels last, in GFLOP/s (multiplications with the padding's zeros counted), and
-the peak of a large matrix product or convolution. `weights, product` is the gradient of the weights as one matrix
-product, which `gan_cli.models.convolution` takes in its place on maps of at most 4 x 4 where the processor is as this
-one. `norms` is how a gradient penalty's norms depend on the critic's weights, as torch computes it; ours is one of
-the two columns before it. The share is that of forward, input and the faster of the two for weights."""
+The speed of every convolution of DCGAN alone, channels last, in GFLOP/s (multiplications with the padding's zeros
+count), compared with the peak of a large matrix product or convolution. `forward` is the forward pass, `input` and
+`weights` are the gradients of input and weights. `weights, product` is the gradient of the weights as one matrix
+product; on a processor like this one, `gan_cli.models.convolution` uses it for maps of at most 4 x 4. `norms` is the
+gradient of a gradient penalty's norms by the critic's weights, as torch computes it; ours is one of the two columns
+before it. The share is that of forward, input and the faster of the two columns for weights."""
 
 
 class Layer(NamedTuple):

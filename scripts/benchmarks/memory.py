@@ -12,10 +12,10 @@ from benchmarks.report import table
 STEPS = 2
 TITLE = "Memory"
 ABOUT = """\
-Peak resident set of WGAN with DCGAN after two steps, each in a fresh process. *Modules* is what the process held
-before it built networks: our loop and the textbook loop import the same. *Workers* is what the DataLoader's two
-processes hold beside what they share. `gan train` is the whole command, with its log, TensorBoard, pictures and
-checkpoint."""
+Peak resident set of WGAN with DCGAN after two steps, each in a fresh process. *Modules* is the memory of the process
+before it builds networks; our loop and the textbook loop import the same modules. *Workers* is the memory of the
+DataLoader's two processes, without what they share. `gan train` is the whole command, with its log, TensorBoard,
+pictures and checkpoint."""
 
 
 def measure(options: Options) -> dict[str, Any]:

@@ -15,10 +15,11 @@ GOALS = {"logging": 0.01, "pictures and checkpoints": 0.03}
 LOSSES = ("wgan", "nonsaturating")  # of five critic updates a step, and of one
 TITLE = "Overheads"
 ABOUT = f"""\
-`gan train loss=LOSS model=dcgan` with a row every second step and a picture and a checkpoint at each, with a clock
-around each of them; shares are computed from these seconds, the step's seconds and the default intervals: a row
-every 25 steps, a picture every 100, a checkpoint every 1,000 steps or 300 seconds, whichever is sooner, written in
-the foreground. Logging is the row with its probes of the critic, TensorBoard, and the look at every step's numbers.
+`gan train loss=LOSS model=dcgan` with a row every second step, and a picture and a checkpoint at every step. The time
+of each is measured. The shares are computed from these seconds, the seconds of a step and the default intervals: a
+row every 25 steps, a picture every 100, a checkpoint every 1,000 steps or 300 seconds, whichever comes first,
+written in the foreground. Logging is the row with its measurements of the critic, TensorBoard, and the check of every
+step's numbers.
 The goals are {GOALS["logging"]:.0%} for logging, {GOALS["pictures and checkpoints"]:.0%} for pictures and
 checkpoints together."""
 

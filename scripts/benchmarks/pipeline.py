@@ -19,9 +19,9 @@ LEAST_SPARE = 2**28  # bytes, which the networks need
 TITLE = "Images larger than memory"
 ABOUT = f"""\
 WGAN with DCGAN at 64 x 64 x 3 on generated images in a memory-mapped file, which a thread reads four batches ahead,
-against images in memory (`dataset.resident=true`, a tenth of them), in turn in one process. The process may take
-{SPARE_SHARE:.0%} of the images' bytes beside its modules (`RLIMIT_DATA`), and the file is dropped from the system's
-cache beforehand. The narrow network has the shorter step, so the data weigh more. The goal is a step at most {
+compared with images in memory (`dataset.resident=true`, a tenth of them), in turn in one process. The process may use
+memory for {SPARE_SHARE:.0%} of the images' bytes beside its modules (`RLIMIT_DATA`). Beforehand the file is removed
+from the system's cache. The narrow network has a shorter step, so the data matter more. The goal is a step at most {
     GOAL - 1:.0%} longer."""
 
 

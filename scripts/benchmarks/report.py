@@ -16,8 +16,8 @@ PARTS = ("speed", "startup", "memory", "overheads", "pipeline", "busy", "floor",
 HEADING = """\
 # Benchmarks
 
-`make bench` measures all of this and writes this page; `make bench ARGS="speed --losses wgan --sizes 64"` measures a
-part of it again, in its place. The numbers behind the tables are in `benchmarks.json`.
+`make bench` measures all of this and writes this page. `make bench ARGS="speed --losses wgan --sizes 64"` measures one
+part again and replaces it here. The numbers of the tables are in `benchmarks.json`.
 
 """
 
@@ -29,7 +29,7 @@ def part(name: str) -> ModuleType:
 
 def facts(command: str) -> dict[str, Any]:
     """Return where, when and by which command something is measured."""
-    import torch  # here: a mistake on the command line is told without it
+    import torch  # here: a mistake on the command line is reported without it
 
     from gan_cli.core.hardware import cpu_has_bf16
     from gan_cli.runs.provenance import processor
@@ -70,7 +70,7 @@ def _where(at: dict[str, Any]) -> str:
     gpu = f"{at['gpu']}, " if at["gpu"] else ""
     return (
         f"`{at['command']}`: {gpu}{at['processor']}, {at['cores']} cores, {at['instructions']}, torch {at['torch']}, "
-        f"Python {at['python']}, {at['date']}; load average when it began: {at['load']:.1f}."
+        f"Python {at['python']}, {at['date']}; load average at the start: {at['load']:.1f}."
     )
 
 
@@ -94,9 +94,9 @@ def _missing(results: dict[str, list[dict[str, Any]]]) -> str:
     machines = [result["facts"] for found in results.values() for result in found]
     told = []
     if not any(at["bf16"] for at in machines):
-        told.append("The goals for processors that compute in bf16 are not measured: this one does not.")
+        told.append("The goals for processors that compute in bf16 are not measured, because this processor does not.")
     if not any(at["gpu"] for at in machines):
-        told.append("The goals for GPUs are not measured: this machine has none.")
+        told.append("The goals for GPUs are not measured, because this machine has none.")
     return "\n".join([*told, "", ""]) if told else ""
 
 

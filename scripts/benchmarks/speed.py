@@ -12,15 +12,15 @@ from benchmarks.timing import in_turn, median_ratio, medians
 
 TITLE = "Speed of a step"
 ABOUT = """\
-`gan train loss=LOSS model=dcgan` with its default engine, precision, data pipeline and threads, against the loop
-that public scripts for this loss write: a DataLoader with two workers that resizes pictures as they are asked for,
-eager float32, a clamp for each parameter (wgan), the penalty by `torch.autograd.grad` (wgan_gp),
-`BCEWithLogitsLoss` and one batch of fakes for both updates, where ours draws two (nonsaturating), one `.item()` a
-step. Both train the same networks, the textbook loop with torch's own layers, on the shipped Fashion-MNIST; 3
-channels are its grey pictures three times over. *In memory* is the same textbook loop with its float32 images in
-memory and no DataLoader, which no public script does. Both loops run under `OMP_WAIT_POLICY=PASSIVE`, which `gan`
-sets and public scripts do not. Measurements take turns, A B A B; seconds are medians, ratios the medians of the
-ratios of neighbours."""
+`gan train loss=LOSS model=dcgan` with its default engine, precision, data pipeline and threads, compared with the loop
+that public scripts for this loss write (*textbook*). This loop has a DataLoader with two workers that resizes each
+picture when it reads it, eager float32, a clamp for each parameter (wgan), the penalty by `torch.autograd.grad`
+(wgan_gp), `BCEWithLogitsLoss` and one batch of fakes for both updates (nonsaturating; ours draws two), and one
+`.item()` in each step. Both train the same networks, the textbook loop with torch's own layers, on the shipped
+Fashion-MNIST; for 3 channels its grey pictures are repeated three times. *In memory* is the same textbook loop with
+its float32 images in memory and no DataLoader, which no public script does. Both loops run under
+`OMP_WAIT_POLICY=PASSIVE`, which `gan` sets and public scripts do not. The measurements alternate, A B A B. Seconds
+are medians; ratios are medians of the ratios of neighbouring measurements."""
 
 
 def measure(options: Options) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def job(**facts):
     ("argv", "told"),
     [
         (["sweep.jobs=2"], "sweep.jobs=2: is about a sweep, and this is one run; add -m"),
+        (["-m", "seed=0,1", "hydra.verbose=true"], "hydra.verbose=true: has no effect"),
         (["sweep.name=x"], "sweep.name=x: is about a sweep, and this is one run; add -m"),
         (["-m", "seed=0,1", "sweep.jobs=1,2"], "sweep.jobs=1,2: one value for the whole sweep"),
         (["-m", "seed=0,1", "sweep.jobs=0"], "sweep.jobs=0: must be auto or a whole number of at least 1"),

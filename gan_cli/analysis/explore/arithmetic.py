@@ -20,21 +20,21 @@ COMPARED = 500  # samples at most whose distances are taken
 
 
 class Arithmetic(Kind):
-    """Mean z of chosen samples, A - B + C (Radford et al. 2016, section 6.3.2 and figure 7).
+    """Arithmetic on the mean z of chosen samples, A - B + C (Radford et al. 2016, section 6.3.2 and figure 7).
 
-    The samples are those of `gan sample RUN seed=S count=COUNT`, which this shows with their numbers. The paper's
-    layout: a row each for A, B and C with the samples and what the mean of their z makes, beside the 3 x 3
-    neighbourhood: the result at the centre, around it with uniform noise added; and the same sum of the pixels. The
-    mean of three z has a third of their variance, and the sum of three such means as much as one z: with three samples
-    each the result is as likely in a normal prior as a sample.
+    The samples are those of `gan sample RUN seed=S count=COUNT`; they are shown with their numbers. The paper's
+    layout: one row each for A, B and C with the samples and the image of their mean z, beside the 3 x 3
+    neighbourhood: the result at the centre, the same with uniform noise around it; and the sum of the pixels. The
+    mean of three z has a third of their variance, and the sum of three such means as much as one z. With three samples
+    in each term, the result is as likely under a normal prior as a sample.
 
     Args:
-        a: numbers of samples.
-        b: of what is taken away.
-        c: of what is added.
-        count: samples of the sheet that the numbers are of.
-        noise: largest number that is added to each of z.
-        y: class of the result; None: that of the first of `a`. Means are of the class of their first sample.
+        a: numbers of the samples of A.
+        b: numbers of the samples of B, which is subtracted.
+        c: numbers of the samples of C, which is added.
+        count: number of samples in the sheet that these numbers refer to.
+        noise: largest value that is added to each number of z.
+        y: class of the result; None: the class of the first sample of `a`. A mean has the class of its first sample.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Arithmetic(Kind):
         self.terms = {"a": list(a), "b": list(b), "c": list(c)}
         for name, numbers in self.terms.items():
             if max(numbers) >= count:
-                raise ValueError(f"{name}={numbers}: the sheet has the samples 0 to {count - 1}; a larger kind.count")
+                raise ValueError(f"{name}={numbers}: the sheet has samples 0 to {count - 1}; use a larger kind.count")
         self.count, self.noise, self.y = count, noise, y
 
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Return the sum in the paper's layout, and the sheet that the numbers are of."""
+        """Return the sum in the paper's layout, and the sheet of the numbered samples."""
         latent = look.state.game.latent
         z, classes = look.z(self.count, config.seed), labels(look, None, self.count)
         x = look.draw(z, classes, config.batch_size)
@@ -74,20 +74,20 @@ class Arithmetic(Kind):
             "neighbourhood": _spread(near, x),
         }
         lines = [
-            f"A {self.terms['a']} - B {self.terms['b']} + C {self.terms['c']}, of the samples in the sheet",
-            f"norm of the resulting z: {numbers['norm_of_result']:.2f}, of samples: "
+            f"A {self.terms['a']} - B {self.terms['b']} + C {self.terms['c']}, with the sample numbers of the sheet",
+            f"norm of the resulting z: {numbers['norm_of_result']:.2f}, mean norm of samples: "
             f"{numbers['mean_norm_of_samples']:.2f}",
         ]
         if numbers["neighbourhood"] is not None:
             lines.append(
-                f"noise of {self.noise:g} moves the result {numbers['neighbourhood']:.2f} times as far as samples are "
-                "from each other, in pixels"
+                f"noise of {self.noise:g} changes the result {numbers['neighbourhood']:.2f} times as much as samples "
+                "differ from each other, in pixels"
             )
         pictures = {"": self._picture(x, made, near, pixels), "samples": self._sheet(x)}
         return Found(pictures, numbers, lines)
 
     def _labels(self, look: Look, classes: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """Return labels of the means and of the results."""
+        """Return the labels of the means and of the results."""
         if classes is None:
             return None, labels(look, self.y, 1)
         of_means = classes[[numbers[0] for numbers in self.terms.values()]]
@@ -115,9 +115,9 @@ class Arithmetic(Kind):
 
 
 def _spread(near: Tensor, x: Tensor) -> float | None:
-    """Return how far the neighbours are from the centre, over how far samples are from each other.
+    """Return the distance of the neighbours from the centre, divided by the distance between samples.
 
-    None: all samples are the same.
+    None if all samples are the same.
     """
     centre = near[AROUND // 2]
     others = torch.cat([near[: AROUND // 2], near[AROUND // 2 + 1 :]])

@@ -18,12 +18,12 @@ from gan_cli.errors import UserError
 
 
 class Found(NamedTuple):
-    """What a kind finds; `gan explore` writes it.
+    """The result of a kind of exploration; `gan explore` writes it.
 
     Attributes:
-        pictures: name -> (height, width, 3) uint8; '' names the main one, whose file has the bare name.
-        numbers: plain values for JSON, where those that are not finite become text.
-        lines: plain words, printed.
+        pictures: name -> (height, width, 3) uint8; '' names the main picture, whose file name has no suffix.
+        numbers: plain values for JSON; numbers that are not finite become text.
+        lines: plain text, which is printed.
         clips: name -> animation.
     """
 
@@ -34,29 +34,29 @@ class Found(NamedTuple):
 
 
 class Kind(ABC):
-    """A way of looking into a generator of images; its arguments are the keys of `kind`.
+    """A kind of exploration of an image generator; its arguments are the keys of `kind`.
 
     Attributes:
-        data: whether it needs the run's data and an extractor: `none`, `wanted` (used if they are there) or `needed`.
+        data: whether it uses the run's data and an extractor: `none`, `wanted` (used if available) or `needed`.
     """
 
     data: ClassVar[Demand] = "none"
 
     @abstractmethod
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Look into a run.
+        """Explore a run's generator.
 
         Args:
-            look: the run; its data and extractor are None where `data` is `none`, or where they are not there.
-            config: of the command; `seed` and `batch_size` are meant for kinds.
+            look: the run; its data and extractor are None if `data` is `none`, or if they are not available.
+            config: the command's config; kinds read `seed` and `batch_size`.
 
         Raises:
-            UserError: this run has nothing that the kind could show; the line names what to do.
+            UserError: this run has nothing that the kind can show; the message names a solution.
         """
 
 
 def labels(look: Look, y: int | None, n: int) -> Tensor | None:
-    """Return the labels (n,) of n pictures: class y, or the classes in turn; None for a run without a condition.
+    """Return the labels (n,) of n pictures: class y, or each class in turn; None for a run without a condition.
 
     Raises:
         UserError: a class that the run does not have.

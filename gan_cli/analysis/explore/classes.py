@@ -22,16 +22,16 @@ SHOWN = 100  # classes that are drawn
 
 
 class Classes(Kind):
-    """Each class in a column of its own with the same z along a row, and the ways from a class to the next.
+    """A column for each class with the same z along a row, and interpolations from each class to the next.
 
-    Between two classes the condition is mixed: the one-hot label, or the scales and shifts that the classes have
-    (Dumoulin et al. 2017, section 3.3). The classes' share is the variance of the pictures along the rows over that of
-    all of them. Where the extractor knows the classes, it measures how often a sample is of the requested class.
+    Between two classes the condition is interpolated: the one-hot label, or the scales and shifts of the classes
+    (Dumoulin et al. 2017, section 3.3). The share of the class is the variance of the pictures along the rows over that
+    of all pictures. If the extractor knows the classes, it measures how often a sample has the requested class.
 
     Args:
-        rows: of other z.
-        steps: from one class to the next.
-        count: samples that are classified.
+        rows: number of rows, each with another z.
+        steps: number of steps from one class to the next.
+        count: number of samples that are classified.
     """
 
     data = "wanted"
@@ -42,10 +42,10 @@ class Classes(Kind):
         self.rows, self.steps, self.count = rows, steps, count
 
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Return the columns, the ways between, the classes' share, and how often the class is the one asked for."""
+        """Return the columns, the interpolations, the class's share, and how often samples have the requested class."""
         condition, batch_size = look.state.game.condition, config.batch_size
         if not condition.needs_labels:
-            raise UserError("kind=classes: this run was trained without classes; train one with condition=concat")
+            raise UserError("kind=classes: this run was trained without classes; train a run with condition=concat")
         k = min(condition.n_classes, SHOWN)
         names = (look.data.class_names if look.data is not None else None) or [str(i) for i in range(k)]
         z = look.z(self.rows, config.seed)
@@ -54,21 +54,19 @@ class Classes(Kind):
         share = share_of(x.unflatten(0, (self.rows, k)))
         pictures = {"": sheet(x, k, (), names[:k]), "between": self._between(look, z[:1], k, names, batch_size)}
         numbers: dict[str, Any] = {"share_of_variance": share}
-        lines = [
-            "all pictures are the same" if share is None else f"the class makes {share:.0%} of the pictures' variance"
-        ]
+        lines = ["all pictures are the same" if share is None else f"the class explains {share:.0%} of the variance"]
         if (right := self._right(look, config)) is not None:
             shares = right.tolist()
             numbers["named_rightly"] = {"mean": float(right.mean()), "classes": dict(zip(names, shares, strict=False))}
             worst = int(right.argmin())
             lines.append(
-                f"{look.extractor.name} names the class that was asked for in {right.mean():.0%} of samples, least "
-                f"often for {names[worst]}, {shares[worst]:.0%}"
+                f"{look.extractor.name} finds the requested class in {right.mean():.0%} of samples; the lowest is "
+                f"that of {names[worst]}, {shares[worst]:.0%}"
             )
         return Found(pictures, numbers, lines)
 
     def _between(self, look: Look, z: Tensor, k: int, names: Any, batch_size: int) -> Any:
-        """Return a row a class: one z on the way from it to the next."""
+        """Return one row for each class: one z, interpolated from this class to the next."""
         n = look.state.game.condition.n_classes
         t = torch.linspace(0, 1, self.steps, device=look.device)[:, None]
         ends = one_hot(torch.arange(n, device=look.device), n)
@@ -78,7 +76,7 @@ class Classes(Kind):
         return sheet(x, self.steps, [f"{names[i]} - {names[j]}" for i, j in enumerate(following)])
 
     def _right(self, look: Look, config: ExploreConfig) -> Tensor | None:
-        """Return the share (n_classes,) of each class's samples that the extractor takes for it; None: it cannot."""
+        """Return the share (n_classes,) of each class's samples in which the extractor finds it; None if it cannot."""
         columns = None if look.extractor is None else look.extractor.columns(look.data)
         if columns is None:
             return None

@@ -21,8 +21,8 @@ class Clip(NamedTuple):
 
     Attributes:
         frames: (T, height, width, 3) uint8.
-        fps: frames a second.
-        format: of its file.
+        fps: frames per second.
+        format: format of its file.
     """
 
     frames: np.ndarray
@@ -31,17 +31,17 @@ class Clip(NamedTuple):
 
 
 def require(format: Format) -> None:
-    """Check that a format can be written here.
+    """Check that this format can be written on this machine.
 
     Raises:
         UserError: the library that it needs is not installed.
     """
     if format == "mp4" and find_spec("av") is None:
-        raise UserError(f"kind.animation=mp4: PyAV is not installed; {pip_install('video')}, or kind.animation=gif")
+        raise UserError(f"kind.animation=mp4: PyAV is not installed; {pip_install('video')}, or use kind.animation=gif")
 
 
 def encoded(clip: Clip) -> bytes:
-    """Return the file's content.
+    """Return the content of the file.
 
     Raises:
         UserError: the library that it needs is not installed.
@@ -51,7 +51,7 @@ def encoded(clip: Clip) -> bytes:
 
 
 def _gif(clip: Clip) -> bytes:
-    """Without end, each frame for a whole number of hundredths of a second."""
+    """Encode an endless GIF; each frame lasts a whole number of hundredths of a second."""
     frames = [Image.fromarray(frame) for frame in clip.frames]
     duration = 1000 // _HUNDREDTHS * max(2, round(_HUNDREDTHS / clip.fps))  # viewers slow down what lasts one
     content = io.BytesIO()
@@ -60,7 +60,7 @@ def _gif(clip: Clip) -> bytes:
 
 
 def _mp4(clip: Clip) -> bytes:
-    """H.264, which wants even sides: an odd one gets a white line."""
+    """Encode as H.264, which needs even sides: an odd side gets a white line."""
     from fractions import Fraction
 
     import av

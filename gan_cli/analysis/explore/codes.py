@@ -19,19 +19,19 @@ from gan_cli.training.probes import buffers_kept
 
 
 class Codes(Kind):
-    """One code varied along a row, everything else of z held (Chen et al. 2016, figure 2); a picture a code.
+    """One code varied along a row, the rest of z fixed (Chen et al. 2016, figure 2); one picture for each code.
 
-    A categorical code takes each of its values, a continuous one goes from -span to span: the paper's -2 to 2, beyond
-    the [-1, 1) that it was trained on. A code's share is the variance of the pictures along the rows over that of all
-    of them. Where the critic has heads that read codes, how well Q predicts the value is measured too: of a categorical
-    code the share of pictures that it names rightly, of a continuous one the correlation of its mean with the value.
+    A categorical code takes each of its values, a continuous one goes from -span to span: -2 to 2 in the paper, beyond
+    the [-1, 1) of its training. A code's share is the variance of the pictures along the rows over that of all
+    pictures. If the critic has heads that read codes, it is also measured how well Q predicts the value: for a
+    categorical code the share of right predictions, for a continuous one the correlation of its mean with the value.
 
     Args:
-        rows: of other z.
-        columns: values of a continuous code.
-        span: the largest of them.
-        code: which one, from 0, the categorical ones first; None: each.
-        y: class of every picture; None: a class a row.
+        rows: number of rows, each with another z.
+        columns: number of values of a continuous code.
+        span: the largest of these values.
+        code: number of the code, from 0, the categorical codes first; None: each code.
+        y: class of every picture; None: another class in each row.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Codes(Kind):
         self.rows, self.columns, self.span, self.code, self.y = rows, columns, span, code, y
 
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Return a picture a code, its share, and how well it is read back."""
+        """Return a picture for each code, its share, and how well Q predicts it."""
         latent = look.state.game.latent
         places = latent.places()
         if not places:
-            raise UserError("kind=codes: this run's z has no codes; train one with loss=infogan")
+            raise UserError("kind=codes: this run's z has no codes; train a run with loss=infogan")
         if self.code is not None and self.code >= len(places):
             raise UserError(f"kind.code={self.code}: the run's codes are 0 to {len(places) - 1}")
         z, y = look.z(self.rows, config.seed), labels(look, self.y, self.rows)
@@ -66,7 +66,7 @@ class Codes(Kind):
             read = _read(look, x, at.flatten(0, 1), labelled, i, values)
             share = share_of(x.unflatten(0, (self.rows, len(values))))
             numbers[f"code_{i}"] = {"kind": place.kind, "values": values, "share_of_variance": share, "read_back": read}
-            lines.append(_told(i, place, share, read))
+            lines.append(_line(i, place, share, read))
         return Found(pictures, {"codes": numbers}, lines)
 
     def _values(self, place: Place) -> list[float]:
@@ -81,7 +81,7 @@ def _with(latent: Latent, z: Tensor, code: int, value: float) -> Tensor:
 
 @torch.no_grad()
 def _read(look: Look, x: Tensor, z: Tensor, y: Tensor | None, code: int, values: list[float]) -> float | None:
-    """Return how well the critic's head reads a code back, None where it has none."""
+    """Return how well the critic's head predicts a code, None if it has no such head."""
     game = look.state.game
     places = game.latent.places()
     place = places[code]
@@ -98,11 +98,11 @@ def _read(look: Look, x: Tensor, z: Tensor, y: Tensor | None, code: int, values:
     return float(torch.corrcoef(torch.stack([mean, asked.double()]))[0, 1].nan_to_num())
 
 
-def _told(code: int, place: Place, share: float | None, read: float | None) -> str:
+def _line(code: int, place: Place, share: float | None, read: float | None) -> str:
     line = f"code {code} ({'continuous' if place.kind == 'uniform' else f'{place.size} values'}): "
-    line += "all pictures are the same" if share is None else f"makes {share:.0%} of the pictures' variance"
+    line += "all pictures are the same" if share is None else f"explains {share:.0%} of the variance"
     if read is None:
         return line
     return line + (
-        f"; Q names it in {read:.0%}" if place.kind == "categorical" else f"; Q's mean follows it, r = {read:.2f}"
+        f"; Q predicts it in {read:.0%}" if place.kind == "categorical" else f"; correlation with Q's mean: {read:.2f}"
     )

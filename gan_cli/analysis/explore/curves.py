@@ -12,12 +12,12 @@ from gan_cli.analysis.plots import FAKE, REAL, SCORE
 
 
 def trade(found: Mapping[str, Mapping[str, float]], psi: Sequence[str], space: str) -> np.ndarray:
-    """Draw precision against recall as psi widens, and the Frechet distance over psi; the floor beside both.
+    """Draw precision against recall for growing psi, and the Frechet distance over psi, both with their floors.
 
     Args:
-        found: measures by psi, of the run's own `prior` and of real samples, `floor`.
-        psi: the names of `found` that are bounds.
-        space: whose features were compared.
+        found: measures of each psi, of the run's own prior (`prior`) and of real samples (`floor`).
+        psi: the keys of `found` that are bounds.
+        space: the extractor whose features were compared.
 
     Returns:
         (height, width, 3) uint8.

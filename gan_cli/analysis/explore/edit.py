@@ -1,4 +1,4 @@
-"""Image editing: z is moved until a classifier predicts another class."""
+"""Image editing: moves z until a classifier predicts another class."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ Confidence = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Edit(Kind):
-    """Samples whose z climbs a classifier's log-probability of a class, and the direction that all edits share.
+    """Samples whose z is moved to raise a classifier's log-probability of a class, and the mean direction of all edits.
 
-    The direction is the mean of the edits that arrived; other z are moved along it. Whatever else
+    The direction is the mean of the edits that reached the class; other z are moved along it. What else
     changes is the entanglement (attribute dependency, Wu et al. 2021). In a run with classes the labels stay.
 
     Args:
-        target: the class that is asked for, by name or number.
-        count: samples that are edited, and as many others that are moved along the direction.
-        steps: of an edit.
-        step_size: of each step, as a share of the length that z of the prior have.
-        confidence: the classifier's, from which on a sample is left as it is.
-        length: how far other z are moved along the direction, as a share of that length.
-        stay: z are kept where the prior puts them: their norm, the range of every number, codes.
-        rows: samples in a picture.
-        columns: places on the way in a picture.
-        y: class of every sample, in a run with classes; None: the classes in turn.
+        target: the wanted class, by name or number.
+        count: number of samples that are edited, and of others that are moved along the direction.
+        steps: number of steps in an edit.
+        step_size: length of each step, as a share of the length of z under the prior.
+        confidence: a sample stops as soon as the classifier has this confidence.
+        length: how far other z are moved along the direction, as a share of the length of z.
+        stay: z stay in the region of the prior: their norm, the range of every number, their codes.
+        rows: number of samples in a picture.
+        columns: number of places along the edit in a picture.
+        y: class of every sample, in a run with classes; None: each class in turn.
     """
 
     data = "needed"
@@ -60,7 +60,7 @@ class Edit(Kind):
         self.confidence, self.stay, self.rows, self.columns, self.y = confidence, stay, rows, columns, y
 
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Return rows of samples on their way, along the gradient and along the direction."""
+        """Return rows of samples along their edits, by the gradient and by the direction."""
         judge = Judge(look, "kind=edit")
         target = judge.number(self.target)
         y = labels(look, self.y, self.count)
@@ -103,7 +103,7 @@ class Edit(Kind):
             lines += text
             pictures["" if key == "gradient" else key] = self._picture(look, way, y, name, size)
         if not moved:
-            return Found(pictures, numbers, [*lines, "no sample arrived, so there is no direction"])
+            return Found(pictures, numbers, [*lines, "no sample reached the class, so there is no direction"])
         shares = ways["direction"].share(target).tolist()
         mean = round(length / far * self.steps)
         reached = shares[mean] if mean <= self.steps else None
@@ -115,13 +115,13 @@ class Edit(Kind):
             "shares": shares,
         }
         if reached is not None:
-            lines.append(f"  {100 * reached:.0f} % were {name} after {length:.2f}, the mean length of an edit")
+            lines.append(f"  {100 * reached:.0f} % are {name} after {length:.2f}, the mean length of an edit")
         return Found(pictures, numbers, lines)
 
     def _measured(
         self, judge: Judge, path: Path, images: list[Tensor], votes: Tensor | None, target: int
     ) -> tuple[dict[str, Any], list[str]]:
-        """Return what became of the samples, for JSON and in words; votes (2, N) are classes before and after."""
+        """Return the effect on the samples, for JSON and as text; votes (2, N) are the classes before and after."""
         name, was = judge.names[target], path.log_p[0].argmax(dim=1) == target
         now = path.log_p[-1].argmax(dim=1) == target
         before, after = float(was.double().mean()), float(now.double().mean())
@@ -139,7 +139,7 @@ class Edit(Kind):
             "brightness_change": brightness,
             **self._entry(found, judge, target),
         }
-        lines = [f"  {name}: {100 * before:.0f} % before, {100 * after:.0f} % after; z moved by {length:.2f}"]
+        lines = [f"  {name}: {100 * before:.0f} % before, {100 * after:.0f} % after; mean move of z {length:.2f}"]
         if shares is not None:
             lines.append(
                 f"  by the 5 nearest training images: {100 * shares[0]:.0f} % before, {100 * shares[1]:.0f} % after"
@@ -147,7 +147,7 @@ class Edit(Kind):
         if found.ratio is not None:
             lines.append(
                 f"  entanglement {found.ratio:.2f}: other classes' logits move by {float(found.others.mean()):.2f} "
-                f"deviations of theirs, that of {name} by {found.target:.2f}"
+                f"of their standard deviations, the logit of {name} by {found.target:.2f}"
             )
         return numbers, lines
 
@@ -160,13 +160,13 @@ class Edit(Kind):
         }
 
     def _picture(self, look: Look, path: Path, y: Tensor | None, name: str, batch_size: int) -> Any:
-        """Return a row a sample, from as it was to the end of its way."""
+        """Return one row for each sample, from the unchanged sample to the end of its edit."""
         rows, columns = min(self.rows, path.z.shape[1]), min(self.columns, len(path.z))
         chosen = torch.linspace(0, len(path.z) - 1, columns).round().long()
         z = path.z[chosen][:, :rows].transpose(0, 1)
         labels = None if y is None else y[:rows].repeat_interleave(columns)
         x = look.draw(z.flatten(0, 1), labels, batch_size).unflatten(0, (rows, columns))
-        return panels([("as drawn", x[:, :1]), (f"on the way to {name}", x[:, 1:])])
+        return panels([("unchanged", x[:, :1]), (f"edited towards {name}", x[:, 1:])])
 
 
 def _joined(paths: list[Path]) -> Path:

@@ -33,24 +33,24 @@ DIMMED = 0.25  # brightness outside a unit's receptive field
 
 
 class Features(Kind):
-    """What the critic's units respond to, and the generator made to forget a class.
+    """The images to which the critic's units respond, and a generator without the feature maps of a class.
 
-    The first is DCGAN's figure 5 by other means: the held-out images that excite a filter most, darkened where its
+    The first is DCGAN's figure 5 in another way: the held-out images that excite a filter most, darkened where its
     response does not depend on them. The second is DCGAN's section 6.3.1 (Radford et al. 2016): logistic regression
     finds the feature maps of a layer that indicate a class; those with the largest positive weights are dropped, and
-    the same z are drawn again. The paper drops all of positive weight, and asks at places inside and outside of boxes
-    drawn by hand where this asks of a map's mean and of a classifier's word on the image. As many maps chosen by chance
-    are the control. The networks use their running statistics.
+    the same z are drawn again. The paper drops all maps of positive weight, and reads them at places in and out of
+    boxes drawn by hand; here it is the mean of a map, and a classifier finds the class of the image. As many random
+    maps are dropped as a control. The networks use their running statistics.
 
     Args:
-        units: of each of the critic's layers in its picture, the first ones.
-        top: images of each unit.
-        target: class to forget, by name or number; None: the commonest among the samples.
-        layer: of the generator, whose feature maps are dropped where it reads them; `auto`: the last convolution but
+        units: number of units shown for each of the critic's layers, the first ones.
+        top: number of images for each unit.
+        target: class to forget, by name or number; None: the most common class among the samples.
+        layer: layer of the generator that reads the feature maps to be dropped; `auto`: the last convolution but
             one, DCGAN's second highest.
-        drop: share of the layer's feature maps that is dropped at the most.
-        count: samples for the regression, and as many others that are drawn with and without.
-        columns: samples in the picture of the forgotten class.
+        drop: largest share of the layer's feature maps that is dropped.
+        count: number of samples for the regression, and of others that are drawn with and without the maps.
+        columns: number of samples in the picture of the forgotten class.
     """
 
     data = "needed"
@@ -69,13 +69,13 @@ class Features(Kind):
         self.drop, self.count, self.columns = drop, count, columns
 
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Return a picture of each layer of the critic, and one of the samples without the class."""
+        """Return one picture for each layer of the critic, and one of the samples without the class."""
         trunk = getattr(look.state.game.critic, "trunk", look.state.game.critic)
         seeing, drawing = convolutions(trunk), convolutions(look.network)
         if not seeing and not drawing:
             raise UserError(
-                "kind=features: neither the critic nor the generator of this run has a convolution, whose feature maps "
-                "it shows; a run with model=dcgan or model=resnet has"
+                "kind=features: neither the critic nor the generator of this run has a convolution with feature maps "
+                "to show; train a run with model=dcgan or model=resnet"
             )
         asked = self.target is not None or self.layer != "auto"
         if asked and not drawing:
@@ -89,9 +89,9 @@ class Features(Kind):
         else:
             lines.append("the critic has no convolutions")
         if judge is None:
-            lines.append(f"nothing is forgotten: extractor={look.extractor.name} does not tell the classes apart")
+            lines.append(f"no class is removed: extractor={look.extractor.name} does not know these classes")
         elif not drawing:
-            lines.append("nothing is forgotten: the generator has no convolutions")
+            lines.append("no class is removed: the generator has no convolutions")
         else:
             name = self._layer(drawing)
             layer, rest = drawing[name], (self.target, self.drop, self.count, self.columns, config)
@@ -100,7 +100,7 @@ class Features(Kind):
             except UserError as error:
                 if asked:
                     raise
-                text = [f"nothing is forgotten: {error}"]
+                text = [f"no class is removed: {error}"]
             lines += text
         if not pictures:
             raise UserError(f"kind=features: {'; '.join(lines)}; there is nothing to show")
@@ -117,7 +117,7 @@ class Features(Kind):
     def _seen(
         self, look: Look, layers: dict[str, nn.Module], size: int
     ) -> tuple[dict[str, np.ndarray], dict[str, Any], list[str]]:
-        """Return for each layer the held-out images that excite its first units most."""
+        """Return the held-out images that excite the first units of each layer most."""
         game, heldout = look.state.game, look.data.heldout
         real = take(heldout, 0, min(HELDOUT, available(heldout) or HELDOUT))
         top = min(self.top, len(real.x))
@@ -139,23 +139,23 @@ class Features(Kind):
                     ask = _asker(game, None if y is None else y[shown])
                     seen = sensitivity(layer, unit, ask, real.x[shown])
                     rows.append((real.x[shown] + 1) * (DIMMED + (1 - DIMMED) * seen) - 1)
-                pictures[f"critic_{name}"] = panels([(f"critic, layer {name}: a row a unit", torch.stack(rows))])
+                pictures[f"critic_{name}"] = panels([(f"critic, layer {name}: one row per unit", torch.stack(rows))])
                 numbers[name] = {"units": len(best)}
                 line = f"critic, layer {name}: {len(best)} units"
                 if real.y is not None:
                     pure = float(purity(best, real.y).mean())
                     chance = float(purity(_random_rows(len(best), top, len(real.x)), real.y.cpu()).mean())
                     numbers[name] |= {"purity": pure, "purity_by_chance": chance}
-                    line += f"; of a unit's {top} images {100 * pure:.0f} % are of one class"
-                    line += f", {100 * chance:.0f} % where images are chosen by chance"
+                    line += f"; on average {100 * pure:.0f} % of a unit's {top} images have the same class"
+                    line += f", {100 * chance:.0f} % for randomly chosen images"
                 lines.append(line)
         return pictures, numbers, lines
 
     def _layer(self, layers: dict[str, nn.Module]) -> str:
-        """Return the name of the generator's layer that is asked for.
+        """Return the name of the generator layer that `layer` chooses.
 
         Raises:
-            UserError: there is none.
+            UserError: there is no such layer.
         """
         if self.layer == "auto":
             return list(layers)[-2:][0]

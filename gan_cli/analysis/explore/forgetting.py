@@ -1,4 +1,4 @@
-"""Makes a generator forget a class by removing the feature maps that speak for it."""
+"""Removal of a class from a generator by dropping the feature maps that indicate it."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def forget(
     """Drop the feature maps that indicate a class, and as many at random.
 
     Args:
-        look: whose generator.
-        judge: names the classes of samples.
-        name: of the layer.
-        layer: a convolution of the generator; the maps are those that it reads.
-        wanted: the class; None: the commonest among the samples.
-        drop: share of the maps that is dropped at the most; none of negative weight is.
-        count: samples that the regression learns from, and others that are drawn with and without.
-        columns: samples in the picture.
-        config: of the command.
+        look: has the generator.
+        judge: classifies samples.
+        name: name of the layer.
+        layer: a convolution of the generator; the maps are its inputs.
+        wanted: the class; None: the most common class among the samples.
+        drop: largest share of the maps that is dropped; maps of negative weight are kept.
+        count: number of samples for the regression, and of others that are drawn with and without the maps.
+        columns: number of samples in the picture.
+        config: config of the command.
 
     Raises:
-        UserError: there is no such class, or too few samples are of it.
+        UserError: there is no such class, or too few samples have it.
     """
     size, y = config.batch_size, labels(look, None, count)
     z, others = look.z(2 * count, config.seed).split(count)
@@ -58,7 +58,8 @@ def forget(
     try:
         weights, accuracy = selective(read, classes == target)
     except ValueError as error:
-        raise UserError(f"kind.target={judge.names[target]}: {error}; another class, or a larger kind.count") from error
+        text = f"kind.target={judge.names[target]}: {error}; choose another class, or a larger kind.count"
+        raise UserError(text) from error
     chosen = weights.topk(min(max(1, int(drop * len(weights))), int((weights > 0).sum()))).indices
     rng = generator("cpu", config.seed, "dropped")
     by_chance = [torch.randperm(len(weights), generator=rng)[: len(chosen)].to(chosen) for _ in range(CONTROLS)]
@@ -80,13 +81,13 @@ def forget(
     }
     shown = torch.where(found[0] == target)[0][:columns]
     shown = shown if len(shown) else torch.arange(min(columns, count))
-    title = f"{judge.names[target]}: with all maps; without those that speak for it; without as many by chance"
+    title = f"{judge.names[target]}: with all maps; without the maps that indicate it; without as many random maps"
     picture = panels([(title, torch.stack([x[shown] for x in images[:3]]))])
     return picture, numbers, _lines(numbers, count)
 
 
 def _microbatches(found: Tensor, target: int) -> dict[str, float | None]:
-    """Return what became of the class and of the others; found (2 + CONTROLS, N) are classes of the same z."""
+    """Return the shares of the class and of the others; found (2 + CONTROLS, N) are classes of the same z."""
     share = (found == target).double().mean(dim=1)
     rest = found[0] != target
     kept = (found[:, rest] == found[0][rest]).double().mean(dim=1) if rest.any() else None
@@ -102,14 +103,16 @@ def _microbatches(found: Tensor, target: int) -> dict[str, float | None]:
 def _lines(numbers: dict[str, Any], count: int) -> list[str]:
     shares = [numbers[key] for key in ("share_with_all", "share_without", "share_without_random")]
     whole, less, random = (f"{100 * share:.0f} %" for share in shares)
-    name, speak = numbers["target"], numbers["maps_of_positive_weight"]
+    name, indicating = numbers["target"], numbers["maps_of_positive_weight"]
     lines = [
-        f"generator, layer {numbers['layer']}: of its {numbers['maps']} feature maps {speak} speak for {name} (a "
-        f"regression on them is right on {100 * numbers['regression_accuracy']:.0f} %)",
-        f"  {name}: {whole} of {count} samples; {less} without the {len(numbers['dropped'])} maps that speak for it "
-        f"most, {random} without as many by chance",
+        f"generator, layer {numbers['layer']}: of its {numbers['maps']} feature maps {indicating} indicate {name} (a "
+        f"regression on them is right for {100 * numbers['regression_accuracy']:.0f} % of samples)",
+        f"  {name}: {whole} of {count} samples; {less} without the {len(numbers['dropped'])} maps that indicate it "
+        f"most, {random} without as many random maps",
     ]
     if numbers["others_keep_their_class"] is not None:
         kept, by_chance = numbers["others_keep_their_class"], numbers["others_keep_their_class_random"]
-        lines.append(f"  of the other samples {100 * kept:.0f} % keep their class, {100 * by_chance:.0f} % by chance")
+        lines.append(
+            f"  of the other samples {100 * kept:.0f} % keep their class, {100 * by_chance:.0f} % without random maps"
+        )
     return lines

@@ -1,4 +1,4 @@
-"""The class of an image: by the extractor, and by the nearest training images."""
+"""The class of an image, by the extractor and by the nearest training images."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Judge:
 
     Args:
         look: with data and an extractor.
-        why: what it is needed for, as the refusal has it.
+        why: the reason why it is needed, with which the error message starts.
 
     Attributes:
-        names: of the classes.
+        names: names of the classes.
 
     Raises:
         UserError: the extractor does not know the classes of the data.
@@ -36,8 +36,8 @@ class Judge:
         columns = look.extractor.columns(look.data)
         if columns is None or len(columns) < 2:
             raise UserError(
-                f"{why}: extractor={look.extractor.name} does not tell apart the classes of these data; it takes a "
-                f"classifier of them, as extractor=fashion_mnist is of clothes"
+                f"{why}: extractor={look.extractor.name} does not know the classes of these data; use a "
+                f"classifier of them, such as extractor=fashion_mnist for clothes"
             )
         self._extractor, self._columns = look.extractor, columns
         self.names = look.data.class_names
@@ -46,17 +46,17 @@ class Judge:
         """Return log-probabilities (N, K) of images (N, C, H, W) in [-1, 1], with a gradient.
 
         Raises:
-            UserError: the extractor has none.
+            UserError: the extractor has no gradient.
         """
         return self._extractor.differentiable(images).log_p[:, self._columns].log_softmax(dim=1)
 
     @torch.no_grad()
     def classes(self, images: Tensor, batch_size: int) -> Tensor:
-        """Return the likeliest class (N,) of each image."""
+        """Return the most likely class (N,) of each image."""
         return torch.cat([self._extractor(part).log_p[:, self._columns].argmax(1) for part in images.split(batch_size)])
 
     def number(self, wanted: int | str) -> int:
-        """Return the number of a class that is named or numbered.
+        """Return the number of a class given by name or number.
 
         Raises:
             UserError: there is none.
@@ -67,26 +67,26 @@ class Judge:
         if isinstance(wanted, int) and wanted < len(self.names):
             return wanted
         known = ", ".join(f"{i} {name}" for i, name in enumerate(self.names[:20]))
-        raise UserError(f"kind.target={wanted}: no such class; there are {known}" + ", ..." * (len(self.names) > 20))
+        raise UserError(f"kind.target={wanted}: no such class; classes: {known}" + ", ..." * (len(self.names) > 20))
 
 
 def training_parts(data: RealData, what: str) -> Iterator[Batch]:
-    """Yield the training images in order, in parts; `what` is done, as the progress bar calls it.
+    """Yield the training images in order, in parts; `what` is the name of the work in the progress bar.
 
     Raises:
-        UserError: they have no end.
+        UserError: the data are endless.
     """
     n = available(data.train)
     if n is None:
-        raise UserError("these data have no end, so no sample is among them; dataset=stacked is drawn anew each time")
+        raise UserError("these data are endless (dataset=stacked), so there is no fixed set of training images")
     for start in tqdm(range(0, n, PART), what, unit="part", disable=None, leave=False):
         yield data.train.at(torch.arange(start, min(start + PART, n)))
 
 
 def by_neighbours(images: Tensor, data: RealData) -> Tensor | None:
-    """Return the class (N,) of most of an image's nearest training images in pixels; None where they have no end.
+    """Return the most common class (N,) of each image's nearest training images in pixels; None for endless data.
 
-    A second opinion: a classifier whose gradient is climbed can be fooled.
+    This is a second measurement, because an edit along a classifier's gradient can mislead that classifier.
     """
     if available(data.train) is None:
         return None

@@ -27,23 +27,25 @@ LEAST = 20  # held-out images
 
 
 class _Found(NamedTuple):
-    """Of one space: nearest training images of samples and of held-out reals."""
+    """Nearest training images of samples and of held-out reals, in one space."""
 
     fake: Nearest
     heldout: Nearest
 
 
 class Neighbours(Kind):
-    """Samples beside their nearest training images, in pixels and in features, and whether they are copies of them.
+    """Samples beside their nearest training images, in pixels and in features, and a test whether they are copies.
 
-    Samples of a good generator are as near to training images as other real images are. A copy is nearer, in pixels
-    and in features, than one held-out real in a hundred; more than 5 % copies is memorising, and so is C_T (Meehan et
-    al. 2020) far below 0 in both: samples that are nearer than held-out reals within each region of the data.
+    Samples of a good generator are as near to training images as other real images are. A copy is a sample nearer, in
+    pixels and in features, than one held-out real in a hundred. More than 5 % copies means memorisation; so does C_T
+    (Meehan et al. 2020) far below 0 in both spaces: samples are nearer than held-out reals within each region of the
+    data.
 
     Args:
-        count: samples.
-        k: nearest training images that are shown.
-        rows: samples that are shown, half of them those with the nearest neighbours, half as they are drawn.
+        count: number of samples.
+        k: number of nearest training images that are shown.
+        rows: number of samples that are shown: half with the nearest neighbours, half in the order in which they are
+            drawn.
     """
 
     data = "needed"
@@ -54,14 +56,14 @@ class Neighbours(Kind):
         self.count, self.k, self.rows = count, k, rows
 
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Return the picture of neighbours, that of the distances, and a verdict."""
+        """Return the picture of the neighbours, the figure of the distances, and a verdict."""
         data, size = look.data, config.batch_size
         n_train, n_heldout = available(data.train), min(HELDOUT, available(data.heldout) or HELDOUT)
         if n_train is None:
-            raise UserError("kind=neighbours: these training data have no end, so there is nothing to learn by heart")
+            raise UserError("kind=neighbours: these training data are endless, so a generator cannot memorise them")
         if n_heldout < LEAST:
             raise UserError(
-                f"kind=neighbours: {n_heldout} held-out images are too few to compare with; at least {LEAST}"
+                f"kind=neighbours: {n_heldout} held-out images are too few to compare with; at least {LEAST} are needed"
             )
         real, labels, _ = take(data.heldout, 0, n_heldout)
         y = in_turn(labels, self.count) if look.state.game.condition.needs_labels else None
@@ -79,8 +81,8 @@ class Neighbours(Kind):
             "spaces": {name: _entry(space) for name, space in spaces.items()},
         }
         lines = [
-            f"{self.count:,} samples and {n_heldout:,} held-out images against {n_train:,} training images",
-            *(_told(name, space) for name, space in spaces.items()),
+            f"{self.count:,} samples and {n_heldout:,} held-out images, compared with {n_train:,} training images",
+            *(_line(name, space) for name, space in spaces.items()),
             line,
         ]
         pictures = {
@@ -94,7 +96,7 @@ class Neighbours(Kind):
     def _nearest(
         self, look: Look, fake: Tensor, real: Tensor, k: int, batch_size: int
     ) -> tuple[dict[str, _Found], tuple[Tensor, Tensor]]:
-        """Return what is nearest in each space, and in which cell each fake and each held-out image is."""
+        """Return the nearest images in each space, and the cell of each fake and of each held-out image."""
         spaces = {"pixels": lambda x: x.flatten(1)}
         if look.extractor is not None and look.extractor.name != "pixels":
             spaces["features"] = lambda x: extract(look.extractor, x, batch_size).x
@@ -104,7 +106,7 @@ class Neighbours(Kind):
             near = nearest(at, (space(batch.x) for batch in training_parts(look.data, f"nearest in {name}")), k)
             pairs = zip(*(t.split([len(fake), len(real)]) for t in near), strict=True)
             found[name] = _Found(*(Nearest(*pair) for pair in pairs))
-        # By chance, for the training images may lie class by class.
+        # In random order, because the training images may be sorted by class.
         chosen = torch.randperm(available(look.data.train), generator=generator("cpu", 0, "cells"))[:FOR_CELLS]
         some = (space(look.data.train.at(part).x) for part in chosen.sort().values.split(batch_size))
         centres = cells(torch.cat(list(some)), CELLS)
@@ -112,7 +114,7 @@ class Neighbours(Kind):
         return found, (own[: len(fake)], own[len(fake) :])
 
     def _picture(self, look: Look, fake: Tensor, found: dict[str, _Found], spaces: dict[str, Space]) -> Any:
-        """Return a row a sample: itself, and its nearest training images in each space."""
+        """Return one row for each sample: the sample, and its nearest training images in each space."""
         last = list(spaces.values())[-1].fake
         near = last.argsort()[: self.rows // 2]
         first = torch.arange(self.rows, device=near.device)
@@ -126,7 +128,7 @@ class Neighbours(Kind):
 
 
 def _entry(space: Space) -> dict[str, Any]:
-    """Return a space's numbers as JSON has them."""
+    """Return a space's numbers as values for JSON."""
     return {
         "median_of_samples": float(space.fake.median()),
         "median_of_heldout": float(space.heldout.median()),
@@ -139,11 +141,11 @@ def _entry(space: Space) -> dict[str, Any]:
     }
 
 
-def _told(name: str, space: Space) -> str:
-    c_t = "none" if math.isnan(space.c_t) else f"{space.c_t:.1f} (deviation by chance {space.deviation:.1f})"
+def _line(name: str, space: Space) -> str:
+    c_t = "none" if math.isnan(space.c_t) else f"{space.c_t:.1f} (standard deviation by chance {space.deviation:.1f})"
     share = 100 * float(space.nearer.double().mean())
     return (
         f"{name}: median distance {float(space.fake.median()):.3g} of samples, {float(space.heldout.median()):.3g} of "
-        f"held-out; {share:.1f} % of samples within {space.threshold:.3g}, as 1 % of held-out are; "
+        f"held-out; {share:.1f} % of samples are within {space.threshold:.3g}, and 1 % of held-out; "
         f"Mann-Whitney z {space.z:.1f} (p {space.p:.2g}), C_T {c_t}"
     )

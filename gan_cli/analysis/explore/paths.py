@@ -17,11 +17,11 @@ def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Return what lies between a and b on a circle around 0 (Shoemake 1985; White 2016, section 2.1).
+    """Return the point between a and b on a circle around 0 (Shoemake 1985; White 2016, section 2.1).
 
-    The direction turns evenly and the norm goes evenly from |a| to |b|, so it is kept where they are equal. White
-    weighs a and b themselves: the same where the norms are equal. Where a and b lie on one line through 0 there is no
-    one circle, and the way between them is straight.
+    The direction turns evenly and the norm goes evenly from |a| to |b|, so it is constant if they are equal. White
+    weights a and b themselves, which is the same if the norms are equal. If a and b are on one line through 0 there is
+    no single circle, and the path between them is straight.
 
     Args:
         a: (..., D), nowhere 0.
@@ -37,16 +37,16 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def path(points: Tensor, frames: int, closed: bool, between: Between) -> Tensor:
-    """Return the way through points.
+    """Return the path through points.
 
     Args:
         points: (paths, P, D).
-        frames: steps from one point to the next.
-        closed: the way goes on from the last point to the first, which is not repeated.
-        between: how two points are joined.
+        frames: number of steps from one point to the next.
+        closed: the path returns from the last point to the first, which is not repeated.
+        between: how two points are interpolated.
 
     Returns:
-        (paths, T, D), T = frames P where closed, else frames (P - 1) + 1.
+        (paths, T, D), T = frames P if closed, else frames (P - 1) + 1.
     """
     join = slerp if between == "slerp" else lerp
     ends = points.roll(-1, dims=1) if closed else points[:, 1:]
@@ -57,12 +57,13 @@ def path(points: Tensor, frames: int, closed: bool, between: Between) -> Tensor:
 
 
 class Sharpest(NamedTuple):
-    """The largest of a path's steps.
+    """The largest step of all paths, relative to its path.
 
     Attributes:
-        ratio: its length over the mean of its path's; 1 where all are equal. None: nothing moves on any path.
-        path: which of the paths.
-        step: from frame `step` to the next.
+        ratio: its length over the mean length of its path's steps; 1 if all are equal. None: nothing changes on any
+            path.
+        path: number of the path.
+        step: the step from frame `step` to the next.
     """
 
     ratio: float | None

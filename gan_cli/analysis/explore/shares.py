@@ -1,4 +1,4 @@
-"""How much of the variation of samples one of their inputs explains."""
+"""The share of the variance of samples that one of their inputs explains."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from torch import Tensor
 
 
 def share_of(x: Tensor) -> float | None:
-    """Return how much of the variance of pictures one input makes, in [0, 1]; None where all are the same.
+    """Return the share of the pictures' variance that one input explains, in [0, 1]; None if all are the same.
 
-    The variance along the input, with everything else held, over the variance of all pictures: 1 where nothing else
-    matters, 0 where the input does not.
+    It is the variance along the input, with everything else fixed, over the variance of all pictures: 1 if nothing else
+    matters, 0 if the input does not matter.
 
     Args:
-        x: (R, K, ...) a row for each of everything else, K values of the input.
+        x: (R, K, ...), K values of the input in each row, and everything else fixed in a row.
     """
     x = x.reshape(*x.shape[:2], -1).double()
     total = x.flatten(0, 1).var(dim=0, correction=0).sum()

@@ -15,13 +15,13 @@ _SPACE = 4  # white pixels around words
 
 
 def sheet(images: Tensor, columns: int, rows: Sequence[str] = (), tops: Sequence[str] = ()) -> np.ndarray:
-    """Lay images out row by row on white, with words before the rows and above the columns.
+    """Lay images out row by row on white, with text before the rows and above the columns.
 
     Args:
         images: (N, C, H, W) in [-1, 1].
-        columns: images a row.
-        rows: a word or two a row, or none at all.
-        tops: the same for the columns, cut where a column is too narrow; or one for all of them.
+        columns: number of images in a row.
+        rows: a short text for each row, or nothing.
+        tops: the same for the columns, cut if a column is too narrow; or one text for all columns.
 
     Returns:
         (height, width, 3) uint8.
@@ -44,7 +44,7 @@ def sheet(images: Tensor, columns: int, rows: Sequence[str] = (), tops: Sequence
 
 
 def beside(*pictures: np.ndarray, space: int = 12) -> np.ndarray:
-    """Return pictures (height, width, 3) next to each other on white, their feet on one line."""
+    """Return pictures (height, width, 3) next to each other on white, aligned at the bottom."""
     height = max(picture.shape[0] for picture in pictures)
     padded = [
         np.pad(

@@ -1,4 +1,4 @@
-"""Quality against diversity, by the bound of z."""
+"""Quality against diversity for different bounds of z."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ FLOOR, PRIOR = "floor", "prior"
 
 
 class Truncation(Kind):
-    """A row of samples a bound psi, and what the bound costs in diversity (Brock et al. 2019, section 3.1).
+    """A row of samples for each bound psi, and its effect on quality and diversity (Brock et al. 2019, section 3.1).
 
-    z is drawn again wherever a number of it is beyond psi, never divided or clamped (by the inverse of the distribution
-    function, the same distribution), so a column shows one sample as its bound widens. With the run's data at hand,
-    precision (quality) and recall (diversity) are measured at each psi, beside the run's own prior and, as the floor,
-    other real samples in the fakes' place.
+    A number of z beyond psi is drawn again, never divided or clamped (computed by the inverse of the distribution
+    function, the same distribution), so a column shows one sample under growing bounds. If the run's data are
+    available, precision (quality) and recall (diversity) are measured at each psi, for the run's own prior and, as the
+    floor, for other real samples in place of the fakes.
 
     Args:
         psi: the bounds, in units of the prior's standard deviation.
-        columns: samples a row.
-        count: samples of each set that are measured, fewer where the data have not twice as many.
-        y: class of every picture; None: the classes in turn. What is measured has the classes of the real samples.
+        columns: number of samples in a row.
+        count: number of samples in each measured set, fewer if the data do not have twice as many.
+        y: class of every picture; None: each class in turn. Measured samples have the classes of the real samples.
     """
 
     data = "wanted"
@@ -53,17 +53,17 @@ class Truncation(Kind):
         self.psi, self.columns, self.count, self.y = psi, columns, count, y
 
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
-        """Return the rows, and the curve where there are data."""
+        """Return the rows, and the curve if there are data."""
         priors = self._priors(look)
         y = labels(look, self.y, self.columns)
         rows = [look.draw(self._z(prior, self.columns, config, look), y, config.batch_size) for prior in priors]
         pictures = {"": sheet(torch.cat(rows), self.columns, [f"psi {psi:g}" for psi in self.psi])}
         if look.extractor is None:
-            return Found(pictures, {}, ["no curve: it takes the run's data and an extractor"])
+            return Found(pictures, {}, ["no curve: it needs the run's data and an extractor"])
         reals = two_sets(look.data, "train", "auto")
         n = min(self.count, len(reals.first.x))
         if n <= K_DENSITY:
-            return Found(pictures, {}, [f"no curve: {n} real samples are too few for one"])
+            return Found(pictures, {}, [f"no curve: {n} real samples are too few"])
         found = self._curve(look, priors, reals.first.head(n), reals.second.x[:n], config)
         from gan_cli.analysis.explore.curves import trade
 
@@ -75,16 +75,16 @@ class Truncation(Kind):
         try:
             return [look.state.game.latent.truncated(psi) for psi in self.psi]
         except ValueError as error:
-            raise UserError(f"kind=truncation: {error}; train with latent=normal") from error
+            raise UserError(f"kind=truncation: {error}; train a run with latent=normal") from error
 
     def _z(self, prior: Latent, n: int, config: ExploreConfig, look: Look) -> Tensor:
-        """Return z (n, size): the same draws for every bound."""
+        """Return z (n, size), made of the same draws for every bound."""
         return prior.sample(n, Draws(look.device, config.seed, "sample"))
 
     def _curve(
         self, look: Look, priors: list[Latent], real: Batch, other: Tensor, config: ExploreConfig
     ) -> dict[str, dict[str, float]]:
-        """Return the measures at each psi, of the run's own prior and of other real samples."""
+        """Return the measures for each psi, for the run's own prior and for other real samples."""
         batch_size, y = config.batch_size, real.y if look.state.game.condition.needs_labels else None
 
         def features(x: Tensor) -> Tensor:

@@ -20,23 +20,23 @@ from gan_cli.config.schema import ExploreConfig
 
 
 class Walk(Kind):
-    """Pictures along a way through points of z (Radford et al. 2016, section 6.1): a meaningful one has no jumps.
+    """Pictures along a path through points of z (Radford et al. 2016, section 6.1), which should change without jumps.
 
-    A generator that has learnt single images by heart changes suddenly from one to the next, which the sharpest
-    transition tells: the largest step between neighbouring frames, over the mean step of its path. Codes stay as at a
+    A generator that has memorised single images changes suddenly from one to the next. The sharpest transition measures
+    this: the largest step between neighbouring frames, over the mean step of its path. Codes keep their values at the
     path's first point.
 
     Args:
-        points: of z on each path.
-        frames: from one point to the next.
-        paths: with points of their own; in a run with classes each is of the next class.
-        between: `slerp` turns on a sphere and so keeps the norm that a normal prior's z have (White 2016); `lerp` is
+        points: number of points of z on each path.
+        frames: number of frames from one point to the next.
+        paths: number of paths, each with its own points; in a run with classes each path has the next class.
+        between: `slerp` moves on a sphere and so keeps the norm of z under a normal prior (White 2016); `lerp` is
             the straight line, which never leaves a bounded prior; `auto`: slerp for the normal prior, else lerp.
-        closed: the way returns to its first point.
-        columns: frames of each path in the strip, evenly spaced.
-        animation: format of the moving picture.
-        fps: its frames a second.
-        y: class of every path; None: the classes in turn.
+        closed: the path returns to its first point.
+        columns: number of evenly spaced frames of each path in the strip.
+        animation: file format of the animation.
+        fps: its frames per second.
+        y: class of every path; None: each class in turn.
     """
 
     data = "wanted"
@@ -80,7 +80,7 @@ class Walk(Kind):
         return Found({"": self._strip(x.unflatten(0, way.shape[:2]))}, numbers, lines, self._moving(x, way.shape[1]))
 
     def _strip(self, x: Tensor) -> Any:
-        """Return a row a path, of frames as evenly spaced as may be."""
+        """Return one row for each path, of frames that are as evenly spaced as possible."""
         n = min(self.columns, x.shape[1])
         chosen = torch.linspace(0, x.shape[1] - 1, n).round().long()
         return figures.image_grid(x[:, chosen].flatten(0, 1), n)
@@ -96,7 +96,7 @@ class Walk(Kind):
 
     def _told(self, space: str, jump: Sharpest) -> str:
         if jump.ratio is None:
-            return f"sharpest transition in {space}: none, as every frame is the same picture"
+            return f"sharpest transition in {space}: none, because every frame is the same picture"
         start, within = divmod(jump.step, self.frames)
         where = f"path {jump.path}, frame {jump.step} (from point {start} to {(start + 1) % self.points}, at "
         return f"sharpest transition in {space}: {jump.ratio:.2f} times the mean step, {where}{within}/{self.frames})"
