@@ -123,6 +123,7 @@ PATHS += ["b: 2001-01-01\nhydra: {searchpath: ['pkg://evil']}", "a: &a {searchpa
 @pytest.mark.parametrize("text", PATHS)
 def test_a_search_path_imports_nothing(refused, conf, here, canary, monkeypatch, flags, text):
     monkeypatch.setattr(sys, "path", [*sys.path, str(here)])  # as with allow_targets on the command line
+    monkeypatch.delitem(sys.modules, "evil", raising=False)
     conf(many=f"defaults: [train, _self_]\n{text}\n", train=f"defaults: [_self_]\n{text}\n")
     refused("train", "--config-dir", "x", "-cn", "many", *flags)
     refused("train", "--config-path", "x", *flags)
