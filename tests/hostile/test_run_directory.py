@@ -87,12 +87,12 @@ LAUGHS = b"".join(b"a%d: &a%d [%s]\n" % (i, i, b",".join([b"*a%d" % (i - 1)] * 1
 CONTENTS = {  # of a file, by what the line then holds
     ("config.yaml", "config"): [
         *(b"a0: &a0 lol\n" + LAUGHS, b"[" * 20_000, b"a: !!python/object/apply:os.system ['touch canary']"),
-        *(b"seed: 1\nseed: 2", b'run_dir: "\\0"', b"seed: 1" + b"0" * 100_000, b"optimizer: {lr: .inf}"),
+        *(b'run_dir: "\\0"', b"seed: 1" + b"0" * 100_000, b"optimizer: {lr: .inf}"),
         b"a: 2001-01-01",
     ],
     ("run.json", "run.json"): [
         *(b"[]", b'{"sessions": 3}', b'{"sessions": [1, [], null]}', b'{"a":' * 100_000, b'{"a": 1e400}'),
-        *(b'{"a": ' + b"1" * 100_000 + b"}", b'{"a": 1, "a": 2}', b'{"a": "\xff"}', b'{"status": "\\ud800"}'),
+        *(b'{"a": ' + b"1" * 100_000 + b"}", b'{"a": "\xff"}', b'{"status": "\\ud800"}'),
     ],
     ("metrics.jsonl", "is not a row"): [b"[]\n", b'{"step": "x"}\n', b"[" * 100_000 + b"\n", b"\xff\n"],
     ("timing.jsonl", "is not a row"): [b'{"step": ' + b"1" * 5000 + b"}\n"],
