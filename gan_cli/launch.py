@@ -14,10 +14,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.config.arguments import Arguments, parse, quoted_override, split_positional
+from gan_cli.config.arguments import Arguments, key_of, parse, quoted_override, split_positional
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.compose import VERSION_BASE, Composer
-from gan_cli.config.explain import key_of, refuse_without_effect
+from gan_cli.config.explain import refuse_without_effect
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, top_keys
 from gan_cli.core.processes import processes
 from gan_cli.core.terminal import print_error

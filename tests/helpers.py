@@ -23,7 +23,7 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def answer(*scores: float) -> CriticOutput:
+def output(*scores: float) -> CriticOutput:
     """A critic's output of these scores, which require a gradient."""
     score = torch.tensor(scores, requires_grad=True)
     return CriticOutput(score, score[:, None], {}, score[:, None])

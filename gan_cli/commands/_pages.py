@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_cli.config.targets import check_prefixes
+from gan_cli.config.arguments import key_of
+from gan_cli.config.targets import permitted
 from gan_cli.core.files import replace_file
 from gan_cli.errors import UserError
 from gan_cli.runs.reading import Run, is_run
@@ -20,9 +21,7 @@ def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     Raises:
         UserError: the prefixes are not names of modules.
     """
-    opted = [word for word in argv if word.startswith("allow_targets=")]
-    names = [name.strip() for word in opted for name in word.partition("=")[2].strip("[]").split(",")]
-    return [word for word in argv if word not in opted], check_prefixes(names)
+    return [word for word in argv if key_of(word) != "allow_targets"], permitted(argv)
 
 
 def gather(paths: Sequence[Path]) -> list[Run]:

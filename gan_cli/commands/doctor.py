@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gan_cli.commands._findings import any_wrong, table
 from gan_cli.commands._parser import Parser
-from gan_cli.config.targets import check_prefixes
+from gan_cli.config.arguments import key_of
+from gan_cli.config.targets import permitted
 from gan_cli.errors import UserError
 
 
@@ -48,9 +49,6 @@ def main(argv: list[str]) -> int:
 
 
 def _prefixes(word: str | None) -> list[str]:
-    if word is None:
-        return []
-    key, _, value = word.partition("=")
-    if key != "allow_targets":
+    if word is not None and key_of(word) != "allow_targets":
         raise UserError(f"{word}: unexpected; gan doctor takes only a run and allow_targets=[my_losses]")
-    return check_prefixes([name.strip() for name in value.strip("[]").split(",")])
+    return [] if word is None else permitted([word])

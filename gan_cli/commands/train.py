@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gan_cli.config.arguments import key_of
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.schema import RunConfig
 from gan_cli.core.processes import restarts
@@ -70,7 +71,7 @@ def _name(line: CommandLine) -> str:
     """Name a run by its loss, model and dataset, and by the other choices of the command line."""
     parts = [line.choices[group] for group in _IN_NAME if line.choices.get(group)]
     for override in line.overrides:
-        key, _, value = override.partition("=")
+        key, value = key_of(override), override.partition("=")[2]
         if key not in _IN_NAME and not key.startswith(_NOT_IN_NAME):
             parts.append(f"{key.rpartition('.')[2]}-{value}")
     return directory.slug("_".join(parts))[:120]

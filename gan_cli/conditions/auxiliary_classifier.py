@@ -58,10 +58,10 @@ class AuxiliaryClassifier(ByClass):
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return the shares of real and of fake samples whose class the critic predicts."""
         return {
-            f"class_accuracy_{kind}": (answer.heads["class"].argmax(dim=1) == answer.y).float().mean()
-            for kind, answer in (("real", real), ("fake", fake))
+            f"class_accuracy_{kind}": (output.heads["class"].argmax(dim=1) == output.y).float().mean()
+            for kind, output in (("real", real), ("fake", fake))
         }
 
 
-def _class_loss(answer: CriticOutput) -> Tensor:
-    return cross_entropy(answer.heads["class"], answer.y)
+def _class_loss(output: CriticOutput) -> Tensor:
+    return cross_entropy(output.heads["class"], output.y)

@@ -112,6 +112,11 @@ def _check_flags(flags: dict[str, str | None]) -> None:
         raise UserError("--resolve: goes with --cfg job or --help alone")
 
 
+def key_of(override: str) -> str:
+    """Return an override's key, without the marks before it."""
+    return override.lstrip("+~").partition("=")[0]
+
+
 def split_positional(words: Sequence[str], keys: Sequence[str]) -> tuple[str | None, list[str]]:
     """Separate the bare argument from the overrides.
 

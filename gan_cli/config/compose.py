@@ -16,8 +16,8 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
 
 from gan_cli.config import foreign
-from gan_cli.config.arguments import Arguments, quoted
-from gan_cli.config.explain import explain, key_of, unreadable
+from gan_cli.config.arguments import Arguments, key_of, quoted
+from gan_cli.config.explain import explain, unreadable
 from gan_cli.config.tree import conf_dir, options
 from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError

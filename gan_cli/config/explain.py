@@ -10,6 +10,7 @@ import yaml
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 
+from gan_cli.config.arguments import key_of
 from gan_cli.config.identity import is_free, not_free
 from gan_cli.config.tree import options
 from gan_cli.core.extras import pip_install
@@ -33,11 +34,6 @@ class Composer(Protocol):
 
     def forced(self, override: str, overrides: Sequence[str]) -> DictConfig:
         """Return the config with an override of a key that is not there."""
-
-
-def key_of(override: str) -> str:
-    """Return an override's key, without the marks before it."""
-    return override.lstrip("+~").partition("=")[0]
 
 
 def refuse_without_effect(overrides: Sequence[str]) -> None:

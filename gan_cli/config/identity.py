@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gan_cli.config.arguments import key_of
 from gan_cli.config.schema import RunConfig
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
@@ -110,7 +111,7 @@ def require_same(run: object, changes: Mapping[str, Change], force: bool) -> Non
 
 def not_free(override: str) -> UserError:
     """Return the error for an override that `gan resume` cannot take."""
-    key = override.lstrip("+~").partition("=")[0]
+    key = key_of(override)
     if is_free(key):
         return UserError(f"{override}: gan resume takes single keys, such as runtime.device=cpu")
     return UserError(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from gan_cli.config.arguments import key_of
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
 
@@ -65,6 +66,18 @@ def check_target(key: str, target: Any, allow_targets: Sequence[str] = ()) -> st
             f"says so; if you trust it, add allow_targets=[{prefixes}]"
         )
     return target
+
+
+def permitted(words: Sequence[str]) -> list[str]:
+    """Return the module prefixes that a command line permits with `allow_targets=[...]`.
+
+    Raises:
+        UserError: not a list of module names.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = [word for word in words if key_of(word) == "allow_targets"]
+    return check_prefixes(OverridesParser.create().parse_override(given[-1]).value()) if given else []
 
 
 def check_prefixes(value: Any) -> list[str]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import ValidationError
 
 from gan_cli.config import parts
+from gan_cli.config.arguments import key_of
 from gan_cli.config.schema import SCHEMAS, SUITABLE, Config, Evaluate, Part, RunConfig
-from gan_cli.config.targets import check_prefixes, check_target
+from gan_cli.config.targets import check_prefixes, check_target, permitted
 from gan_cli.config.tree import conf_dir, options
 from gan_cli.core.extras import require_trackers
 from gan_cli.core.text import missing, one_line, show, unknown_key, wrong_value
@@ -39,7 +40,7 @@ def validate(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Config:
     Raises:
         UserError: the first thing that is wrong, in one line.
     """
-    allowed = allow_targets_of(overrides)
+    allowed = permitted(overrides)
     try:
         plain = _resolved(cfg, command)
         if (found := plain.get("allow_targets", [])) != allowed:
@@ -104,18 +105,6 @@ def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
         raise UserError("config.yaml is nested too deeply to be the config of a run") from error
 
 
-def allow_targets_of(overrides: Sequence[str]) -> list[str]:
-    """Return the module prefixes that a command line permits.
-
-    Raises:
-        UserError: not a list of module names.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    given = [o for o in overrides if o.lstrip("+").partition("=")[0] == "allow_targets"]
-    return check_prefixes(OverridesParser.create().parse_override(given[-1]).value()) if given else []
-
-
 def unknown(command: str, key: str, value: Any) -> UserError | None:
     """Return the error for a dotted key that no option of a command could set; None where a part may have it."""
     schema = SCHEMAS[command]
@@ -156,7 +145,7 @@ def _check_request(config: RunConfig) -> None:
 
 def _refuse_places(plain: dict[str, Any], overrides: Sequence[str]) -> None:
     for key in _PLACES:
-        if plain.get(key) is not None and not any(o.lstrip("+").partition("=")[0] == key for o in overrides):
+        if plain.get(key) is not None and key not in map(key_of, overrides):
             raise UserError(
                 f"{key}={show(plain[key])}: taken from the command line alone, since a config must not choose where "
                 f"files are written; if that is the place, add {key}={show(plain[key])} there"

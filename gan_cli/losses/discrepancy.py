@@ -37,9 +37,9 @@ class Discrepancy(Loss):
         self.space = space
         self.critic_plays = space == "features"
 
-    def points(self, answer: CriticOutput) -> Tensor:
+    def points(self, output: CriticOutput) -> Tensor:
         """Return the points that are compared, (N, D)."""
-        return answer.features if self.space == "features" else answer.x.flatten(1)
+        return output.features if self.space == "features" else output.x.flatten(1)
 
     @abstractmethod
     def distance(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
     """Return what the numbers of a run depend on besides its config."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        "command": ["gan", *sys.argv[1:]],
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
         "host": socket.gethostname(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),

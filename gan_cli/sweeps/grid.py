@@ -10,9 +10,9 @@ from hydra.core.override_parser.types import IntervalSweep, Override, Sweep
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.config.arguments import Arguments
+from gan_cli.config.arguments import Arguments, key_of
 from gan_cli.config.compose import Composer
-from gan_cli.config.explain import key_of, refuse_without_effect
+from gan_cli.config.explain import refuse_without_effect
 from gan_cli.config.schema import Config, RunConfig
 from gan_cli.config.validate import validate
 from gan_cli.core.text import show

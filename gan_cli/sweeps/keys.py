@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gan_cli.config.explain import key_of
+from gan_cli.config.arguments import key_of
 from gan_cli.config.schema import Config
 from gan_cli.errors import UserError
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from gan_cli.config.explain import key_of
+from gan_cli.config.arguments import key_of
 from gan_cli.config.identity import identifying, leaves
 from gan_cli.config.schema import Runtime
 from gan_cli.errors import UserError

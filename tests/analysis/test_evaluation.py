@@ -128,7 +128,7 @@ class TestReals:
         assert len(two_sets(data, "train", "auto").first.x) == 4750
 
     def test_more_than_there_are(self):
-        with pytest.raises(UserError, match=r"count=4751: .* at most count=4750"):
+        with pytest.raises(UserError, match=r"count=4751: .* need count=4750 or less"):
             two_sets(open_singly(FashionMNIST10k(8), CPU), "train", 4751)
 
     def test_what_has_no_end(self):

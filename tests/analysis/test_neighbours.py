@@ -34,7 +34,7 @@ def test_a_copy_is_at_no_distance_and_images_are_flattened():
 
 
 def test_too_few_references():
-    with pytest.raises(ValueError, match="no 3 nearest"):
+    with pytest.raises(ValueError, match="2 references are fewer than the 3 nearest"):
         nearest(torch.zeros(2, 4), [torch.zeros(2, 4)], 3)
 
 

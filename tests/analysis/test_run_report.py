@@ -79,7 +79,7 @@ class TestCritic:
         for norms in found:
             assert norms.shape == (16 * critic_health.BATCHES,)
             np.testing.assert_allclose(norms, 5.0, rtol=1e-6)
-        assert verdicts.slope(found, state.game.constraint.target_norm).kind == "look"
+        assert verdicts.gradient_norm(found, state.game.constraint.target_norm).kind == "look"
 
     @pytest.mark.parametrize("input", [name for name in options("input") if name != "diffaugment"])  # of images alone
     def test_every_input_is_as_it_was_at_the_step(self, state_of, input):
@@ -167,27 +167,30 @@ class TestVerdicts:
         assert self.related(up, up).text.startswith("the estimate falls as samples improve: Spearman 1.00")
         assert self.related(up, up[::-1], higher=True).kind == "good"
         assert self.related(up, up[::-1]).kind == "look"
-        assert self.related(up, noise).text.startswith("whether the estimate follows quality cannot be told")
+        assert self.related(up, noise).text.startswith("it is not clear whether the estimate follows quality")
         few = self.related([1, 2], [1, 2])
         assert few.kind == "unknown"
-        assert "2 of the at least 5 points that are needed; evaluate.every_steps=100" in few.text
+        assert "2 points, but at least 5 are needed; train a run with evaluate.every_steps=100" in few.text
         shape = [Point(i, v, 9.0 - i, "row") for i, v in enumerate([1, 2, 8, 7, 6, 5, 4, 3])]
         later = Points("s", "", shape).from_peak()
         assert [p.step for p in later.points] == [2, 3, 4, 5, 6, 7]
         own = correlation([p.estimate for p in later.points], [p.score for p in later.points])
         (verdict,) = verdicts.after_peak(later, own)
-        assert (verdict.kind, "from the estimate's peak at step 2 on" in verdict.text) == ("good", True)
+        assert (verdict.kind, "from the peak of the estimate at step 2 on" in verdict.text) == ("good", True)
         assert "because" in verdicts.quality(None, None, "because").text
 
     def test_whether_the_critic_is_optimal(self, config_of):
         config = config_of("updates.n_critic=5")
         rises = verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 1.38], 0.01), config)
-        assert rises.text == "the critic is not optimal: +38 % after 50 more updates (1 to 1.38): updates.n_critic=10"
+        assert rises.text == (
+            "the critic is not optimal (the estimate: +38 % after 50 more updates, 1 to 1.38): try updates.n_critic=10"
+        )
         assert verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 1.05], 0.01), config).kind == "good"
         assert verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 1.38], 0.3), config).kind == "good"  # noise
         without_n_critic = config_of("updates=simultaneous")
         assert verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, 5.0], 0.1), without_n_critic).text == (
-            "the critic is not optimal: 5.0 times as high after 50 more updates (1 to 5): updates=alternating_5"
+            "the critic is not optimal (the estimate: 5.0 times as high after 50 more updates, 1 to 5): "
+            "try updates=alternating_5"
         )
         assert "NaN" in verdicts.optimal(ESTIMATE, Further([0, 50], [1.0, math.nan], 0.1), config).text
 
@@ -195,7 +198,7 @@ class TestVerdicts:
         assert "58 % of the critic's weights are at ±0.01" in verdicts.saturation(0.58, 0.01).text
         assert verdicts.saturation(0.2, 0.01).kind == "good"
         ones = GradientNorms(*(np.ones(4),) * 3)
-        assert verdicts.slope(ones, 1.0).kind == "good"
+        assert verdicts.gradient_norm(ones, 1.0).kind == "good"
         steps, falling = np.arange(20.0), np.linspace(2, 1, 20)
         assert "still falling" in verdicts.trend(ESTIMATE, steps, falling, 100)[0].text
         assert "is rising" in verdicts.trend(ESTIMATE, steps, falling[::-1], 100)[0].text
@@ -208,7 +211,7 @@ class TestVerdicts:
         assert verdicts.overfitting(ESTIMATE, [{ESTIMATE: 1.0}] * 5) == []
         assert verdicts.trend("critic/js_estimate", np.arange(60.0), rested, 100)[0].kind == "unknown"
         from_below = verdicts.optimal(ESTIMATE, Further([0, 9], [-0.1, 0.4], 0.01), config_of())
-        assert "not optimal: +0.5 after 9 more updates (-0.1 to 0.4)" in from_below.text
+        assert "not optimal (the estimate: +0.5 after 9 more updates, -0.1 to 0.4)" in from_below.text
 
     def overfits(self, estimates, heldout):
         pairs = zip(estimates, heldout, strict=True)

@@ -45,7 +45,7 @@ def test_few_samples_and_those_learnt_by_heart():
         verdict(birthday_of(60, 40, 90), 9_500, None, None) == "collapsed: it has about 60 different samples (40 to 90)"
     )
     line = verdict(birthday_of(60, 40, 90), 50, None, None)
-    assert line.endswith("as many as it was trained on (50): it may have learnt them by heart")
+    assert line.endswith("as many as it was trained on (50): it may have memorised them")
     assert "heart" not in verdict(birthday_of(60, 40, 90), None, None, None)
 
 

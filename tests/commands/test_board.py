@@ -30,7 +30,7 @@ def test_it_serves_until_ctrl_c(tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as board:
         try:
             line = board.stdout.readline()
-            address = re.fullmatch(r"runs: (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", line)[1]
+            address = re.fullmatch(r"runs: (http://127\.0\.0\.1:\d+/) \(Ctrl-C stops it\)\n", line)[1]
             with urllib.request.urlopen(address, timeout=30) as page:
                 assert page.status == 200
             board.send_signal(signal.SIGINT)

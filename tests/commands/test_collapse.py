@@ -65,7 +65,7 @@ def test_a_memorised_generator_is_caught(gan, run_of, monkeypatch):
     found = result(gan("collapse", run_of("memorised"), "count=500").out)
     assert 25 < found["effective_support"]["value"] < 100
     assert found["verdict"].startswith("collapsed: it has about")
-    assert found["verdict"].endswith("as many as it was trained on (50): it may have learnt them by heart")
+    assert found["verdict"].endswith("as many as it was trained on (50): it may have memorised them")
 
 
 def test_noisy_copies_that_a_classifier_takes_for_others_are_caught_in_pixels(gan, run_of, monkeypatch):

@@ -38,7 +38,7 @@ def test_the_table_and_the_files(gan, made):
     assert lines[0].split() == ["n_critic", "runs", ESTIMATE, "critic/wasserstein_normalised", "quality/modes"]
     assert lines[1].startswith("1         2     1.5 ± 0.71 *")
     assert re.match(r"5         2     5.5 ± 0\.71 \(p 0\.03\)", lines[2])
-    assert "not on the sheet: 1_0: " in ended.out
+    assert "not in the sheet of samples: 1_0: " in ended.out
     out = made / "compare"
     assert {p.name for p in out.iterdir()} == {"groups.csv", "runs.csv", "compare.json", "curves.png", "index.html"}
     groups = list(csv.DictReader((out / "groups.csv").open()))
@@ -78,13 +78,12 @@ def test_the_same_z_through_trained_generators(gan, tmp_path):
 
 
 def test_what_compare_refuses(refused, made):
-    assert refused("compare", "nowhere") == "nowhere: no such directory; `gan ls` shows the runs here"
-    assert "no run has it; did you mean quality/modes?" in refused("compare", "runs/sweep", "--tag", "quality/mode")
-    assert "no directory that can be written in" in refused(
-        "compare", "runs/sweep", "--out", "runs/sweep/1_0/run.json/x"
-    )
+    assert refused("compare", "nowhere") == "nowhere: no such directory; see `gan ls` for the runs here"
+    unknown = refused("compare", "runs/sweep", "--tag", "quality/mode")
+    assert "no run has this tag; did you mean quality/modes?" in unknown
+    assert "is not a writable directory" in refused("compare", "runs/sweep", "--out", "runs/sweep/1_0/run.json/x")
     (made / "empty").mkdir()
-    assert "no run with a config.yaml is there" in refused("compare", "runs/sweep/empty")
+    assert "no run with a config.yaml; see `gan ls`" in refused("compare", "runs/sweep/empty")
 
 
 def test_ls(gan, made):
@@ -101,7 +100,7 @@ def test_ls(gan, made):
     best = gan("ls", "runs/sweep", "--sort", "score", "--json").out
     assert [row["score"] for row in json.loads(best)] == [1, 2, 5, 6]
     assert json.loads(best)[0]["settings"]["constraint.class"] == "WeightClip"
-    assert gan("ls", "seed=7").out == "no run passes the filters\n"
+    assert gan("ls", "seed=7").out == "no run matches the filters\n"
 
 
 def test_what_ls_refuses(refused, made):

@@ -78,10 +78,10 @@ def test_a_finished_run(doctor):
     assert told["config"] == "valid, 5 steps"
     assert re.fullmatch(r"verified, [\d.]+ kB", told["checkpoint 5"])
     assert told["checkpoint 4"].startswith("verified")
-    assert told["metrics.jsonl"] == "3 rows, the last of step 5"
+    assert told["metrics.jsonl"] == "3 rows, the last one at step 5"
     assert re.fullmatch(r"1 event file, [\d.]+ kB, up to step 5", told["TensorBoard"])
-    assert "the next checkpoint takes about" in told["disk"]
-    assert told["continue"] == "finished; to train on: gan resume run train.steps=10"
+    assert "the next checkpoint needs about" in told["disk"]
+    assert told["continue"] == "finished; to train longer: gan resume run train.steps=10"
 
 
 def test_the_command_it_names_continues_the_run(doctor, gan, run):
@@ -89,7 +89,7 @@ def test_the_command_it_names_continues_the_run(doctor, gan, run):
     edit(run, lambda status: status.update(status="running", step=4))
     code, told = doctor()
     assert code == 0
-    assert told["status"].startswith("killed, or the machine went down; step 4 ")
+    assert told["status"].startswith("killed, or the machine went down; last saved status: step 4, ")
     where, _, command = told["continue"].partition(": ")
     assert (where, command) == ("from step 4", "gan resume run")
     assert gan(*command.split()[1:]).code == 0
@@ -102,7 +102,7 @@ def test_a_run_in_use(doctor, run):
     held.close()
     assert code == 0
     assert told["status"].startswith(f"running, process {os.getpid()} on ")
-    assert told["continue"] == "it is running: nothing to do"
+    assert told["continue"] == "the run is still running: nothing to do"
 
 
 def test_a_damaged_checkpoint_is_told_and_the_older_one_serves(doctor, run):
@@ -120,7 +120,7 @@ def test_none_verifies(doctor, run):
     code, told = doctor()
     assert code == 1
     assert told["checkpoint 5"] == "!damaged: MANIFEST.json: No such file or directory"
-    assert told["continue"].startswith("!no checkpoint verifies: put one back from a copy")
+    assert told["continue"].startswith("!no checkpoint verifies: restore one from a copy")
 
 
 def test_killed_before_its_first_checkpoint(doctor, run):
@@ -137,7 +137,7 @@ def test_a_failed_run_and_what_failed_beside_it(doctor, run):
     code, told = doctor()
     assert code == 1
     assert told["status"].endswith("critic/loss became nan at step 6")
-    assert told["failures"] == "!2 in all; the last at step 4: samples/x.png: disk full"
+    assert told["failures"] == "!2 in total; the last at step 4: samples/x.png: disk full"
 
 
 def test_a_changed_config_is_told_with_what_it_takes(doctor, run):
@@ -156,7 +156,7 @@ def test_a_torn_event_file_is_no_harm(doctor, run):
         file.write(b"torn")
     code, told = doctor()
     assert code == 0
-    assert f"is torn after byte {whole}; gan resume cuts it there" in told["TensorBoard"]
+    assert f"is incomplete after byte {whole}; gan resume cuts it there" in told["TensorBoard"]
 
 
 @pytest.mark.parametrize(

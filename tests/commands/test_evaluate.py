@@ -28,8 +28,8 @@ def test_images(gan, run_of, name):
     assert all(f"{key}: {value}" in ended.out for key, value in protocol.items())
     assert SHA256 in protocol["extractor"]
     assert protocol["real"].startswith("40 images of 1 x 28 x 28, train split, data ")
-    assert protocol["floor"] == "40 other real images in the fakes' place, heldout split"
-    assert protocol["fake"].endswith(", of the real ones' classes") == (name == "classes")
+    assert protocol["floor"] == "40 other real images in place of the fakes, heldout split"
+    assert protocol["fake"].endswith(", with the classes of the real ones") == (name == "classes")
     assert "fid" not in scores
     for name in ("frechet_distance", "kid", "classifier_score", "precision", "recall", "density", "coverage"):
         score = scores[f"{name}_fashion_mnist"]
@@ -84,7 +84,7 @@ def test_mistakes(refused, run_of, monkeypatch):
     assert refused("evaluate") == "no run is named; write gan evaluate RUN, such as gan evaluate runs/NAME"
     assert refused("evaluate", "nowhere").startswith("run=nowhere: no such directory")
     assert "count=5: must be" in refused("evaluate", run, "count=5")
-    assert "at most count=4750" in refused("evaluate", run, "count=100000")
+    assert "need count=4750 or less" in refused("evaluate", run, "count=100000")
     assert "did you mean extractor=pixels" in refused("evaluate", run, "extractor=pixel")
     assert "extractor.side=999" in refused("evaluate", run, "extractor=pixels", "extractor.side=999")
     monkeypatch.setattr(Inception, "_path", lambda self: Path("/nowhere/weights-6726825d.pth"))
@@ -142,6 +142,8 @@ def test_mistakes_of_an_evaluation_while_training(refused):
     assert refused("train", *SMALL, "evaluate.count=30") == f"evaluate.count=30: {told}"
     assert refused("train", *SMALL, "extractor=pixels") == f"extractor (Pixels): {told}"
     assert "evaluate.count=5: must be" in refused("train", "evaluate.count=5", "evaluate.every_steps=1")
-    assert "at most evaluate.count=4750" in refused("train", *SMALL, "evaluate.every_steps=1", "evaluate.count=5000")
+    assert "need evaluate.count=4750 or less" in refused(
+        "train", *SMALL, "evaluate.every_steps=1", "evaluate.count=5000"
+    )
     missing = ("extractor=inception", "extractor.weights=nowhere.pth", "evaluate.every_steps=1")
     assert "extractor" in refused("train", *SMALL, *missing)

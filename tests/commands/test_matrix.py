@@ -51,9 +51,9 @@ def test_a_users_own_option_has_a_column(gan, one_table, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--matrix", "rinf"), "--matrix rinf: neither a dataset; did you mean ring? datasets: "),
+        (("--matrix", "rinf"), "--matrix rinf: no such dataset; did you mean ring? datasets: "),
         (("--matrix", "folder"), "--matrix folder: dataset=folder needs a directory"),
-        (("loss", "--matrix"), "loss: --matrix shows its own groups"),
+        (("loss", "--matrix"), "loss: --matrix has its own groups"),
     ],
 )
 def test_mistakes(refused, arguments, expected):

@@ -74,7 +74,7 @@ def test_a_run_without_checkpoint_or_data(gan, run_of, monkeypatch):
         (path / "MANIFEST.json").unlink()
     ended = gan("report", str(run), *QUICK)
     assert ended.code == 0, ended
-    assert "the critic was not looked at" in ended.out
+    assert "the critic was not examined" in ended.out
 
 
 def test_mistakes(refused, run_of):

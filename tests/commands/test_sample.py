@@ -79,7 +79,7 @@ def test_mistakes(samples, run_of):
     assert four.endswith("the prior InfoGAN has 3 codes: 0 to 9, any number, any number")
     assert declined(clothes, "c=0").endswith("the prior Normal has no codes")
     assert declined(codes, "truncation=2") == (
-        "truncation=2.0: the prior InfoGAN has bounds of its own, and only a normal one can be truncated; "
+        "truncation=2.0: the prior InfoGAN is already bounded; only a normal prior can be truncated; "
         "leave truncation out"
     )
 

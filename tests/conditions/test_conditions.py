@@ -15,7 +15,7 @@ from gan_cli.conditions.auxiliary_classifier import AuxiliaryClassifier
 from gan_cli.conditions.class_norm import ClassNorm
 from gan_cli.conditions.concat import Concat
 from gan_cli.conditions.labels import rows_of
-from gan_cli.data.source import Batch, RealData
+from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.losses.base import CriticOutput
 from gan_cli.models import dcgan, mlp, resnet
@@ -29,16 +29,11 @@ from gan_cli.session.session import Session
 from gan_cli.training.sampling import sample as draw
 from tests.command_arguments import arguments_for
 from tests.conftest import TINY
-from tests.helpers import Noise
+from tests.helpers import Labelled, Noise
 
 SHAPE = (1, 16, 16)
 CONDITIONAL = ["concat", "projection", "auxiliary_classifier"]
 CLASSES = ("a", "b", "c")
-
-
-class Labelled(Noise):
-    def batch(self, x):
-        return Batch(x * 2 - 1, torch.arange(len(x)) % len(CLASSES))
 
 
 def labelled_data(shape=SHAPE):

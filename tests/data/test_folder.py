@@ -113,7 +113,7 @@ def test_wrong_directories_have_one_line_each(tmp_path):
         None: "dataset=folder needs a directory of pictures",
         "absent": "does not exist",
         "file.png": "is a file",
-        "empty": "holds no pictures",
+        "empty": "have no pictures",
         "mixed": "beside sub-folders",
     }
     for name, expected in cases.items():

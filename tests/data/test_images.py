@@ -88,7 +88,7 @@ def test_bad_idx_file_is_named(tmp_path, content, expected):
 def test_images_and_labels_must_match(tmp_path):
     write_idx(tmp_path, n=50)
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.zeros(49))))
-    assert "do not belong together" in error_of(lambda: MNIST(image_size=28, path=str(tmp_path)).open(8, 0, CPU))
+    assert "do not match" in error_of(lambda: MNIST(image_size=28, path=str(tmp_path)).open(8, 0, CPU))
 
 
 # ---- where files are found
@@ -161,7 +161,11 @@ def test_fashion_mnist_of_the_system_comes_before_a_download(tmp_path, monkeypat
 )
 def test_wrong_path_names_it_and_what_was_expected(tmp_path, monkeypatch, dataset, expected):
     monkeypatch.setattr(places.importlib.util, "find_spec", lambda name: object())  # extras are not the point here
-    for path, what in ((tmp_path / "absent", "does not exist"), (tmp_path, "lacks"), (tmp_path / "file", "is a file")):
+    for path, what in (
+        (tmp_path / "absent", "does not exist"),
+        (tmp_path, "does not contain"),
+        (tmp_path / "file", "is a file"),
+    ):
         (tmp_path / "file").write_text("")
         text = error_of(lambda path=path: dataset(image_size=32, path=str(path)).open(8, 0, CPU))
         assert f"dataset.path={path} {what}" in text

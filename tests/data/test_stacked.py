@@ -138,9 +138,9 @@ def test_limits_beside_classes_count_in_the_sets_own_numbers(files):
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({"limit": {"eleven": 3}}, "dataset.limit={eleven:3}: there is no class eleven; there are 0 0, 1 1"),
+        ({"limit": {"eleven": 3}}, "dataset.limit={eleven:3}: there is no class eleven; classes: 0 0, 1 1"),
         ({"limit": {"12": 3}}, "there is no class 12"),
-        ({"limit": {"4": 3}, "classes": [1, 2]}, "dataset.limit={4:3}: 4 is not among dataset.classes"),
+        ({"limit": {"4": 3}, "classes": [1, 2]}, "dataset.limit={4:3}: 4 is not in dataset.classes"),
     ],
 )
 def test_a_limit_on_what_is_not_there(files, keys, expected):
@@ -151,7 +151,7 @@ def test_a_limit_a_class_needs_labels(tmp_path):
     for i in range(12):
         Image.fromarray(np.full((8, 8), 20 * i, dtype=np.uint8)).save(tmp_path / f"{i}.png")
     text = error_of(lambda: Stacked("folder", 8, str(tmp_path), limit={"a": 1}).open(2, 0, CPU))
-    assert "these images have no class labels; dataset.limit=NUMBER, or null" in text
+    assert "these images have no class labels; use dataset.limit=NUMBER, or null" in text
 
 
 def test_limits_on_the_command_line(config_of):

@@ -112,13 +112,13 @@ class TestInception:
 
         monkeypatch.setattr(torch.hub, "download_url_to_file", fails)
         assert not Inception().available()
-        with pytest.raises(UserError, match=r"cannot be downloaded .*not known.*; put the file at .*extractor=pixels"):
+        with pytest.raises(UserError, match=r"cannot be downloaded .*not known.*; save the file as .*extractor=pixels"):
             Inception().load(CPU)
 
     def test_another_file_is_not_unpickled(self, cache, tmp_path):
         path = tmp_path / "weights.pth"
         path.write_bytes(b"cos\nsystem\n.")
-        with pytest.raises(UserError, match="its SHA-256 begins with"):
+        with pytest.raises(UserError, match="its SHA-256 starts with"):
             Inception(str(path)).load(CPU)
         with pytest.raises(UserError, match="no such file"):
             Inception(str(tmp_path / "none.pth")).load(CPU)

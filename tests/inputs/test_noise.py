@@ -67,12 +67,12 @@ def test_the_input_reaches_both_kinds_of_samples_in_training(config_of, monkeypa
 
 
 def test_diffaugment_on_points_is_refused_in_one_line(config_of):
-    with pytest.raises(UserError, match=r"augments images, the data are 2-D points: input=none") as refused:
+    with pytest.raises(UserError, match=r"augments images, but the data are 2-D points: use input=none") as refused:
         build.check(config_of("input=diffaugment", "model=toy_mlp", "dataset=ring"))
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("policy", [[], ["color", "color"]])
 def test_an_empty_or_repeated_policy_is_refused(config_of, policy):
-    with pytest.raises(UserError, match="each once at most"):
+    with pytest.raises(UserError, match="each at most once"):
         build.check(config_of("input=diffaugment", f"input.policy={policy}".replace("'", "")))

@@ -45,5 +45,5 @@ def test_only_normal_priors_are_truncated():
     assert Normal(3).truncated(0.5).sample(100, DRAWS).abs().max() <= 0.5
     assert 0.5 < Truncated(3, 0.5).truncated(2.0).sample(1000, DRAWS).abs().max() <= 2
     for latent in (Uniform(3), InfoGAN(3)):
-        with pytest.raises(ValueError, match="bounds of its own"):
+        with pytest.raises(ValueError, match="already bounded"):
             latent.truncated(1.0)

@@ -7,13 +7,13 @@ from torch.testing import assert_close
 from gan_cli.losses.began import BEGAN
 from gan_cli.session import build
 from gan_cli.training.eager import Eager
-from tests.helpers import Noise, answer
+from tests.helpers import Noise, output
 
 
 def test_objectives_by_hand():
     loss = BEGAN(gamma=0.5)
     loss.k_t.fill_(0.25)
-    real, fake = answer(1.0, 3.0), answer(0.5, 1.5)
+    real, fake = output(1.0, 3.0), output(0.5, 1.5)
     assert_close(loss.critic(real, fake), torch.tensor(1.75))  # 2 - 0.25 x 1
     assert_close(loss.generator(fake, None), torch.tensor(1.0))
     gradients = torch.autograd.grad(loss.critic(real, fake), [real.score, fake.score])
@@ -22,7 +22,7 @@ def test_objectives_by_hand():
 
 def test_curves_by_hand():
     loss = BEGAN(gamma=0.7)
-    curves = loss.estimates(answer(2.0), answer(1.0))
+    curves = loss.estimates(output(2.0), output(1.0))
     expected = {"convergence": 2 + 0.4, "k_t": 0.0, "balance": 0.5, "energy_gap": -1.0}
     assert_close(curves, {name: torch.tensor(value) for name, value in expected.items()})
 
@@ -32,7 +32,7 @@ def test_k_t_follows_its_recursion_and_stays_in_its_bounds():
     sequence = []
     with torch.no_grad():
         for real, fake in [(4.0, 1.0), (4.0, 3.0), (1.0, 5.0), (8.0, 1.0), (90.0, 1.0), (1.0, 1.5)]:
-            loss.update_(answer(real), answer(fake))
+            loss.update_(output(real), output(fake))
             sequence.append(loss.k_t.item())
     # 0.1 (2 - 1), + 0.1 (2 - 3), then below 0, + 0.1 (4 - 1), then above 1, 1 + 0.1 (0.5 - 1.5)
     assert sequence == pytest.approx([0.1, 0.0, 0.0, 0.3, 1.0, 0.9])
@@ -40,18 +40,18 @@ def test_k_t_follows_its_recursion_and_stays_in_its_bounds():
 
 def test_a_curve_already_read_does_not_follow_the_buffer():
     loss = BEGAN(lambda_k=0.1)
-    curve = loss.estimates(answer(4.0), answer(1.0))["k_t"]
+    curve = loss.estimates(output(4.0), output(1.0))["k_t"]
     with torch.no_grad():
-        loss.update_(answer(4.0), answer(1.0))
+        loss.update_(output(4.0), output(1.0))
     assert_close(curve, torch.tensor(0.0))
 
 
 @pytest.mark.parametrize("score", [0.0, 1e6])
 def test_finite_at_extreme_energies(score):
     loss = BEGAN()
-    loss.update_(answer(score).__class__(torch.tensor([score]), None, {}, None), answer(1.0))
+    loss.update_(output(score).__class__(torch.tensor([score]), None, {}, None), output(1.0))
     assert 0 <= loss.k_t <= 1
-    assert loss.critic(answer(score), answer(score)).isfinite()
+    assert loss.critic(output(score), output(score)).isfinite()
 
 
 def points(config_of, *overrides):

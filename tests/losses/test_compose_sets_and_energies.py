@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from gan_cli.data.source import Batch
 from gan_cli.session import build
 from gan_cli.training.eager import Eager
-from tests.helpers import Noise
+from tests.helpers import Labelled
 
 LOSSES = {
     "ebgan": [],
@@ -21,11 +20,6 @@ LOSSES = {
     "sinkhorn_pixels": ["loss=sinkhorn", "loss.space=pixels", "constraint=none"],
 }
 SHAPES = {"points": (2,), "grey": (1, 12, 12), "rgb": (3, 8, 8)}
-
-
-class Labelled(Noise):
-    def batch(self, x):
-        return Batch(x * 2 - 1, torch.arange(len(x)) % 3)
 
 
 def small_game(config_of, loss, shape, *overrides):

@@ -8,7 +8,7 @@ from gan_cli.errors import UserError
 from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.ebgan import EBGAN, pulling_away
 from gan_cli.session import build
-from tests.helpers import answer
+from tests.helpers import output
 
 
 def coded(code, score):
@@ -16,7 +16,7 @@ def coded(code, score):
 
 
 def test_margin_by_hand():
-    real, fake = answer(0.25, 0.75), answer(0.5, 3.0)
+    real, fake = output(0.25, 0.75), output(0.5, 3.0)
     loss = EBGAN(margin=2.0)
     # E D(real) = 0.5; [2 - 0.5]^+ = 1.5 and [2 - 3]^+ = 0, so their mean is 0.75
     assert_close(loss.critic(real, fake), torch.tensor(1.25))

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from gan_cli.losses.divergences import DIVERGENCES, alpha_divergence
 from gan_cli.losses.fgan import FGAN
 from gan_cli.losses.minimax import Minimax, NonSaturating
-from tests.helpers import answer
+from tests.helpers import output
 from tests.oracles.quadrature import BEST, WHOLE_LINE, F, X, alpha_best, alpha_f, divergence, gaussian, integral
 
 ALPHAS = (-1.0, 0.3, 0.5, 0.6, 1.1, 1.5, 2.0, 3.0)
@@ -100,7 +100,7 @@ def inverse(loss, t):
 def test_values_and_gradients_are_finite_up_to_50(name, generator, scores):
     alpha = CASES[name][3]
     loss = FGAN(name if alpha is None else "alpha", generator, alpha)
-    real, fake = answer(scores[0], scores[0] / 2), answer(scores[1], scores[1] / 2)
+    real, fake = output(scores[0], scores[0] / 2), output(scores[1], scores[1] / 2)
     objectives = loss.critic(real, fake), loss.generator(fake, None), loss.estimates(real, fake)["f_divergence_bound"]
     assert all(value.isfinite() for value in objectives)
     gradients = torch.autograd.grad(objectives[0], [real.score, fake.score], create_graph=True)
@@ -122,16 +122,16 @@ def test_gradients_against_finite_differences(name):
 
 def test_by_hand():
     # kl: E real = 2, E e^(v - 1) on (1, 1 + log 3) = (1 + 3) / 2
-    real, fake = answer(1.0, 3.0), answer(1.0, 1 + math.log(3))
+    real, fake = output(1.0, 3.0), output(1.0, 1 + math.log(3))
     assert_close(FGAN("kl").critic(real, fake), torch.tensor(0.0))
     assert_close(FGAN("kl").generator(fake, None), torch.tensor(-2.0))
     assert_close(FGAN("kl", "alternative").generator(fake, None), torch.tensor(-1 - math.log(3) / 2))
     (gradient,) = torch.autograd.grad(FGAN("kl").generator(fake, None), fake.score)
     assert_close(gradient, torch.tensor([-0.5, -1.5]))
     # pearson: -(E v - E (v^2 / 4 + v)) with v real (0, 2), fake (2, -2)
-    assert_close(FGAN("pearson").critic(answer(0.0, 2.0), answer(2.0, -2.0)), torch.tensor(0.0))
+    assert_close(FGAN("pearson").critic(output(0.0, 2.0), output(2.0, -2.0)), torch.tensor(0.0))
     # reverse_kl: E -e^-v on real, less E v - 1 on fakes
-    assert_close(FGAN("reverse_kl").estimates(answer(0.0), answer(2.0))["f_divergence_bound"], torch.tensor(-2.0))
+    assert_close(FGAN("reverse_kl").estimates(output(0.0), output(2.0))["f_divergence_bound"], torch.tensor(-2.0))
 
 
 def test_jeffrey_where_lambert_w_is_known():
@@ -156,7 +156,7 @@ def test_jeffrey_against_scipys_lambert_w(dtype):
 
 
 def test_gan_is_minimax_gan_and_its_alternative_is_non_saturating():
-    real, fake = answer(0.3, -1.2), answer(0.7, 2.0)
+    real, fake = output(0.3, -1.2), output(0.7, 2.0)
     assert_close(FGAN("gan").critic(real, fake), Minimax().critic(real, fake))
     assert_close(FGAN("gan").generator(fake, None), Minimax().generator(fake, None))
     assert_close(FGAN("gan", "alternative").generator(fake, None), NonSaturating().generator(fake, None))
@@ -166,7 +166,7 @@ def test_gan_is_minimax_gan_and_its_alternative_is_non_saturating():
 
 
 def test_the_jensen_shannon_bound_saturates_at_2_log_2():
-    bound = FGAN("jensen_shannon").estimates(answer(50.0), answer(-50.0))["f_divergence_bound"]
+    bound = FGAN("jensen_shannon").estimates(output(50.0), output(-50.0))["f_divergence_bound"]
     assert_close(bound, torch.tensor(2 * math.log(2)))
 
 
@@ -201,4 +201,4 @@ def test_alpha_beside_its_limits():
 
 
 def test_beyond_the_promise_a_loss_says_so():
-    assert not FGAN("kl").critic(answer(0.0), answer(200.0)).isfinite()
+    assert not FGAN("kl").critic(output(0.0), output(200.0)).isfinite()

@@ -14,7 +14,7 @@ from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.infogan import InfoGAN
 from gan_cli.losses.minimax import Minimax, NonSaturating
 from gan_cli.session import build
-from tests.helpers import answer
+from tests.helpers import output
 
 
 def fake(heads, c):
@@ -23,7 +23,7 @@ def fake(heads, c):
 
 
 def information(loss, heads, c):
-    return loss.estimates(answer(0.0), fake(heads, c))["mutual_information"]
+    return loss.estimates(output(0.0), fake(heads, c))["mutual_information"]
 
 
 def test_a_perfect_q_reaches_the_entropy_of_a_categorical_code():
@@ -65,7 +65,7 @@ def test_codes_are_matched_with_their_heads_by_order_and_size():
         "code2_uniform": torch.cat([numbers, torch.zeros(4, 3)], dim=1),
         "class": torch.randn(4, 7),  # a condition's, which is no code
     }
-    curves = loss.estimates(answer(0.0), fake(heads, torch.cat([first, second, numbers], dim=1)))
+    curves = loss.estimates(output(0.0), fake(heads, torch.cat([first, second, numbers], dim=1)))
     bounds = {name.removeprefix("mutual_information_"): v for name, v in curves.items() if "_code" in name}
     numbers_bound = 3 * (math.log(2) - 0.5 * math.log(2 * math.pi))
     expected = {"code0_categorical": math.log(4), "code1_categorical": math.log(2), "code2_uniform": numbers_bound}
@@ -78,7 +78,7 @@ def test_both_players_take_the_weighted_information_off_their_game(game, base):
     loss = InfoGAN(weight=0.7, continuous_weight=0.3, game=game)
     c = torch.cat([torch.eye(3), torch.rand(3, 1)], dim=1)
     heads = {"code0_categorical": torch.randn(3, 3), "code1_uniform": torch.randn(3, 2)}
-    on_fake, on_real = fake(heads, c), answer(0.3, -1.0, 2.0)
+    on_fake, on_real = fake(heads, c), output(0.3, -1.0, 2.0)
     curves = loss.estimates(on_real, on_fake)
     parts = [curves[f"mutual_information_{name}"] for name in heads]
     weighted = 0.7 * parts[0] + 0.3 * parts[1]

@@ -11,18 +11,18 @@ from gan_cli.losses.hinge import Hinge
 from gan_cli.losses.least_squares import LeastSquares
 from gan_cli.losses.minimax import Minimax, NonSaturating
 from gan_cli.losses.relativistic import Relativistic, RelativisticAverage
-from tests.helpers import answer
+from tests.helpers import output
 
 # Two points: p = (0.8, 0.2), q = (0.3, 0.7), ten samples of each, so that means are expectations.
 P, Q = torch.tensor([0.8, 0.2]), torch.tensor([0.3, 0.7])
 
 
 def outputs(score):
-    return tuple(answer(*score.repeat_interleave((w * 10).round().long()).tolist()) for w in (P, Q))
+    return tuple(output(*score.repeat_interleave((w * 10).round().long()).tolist()) for w in (P, Q))
 
 
 def test_least_squares_by_hand():
-    real, fake = answer(0.0, 3.0), answer(1.0, -1.0)
+    real, fake = output(0.0, 3.0), output(1.0, -1.0)
     loss = LeastSquares(a=-1.0, b=1.0, c=0.0)
     # ((1 + 4) / 2 + (4 + 0) / 2) / 2 = 2.25; E fake^2 / 2 = 0.5; d/dfake = fake / 2
     assert_close(loss.critic(real, fake), torch.tensor(2.25))
@@ -55,12 +55,12 @@ def test_with_the_pearson_labels_the_generator_minimises_pearsons_divergence():
 
 
 def test_equal_labels_are_refused():
-    with pytest.raises(ValueError, match=r"must differ; loss\.a=0 loss\.b=1"):
+    with pytest.raises(ValueError, match=r"must differ; use loss\.a=0 loss\.b=1"):
         LeastSquares(a=1.0, b=1.0)
 
 
 def test_hinge_by_hand():
-    real, fake = answer(0.5, 2.0), answer(-3.0, 0.25)
+    real, fake = output(0.5, 2.0), output(-3.0, 0.25)
     # real: (0.5 + 0) / 2; fake: (0 + 1.25) / 2
     assert_close(Hinge().critic(real, fake), torch.tensor(0.875))
     assert_close(Hinge().generator(fake, None), torch.tensor(1.375))
@@ -73,11 +73,11 @@ def test_hinge_by_hand():
 def test_the_best_hinge_critic_meets_the_total_variation():
     estimate = Hinge().estimates(*outputs((P - Q).sign()))["total_variation_estimate"]
     assert_close(estimate, (P - Q).abs().sum() / 2)
-    assert_close(Hinge().estimates(answer(1.0), answer(-1.0))["total_variation_estimate"], torch.tensor(1.0))
+    assert_close(Hinge().estimates(output(1.0), output(-1.0))["total_variation_estimate"], torch.tensor(1.0))
 
 
 def test_pairs_by_hand():
-    real, fake = answer(math.log(3), 0.0), answer(0.0, math.log(7))
+    real, fake = output(math.log(3), 0.0), output(0.0, math.log(7))
     # log(1 + 1/3) and log(1 + 7) for the critic; log(1 + 3) and log(1 + 1/7) for the generator
     assert_close(Relativistic().critic(real, fake), torch.tensor((math.log(4 / 3) + math.log(8)) / 2))
     assert_close(Relativistic().generator(fake, real), torch.tensor((math.log(4) + math.log(8 / 7)) / 2))
@@ -89,20 +89,20 @@ def test_pairs_by_hand():
 
 def test_the_best_pairing_critic_meets_the_divergence_of_the_pairs():
     score = (P / Q).log()
-    real, fake = (answer(*s.tolist()) for s in (score.repeat_interleave(2), score.repeat(2)))  # all four pairs
+    real, fake = (output(*s.tolist()) for s in (score.repeat_interleave(2), score.repeat(2)))  # all four pairs
     weights = torch.outer(P, Q).flatten()
     exchanged = torch.outer(Q, P).flatten()
     middle = (weights + exchanged) / 2
     js = ((weights * (weights / middle).log()).sum() + (exchanged * (exchanged / middle).log()).sum()) / 2
     # each pair's own term, weighted with its chance
     terms = [
-        Relativistic().critic(answer(r.item()), answer(f.item())) for r, f in zip(real.score, fake.score, strict=True)
+        Relativistic().critic(output(r.item()), output(f.item())) for r, f in zip(real.score, fake.score, strict=True)
     ]
     assert_close(math.log(2) - (weights * torch.stack(terms)).sum(), js)
 
 
 def test_pairs_of_a_short_held_out_batch():
-    real, fake = answer(1.0, 2.0, 3.0), answer(0.0, 1.0)
+    real, fake = output(1.0, 2.0, 3.0), output(0.0, 1.0)
     assert_close(
         Relativistic().estimates(real, fake)["relativistic_estimate"],
         torch.tensor(math.log(2) - math.log1p(math.exp(-1))),
@@ -110,7 +110,7 @@ def test_pairs_of_a_short_held_out_batch():
 
 
 def test_the_average_by_hand():
-    real, fake = answer(1.0, 3.0), answer(0.0, -2.0)
+    real, fake = output(1.0, 3.0), output(0.0, -2.0)
     # means 2 and -1: real less -1 is (2, 4), fake less 2 is (-2, -4)
     softplus = lambda x: math.log1p(math.exp(x))  # noqa: E731
     expected = (softplus(-2) + softplus(-4)) / 2 * 2
@@ -128,18 +128,18 @@ def test_the_average_by_hand():
 
 @pytest.mark.parametrize("loss", [Relativistic(), RelativisticAverage()])
 def test_relativistic_losses_see_differences_alone(loss):
-    real, fake = answer(0.3, -1.0, 2.0), answer(0.1, 0.6, -0.7)
-    moved = answer(5.3, 4.0, 7.0), answer(5.1, 5.6, 4.3)
+    real, fake = output(0.3, -1.0, 2.0), output(0.1, 0.6, -0.7)
+    moved = output(5.3, 4.0, 7.0), output(5.1, 5.6, 4.3)
     assert_close(loss.critic(real, fake), loss.critic(*moved))
     assert_close(loss.generator(fake, real), loss.generator(moved[1], moved[0]))
     assert loss.generator_reads_real
-    same = answer(0.0, 0.0)
+    same = output(0.0, 0.0)
     assert_close(loss.estimates(same, same)["relativistic_estimate"], torch.tensor(0.0))
 
 
 @pytest.mark.parametrize("kind", [Minimax, NonSaturating])
 def test_one_sided_smoothing_by_hand(kind):
-    real, fake = answer(0.3, -1.2), answer(0.7, 2.0)
+    real, fake = output(0.3, -1.2), output(0.7, 2.0)
     d_real, d_fake = real.score.sigmoid(), fake.score.sigmoid()
     expected = -(0.9 * d_real.log() + 0.1 * (1 - d_real).log()).mean() - (1 - d_fake).log().mean()
     smoothed, hard = kind(0.9), kind()
@@ -165,7 +165,7 @@ ALL = [LeastSquares(), Hinge(), Relativistic(), RelativisticAverage(), Minimax(0
 @pytest.mark.parametrize("loss", ALL, ids=lambda loss: type(loss).__name__)
 @pytest.mark.parametrize("scores", [(-1e4, 1e4), (1e4, -1e4), (1e4, 1e4), (-1e4, -1e4)])
 def test_finite_at_extreme_scores(loss, scores):
-    real, fake = (answer(score, score / 2) for score in scores)
+    real, fake = (output(score, score / 2) for score in scores)
     values = [loss.critic(real, fake), loss.generator(fake, real), *loss.estimates(real, fake).values()]
     assert all(value.isfinite() for value in values)
     gradients = torch.autograd.grad(values[0], [real.score, fake.score])
@@ -176,7 +176,7 @@ def test_finite_at_extreme_scores(loss, scores):
 @pytest.mark.parametrize("loss", [*ALL, FGAN("kl")], ids=lambda loss: type(loss).__name__)
 def test_not_a_number_stays_one(loss):
     # the run's stop reads the losses: none may turn a NaN score into a number
-    broken, sound = answer(math.nan, 1.0), answer(0.0, 1.0)
+    broken, sound = output(math.nan, 1.0), output(0.0, 1.0)
     assert loss.critic(broken, sound).isnan()
     assert loss.critic(sound, broken).isnan()
     assert loss.generator(broken, sound).isnan()

@@ -78,7 +78,7 @@ def test_attention_where_it_was_asked_for(make, size):
     layer.register_forward_hook(lambda m, i, out: seen.append(out.shape[-1]))
     network(torch.randn(2, 3) if latent else torch.randn(2, 1, 32, 32))
     assert seen == [size]
-    with pytest.raises(ValueError, match=r"attention=20: no feature map has this size; choose one of 4, 8, 16"):
+    with pytest.raises(ValueError, match=r"attention=20: no feature map has this size; use one of 4, 8, 16"):
         make(sample_shape=(1, 32, 32), width=4, attention=20, **latent)
 
 

@@ -26,7 +26,7 @@ from tests.oracles.training import Gaussian, Line, build_state, generator_gradie
 PAIR = TwoGaussians1d()
 
 
-def answer(score, x):
+def output(score, x):
     return CriticOutput(score, x, {}, x)
 
 
@@ -40,7 +40,7 @@ def gradients_at(state, x):
 def test_figure_2_the_best_discriminator_is_flat_and_the_best_critic_is_not():
     x = torch.linspace(-6, 6, 25, dtype=torch.float64, requires_grad=True)
     for loss, score, at_fakes in ((Minimax(), -6 * x, 1e-6), (Wasserstein(), -x, 1.0)):
-        (by_x,) = torch.autograd.grad(loss.generator(answer(score, x), None) * len(x), x)
+        (by_x,) = torch.autograd.grad(loss.generator(output(score, x), None) * len(x), x)
         fakes = by_x[x >= 3].abs()
         if isinstance(loss, Wasserstein):
             assert_close(by_x, torch.full_like(by_x, at_fakes))
@@ -93,7 +93,7 @@ def test_the_log_d_gradient_is_that_of_kl_less_twice_js(real, mu, sigma):
         log_p = torch.logaddexp(np.log(0.33) + normal(-1.0, 0.2549), np.log(0.67) + normal(2.0, 1.4150))
     else:
         log_p = -0.5 * x**2 - np.log(np.sqrt(2 * np.pi))
-    objective = NonSaturating().generator(answer(log_p - log_q(x), x), None)
+    objective = NonSaturating().generator(output(log_p - log_q(x), x), None)
     (gradient,) = torch.autograd.grad(objective, theta)
     h = 1e-5
     differences = [

@@ -49,7 +49,7 @@ def test_begun_and_finished_and_trained_on(gan, tmp_path, five_steps):
     assert gan(*COMMAND, "train.steps=3", "run_dir=run")[0] == 0
     before = contents(tmp_path / "run")
     assert gan(*COMMAND, "train.steps=3", "run_dir=run") == (
-        0, "run has finished its 3 steps; train.steps=6 trains on\n", "",
+        0, "run has finished its 3 steps; train longer with train.steps=6\n", "",
     )  # fmt: skip
     assert contents(tmp_path / "run") == before
     code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run")
@@ -132,7 +132,7 @@ def test_a_finished_run_on_other_pictures_is_another_run(gan, tmp_path):
     command = [word for word in COMMAND if not word.startswith(("model=", "dataset="))]
     assert gan(*command, *on, "dataset.path=a")[0] == 0
     code, out, _ = gan(*command, *on, "dataset.path=moved")
-    assert (code, out) == (0, "run has finished its 1 steps; train.steps=2 trains on\n")
+    assert (code, out) == (0, "run has finished its 1 steps; train longer with train.steps=2\n")
     code, _, err = gan(*command, *on, "dataset.path=b")
     assert code == 2
     assert "the data: " in err

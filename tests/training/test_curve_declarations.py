@@ -88,7 +88,7 @@ def test_a_loss_of_a_users_own_needs_no_declaration_and_may_have_some(config_of,
     assert {"critic/own_estimate", "critic/own_heldout", "critic/own_normalised", "critic/own_other"} <= logged
     assert headline(dict.fromkeys(sorted(logged), 0.0)) == "critic/own_estimate"
     assert (curves.better("critic/own_estimate"), curves.better("critic/own_other")) == ("lower", "neither")
-    assert verdicts.meaning("critic/own_estimate") == verdicts.meaning("critic/own_other") == "as this loss reports it"
+    assert verdicts.meaning("critic/own_estimate") == verdicts.meaning("critic/own_other") == "a curve of this loss"
     own = importlib.import_module("own_curves").Telling.logged
     assert verdicts.meaning("critic/own_other", own) == "what I mean"
     assert run_report.estimate_of([{"critic/loss": 0.0, "critic/own_other": 0.0}], own) == "critic/own_other"
@@ -174,7 +174,7 @@ def test_the_curve_of_a_report_is_the_estimate_or_what_is_declared_in_its_place(
     ):
         assert run_report.estimate_of([dict.fromkeys(tags, 0.0)]) == f"critic/{chosen}"
     assert "a lower bound of the Jensen-Shannon divergence" in verdicts.meaning("critic/js_estimate")
-    assert "estimates no distance" in verdicts.meaning("critic/loss")
+    assert "does not estimate a distance" in verdicts.meaning("critic/loss")
 
 
 def test_the_page_of_tensorboard_has_every_estimate_once_and_the_wasserstein_panel_first():

@@ -190,7 +190,7 @@ def test_a_restart_needs_a_run_to_go_on_with(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
     assert main(["train", *POINTS]) == 2
-    assert capsys.readouterr().err.startswith("gan: resume=never: torchrun would start again what fails")
+    assert capsys.readouterr().err.startswith("gan: resume=never: torchrun would restart a failed run")
 
 
 def test_another_launchers_environment_is_told(monkeypatch, capsys, tmp_path):

@@ -70,8 +70,8 @@ def test_classes_codes_and_the_same_again(explore, run_of, tmp_path):
 def test_mistakes(refused, run_of):
     run = run_of("clothes")
     assert refused("explore", run, "kind=edit", "kind.target=hat").startswith(
-        "kind.target=hat: no such class; there are 0 T-s"
+        "kind.target=hat: no such class; classes: 0 T-s"
     )
     assert "kind.confidence=1" in refused("explore", run, "kind=edit", "kind.confidence=1")
     line = refused("explore", run, "kind=edit", "extractor=pixels")
-    assert line.startswith("kind=edit: extractor=pixels does not tell apart the classes of these data")
+    assert line.startswith("kind=edit: extractor=pixels does not know the classes of these data")

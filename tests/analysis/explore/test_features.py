@@ -122,8 +122,8 @@ class Bright(TwoClasses):
 def test_without_a_classifier_the_critic_alone(look_of):
     found = Features(**FEW)(look_of("model=dcgan", extractor=Pixels()), CONFIG)
     assert found.numbers["generator"] is None
-    assert found.lines[-1] == "nothing is forgotten: extractor=pixels does not tell the classes apart"
-    with pytest.raises(UserError, match="kind=features: extractor=pixels does not tell apart"):
+    assert found.lines[-1] == "no class is removed: extractor=pixels does not know these classes"
+    with pytest.raises(UserError, match="kind=features: extractor=pixels does not know the classes"):
         Features(target=1, **FEW)(look_of("model=dcgan", extractor=Pixels()), CONFIG)
 
 
@@ -141,7 +141,7 @@ def test_one_class_alone_cannot_be_forgotten(look_of):
     look = look_of("model=dcgan", extractor=Shirts())
     found = Features(**FEW)(look, CONFIG)
     assert found.numbers["generator"] is None
-    assert found.lines[-1].startswith("nothing is forgotten: kind.target=Shirt: 40 of 40 samples are positive")
+    assert found.lines[-1].startswith("no class is removed: kind.target=Shirt: 40 of 40 samples are positive")
     with pytest.raises(UserError, match=r"^kind\.target=Shirt: 40 of 40"):
         Features(target="shirt", **FEW)(look, CONFIG)
 
@@ -162,4 +162,4 @@ def test_the_command(explore, run_of):
     seen = explore(run_of("classes"), "kind=features", "kind.units=2", "kind.top=3")
     assert seen.json["generator"] is None
     assert set(seen.json["critic"]) == {"layers.0", "layers.2", "layers.4"} or len(seen.json["critic"]) == 2
-    assert "nothing is forgotten: the generator has no convolutions" in seen.out
+    assert "no class is removed: the generator has no convolutions" in seen.out

@@ -72,7 +72,7 @@ def test_arithmetic_with_classes_and_noise(explore, declined, run_of):
     assert seen.json["neighbourhood"] > 0
     assert len(seen.files) == 3
     line = declined(run, "kind=arithmetic", "kind.a=[64]")
-    assert line == "kind (Arithmetic): a=[64]: the sheet has the samples 0 to 63; a larger kind.count"
+    assert line == "kind (Arithmetic): a=[64]: the sheet has samples 0 to 63; use a larger kind.count"
     assert "kind.b=[]: must be" in declined(run, "kind=arithmetic", "kind.b=[]")
 
 
@@ -90,7 +90,7 @@ def test_truncation(explore, run_of):
 
 def test_priors_with_bounds_are_not_truncated(declined, run_of):
     line = declined(run_of("codes"), "kind=truncation")
-    assert line.startswith("kind=truncation: the prior InfoGAN has bounds of its own")
+    assert line.startswith("kind=truncation: the prior InfoGAN is already bounded")
 
 
 def test_codes(explore, declined, run_of):
@@ -106,7 +106,7 @@ def test_codes(explore, declined, run_of):
     assert set(one.json["codes"]) == {"code_2"}
     assert one.json["codes"]["code_2"]["share_of_variance"] == found["code_2"]["share_of_variance"]
     assert declined(run, "kind=codes", "kind.code=3") == "kind.code=3: the run's codes are 0 to 2"
-    assert "train one with loss=infogan" in declined(run_of("clothes"), "kind=codes")
+    assert "train a run with loss=infogan" in declined(run_of("clothes"), "kind=codes")
 
 
 def test_classes(explore, declined, run_of):
@@ -119,4 +119,4 @@ def test_classes(explore, declined, run_of):
     np.testing.assert_allclose(columns[:, 7].astype(int), np.load("x.npz")["samples"][..., 0], atol=1)
     assert set(seen.json["named_rightly"]["classes"]) >= {"Bag", "Trouser"}
     assert 0 <= seen.json["named_rightly"]["mean"] <= 1
-    assert "train one with condition=concat" in declined(run_of("clothes"), "kind=classes")
+    assert "train a run with condition=concat" in declined(run_of("clothes"), "kind=classes")

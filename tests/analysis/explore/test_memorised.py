@@ -76,7 +76,7 @@ def test_pixels_alone(explore, run_of):
 
 def test_mistakes(refused, run_of):
     assert refused("explore", run_of("stacked"), *FEW) == (
-        "kind=neighbours: these training data have no end, so there is nothing to learn by heart"
+        "kind=neighbours: these training data are endless, so a generator cannot memorise them"
     )
     assert "kind.count=10" in refused("explore", run_of("memorised"), *FEW, "kind.count=10")
 

@@ -77,7 +77,7 @@ def test_classes_and_images_that_there_are_not(declined, run_of):
         "kind.y=1: this run was trained without classes (condition=none); leave kind.y out"
     )
     assert declined(run_of("classes"), "kind.y=10") == "kind.y=10: the run's classes are 0 to 9"
-    assert declined(run_of("ring"), *FEW).startswith("kind=walk: shows images, and this run makes points")
+    assert declined(run_of("ring"), *FEW).startswith("kind=walk: it shows images, but this run generates points")
 
 
 @pytest.mark.parametrize("format", ["gif", "mp4"])
@@ -103,4 +103,4 @@ def test_a_clip_holds_its_frames(format):
 def test_mp4_without_its_library(declined, run_of, monkeypatch):
     monkeypatch.setattr(clips, "find_spec", lambda name: None)
     line = declined(run_of("clothes"), "kind.animation=mp4")
-    assert line == 'kind.animation=mp4: PyAV is not installed; pip install "gan_cli[video]", or kind.animation=gif'
+    assert line == 'kind.animation=mp4: PyAV is not installed; pip install "gan_cli[video]", or use kind.animation=gif'
