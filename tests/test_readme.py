@@ -77,7 +77,7 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
             if "sweep=optuna" in arguments:
                 pytest.importorskip("optuna", reason='pip install "gan_cli[optuna]"')
                 arguments = [a for a in arguments if "n_trials" not in a] + ["sweep.search.n_trials=2"]
-    elif "runs/NAME" in arguments or name == "ls":
+    elif "runs/NAME" in arguments or name == "runs":
         if not any(Path("runs").glob("**/config.yaml")):
             assert main(["train", *SHORT]) == 0
         run = next(Path("runs").glob("**/config.yaml")).parent

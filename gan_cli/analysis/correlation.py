@@ -13,7 +13,7 @@ _LEVEL = 0.95
 
 
 class Correlation(NamedTuple):
-    """Spearman's rank correlation of n pairs, in [-1, 1], and its 95 % interval; NaN where there is none."""
+    """Spearman's rank correlation of n pairs, in [-1, 1], and its 95 % interval; NaN if it is not defined."""
 
     rho: float
     low: float

@@ -33,7 +33,7 @@ class Group(NamedTuple):
 
 
 def keys_of(run: Run) -> dict[str, str]:
-    """Return what makes a run the run it is, as text: options of groups first, then single keys."""
+    """Return the settings that identify a run, as text: options of groups first, then single keys."""
     named = readable(run.config, run.choices).items()
     return {key: show(value) for key, value in named if key == "train.steps" or not is_free(key)}
 

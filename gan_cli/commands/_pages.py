@@ -34,11 +34,11 @@ def gather(paths: Sequence[Path]) -> list[Run]:
 
     for path in paths:
         if not path.is_dir():
-            raise UserError(f"{path}: no such directory; see `gan ls` for the runs here")
+            raise UserError(f"{path}: no such directory; see `gan runs` for the runs here")
     runs = comparison.gather(paths)
     runs = [run for run in runs if run.config]
     if not runs:
-        raise UserError(f"{' '.join(map(str, paths))}: no run with a config.yaml; see `gan ls` for the runs here")
+        raise UserError(f"{' '.join(map(str, paths))}: no run with a config.yaml; see `gan runs` for the runs here")
     return runs
 
 

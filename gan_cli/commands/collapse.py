@@ -1,4 +1,4 @@
-"""`gan collapse`: test whether a run's generator repeats itself."""
+"""Test whether a run's generator repeats itself."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     run = arguments.run
     if run is not None:
         if not Path(run).is_dir():
-            raise UserError(f"{run}: no such directory; see `ls runs` for the runs here")
+            raise UserError(f"{run}: no such directory; see `gan runs` for the runs here")
         from gan_cli.commands._run_findings import examine  # brings torch along
 
         sections = {run: examine(Path(run), _prefixes(arguments.allow_targets))}

@@ -1,4 +1,4 @@
-"""`gan evaluate`: score a run's generator against its data."""
+"""Score a run's generator against its data."""
 
 from __future__ import annotations
 

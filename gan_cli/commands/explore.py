@@ -1,4 +1,4 @@
-"""`gan explore`: show what a run's generator has learnt."""
+"""Show what a run's generator has learnt."""
 
 from __future__ import annotations
 

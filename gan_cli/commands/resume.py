@@ -1,4 +1,4 @@
-"""`gan resume`: continue a run from its newest intact checkpoint."""
+"""Continue a run from its newest intact checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gan sample`: draw from a trained generator."""
+"""Draw from a trained generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gan train`: train one run from a config."""
+"""Train one run from a config."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Unconditional:
         return size
 
     def critic_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of what the critic's trunk reads, for samples of this shape."""
+        """Return the shape of the input of the critic's trunk, for samples of this shape."""
         return sample_shape
 
     def adapt(self, generator: nn.Module) -> nn.Module:

@@ -10,7 +10,7 @@ from gan_cli.conditions.labels import one_hot
 
 
 class Concat(Unconditional):
-    """Conditional GAN (Mirza & Osindero 2014): the label, one-hot, is part of what both networks read.
+    """Conditional GAN (Mirza & Osindero 2014): the one-hot label is a part of the input of both networks.
 
     It joins z, and the critic's image as n_classes further channels that are 1 or 0 everywhere (a point's coordinates
     as n_classes further numbers).

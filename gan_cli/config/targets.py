@@ -74,10 +74,12 @@ def permitted(words: Sequence[str]) -> list[str]:
     Raises:
         UserError: not a list of module names.
     """
+    given = [word for word in words if key_of(word) == "allow_targets"]
+    if not given:
+        return []
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    given = [word for word in words if key_of(word) == "allow_targets"]
-    return check_prefixes(OverridesParser.create().parse_override(given[-1]).value()) if given else []
+    return check_prefixes(OverridesParser.create().parse_override(given[-1]).value())
 
 
 def check_prefixes(value: Any) -> list[str]:

@@ -178,7 +178,7 @@ def read_config(path: Path) -> dict[str, Any]:
         UserError: there is no run here, its config is not YAML, or it holds links, pipes or devices.
     """
     if not path.is_dir():
-        raise UserError(f"run={path}: no such directory; `ls {ROOT}` shows the runs here")
+        raise UserError(f"run={path}: no such directory; `gan runs` shows the runs here")
     check_tree(path)
     try:
         content = untrusted.parse_yaml(untrusted.read(path / CONFIG, untrusted.CONFIG_BYTES))

@@ -1,19 +1,14 @@
-"""The only place where a config becomes objects."""
+"""From a config to objects: resolves every `auto`, refuses what cannot work, and builds the rest."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import inspect
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import torch
-from torch import nn
 
 from gan_cli.analysis.explore.base import Kind
-from gan_cli.conditions.base import Unconditional
 from gan_cli.config import parts
 from gan_cli.config.identity import absolute
 from gan_cli.config.schema import ExploreConfig, Part, RunConfig
@@ -24,36 +19,20 @@ from gan_cli.extractors.base import ExtractorChoice
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
-from gan_cli.models.critic import Critic, EnergyCritic
-from gan_cli.models.derivatives import differentiated
-from gan_cli.models.initial import Undrawn, seeded
+from gan_cli.models.initial import Undrawn
 from gan_cli.session import engines, runtime
 from gan_cli.session.compatibility import no_labels, refuse
+from gan_cli.session.networks import Parts, build_game, build_optimizers, settled
 from gan_cli.session.periodic_evaluation import Evaluation, prepare
 from gan_cli.training.ema import MovingAverage
-from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
-
-T = TypeVar("T")
 
 
 class HasExtractor(Protocol):
     """A command's request with an extractor."""
 
     extractor: Part
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a config names, each part built once; the networks and their condition need the data's shape and classes."""
-
-    dataset: Dataset
-    loss: Loss
-    constraint: Constraint
-    latent: Latent
-    input: Input
-    updates: Updates
 
 
 @dataclass(frozen=True)
@@ -133,7 +112,7 @@ class Plan:
             return self._state(sample_shape, n_classes, None)
 
     def _state(self, sample_shape: tuple[int, ...], n_classes: int, device: torch.device | None) -> TrainState:
-        game, _ = _game(self.config, self.parts, sample_shape, n_classes)
+        game, _ = build_game(self.config, self.parts, sample_shape, n_classes)
         if device is not None:
             game = game.to(device)
             if len(sample_shape) == 3:
@@ -141,7 +120,7 @@ class Plan:
         train = self.config.train
         halflife = train.ema_halflife_images
         ema = MovingAverage(game.generator, halflife, train.batch_size) if halflife else None
-        return TrainState(game, _optimizers(self.config, game), ema, train.steps)
+        return TrainState(game, build_optimizers(self.config, game), ema, train.steps)
 
 
 def check(config: RunConfig, sample_shape: tuple[int, ...] | None = None, n_classes: int | None = None) -> Plan:
@@ -173,13 +152,13 @@ def check(config: RunConfig, sample_shape: tuple[int, ...] | None = None, n_clas
         raise no_labels(config)
     try:
         with torch.device("meta"), Undrawn():
-            game, condition = _game(config, built, shape, n_classes or 2)  # 2: any number will do for the check
+            game, condition = build_game(config, built, shape, n_classes or 2)  # 2: any number will do for the check
     except (RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"these networks cannot be built for samples of {list(shape)}: {reason}") from error
     config = config.replace(condition=condition)
     runtime.require_memory(game, config)
-    optimizers = _optimizers(config, game)
+    optimizers = build_optimizers(config, game)
     refuse(config, game, built.updates, optimizers)
     engine = engines.choose(config.runtime, optimizers, parts.own_code(config))
     config = config.replace(runtime=config.runtime.replace(engine=engine.engine))
@@ -225,93 +204,7 @@ def _resolved(config: RunConfig, built: Parts, shape: tuple[int, ...]) -> RunCon
     return config.replace(
         model=model,
         dataset=config.dataset.replace(path=absolute(place)) if place else config.dataset,
-        constraint=_settled(config.constraint, constraint, constraint.resolve(shape)),
-        latent=_settled(config.latent, built.latent, built.latent.resolve(shape)),
+        constraint=settled(config.constraint, constraint, constraint.resolve(shape)),
+        latent=settled(config.latent, built.latent, built.latent.resolve(shape)),
         runtime=config.runtime.replace(kernels=kernels),
     )
-
-
-def _settled(part: Part, built: object, values: Mapping[str, Any]) -> Part:
-    """Give a part the values that its `auto` stands for, in the config and in the object, which has them by name."""
-    for name, value in values.items():
-        setattr(built, name, value)
-    return part.replace(**values) if values else part
-
-
-def _game(config: RunConfig, built: Parts, sample_shape: tuple[int, ...], n_classes: int) -> tuple[Game, Part]:
-    """Build the networks, drawn from the run's seed; return the game and its condition, resolved."""
-    latent, constraint = built.latent, built.constraint
-    loss = copy.deepcopy(built.loss)  # its buffers belong to one state
-    condition = parts.build(config.condition, "condition", Unconditional, n_classes=n_classes)
-    named = config.condition
-    with seeded(config.seed, "generator"):
-        size = condition.latent_size(latent.total_size)
-        generator = _network(config, "generator", latent_size=size, sample_shape=sample_shape)
-        named = _settled(named, condition, _asked("condition", named, lambda: condition.resolve(generator)))
-        if (resized := condition.latent_size(latent.total_size)) != size:
-            generator = _network(config, "generator", latent_size=resized, sample_shape=sample_shape)
-        generator = condition.adapt(generator)
-    heads = _asked("loss", config.loss, lambda: loss.heads(latent)) | condition.critic_heads
-    with seeded(config.seed, "critic"):
-        critic = _critic(config, sample_shape, loss, condition, heads)
-        constraint.parametrize(critic)
-    if config.runtime.kernels == "fast":
-        differentiated(generator, 1)
-        if not any(phase.inner for phase in built.updates.phases(0)):
-            differentiated(critic, 2 if constraint.penalises else 1)
-    _asked("input", config.input, lambda: built.input.check(sample_shape))
-    dtype = torch.bfloat16 if config.runtime.precision == "bf16" else None
-    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype), named
-
-
-def _critic(
-    config: RunConfig, sample_shape: tuple[int, ...], loss: Loss, condition: Unconditional, heads: Mapping[str, int]
-) -> nn.Module:
-    """Make the critic that the loss asks for from the model's trunk, and its decoder from the generator's family."""
-    trunk = _network(config, "critic", sample_shape=condition.critic_shape(sample_shape))
-    for attribute in ("n_features", "init_"):
-        if not hasattr(trunk, attribute):
-            raise UserError(f"model.critic={config.model.critic.target}: has no {attribute}, not a trunk")
-    if loss.energy is None:
-        return Critic(trunk, heads, condition.n_classes if condition.projects else 0)
-    if condition.projects:
-        raise UserError(
-            f"condition={config.condition.name} adds to a linear score, and the score of loss={config.loss.name} is an "
-            f"energy: condition=concat"
-        )
-    model = config.model
-    of_critic, of_decoder = model.critic.arguments, model.generator
-    if "norm" in of_critic and of_decoder.arguments.get("norm", "none") != "none":
-        of_decoder = of_decoder.replace(norm=of_critic["norm"])  # the decoder is part of the critic
-    size = {"latent_size": model.code_size, "sample_shape": sample_shape}
-    decoder = parts.build(of_decoder, "model.generator", nn.Module, **size)
-    return EnergyCritic(trunk, decoder, model.code_size, loss.energy, heads)
-
-
-def _network(config: RunConfig, player: str, **given: Any) -> nn.Module:
-    return parts.build(getattr(config.model, player), f"model.{player}", nn.Module, **given)
-
-
-def _optimizers(config: RunConfig, game: Game) -> dict[str, torch.optim.Optimizer]:
-    made = {}
-    for player, found in game.players().items():
-        part, key = getattr(config.optimizer, player), f"optimizer.{player}"
-        fast = _fast(config, part, key)
-        made[player] = parts.build(part, key, torch.optim.Optimizer, params=list(found.values()), **fast)
-    return made
-
-
-def _fast(config: RunConfig, part: Part, key: str) -> dict[str, bool]:
-    """All parameters in one operation and nothing counted on the host, where the config does not say otherwise."""
-    accepted, given = inspect.signature(parts.class_of(part, key)).parameters, part.arguments
-    found = {"foreach": True} if "foreach" in accepted and not {"foreach", "fused"} & set(given) else {}
-    if config.runtime.device.startswith("cuda") and "capturable" in accepted and "capturable" not in given:
-        found["capturable"] = True
-    return found
-
-
-def _asked(key: str, part: Part, ask: Callable[[], T]) -> T:
-    try:
-        return ask()
-    except ValueError as error:
-        raise UserError(f"{key} ({part.name}): {error}") from error

@@ -75,10 +75,10 @@ class ProcessGroup:
         # In the memory format of the tensor: a fast optimizer step wants it to be that of the weights.
         return [torch.empty_like(t, dtype=p.dtype).copy_(p.view_as(t)) for p, t in zip(parts, tensors, strict=True)]
 
-    def whole(self, answer: CriticOutput) -> CriticOutput:
-        """Return the answer to the whole batch, from the answer to this process's rows."""
-        heads = {name: self._gathered(head) for name, head in answer.heads.items()}
-        others = {field: getattr(answer, field) for field in CriticOutput._fields if field != "heads"}
+    def whole(self, output: CriticOutput) -> CriticOutput:
+        """Return the output to the whole batch, from the output to this process's rows."""
+        heads = {name: self._gathered(head) for name, head in output.heads.items()}
+        others = {field: getattr(output, field) for field in CriticOutput._fields if field != "heads"}
         return CriticOutput(heads=heads, **{f: None if t is None else self._gathered(t) for f, t in others.items()})
 
     def _gathered(self, rows: Tensor) -> Tensor:

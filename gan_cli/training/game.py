@@ -21,7 +21,7 @@ Ask = Callable[..., CriticOutput]  # (x, y=None, c=None)
 
 
 class CriticTerms(NamedTuple):
-    """What a critic update computes: the objective, the penalty (None where none is due), and both answers.
+    """What a critic update computes: the objective, the penalty (None where none is due), and both outputs.
 
     A lazy penalty is in the objective `every` times, for the updates without it, and here once.
     """
@@ -105,7 +105,7 @@ class Game(nn.Module):
         return batch._replace(x=self.input(batch.x, f"input.{kind}", draws))
 
     def ask(self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> CriticOutput:
-        """Return the critic's answer to samples x (N, ...)."""
+        """Return the critic's output to samples x (N, ...)."""
         with self._autocast(x.device):
             return self.critic(x, y, c, self.condition.critic_input(x, y))
 
@@ -144,7 +144,7 @@ class Game(nn.Module):
         return CriticTerms(objective, penalty, on_real, on_fake)
 
     def generator_objective(self, on_fake: CriticOutput, on_real: CriticOutput | None) -> Tensor:
-        """Return what the generator minimises, given the critic's answers."""
+        """Return what the generator minimises, given the critic's outputs."""
         objective = self.loss.generator(on_fake, on_real)
         term = self.condition.generator_term(on_fake)
         return objective if term is None else objective + term

@@ -103,12 +103,12 @@ class Part(NamedTuple):
     Attributes:
         logs: curves, 0-d each.
         gradients: by player, for exactly its parameters; None for one that is not used.
-        answers: the critic's to real and fake samples, where the critic moves.
+        outputs: the critic's to real and fake samples, where the critic moves.
     """
 
     logs: Logs
     gradients: dict[str, Gradients]
-    answers: tuple[CriticOutput, CriticOutput] | None = None
+    outputs: tuple[CriticOutput, CriticOutput] | None = None
 
 
 def critic_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
@@ -180,7 +180,7 @@ def update(
     for player, mean in gradients.items():
         logs |= _move(state, player, mean)
     if "critic" in gradients:
-        logs |= _after_critic(state, phase, [part.answers for part in parts], group)
+        logs |= _after_critic(state, phase, [part.outputs for part in parts], group)
     if "generator" in gradients:
         logs |= _after_generator(state)
     return logs
@@ -207,13 +207,13 @@ def _critic_logs(
 
 
 def _after_critic(
-    state: TrainState, phase: Phase, answers: Sequence[tuple[CriticOutput, CriticOutput]], group: ProcessGroup | None
+    state: TrainState, phase: Phase, outputs: Sequence[tuple[CriticOutput, CriticOutput]], group: ProcessGroup | None
 ) -> Logs:
     state.game.constraint.project_(state.projected)
     if phase.last and type(state.game.loss).update_ is not Loss.update_:
-        whole = (_whole(parts) for parts in zip(*answers, strict=True))
+        whole = (_whole(parts) for parts in zip(*outputs, strict=True))
         with torch.no_grad():
-            state.game.loss.update_(*(group.whole(answer) if group else answer for answer in whole))
+            state.game.loss.update_(*(group.whole(output) if group else output for output in whole))
     return {"critic/weight_norm": _norm(state.params["critic"])}
 
 
@@ -229,7 +229,7 @@ def _gradients(state: TrainState, player: str, objective: Tensor, retain_graph: 
 
 
 def _whole(parts: Sequence[CriticOutput]) -> CriticOutput:
-    """Return the answer to a batch from the answers to its parts."""
+    """Return the output to a batch from the outputs to its parts."""
     if len(parts) == 1:
         return parts[0]
     heads = {name: torch.cat([part.heads[name] for part in parts]) for name in parts[0].heads}

@@ -98,7 +98,7 @@ class CriticProbe:
                 fake = game.shown(game.fake(len(real.x), real.y, draws), "fake", draws)
                 on_fake, on_real = game.ask(*fake), game.ask(*real)
                 on_trained = game.ask(*game.shown(self.next_real(state).head(PROBED), "real", draws))
-                trained, heldout = (game.estimates(answer, on_fake) for answer in (on_trained, on_real))
+                trained, heldout = (game.estimates(output, on_fake) for output in (on_trained, on_real))
                 heldout = {name: value for name, value in heldout.items() if is_estimate(f"critic/{name}")}
                 curves |= {heldout_tag(f"critic/{name}"): trained[name] - heldout[name] for name in heldout}
                 between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))

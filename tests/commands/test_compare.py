@@ -1,4 +1,4 @@
-"""`gan compare` and `gan ls` on runs: what they print, what they write, what they refuse."""
+"""`gan compare` and `gan runs` on runs: what they print, what they write, what they refuse."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_table_alone_writes_nothing(gan, made):
 def test_the_same_z_through_trained_generators(gan, tmp_path):
     for seed in (0, 1):
         assert gan("train", *TOY, "train.steps=1", f"seed={seed}", f"run_dir=runs/{seed}").code == 0
-    assert [line.split()[2:5] for line in gan("ls").out.splitlines()[1:]] == [["wgan", "toy_mlp", "ring"]] * 2
+    assert [line.split()[2:5] for line in gan("runs").out.splitlines()[1:]] == [["wgan", "toy_mlp", "ring"]] * 2
     row = hparams(tmp_path / "runs" / "1")
     assert (row["loss"], row["model"], row["model.critic.class"], row["seed"]) == ("wgan", "toy_mlp", "Trunk", 1)
     assert not [key for key, value in row.items() if "_target_" in key or str(value).startswith(("gan_cli.", "torch."))]
@@ -78,31 +78,31 @@ def test_the_same_z_through_trained_generators(gan, tmp_path):
 
 
 def test_what_compare_refuses(refused, made):
-    assert refused("compare", "nowhere") == "nowhere: no such directory; see `gan ls` for the runs here"
+    assert refused("compare", "nowhere") == "nowhere: no such directory; see `gan runs` for the runs here"
     unknown = refused("compare", "runs/sweep", "--tag", "quality/mode")
     assert "no run has this tag; did you mean quality/modes?" in unknown
     assert "is not a writable directory" in refused("compare", "runs/sweep", "--out", "runs/sweep/1_0/run.json/x")
     (made / "empty").mkdir()
-    assert "no run with a config.yaml; see `gan ls`" in refused("compare", "runs/sweep/empty")
+    assert "no run with a config.yaml; see `gan runs`" in refused("compare", "runs/sweep/empty")
 
 
 def test_ls(gan, made):
     make_run(made.parent / "alone", steps=10, state="failed", reason="loss is nan")
-    lines = gan("ls").out.splitlines()
+    lines = gan("runs").out.splitlines()
     assert lines[0].split() == ["run", "state", "loss", "model", "dataset", "steps", "score", "age"]
     assert [line.split()[0] for line in lines[1:]] == [
         "runs/alone",
         *(f"runs/sweep/{n}_{s}" for n in (1, 5) for s in (0, 1)),
     ]
     assert lines[1].split()[1:7] == ["failed", "wgan", "mlp", "-", "10/30", ESTIMATE]
-    assert [line.split()[0] for line in gan("ls", "state=fail*").out.splitlines()[1:]] == ["runs/alone"]
-    assert len(gan("ls", "runs/sweep", "updates.n_critic=5", "seed=1").out.splitlines()) == 2
-    best = gan("ls", "runs/sweep", "--sort", "score", "--json").out
+    assert [line.split()[0] for line in gan("runs", "state=fail*").out.splitlines()[1:]] == ["runs/alone"]
+    assert len(gan("runs", "runs/sweep", "updates.n_critic=5", "seed=1").out.splitlines()) == 2
+    best = gan("runs", "runs/sweep", "--sort", "score", "--json").out
     assert [row["score"] for row in json.loads(best)] == [1, 2, 5, 6]
     assert json.loads(best)[0]["settings"]["constraint.class"] == "WeightClip"
-    assert gan("ls", "seed=7").out == "no run matches the filters\n"
+    assert gan("runs", "seed=7").out == "no run matches the filters\n"
 
 
 def test_what_ls_refuses(refused, made):
-    assert refused("ls", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
-    assert "no such directory" in refused("ls", "nowhere")
+    assert refused("runs", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
+    assert "no such directory" in refused("runs", "nowhere")

@@ -33,7 +33,8 @@ def test_a_failure_is_told_at_once_and_the_rest_goes_on(run):
     line = "failed at step 7: probe 7: ValueError: no such axis (test_incidents.py, line 23); the training continues"
     assert shown == [line]
     assert line in (run.path / directory.LOG).read_text()
-    entry = {"number": 1, "step": 7, "what": "probe 7", "reason": "ValueError: no such axis (test_incidents.py, line 23)"}
+    reason = "ValueError: no such axis (test_incidents.py, line 23)"
+    entry = {"number": 1, "step": 7, "what": "probe 7", "reason": reason}
     assert directory.read_status(run.path)["failures"] == [entry]
     with pytest.raises(FinishedWithFailures, match="probe 7 at step 7: ValueError: no such axis") as caught:
         incidents.check()

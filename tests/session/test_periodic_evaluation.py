@@ -146,7 +146,7 @@ def test_a_failure_ends_no_run_and_is_told(begin, tmp_path, monkeypatch):
 def test_what_cannot_be_evaluated_is_refused_before_a_run_is_there(config_of, monkeypatch):
     monkeypatch.setattr(Inception, "available", lambda self: False)
     plan = build.check(config_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", "evaluate.count=5000"))
-    with pytest.raises(UserError, match=r"^evaluate.count=5000: .* at most evaluate.count=4750$"):
+    with pytest.raises(UserError, match=r"^evaluate.count=5000: .* need evaluate.count=4750 or less$"):
         plan.evaluation(plan.open()[1])
     held = ("evaluate.split=heldout", "evaluate.count=4751", "dataset.holdout=2")
     plan = build.check(config_of(*SMALL, "dataset.image_size=16", "evaluate.every_steps=1", *held))

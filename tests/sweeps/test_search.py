@@ -263,7 +263,7 @@ def test_a_search_whose_parent_dies_at_its_worst_moments_goes_on(gan, place, for
     assert {t.params[AXIS.key] for t in complete} == set(expected) - set(held)
     best = min(expected)
     assert f"best: critic/pull {best:.4g}, runs/s/trial-{expected.index(best):03d} (+loss.pull={best:.4g})" in ended.out
-    assert gan("ls", "runs/s", "state=pruned").out.count("pruned") == len(held)
+    assert gan("runs", "runs/s", "state=pruned").out.count("pruned") == len(held)
     name = next(name for name, job in done.items() if job["state"] == "pruned")
     status = reading.status(place / "runs/s" / name)
     assert status["status"] == "pruned"

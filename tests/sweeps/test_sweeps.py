@@ -129,7 +129,7 @@ def test_the_grid_grows_and_every_syntax_of_hydras_is_read(gan, place, forked):
     assert "2 jobs, 1 at once, 1 finished before" in ended.err
     names = {job["label"]: job["name"] for job in record(place, "grown")["jobs"]}
     assert names == {"seed=0": "run", "seed=1": "seed-1"}
-    assert gan("ls", "runs/grown", "state=finished").out.count("toy_mlp") == 2
+    assert gan("runs", "runs/grown", "state=finished").out.count("toy_mlp") == 2
     (place / "runs/grown/run").rename(place / "kept")
     before = by_name(place, "grown")["seed-1"]["attempts"]
     assert gan(*grid, "seed=range(0,2)").code == 0

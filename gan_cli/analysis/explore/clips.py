@@ -1,4 +1,4 @@
-"""Animations as files: GIF by Pillow, MP4 by PyAV where it is installed."""
+"""Animations as files: GIF by Pillow, MP4 by PyAV if it is installed."""
 
 from __future__ import annotations
 

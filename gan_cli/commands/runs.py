@@ -19,7 +19,7 @@ from gan_cli.runs.reading import Run
 
 _EPILOG = """\
 KEY=VALUE shows only runs with this value; KEY: state, loss, model, dataset, steps or any key of config.yaml;
-* stands for any text. Examples: gan ls state=failed, gan ls loss=wgan* seed=0, gan ls runs/SWEEP --sort score"""
+* stands for any text. Examples: gan runs state=failed, gan runs loss=wgan* seed=0, gan runs runs/SWEEP --sort score"""
 _COLUMNS = ("run", "state", "loss", "model", "dataset", "steps", "score", "age")
 _SORTS = ("run", "state", "steps", "score", "age")
 
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     Raises:
         UserError: no such directory, or a filter for a key that no run has.
     """
-    parser = Parser(prog="gan ls", description=__doc__, epilog=_EPILOG)
+    parser = Parser(prog="gan runs", description=__doc__, epilog=_EPILOG)
     parser.add_argument(
         "words", nargs="*", metavar="DIR or KEY=VALUE", help="directory of runs (default: runs), or a filter"
     )

@@ -1,0 +1,128 @@
+"""Builds the networks, the game and the optimizers that a resolved config names."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from gan_cli.conditions.base import Unconditional
+from gan_cli.config import parts
+from gan_cli.config.schema import Part, RunConfig
+from gan_cli.constraints.base import Constraint
+from gan_cli.data.source import Dataset
+from gan_cli.errors import UserError
+from gan_cli.inputs.base import Input
+from gan_cli.latents.base import Latent
+from gan_cli.losses.base import Loss
+from gan_cli.models.critic import Critic, EnergyCritic
+from gan_cli.models.derivatives import differentiated
+from gan_cli.models.initial import seeded
+from gan_cli.training.game import Game
+from gan_cli.updates.base import Updates
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a config names, each part built once; the networks and their condition need the data's shape and classes."""
+
+    dataset: Dataset
+    loss: Loss
+    constraint: Constraint
+    latent: Latent
+    input: Input
+    updates: Updates
+
+
+def settled(part: Part, built: object, values: Mapping[str, Any]) -> Part:
+    """Give a part the values that its `auto` stands for, in the config and in the object, which has them by name."""
+    for name, value in values.items():
+        setattr(built, name, value)
+    return part.replace(**values) if values else part
+
+
+def build_game(config: RunConfig, built: Parts, sample_shape: tuple[int, ...], n_classes: int) -> tuple[Game, Part]:
+    """Build the networks, drawn from the run's seed; return the game and its condition, resolved."""
+    latent, constraint = built.latent, built.constraint
+    loss = copy.deepcopy(built.loss)  # its buffers belong to one state
+    condition = parts.build(config.condition, "condition", Unconditional, n_classes=n_classes)
+    named = config.condition
+    with seeded(config.seed, "generator"):
+        size = condition.latent_size(latent.total_size)
+        generator = _network(config, "generator", latent_size=size, sample_shape=sample_shape)
+        named = settled(named, condition, _asked("condition", named, lambda: condition.resolve(generator)))
+        if (resized := condition.latent_size(latent.total_size)) != size:
+            generator = _network(config, "generator", latent_size=resized, sample_shape=sample_shape)
+        generator = condition.adapt(generator)
+    heads = _asked("loss", config.loss, lambda: loss.heads(latent)) | condition.critic_heads
+    with seeded(config.seed, "critic"):
+        critic = _critic(config, sample_shape, loss, condition, heads)
+        constraint.parametrize(critic)
+    if config.runtime.kernels == "fast":
+        differentiated(generator, 1)
+        if not any(phase.inner for phase in built.updates.phases(0)):
+            differentiated(critic, 2 if constraint.penalises else 1)
+    _asked("input", config.input, lambda: built.input.check(sample_shape))
+    dtype = torch.bfloat16 if config.runtime.precision == "bf16" else None
+    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype), named
+
+
+def _critic(
+    config: RunConfig, sample_shape: tuple[int, ...], loss: Loss, condition: Unconditional, heads: Mapping[str, int]
+) -> nn.Module:
+    """Make the critic that the loss asks for from the model's trunk, and its decoder from the generator's family."""
+    trunk = _network(config, "critic", sample_shape=condition.critic_shape(sample_shape))
+    for attribute in ("n_features", "init_"):
+        if not hasattr(trunk, attribute):
+            raise UserError(f"model.critic={config.model.critic.target}: has no {attribute}, not a trunk")
+    if loss.energy is None:
+        return Critic(trunk, heads, condition.n_classes if condition.projects else 0)
+    if condition.projects:
+        raise UserError(
+            f"condition={config.condition.name} adds to a linear score, and the score of loss={config.loss.name} is an "
+            f"energy: condition=concat"
+        )
+    model = config.model
+    of_critic, of_decoder = model.critic.arguments, model.generator
+    if "norm" in of_critic and of_decoder.arguments.get("norm", "none") != "none":
+        of_decoder = of_decoder.replace(norm=of_critic["norm"])  # the decoder is part of the critic
+    size = {"latent_size": model.code_size, "sample_shape": sample_shape}
+    decoder = parts.build(of_decoder, "model.generator", nn.Module, **size)
+    return EnergyCritic(trunk, decoder, model.code_size, loss.energy, heads)
+
+
+def _network(config: RunConfig, player: str, **given: Any) -> nn.Module:
+    return parts.build(getattr(config.model, player), f"model.{player}", nn.Module, **given)
+
+
+def build_optimizers(config: RunConfig, game: Game) -> dict[str, torch.optim.Optimizer]:
+    """Build each player's optimizer of exactly the parameters that it moves."""
+    made = {}
+    for player, found in game.players().items():
+        part, key = getattr(config.optimizer, player), f"optimizer.{player}"
+        fast = _fast(config, part, key)
+        made[player] = parts.build(part, key, torch.optim.Optimizer, params=list(found.values()), **fast)
+    return made
+
+
+def _fast(config: RunConfig, part: Part, key: str) -> dict[str, bool]:
+    """All parameters in one operation and nothing counted on the host, where the config does not say otherwise."""
+    accepted, given = inspect.signature(parts.class_of(part, key)).parameters, part.arguments
+    found = {"foreach": True} if "foreach" in accepted and not {"foreach", "fused"} & set(given) else {}
+    if config.runtime.device.startswith("cuda") and "capturable" in accepted and "capturable" not in given:
+        found["capturable"] = True
+    return found
+
+
+def _asked(key: str, part: Part, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except ValueError as error:
+        raise UserError(f"{key} ({part.name}): {error}") from error
