@@ -6,8 +6,7 @@ import importlib
 import logging
 import string
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.types import RunMode
@@ -115,7 +114,7 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> in
 
 
 class _Stop(BaseException):
-    """Ends Hydra's loop over the jobs of a sweep, which goes on after an Exception."""
+    """Ends Hydra's loop over the jobs of a sweep, which continues after an Exception."""
 
 
 def _choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]:
@@ -126,17 +125,9 @@ def _choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]
 def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> None:
     import hydra
 
-    with _process_arguments(arguments):
-        hydra.main(config_path=str(composer.conf), config_name=composer.name, version_base=VERSION_BASE)(job)()
-
-
-@contextmanager
-def _process_arguments(arguments: Arguments) -> Iterator[None]:
-    """These are the process's arguments inside."""
-    saved = sys.argv
-    sys.argv = ["gan", *arguments.argv()]
+    saved, sys.argv = sys.argv, ["gan", *arguments.argv()]
     try:
-        yield
+        hydra.main(config_path=str(composer.conf), config_name=composer.name, version_base=VERSION_BASE)(job)()
     finally:
         sys.argv = saved
 

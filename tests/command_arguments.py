@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import yaml
@@ -24,8 +25,5 @@ def arguments_for(command: str, run: str, *words: str) -> tuple[Config, CommandL
     config |= {group: yaml.safe_load(Path(CONF / group / f"{name}.yaml").read_text()) for group, name in chosen.items()}
     for key, text in given.items():
         *parents, name = key.split(".")
-        block = config
-        for parent in parents:
-            block = block[parent]
-        block[name] = yaml.safe_load(text)
+        functools.reduce(dict.__getitem__, parents, config)[name] = yaml.safe_load(text)
     return check(command, config), CommandLine(list(words), chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import types
@@ -51,19 +52,16 @@ def test_a_run_is_composed_once_and_gets_its_config_overrides_and_choices(gan, c
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
-def test_help_lists_every_command_with_its_meaning(gan, argv):
-    ended = gan(*argv)
+def test_help_lists_every_file_of_commands_with_its_meaning(gan):
+    files = {p.stem for p in (Path(cli.__file__).parent / "commands").glob("[!_]*.py")}
+    assert set(cli.commands()) == files >= {"train", "resume", "sample", "list", "board"}
+    ended = gan("--help")
+    assert ended == gan("-h") == gan()
     assert ended.code == 0
     for name, meaning in cli.commands().items():
         assert meaning
         assert f"  {name}" in ended.out
         assert meaning in ended.out
-
-
-def test_every_file_of_commands_is_a_command():
-    files = {p.stem for p in (Path(cli.__file__).parent / "commands").glob("[!_]*.py")}
-    assert set(cli.commands()) == files >= {"train", "resume", "sample", "list", "board"}
 
 
 def test_version(gan):
@@ -80,14 +78,31 @@ def test_threads_of_torch_do_not_spin_while_they_wait_unless_the_user_says_so(ga
     assert os.environ["OMP_WAIT_POLICY"] == is_set
 
 
-def test_unknown_command_names_the_closest(refused):
-    assert "did you mean train?" in refused("tran")
-    assert "no such flag" in refused("--fast")
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("tran", ".*did you mean train\\?.*"),
+        ("--fast", ".*no such flag.*"),
+        ("resume", "no run is named; write gan resume RUN, such as gan resume runs/NAME"),
+        ("sample", "no run is named; write gan sample RUN, such as gan sample runs/NAME"),
+        ("board", "runs: no such directory.*"),
+        ("board nowhere --port 7007", "nowhere: no such directory.*"),
+    ],
+)
+def test_one_line(refused, line, told):
+    assert re.fullmatch(told, refused(*line.split()))
 
 
-def test_own_errors_give_one_line_and_their_exit_code(gan, command):
-    command("train", lambda n: NonFiniteError("loss is nan\nat step 3"))
-    assert gan("train") == (70, "", "gan: loss is nan at step 3\n")
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (NonFiniteError("loss is nan\nat step 3"), 70, "gan: loss is nan at step 3\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_errors_give_one_line_or_none_and_their_exit_code(gan, command, error, code, told):
+    command("train", lambda n: error)
+    assert gan("train") == (code, "", told)
 
 
 def test_a_bug_keeps_its_traceback(gan, command):
@@ -96,12 +111,7 @@ def test_a_bug_keeps_its_traceback(gan, command):
         gan("train")
 
 
-def test_interrupt_is_quiet(gan, command):
-    command("train", lambda n: KeyboardInterrupt())
-    assert gan("train")[0::2] == (130, "")
-
-
-def test_sweep_goes_on_after_a_failed_cell_and_returns_its_code(gan, command, tmp_path):
+def test_sweep_goes_on_after_a_failed_cell_and_ends_with_an_interrupted_one(gan, command, tmp_path):
     calls = command("sample", lambda n: NonFiniteError("nan") if n == 2 else None)
     ended = gan("sample", "run=x", "seed=0,1,2", "-m", "count=1")
     assert ended.code == 70
@@ -109,36 +119,9 @@ def test_sweep_goes_on_after_a_failed_cell_and_returns_its_code(gan, command, tm
     assert ended.err == "gan: cell 2 of 3 (run=x seed=1 count=1): nan\n"
     assert {p.name for p in tmp_path.rglob("*")} >= {"multirun.yaml"}
     assert {p.relative_to(tmp_path).parts[:2] for p in tmp_path.rglob("*.yaml")} == {("runs", ".sweeps")}
-
-
-def test_interrupted_cell_ends_the_sweep(gan, command):
     calls = command("sample", lambda n: Interrupted("saved at step 3", 2))
     assert gan("sample", "run=x", "-m", "seed=0,1,2").code == 130
     assert len(calls) == 1
-
-
-def test_sweep_is_checked_before_its_first_cell(refused, command):
-    calls = command("train")
-    line = refused("train", "-m", "constraint.c=0.01,0", "seed=0,1")
-    assert line.startswith("cell 3 of 4 (constraint.c=0 seed=0): constraint.c=0: must be a number above 0")
-    assert calls == []
-
-
-def test_sweep_names_the_cell_that_cannot_be_built(refused):
-    line = refused("train", "-m", "loss=wgan,wgan_gp", "model.critic.norm=batch")
-    assert line.startswith("cell 2 of 2 (loss=wgan_gp model.critic.norm=batch): ")
-
-
-def test_sweep_refuses_one_run_directory_for_two_cells(refused):
-    assert "2 cells" in refused("train", "-m", "seed=0,1", "run_dir=x")
-
-
-def test_sweep_parameters_of_a_config_are_checked_too(refused, tmp_path):
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "many.yaml").write_text(
-        "defaults: [train, _self_]\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '0,-1'}}}\n"
-    )
-    assert refused("train", "--config-dir", "conf", "--config-name", "many").startswith("cell 2 of 2 (seed=-1)")
 
 
 @pytest.mark.parametrize(
@@ -149,11 +132,6 @@ def test_any_path_reaches_the_command(path, gan, command, tmp_path):
     (tmp_path / path).mkdir()
     assert gan("sample", path).code == 0
     assert calls[0][0].run == path
-
-
-def test_resume_and_sample_need_a_run(refused):
-    for name in ("resume", "sample"):
-        assert refused(name) == f"no run is named; write gan {name} RUN, such as gan {name} runs/NAME"
 
 
 @pytest.mark.parametrize("name", ["train", "resume", "sample"])
@@ -173,12 +151,10 @@ def test_hydras_own_views_work(gan, tmp_path):
     assert str(tmp_path) in gan("train", "--info", "searchpath", f"hydra.searchpath=[file://{tmp_path}]").out
 
 
-def test_mistakes_are_told_where_something_is_to_be_shown(gan):
-    for wrong in ("loss=nope", "experiment=null", "train.stpes=1"):
-        for flags in (["--cfg", "job"], ["--help"], ["--info"]):
-            ended = gan("train", wrong, *flags)
-            assert ended.code == 2
-            assert ended.err.startswith(f"gan: {wrong}: ")
+@pytest.mark.parametrize("wrong", ["loss=nope", "experiment=null", "train.stpes=1"])
+def test_mistakes_are_told_where_something_is_to_be_shown(refused, wrong):
+    for flags in (["--cfg", "job"], ["--help"], ["--info"]):
+        assert refused("train", wrong, *flags).startswith(f"{wrong}: ")
 
 
 def test_python_m_gan_cli_and_a_reader_that_leaves():
@@ -186,8 +162,3 @@ def test_python_m_gan_cli_and_a_reader_that_leaves():
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "condition\n"
     assert done.stderr == ""
-
-
-def test_board_refuses_a_directory_that_is_not_there(refused):
-    assert refused("board").startswith("runs: no such directory")
-    assert refused("board", "nowhere", "--port", "7007").startswith("nowhere: no such directory")

@@ -10,33 +10,22 @@ from typing import NamedTuple
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 
-# Hydra's flags: those that take a value, and those that do not. `--info` takes one of INFO or none.
-_VALUED = {"--package": "-p", "--config-path": "-cp", "--config-name": "-cn", "--config-dir": "-cd", "--cfg": "-c"}
-_PLAIN = {
-    "--help": "-h",
-    "--hydra-help": "",
-    "--version": "",
-    "--resolve": "",
-    "--run": "-r",
-    "--multirun": "-m",
-    "--shell-completion": "-sc",
-}
+# Hydra's flags: those that take a value, with an example, and those that do not. `--info` takes one of INFO or none.
+_VALUED = {"--package": "train", "--config-path": "DIR", "--config-name": "NAME", "--config-dir": "DIR", "--cfg": "job"}
+_PLAIN = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion")
+_NAMES = (*_VALUED, *_PLAIN, "--info")
+_SHORT = {"-p": "--package", "-cp": "--config-path", "-cn": "--config-name", "-cd": "--config-dir", "-c": "--cfg"}
+_SHORT |= {"-h": "--help", "-r": "--run", "-m": "--multirun", "-sc": "--shell-completion", "-i": "--info"}
 _CFG = ("job", "hydra", "all")
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-_LONG = {short: name for name, short in (_VALUED | _PLAIN | {"--info": "-i"}).items() if short}
 _KEY = re.compile(r"^[+~]*([A-Za-z_]\w*)[\w.@/:-]*=")
 
 
 class Arguments(NamedTuple):
-    """A command's arguments.
+    """A command's arguments."""
 
-    Attributes:
-        overrides: everything that is not a flag, in order.
-        flags: long name -> value, None where it has none.
-    """
-
-    overrides: list[str]
-    flags: dict[str, str | None]
+    overrides: list[str]  # everything that is not a flag, in order
+    flags: dict[str, str | None]  # long name -> value, None where it has none
 
     def argv(self) -> list[str]:
         """Return them as Hydra's parser wants them: overrides, then flags."""
@@ -45,10 +34,8 @@ class Arguments(NamedTuple):
 
     def places(self) -> list[str]:
         """Return those flags that choose where configs lie, for a job of a sweep."""
-        chosen = {
-            name: self.flags[name] for name in ("--config-path", "--config-name", "--config-dir") if name in self.flags
-        }
-        return Arguments([], chosen).argv()
+        chosen = ("--config-path", "--config-name", "--config-dir")
+        return Arguments([], {name: value for name, value in self.flags.items() if name in chosen}).argv()
 
     @property
     def shows(self) -> bool:
@@ -76,7 +63,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         name, value = _flag(word)
         if name in _VALUED and value is None:
             if not rest:
-                raise UserError(f"{word}: its value is missing; write {word} {_example(name)}")
+                raise UserError(f"{word}: its value is missing; write {word} {_VALUED[name]}")
             value = rest.pop(0)
         elif name == "--info" and value is None:
             value = rest.pop(0) if rest and rest[0] in _INFO else "all"
@@ -89,16 +76,11 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 def _flag(word: str) -> tuple[str, str | None]:
     head, equals, value = word.partition("=")
-    names = [*_VALUED, *_PLAIN, "--info"]
-    name = _LONG.get(head, head)
-    close = [n for n in names if n.startswith(head)] if head.startswith("--") else []
-    if name not in names and len(close) != 1:
-        raise UserError(f"{word}: no such flag{did_you_mean(head, names)} (`--help` lists what there is)")
-    return (name if name in names else close[0]), (value if equals else None)
-
-
-def _example(name: str) -> str:
-    return {"--cfg": "job", "--config-dir": "DIR", "--config-path": "DIR", "--package": "train"}.get(name, "NAME")
+    name = _SHORT.get(head, head)
+    close = [n for n in _NAMES if name == n] or [n for n in _NAMES if n.startswith(head) and head.startswith("--")]
+    if len(close) != 1:
+        raise UserError(f"{word}: no such flag{did_you_mean(head, _NAMES)} (`--help` lists what there is)")
+    return close[0], (value if equals else None)
 
 
 def _check_flags(flags: dict[str, str | None]) -> None:
@@ -128,12 +110,9 @@ def split_positional(words: Sequence[str], keys: Sequence[str]) -> tuple[str | N
         the bare argument, or None, and the other words in order.
     """
     candidates = [w for w in words if not _is_override(w, keys)]
-    if not candidates:
-        return None, list(words)
     existing = [w for w in candidates if Path(w).exists()]
     bare = [w for w in candidates if "=" not in w or not _KEY.match(w) or "/" in w.partition("=")[0]]
-    chosen = next(iter(existing or bare), None)
-    others = list(words)
+    chosen, others = next(iter(existing or bare), None), list(words)
     if chosen is not None:
         others.remove(chosen)
     return chosen, others

@@ -29,7 +29,7 @@ def complete(argv: list[str], commands: Mapping[str, str]) -> int:
             f"-sc {' '.join(words)}: must be install, uninstall or query of bash, zsh or fish: -sc install=bash"
         )
     if verb != "query":
-        _hydra_completion("train", [f"{verb}={shell}"])
+        print(_hydra_completion("train", [f"{verb}={shell}"]), end="")
         return 0
     line = os.environ.get("COMP_LINE", "")
     found = _query(line.partition(" ")[2], shell, commands)
@@ -51,59 +51,35 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
     if config is None:
         return []
     try:
-        arguments = parse(before)
+        rest, flags = parse(before)
+        if "--config-dir" in flags:
+            from gan_cli.config.compose import Composer
+
+            Composer.of(name, Arguments([], flags))  # refuses files that Hydra should not read
     except GanError:
-        return []  # a flag that waits for its value: a file, which the shell itself completes
-    rest, flags = arguments.overrides, arguments.flags
+        return []  # a flag that waits for its value is another case: a file, which the shell itself completes
     positional, keys = positional_key(config), [*top_keys(config), *chosen_groups(config)]
     if positional is not None:
         chosen, rest = split_positional(rest, keys)
         if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:
-            return _directories(word) if shell == "fish" else []
+            return sorted(glob.glob(glob.escape(word) + "*/")) if shell == "fish" else []
     options = [f"{flag}={flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in flags]
-    if "--config-dir" in flags and not _may_be_read(name, flags):
-        return []
     os.environ["COMP_LINE"] = " ".join(["gan", *rest, word])
     found = _hydra_completion(name, [f"query={shell}", *options]).split()
     return found if positional is None else [f for f in found if re.split("[=.]", f)[0] in keys]
 
 
-def _may_be_read(command: str, flags: Mapping[str, str | None]) -> bool:
-    """Tell whether Hydra may look into the user's config directory, which may be a stranger's."""
-    from gan_cli.config.compose import Composer
-
-    try:
-        Composer.of(command, Arguments([], dict(flags)))
-    except GanError:
-        return False
-    return True
-
-
-def _directories(word: str) -> list[str]:
-    return sorted(glob.glob(glob.escape(word) + "*/"))
-
-
 def _hydra_completion(command: str, arguments: list[str]) -> str:
-    """Let Hydra install, or answer a query and return what it printed; a line that it cannot read has no answer."""
+    """Return what Hydra prints where it installs or answers a query; a line that it cannot read has no answer."""
     import hydra
 
-    querying = arguments[0].startswith("query")
     saved, sys.argv = sys.argv, ["gan", "-sc", *arguments]
-    answer, noise = io.StringIO(), io.StringIO()
-
-    def task(cfg: object) -> None:
-        raise AssertionError("completion runs no job")
-
+    answer = io.StringIO()
     try:
-        with contextlib.ExitStack() as stack:
-            if querying:
-                stack.enter_context(contextlib.redirect_stdout(answer))
-                stack.enter_context(contextlib.redirect_stderr(noise))
-            hydra.main(config_path=str(conf_dir()), config_name=command, version_base="1.3")(task)()
-    except BrokenPipeError:
-        raise
+        with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(io.StringIO()):
+            hydra.main(config_path=str(conf_dir()), config_name=command, version_base="1.3")(lambda cfg: None)()
     except (Exception, SystemExit) as error:
-        if not querying:
+        if not arguments[0].startswith("query"):
             raise UserError(f"-sc {' '.join(arguments)}: {one_line(error)}") from error
     finally:
         sys.argv = saved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,19 +28,12 @@ _SEVERAL = "experiment"  # the group whose options may be chosen together
 
 
 class Composer(NamedTuple):
-    """A command's config tree: the package's, and a directory of the user's.
+    """A command's config tree: the package's, and a directory of the user's."""
 
-    Attributes:
-        command: whose config is composed.
-        conf: the directory of the primary config.
-        name: the primary config.
-        user_dir: a further directory (`--config-dir`); None: there is none.
-    """
-
-    command: str
-    conf: Path
-    name: str
-    user_dir: Path | None = None
+    command: str  # whose config is composed
+    conf: Path  # the directory of the primary config
+    name: str  # the primary config
+    user_dir: Path | None = None  # a further directory (`--config-dir`); None: there is none
 
     @classmethod
     def of(cls, command: str, arguments: Arguments) -> Composer:
@@ -66,7 +59,7 @@ class Composer(NamedTuple):
     @property
     def foreign(self) -> list[Path]:
         """The directories outside the package."""
-        return [*([self.conf] if self.conf != conf_dir() else []), *([self.user_dir] if self.user_dir else [])]
+        return [path for path in self._directories if path != conf_dir()]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Return the composed config with its `hydra` block.
@@ -117,12 +110,14 @@ class Composer(NamedTuple):
 
     def options(self, group: str) -> list[str]:
         """Return the options of a group; [] for what is not a group."""
-        return options(group, self.conf, *([self.user_dir] if self.user_dir else []))
+        return options(group, *self._directories)
 
-    @contextmanager
-    def _hydra(self) -> Iterator[None]:
-        with initialize_config_dir(str(self._places[0]), job_name=self.command, version_base=VERSION_BASE):
-            yield
+    @property
+    def _directories(self) -> list[Path]:
+        return [self.conf, *([self.user_dir] if self.user_dir else [])]
+
+    def _hydra(self) -> AbstractContextManager[None]:
+        return initialize_config_dir(str(self._places[0]), job_name=self.command, version_base=VERSION_BASE)
 
     def forced(self, override: str, overrides: Sequence[str]) -> DictConfig:
         """Return the config with an override of a key that is not there, for what its check says about it.
@@ -145,23 +140,16 @@ class Composer(NamedTuple):
     @property
     def _places(self) -> list[Path]:
         """The directories of configs; Hydra reads the primary config from the first one alone."""
-        places = [self.conf, *([self.user_dir] if self.user_dir else [])]
-        return places if (self.conf / f"{self.name}.yaml").is_file() else places[::-1]
+        return self._directories if (self.conf / f"{self.name}.yaml").is_file() else self._directories[::-1]
 
     def _references(self, overrides: Sequence[str], chosen: Sequence[str]) -> Iterator[DictConfig]:
         """Compose the package alone, then Hydra alone, with what the command line and `chosen` say of Hydra."""
         words = [o for o in overrides if re.match(r"[+~]*hydra[./]", o)]
         words += [o for o in chosen if o.partition("=")[0] not in {w.partition("=")[0] for w in words}]
-        alone = (
-            lambda: initialize_config_dir(str(conf_dir()), job_name=self.command, version_base=VERSION_BASE),
-            lambda: initialize(None, job_name=self.command, version_base=VERSION_BASE),
-        )
-        for hydra, name in zip(alone, (self.command, None), strict=True):
-            try:
-                with hydra():
-                    yield compose(name, words, return_hydra_config=True)
-            except HydraException as error:
-                if name is not None:
-                    raise UserError(
-                        f"{' '.join(chosen)}: not installed plugins of Hydra; a config may choose those"
-                    ) from error
+        try:
+            with initialize_config_dir(str(conf_dir()), job_name=self.command, version_base=VERSION_BASE):
+                yield compose(self.command, words, return_hydra_config=True)
+        except HydraException as error:
+            raise UserError(f"{' '.join(chosen)}: not installed plugins of Hydra; a config may choose those") from error
+        with suppress(HydraException), initialize(None, job_name=self.command, version_base=VERSION_BASE):
+            yield compose(None, words, return_hydra_config=True)

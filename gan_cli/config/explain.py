@@ -22,18 +22,16 @@ _EFFECTIVE = ("hydra.mode", "hydra.sweeper", "hydra.searchpath", "hydra.help", "
 _MANY = 12  # options: more are not listed in one line
 
 
-class Composer(Protocol):
+class _Composer(Protocol):
     """What an explanation asks of `compose.Composer`."""
 
     command: str
     conf: Path
     name: str
 
-    def options(self, group: str) -> list[str]:
-        """Return the options of a group."""
+    def options(self, group: str) -> list[str]: ...
 
-    def forced(self, override: str, overrides: Sequence[str]) -> DictConfig:
-        """Return the config with an override of a key that is not there."""
+    def forced(self, override: str, overrides: Sequence[str]) -> DictConfig: ...
 
 
 def refuse_without_effect(overrides: Sequence[str]) -> None:
@@ -48,7 +46,7 @@ def refuse_without_effect(overrides: Sequence[str]) -> None:
             raise UserError(f"{override}: has no effect, since gan makes a run itself; run_dir is where a run goes")
 
 
-def explain(error: Exception, overrides: Sequence[str], composer: Composer) -> UserError:
+def explain(error: Exception, overrides: Sequence[str], composer: _Composer) -> UserError:
     """Return an error of Hydra's as one about the command line or the config.
 
     Args:
@@ -88,7 +86,7 @@ def unreadable(override: str) -> UserError:
     )
 
 
-def _no_option(error: MissingConfigException, overrides: Sequence[str], composer: Composer) -> UserError:
+def _no_option(error: MissingConfigException, overrides: Sequence[str], composer: _Composer) -> UserError:
     group, _, name = str(error.missing_cfg_file or "").rpartition("/")
     if not group and name == composer.name:
         known = [path.stem for path in composer.conf.glob("*.y*ml")]
@@ -108,7 +106,7 @@ def _no_option(error: MissingConfigException, overrides: Sequence[str], composer
     return UserError(f"{where}{group}={name}: no such option{hint} {known}")
 
 
-def _unknown_key(override: str, overrides: Sequence[str], composer: Composer) -> UserError:
+def _unknown_key(override: str, overrides: Sequence[str], composer: _Composer) -> UserError:
     """Explain a key that the config does not have: what checks it says more than Hydra."""
     from gan_cli.config.schema import RunConfig, Train
     from gan_cli.config.validate import unknown, validate

@@ -43,14 +43,7 @@ def check_files(directory: Path) -> None:
     """
     for depth in range(_DEPTH + 1):
         for path in sorted(directory.glob("*/" * depth + "*.y*ml")):
-            try:
-                node = untrusted.compose_yaml(untrusted.read(path.resolve(), untrusted.CONFIG_BYTES))
-            except OSError as error:
-                raise UserError(f"{path} {error.strerror}: not a config file") from error
-            except ValueError as error:
-                if not isinstance(error.__cause__, yaml.MarkedYAMLError):  # Hydra explains that, if it reads the file
-                    raise UserError(f"{path} holds {error}: not a config file") from error
-                continue
+            node = _read(path, untrusted.compose_yaml)
             for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
                 for text in _texts(value) if key.value in ("defaults", "<<") else ():
                     if not _REFERENCES.fullmatch(text):
@@ -63,14 +56,7 @@ def refuse_search_path(primary: Path) -> None:
     Raises:
         UserError: it does.
     """
-    try:
-        config = untrusted.parse_yaml(untrusted.read(primary.resolve(), untrusted.CONFIG_BYTES))
-    except OSError:
-        return  # Hydra explains it, and reads no search path from it
-    except ValueError as error:
-        if isinstance(error.__cause__, yaml.MarkedYAMLError):
-            return
-        raise UserError(f"{primary} holds {error}: not a config file") from error
+    config = _read(primary, untrusted.parse_yaml) if primary.exists() else None
     block = config.get("hydra") or {} if isinstance(config, dict) else {}
     if not isinstance(block, dict):
         raise UserError(f"hydra={show(block)}: must be a mapping; {_RULE}")
@@ -103,6 +89,18 @@ def check_hydra(cfg: DictConfig, references: Callable[[list[str]], Iterator[Dict
             return
     key = min(wrong)
     raise UserError(f"{key}={show(found[key])}: {_RULE}")
+
+
+def _read(path: Path, parse: Callable[[bytes], Any]) -> Any:
+    """Return what a config file holds; None for one that is not YAML: Hydra explains that, if it reads the file."""
+    try:
+        return parse(untrusted.read(path.resolve(), untrusted.CONFIG_BYTES))
+    except OSError as error:
+        raise UserError(f"{path} {error.strerror}: not a config file") from error
+    except ValueError as error:
+        if isinstance(error.__cause__, yaml.MarkedYAMLError):
+            return None
+        raise UserError(f"{path} holds {error}: not a config file") from error
 
 
 def _leaves(cfg: DictConfig) -> dict[str, Any]:

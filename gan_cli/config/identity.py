@@ -70,8 +70,7 @@ def differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:
         dotted key -> what differs, in the order of the keys.
     """
     before, after = leaves(old.plain()), leaves(new.plain())
-    keys = [key for key in {**before, **after} if not is_free(key)]
-    pairs = {key: Change(before.get(key), after.get(key)) for key in keys}
+    pairs = {key: Change(before.get(key), after.get(key)) for key in {**before, **after} if not is_free(key)}
     return {key: pair for key, pair in pairs.items() if pair.old != pair.new and pair.new != "auto"}
 
 
@@ -82,8 +81,7 @@ def leaves(settings: Mapping[str, Any]) -> dict[str, Any]:
     while rest:
         key, value = rest.pop()
         if isinstance(value, Mapping) and (value or not key):
-            inner = [(f"{key}.{name}" if key else str(name), item) for name, item in value.items()]
-            rest += reversed(inner)
+            rest += reversed([(f"{key}.{name}" if key else str(name), item) for name, item in value.items()])
         else:
             found[key] = value
     return found

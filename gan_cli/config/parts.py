@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Any, TypeVar
 
 import annotated_types as at
-from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gan_cli.config.schema import Config, ConfigType, Part
 from gan_cli.config.targets import MOVED, check_target, is_allowed
@@ -142,7 +142,7 @@ def _checked(key: str, part: Part, allow_targets: Sequence[str]) -> Part:
             raise unknown_key(f"{key}.{name}", value, known)
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in part.arguments:
-            raise missing(f"{key}.{name}", _adapter(_expected(cls, parameter)).json_schema())
+            raise missing(f"{key}.{name}", TypeAdapter(_expected(cls, parameter), config=_STRICT).json_schema())
     arguments = {
         name: _value(f"{key}.{name}", value, cls, known[name]) if name in known else value
         for name, value in part.arguments.items()
@@ -202,16 +202,9 @@ def _plain_type(annotation: Any) -> Any:
     return annotation
 
 
-def _adapter(expected: Any) -> TypeAdapter:
-    try:
-        return TypeAdapter(expected, config=_STRICT)
-    except (PydanticSchemaGenerationError, TypeError):
-        return TypeAdapter(Any)
-
-
 def _value(key: str, value: Any, cls: type, parameter: inspect.Parameter) -> Any:
     """Return a plain value in the type that is expected: strict, as JSON, without infinities or NaN."""
-    adapter = _adapter(_expected(cls, parameter))
+    adapter = TypeAdapter(_expected(cls, parameter), config=_STRICT)
     try:
         return adapter.dump_python(adapter.validate_json(json.dumps(value)), mode="json")
     except ValidationError as error:

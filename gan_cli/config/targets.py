@@ -38,9 +38,8 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 def is_allowed(target: str, allow_targets: Sequence[str] = ()) -> bool:
     """Tell whether a dotted name lies below an allowed prefix, or is one that the user opted in to."""
-    return any(target.startswith(f"{prefix}.") for prefix in (*ALLOWED_PREFIXES, *allow_targets)) or (
-        target in allow_targets
-    )
+    below = tuple(f"{prefix}." for prefix in (*ALLOWED_PREFIXES, *allow_targets))
+    return target in allow_targets or target.startswith(below)
 
 
 def check_target(key: str, target: Any, allow_targets: Sequence[str] = ()) -> str:
@@ -57,10 +56,9 @@ def check_target(key: str, target: Any, allow_targets: Sequence[str] = ()) -> st
     if not isinstance(target, str) or "." not in target or not _DOTTED.fullmatch(target):
         raise UserError(f"{key}._target_={show(target)}: must be a class's dotted name, such as my_losses.MyLoss")
     if not is_allowed(target, allow_targets):
-        module = target.rpartition(".")[0] or target
         if target.startswith("gan_cli."):
             raise UserError(f"{key}._target_={target}: must be a class below one of {', '.join(ALLOWED_PREFIXES)}")
-        prefixes = ",".join([*allow_targets, module])
+        prefixes = ",".join([*allow_targets, target.rpartition(".")[0]])
         raise UserError(
             f"{key}._target_={target}: code outside gan_cli, torch.nn and torch.optim runs only where the command line "
             f"says so; if you trust it, add allow_targets=[{prefixes}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
 from gan_cli.errors import GanError
@@ -48,15 +49,9 @@ def positional_key(config: Path) -> str | None:
 def meaning(config: Path) -> str:
     """Return the first comment of a YAML file that is not a `@package` line; '' where there is none."""
     with config.open(encoding="utf-8", errors="replace") as file:
-        for line in file.read(_HEAD).splitlines():
-            text = line.strip()
-            if text.startswith("#"):
-                text = text.lstrip("#").strip()
-                if text and not text.startswith("@package"):
-                    return text
-            elif text:
-                break
-    return ""
+        lines = [text for line in file.read(_HEAD).splitlines() if (text := line.strip())]
+    comments = [text.lstrip("#").strip() for text in takewhile(lambda text: text.startswith("#"), lines)]
+    return next((text for text in comments if text and not text.startswith("@package")), "")
 
 
 def options(group: str, *directories: Path) -> list[str]:

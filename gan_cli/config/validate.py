@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
@@ -81,7 +80,9 @@ def _typed(command: str, plain: dict[str, Any]) -> Config:
     try:
         return schema.model_validate_json(json.dumps(plain, default=str))
     except ValidationError as error:
-        raise _first_error(error, schema, plain) from error
+        found = error.errors(include_url=False)
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # it explains the others
+        raise _explained(first["type"], first["loc"], schema, plain) from error
 
 
 def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
@@ -164,7 +165,9 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
     count = 0
     for key, text in _texts(raw):
         if text == "???":
-            raise _not_given(key, command)
+            if key == "run":
+                raise UserError(f"no run is named; write gan {command} RUN, such as gan {command} runs/NAME")
+            raise UserError(f"{key}: no value is given; add {key}=VALUE")
         count += _references(key, text)
     if count > MAX_REFERENCES:
         raise UserError(
@@ -188,12 +191,6 @@ def _references(key: str, text: str) -> int:
     return count
 
 
-def _not_given(key: str, command: str) -> UserError:
-    if key == "run":
-        return UserError(f"no run is named; write gan {command} RUN, such as gan {command} runs/NAME")
-    return UserError(f"{key}: no value is given; add {key}=VALUE")
-
-
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield key, value
@@ -202,18 +199,11 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield from _texts(inner, f"{key}.{name}" if key else str(name))
 
 
-def _first_error(error: ValidationError, schema: type[Config], plain: dict[str, Any]) -> UserError:
-    """Return the first error in one line: an unknown key, if there is one, explains the others."""
-    found = error.errors(include_url=False)
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
-    return _explained(first["type"], first["loc"], schema, plain)
-
-
 def _explained(kind: str, loc: tuple[Any, ...], schema: type[Config], plain: dict[str, Any]) -> UserError:
     """Walk down the models as far as `loc` leads; what lies below (a union's member, a list's index) is one value."""
     value: Any = plain
     for depth, name in enumerate(loc):
-        key = ".".join(map(str, loc[: depth + 1]))
+        key, group = ".".join(map(str, loc[: depth + 1])), loc[0]
         field = schema.model_fields.get(str(name))
         given = isinstance(value, dict) and name in value
         value = value.get(name) if isinstance(value, dict) else value
@@ -223,14 +213,12 @@ def _explained(kind: str, loc: tuple[Any, ...], schema: type[Config], plain: dic
         if inner is not None and given and depth + 1 < len(loc):
             schema = inner
         elif field.annotation is Part and given and value is not None:
-            group = key.partition(".")[0]
             if isinstance(value, dict) and "_target_" in value:
                 check_target(key, value["_target_"])  # is not even text
             return UserError(
                 f"{key}={show(value)}: must be a mapping with a _target_; choose an option ({group}=OPTION)"
             )
         elif field.annotation is Part or (inner is not None and not given and options(key, conf_dir())):
-            group = key.partition(".")[0]
             return UserError(f"no {group} is chosen; add {group}=OPTION (see `gan list {group}`)")
         elif inner is not None:
             return UserError(f"{key}={show(value)}: holds the keys {', '.join(inner.model_fields)}; set those it needs")
@@ -241,10 +229,6 @@ def _explained(kind: str, loc: tuple[Any, ...], schema: type[Config], plain: dic
 
 
 def _model(annotation: Any) -> type[Config] | None:
-    """The annotation where it is one of our models, or that or null; Python 3.10 takes dict[str, Any] for a class."""
-    members = [kind for kind in get_args(annotation) if kind is not type(None)]
-    if get_origin(annotation) is UnionType and len(members) == 1:
-        annotation = members[0]
-    if get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, Config):
-        return annotation
-    return None
+    """The annotation where it is one of our models, or that model where it is one or null."""
+    kinds = get_args(annotation) or (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Config)), None)

@@ -32,7 +32,7 @@ class Curve(NamedTuple):
         better: the direction in which samples, or the speed, are better.
         meaning: one line.
         role: `maximised`: the critic makes the value as large as it can, as it does with every estimate; `progress`: of
-            all values of a loss that estimates no distance, this one tells most about a run.
+            all values of a loss that estimates no distance, this one says most about a run.
         chart: category and title of its chart in TensorBoard; None: none of its own.
     """
 

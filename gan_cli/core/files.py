@@ -110,7 +110,7 @@ def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Written:
     """Write a new file, piece after piece, and return once it is on the disk.
 
     Raises:
-        OSError: the file is there already or the disk is full, for two.
+        OSError: for example, the file exists or the disk is full.
     """
     digest, size = hashlib.sha256(), 0
     with open(path, "xb", buffering=_BUFFER) as file:

@@ -50,7 +50,7 @@ def available_threads(sharing: int = 1) -> int:
     """Return the physical cores that this process may use: torch's count, the affinity and the cgroup's quota.
 
     Args:
-        sharing: processes of one run that share them; torchrun has told torch of one thread each, whatever there is.
+        sharing: processes of one run that share them; torchrun limits torch to one thread each.
     """
     counts = [TORCH_THREADS if sharing == 1 else physical_cores(), os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):
@@ -62,7 +62,7 @@ def available_threads(sharing: int = 1) -> int:
 
 
 def physical_cores() -> int:
-    """Return the machine's cores; hardware threads of one count once where the system tells them apart."""
+    """Return the machine's cores; hardware threads of one core count once where the system lists them."""
     found = {path.read_text() for path in Path("/sys/devices/system/cpu").glob("cpu*/topology/core_cpus_list")}
     return len(found) or os.cpu_count() or 1
 

@@ -48,7 +48,7 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> Path:
-        """Where the checkpoints lie."""
+        """The directory of the checkpoints."""
         return self.path / CHECKPOINTS
 
     def note(self, text: str) -> None:

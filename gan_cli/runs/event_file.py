@@ -24,7 +24,7 @@ _ABOUT_THE_RUN = {"text", "hparams", "custom_scalars"}  # plugins of which a rea
 class EventFile:
     """One new event file in a run directory, sorting after those that are there.
 
-    Older files are cut first: events of steps from `purge_step` on, a torn end, and what is written anew by
+    Older files are cut first: events of steps from `purge_step` on, a torn end, and what is written again by
     every session (text, hparams, layout) go, so that every reader sees one unbroken run.
 
     Args:
@@ -70,10 +70,10 @@ def _stamp(path: Path) -> int:
 
 
 def _cut(path: Path, purge_step: int) -> float:
-    """Drop what a session from `purge_step` on writes anew; returns the time of the last event that stays."""
+    """Drop what a session from `purge_step` on writes again; returns the time of the last event that stays."""
     kept, last_time = [], 0.0
     for record, event in records(path):
-        if not _written_anew(event, purge_step):
+        if not _written_again(event, purge_step):
             kept.append(record)
             last_time = max(last_time, event.wall_time)
     if sum(map(len, kept)) < path.stat().st_size:
@@ -81,7 +81,7 @@ def _cut(path: Path, purge_step: int) -> float:
     return last_time
 
 
-def _written_anew(event: Event, purge_step: int) -> bool:
+def _written_again(event: Event, purge_step: int) -> bool:
     if event.HasField("summary"):
         plugins = {value.metadata.plugin_data.plugin_name for value in event.summary.value}
         return event.step >= purge_step or bool(plugins & _ABOUT_THE_RUN)

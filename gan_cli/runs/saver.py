@@ -15,7 +15,7 @@ from gan_cli.runs.tensor_file import Snapshot
 
 
 class Saver:
-    """Writes one checkpoint at a time: in the call itself, or in a thread while the training goes on.
+    """Writes one checkpoint at a time: in the call itself, or in a thread while the training continues.
 
     In the background, only the copy of the state is taken in the call, so that what is written does not depend on it,
     and the next `save` waits until the one before is on the disk. Whatever comes of a write, warnings and errors

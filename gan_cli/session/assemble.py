@@ -156,7 +156,7 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
 
 
 def _first_row(job: Job) -> tuple[int, int]:
-    """Return the first step whose rows are written anew, and the last whose rows stay.
+    """Return the first step whose rows are written again, and the last whose rows stay.
 
     A checkpoint with averages was saved inside a window of the log, which continues to the next multiple of
     log.every_steps as it is now; the row that the end of the run cut short there goes.

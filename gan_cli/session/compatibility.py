@@ -35,8 +35,8 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
         if optimizer.defaults.get("fused") and config.runtime.device == "cpu":
             # It pairs weights and gradients by their place in memory: wrong where one alone is channels-last.
             raise UserError(
-                f"optimizer.{player}.fused=true: torch's kernel for CPUs mixes up weights whose gradients lie "
-                f"otherwise in memory: optimizer.{player}.fused=false"
+                f"optimizer.{player}.fused=true: torch's kernel for CPUs mixes up weights whose gradients have "
+                f"another memory layout: optimizer.{player}.fused=false"
             )
     if constraint.needs_per_image_gradients and (name := _batch_norm(game.critic)):
         raise UserError(

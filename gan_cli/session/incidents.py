@@ -1,4 +1,4 @@
-"""Failures and warnings beside the training: reported and recorded while the training goes on."""
+"""Failures and warnings beside the training: reported and recorded while the training continues."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def with_changes(saved: RunConfig, changes: ResumeConfig) -> RunConfig:
 
     Args:
         saved: the run's.
-        changes: null where the run's own value stays. Another device resolves precision and engine anew.
+        changes: null where the run's own value stays. Another device resolves precision and engine again.
 
     Raises:
         UserError: a key of the dataset that this run's dataset does not have.

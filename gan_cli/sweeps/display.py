@@ -7,12 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 
@@ -25,12 +24,7 @@ _URGENT = ("running", "failed", "interrupted", "waiting", "finished", "pruned") 
 
 
 class Display:
-    """Shows jobs as they change; inside `with`, as a table where the stream is a terminal.
-
-    Args:
-        jobs: of this command, in order.
-        stream: None: stderr.
-    """
+    """Shows a command's jobs as they change; inside `with`, as a table where the stream is a terminal."""
 
     def __init__(self, jobs: Sequence[Job], stream: TextIO | None = None) -> None:
         self._jobs = list(jobs)
@@ -49,7 +43,7 @@ class Display:
             self._next = time.monotonic() + TABLE_SECONDS
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the last state on the screen."""
         if self._live:
             self._live.stop()
@@ -79,11 +73,10 @@ class Display:
             return
         self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
         self._next = now + self._pause
-        running = self._running()
-        for job, where in running:
+        for job, where in self._running():
             steps, value = f"step {where.step}/{job.total_steps}", _value(where) or "no row yet"
             self.note(f"{self._title(job)}: {steps}, {value}, {_left(job, where)} left")
-        self.note(self._summary(running))
+        self.note(self._summary())
 
     def _title(self, job: Job) -> str:
         return f"job {self._jobs.index(job) + 1} of {len(self._jobs)} ({job.label or job.name})"
@@ -93,13 +86,10 @@ class Display:
 
     def _table(self) -> Group:
         room = max(3, self._console.height - 4)
-        urgent = sorted(range(len(self._jobs)), key=lambda i: _URGENT.index(self._jobs[i].state))
-        table = Table(box=None, pad_edge=False)
-        for head in ("job", "state", "step", "estimate", "left"):
-            table.add_column(head, no_wrap=True)
-        table.add_column("overrides")
-        for i in sorted(urgent[:room]):
-            job = self._jobs[i]
+        numbered = sorted(enumerate(self._jobs), key=lambda pair: _URGENT.index(pair[1].state))
+        heads = ("job", "state", "step", "estimate", "left")
+        table = Table(*(Column(head, no_wrap=True) for head in heads), "overrides", box=None, pad_edge=False)
+        for i, job in sorted(numbered[:room], key=lambda pair: pair[0]):
             where = standing(Path(job.run_dir)) if job.state != "waiting" else Standing()
             value = _value(where).removeprefix("critic/") or "-"
             left = _left(job, where) if job.state == "running" else ""
@@ -107,11 +97,12 @@ class Display:
             table.add_row(str(i + 1), job.state, f"{where.step}/{job.total_steps}", value, left, label)
         hidden = len(self._jobs) - room
         more = f"; {hidden} more jobs not shown" if hidden > 0 else ""
-        return Group(table, Text(self._summary(self._running()) + more, no_wrap=True, overflow="ellipsis"))
+        return Group(table, Text(self._summary() + more, no_wrap=True, overflow="ellipsis"))
 
-    def _summary(self, running: Sequence[tuple[Job, Standing]]) -> str:
+    def _summary(self) -> str:
         counts = {state: sum(job.state == state for job in self._jobs) for state in _URGENT}
         shown = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        running = self._running()
         rate = sum(where.steps_per_second for _, where in running)
         rest = sum(job.total_steps - where.step for job, where in running)
         rest += sum(job.total_steps for job in self._jobs if job.state == "waiting")

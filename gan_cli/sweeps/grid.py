@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from hydra.core.override_parser.types import IntervalSweep, Override, Sweep
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,20 +21,15 @@ from gan_cli.errors import UserError
 from gan_cli.sweeps.keys import Cell, checked_cell, is_about_sweep
 
 Check = Callable[[list[str]], Config]
+_PLUGINS = ("sweeper", "launcher")
 
 
 class Request(NamedTuple):
-    """A sweep as the command line asks for it.
+    """A sweep as the command line asks for it."""
 
-    Attributes:
-        hydra: overrides of Hydra's own block.
-        task: of the config, fixed and varied; those of the config's `hydra.sweeper.params` come first.
-        cfg: composed with the first value of each varied key.
-    """
-
-    hydra: list[str]
-    task: list[Override]
-    cfg: DictConfig
+    hydra: list[str]  # overrides of Hydra's own block
+    task: list[Override]  # of the config, fixed and varied; those of the config's `hydra.sweeper.params` come first
+    cfg: DictConfig  # composed with the first value of each varied key
 
 
 def cell_name(index: int, total: int | None, overrides: Sequence[str]) -> str:
@@ -91,13 +87,13 @@ def check_cells(cells: Sequence[list[str]], checked: Check) -> list[Cell]:
         UserError: the first cell that cannot run, and why; a sweep over its own name or size; two cells of one run_dir.
     """
     found = [checked_cell(cell, checked, cell_name(i, len(cells), cell)) for i, cell in enumerate(cells)]
-    given = [d for cell in found if (d := getattr(cell.config, "run_dir", None)) is not None]
-    twice = next((d for d in given if given.count(d) > 1), None)
-    if twice is not None:
-        raise UserError(
-            f"run_dir={show(twice)}: {given.count(twice)} cells of the sweep would write there; leave it out, or give "
-            "each its own"
-        )
+    given = Counter(getattr(cell.config, "run_dir", None) for cell in found)
+    for path, count in given.items():
+        if path is not None and count > 1:
+            raise UserError(
+                f"run_dir={show(path)}: {count} cells of the sweep would write there; leave it out, or give "
+                "each its own"
+            )
     return found
 
 
@@ -105,22 +101,16 @@ def expand(overrides: Sequence[Override]) -> list[list[str]]:
     """Return the grid of a sweep: every combination of values, the last key varying fastest.
 
     Raises:
-        UserError: values that cannot be counted, none at all, or several of a key about the sweep.
+        UserError: values that cannot be counted, or none at all.
     """
     axes = []
     for override in overrides:
         if not override.is_sweep_override():
             axes.append([override.input_line])
             continue
-        if is_about_sweep(override.input_line):
-            values = override.input_line.partition("=")[2]
-            raise UserError(f"{override.get_key_element()}={show(values)}: one value for the whole sweep")
         if not override.is_discrete_sweep():
             raise UserError(f"{override.input_line}: a grid cannot hold every number of an interval; add sweep=optuna")
-        values = _values(override)
-        if not values:
-            raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
-        axes.append([f"{override.get_key_element()}={value}" for value in values])
+        axes.append([f"{override.get_key_element()}={value}" for value in _values(override)])
     return [list(cell) for cell in itertools.product(*axes)]
 
 
@@ -131,10 +121,13 @@ def _request(composer: Composer, overrides: Sequence[Override], multirun: bool) 
         key = swept.get_key_element()
         as_list = "" if composer.options(key) else f", or write a list as {key}=[...]"
         raise UserError(f"{swept.input_line}: several values are a sweep; add -m{as_list}")
-    params = [f"{key}={value}" for key, value in (OmegaConf.select(first, "hydra.sweeper.params") or {}).items()]
-    of_config = composer.parse(params)
+    params = OmegaConf.select(first, "hydra.sweeper.params") or {}
     own = [o for o in overrides if not o.is_hydra_override()]
+    of_config = composer.parse([f"{key}={value}" for key, value in params.items()])
     task = {o.get_key_element(): o for o in [*of_config, *own]}  # of two for one key the later counts
+    for key, override in task.items():
+        if is_about_sweep(key) and override.is_sweep_override():
+            raise UserError(f"{override.input_line}: one value for the whole sweep")
     hydra = [o.input_line for o in overrides if o.is_hydra_override()]
     return Request(hydra, list(task.values()), first)
 
@@ -146,28 +139,25 @@ def _is_own(command: str, request: Request) -> bool:
         UserError: keys of `sweep` for another launcher or sweeper, or a key of Hydra's that ours has no use for.
     """
     cfg = request.cfg
-    kinds = {
-        key: str(OmegaConf.select(cfg, f"hydra.{key}._target_") or "none").rpartition(".")[2]
-        for key in ("sweeper", "launcher")
-    }
-    ours = command == "train" and kinds == {"sweeper": "BasicSweeper", "launcher": "BasicLauncher"}
-    if ours and cfg.hydra.sweeper.get("max_batch_size") is not None:
-        raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
-    if ours:
+    kinds = {key: str(OmegaConf.select(cfg.hydra, f"{key}._target_")).rpartition(".")[2] for key in _PLUGINS}
+    other = [f"hydra.{key}={name}" for key, name in kinds.items() if not name.startswith("Basic")]
+    if command != "train":
+        other.append(command)
+    if not other:
+        if cfg.hydra.sweeper.get("max_batch_size") is not None:
+            raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
         refuse_without_effect(request.hydra)
+        return True
     given = [o.input_line for o in request.task if is_about_sweep(o.input_line)]
-    if OmegaConf.select(cfg, "sweep.search") is not None:
-        given = given or ["sweep.search"]
-    if given and not ours:
-        kind = next((f"hydra.{key}={name}" for key, name in kinds.items() if not name.startswith("Basic")), command)
-        raise UserError(f"{given[0]}: is for jobs that gan starts itself, and {kind} starts them here; leave it out")
-    return ours
+    if given or OmegaConf.select(cfg, "sweep.search") is not None:
+        about = (given or ["sweep.search"])[0]
+        raise UserError(f"{about}: is for jobs that gan starts itself, and {other[0]} starts them here; leave it out")
+    return False
 
 
 def _for_jobs(request: Request) -> list[str]:
     """Return the overrides of Hydra's block that each job gets too."""
-    elsewhere = ("hydra.mode", "hydra.sweep", "hydra.launcher", "hydra/launcher", "hydra/sweeper")
-    kept = [o for o in request.hydra if not key_of(o).startswith(elsewhere)]
+    kept = [o for o in request.hydra if key_of(o) == "hydra.searchpath"]
     config_asks = OmegaConf.select(request.cfg, "hydra.sweeper.params") or request.cfg.hydra.mode == RunMode.MULTIRUN
     return [*kept, "hydra.mode=RUN"] if config_asks else kept
 
@@ -175,17 +165,16 @@ def _for_jobs(request: Request) -> list[str]:
 def _first(override: Override) -> str:
     if not override.is_sweep_override():
         return override.input_line
-    value: Sweep = override.value()
-    if isinstance(value, IntervalSweep):
-        return f"{override.get_key_element()}={value.start}"
-    values = _values(override)
-    if not values:
-        raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
-    return f"{override.get_key_element()}={values[0]}"
+    value = override.value()
+    first = value.start if isinstance(value, IntervalSweep) else _values(override)[0]
+    return f"{override.get_key_element()}={first}"
 
 
 def _values(override: Override) -> list[str]:
     try:
-        return list(override.sweep_string_iterator())
+        values = list(override.sweep_string_iterator())
     except ValueError as error:
         raise UserError(f"{override.input_line}: {error}") from error
+    if not values:
+        raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
+    return values

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from gan_cli.config.arguments import key_of
@@ -11,12 +13,7 @@ from gan_cli.errors import UserError
 
 
 class Cell(NamedTuple):
-    """One combination of a sweep's values.
-
-    Attributes:
-        overrides: all of them.
-        config: validated.
-    """
+    """One combination of a sweep's values: all of its overrides, and its checked config."""
 
     overrides: list[str]
     config: Config
@@ -41,8 +38,7 @@ def is_about_sweep(override: str) -> bool:
 
 def varied_keys(cells: Sequence[list[str]]) -> list[str]:
     """Return the keys that have several values, in the order of the command line."""
-    values: dict[str, set[str]] = {}
-    for overrides in cells:
-        for override in overrides:
-            values.setdefault(key_of(override), set()).add(override)
+    values: dict[str, set[str]] = defaultdict(set)
+    for override in chain.from_iterable(cells):
+        values[key_of(override)].add(override)
     return [key for key, found in values.items() if len(found) > 1]

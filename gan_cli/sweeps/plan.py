@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from gan_cli.config.arguments import key_of
 from gan_cli.config.identity import identifying, leaves
@@ -26,7 +27,7 @@ def folder_for(name: str | None, keys: Sequence[str]) -> Path:
     """Return a sweep's directory, not made yet: runs/NAME, or one by the time and the keys that are varied.
 
     Raises:
-        UserError: a name that starts or resumes nothing, such as that of a run.
+        UserError: the name of a run.
     """
     if name is not None:
         path = ROOT / name
@@ -35,7 +36,7 @@ def folder_for(name: str | None, keys: Sequence[str]) -> Path:
         return path
     varied = "_".join(key.rpartition(".")[2] for key in keys)
     stem = slug(f"{datetime.now():%Y-%m-%d_%H-%M-%S}_sweep_{varied}")[:_LONGEST]
-    return next(path for name in _numbered(stem) if not (path := ROOT / name).exists())
+    return ROOT / _free(stem, [path.name for path in ROOT.glob("*")])
 
 
 def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads: int) -> list[Job]:
@@ -87,13 +88,17 @@ def is_finished(job: Job) -> bool:
     return status.get("status") == "finished" and isinstance(step, int) and step >= job.total_steps
 
 
+def digest(settings: Any) -> str:
+    """Return a digest of plain settings."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
 def _identities(cells: Sequence[Cell]) -> list[str]:
     """Digest the settings that make each cell's run the run it is, and those others that the grid varies."""
     flat = [{k: json.dumps(v) for k, v in leaves(cell.config.plain()).items()} for cell in cells]
-    own = [{k: json.dumps(v) for k, v in identifying(cell.config).items()} for cell in cells]
     varied = {key for cell in flat for key in cell if any(other.get(key) != cell[key] for other in flat)}
-    told = [{k: v for k, v in cell.items() if k in varied} | kept for cell, kept in zip(flat, own, strict=True)]
-    return [hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest() for cell in told]
+    own = [{k: json.dumps(v) for k, v in identifying(cell.config).items()} for cell in cells]
+    return [digest({k: v for k, v in cell.items() if k in varied} | kept) for cell, kept in zip(flat, own, strict=True)]
 
 
 def _name(label: Sequence[str], taken: set[str]) -> str:
@@ -103,10 +108,9 @@ def _name(label: Sequence[str], taken: set[str]) -> str:
     for override, short in zip(label, last, strict=True):
         key, value = key_of(override), override.partition("=")[2]
         parts.append(value if key in _IN_NAME else f"{key if last.count(short) > 1 else short}-{value}")
-    whole = slug("_".join(parts)).replace("__", "_")[:_LONGEST] or "run"
-    return next(name for name in _numbered(whole) if name not in taken)
+    return _free(slug("_".join(parts)).replace("__", "_")[:_LONGEST] or "run", taken)
 
 
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}_{i}" for i in itertools.count(2))
+def _free(name: str, taken: Container[str]) -> str:
+    numbered = (f"{name}_{i}" for i in itertools.count(2))
+    return next(each for each in itertools.chain([name], numbered) if each not in taken)

@@ -9,14 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from gan_cli.core.files import is_held
 from gan_cli.sweeps import process
 from gan_cli.sweeps.display import Display
 from gan_cli.sweeps.plan import is_finished
-from gan_cli.sweeps.process import Start
 from gan_cli.sweeps.record import Job
 
 if TYPE_CHECKING:  # it needs Optuna, an extra
@@ -32,38 +30,29 @@ class _Running:
     job: Job
     process: subprocess.Popen[bytes]
     place: str | None
-    began: float
     log_begin: int
     pruned: str = ""
 
+    def send(self, number: int) -> None:
+        if self.process.poll() is None:
+            os.kill(self.process.pid, number)
 
+
+@dataclass
 class Pool:
-    """The jobs of one command.
+    """The jobs of one command."""
 
-    Args:
-        jobs: those to run are `waiting`.
-        places: one for each job at once: the GPU that it gets there, or None.
-        flags: see `process.arguments`.
-        start: starts a process.
-        display: is told of every change, and as time passes.
-        save: writes sweep.json.
-        search: chooses the jobs' values and ends some early; None: a grid.
-    """
+    jobs: Sequence[Job]  # those to run are `waiting`
+    places: Sequence[str | None]  # one for each job at once: the GPU that it gets there, or None
+    flags: Sequence[str]  # see `process.arguments`
+    start: process.Start
+    display: Display  # is told of every change, and as time passes
+    save: Callable[[], None]  # writes sweep.json
+    search: Search | None = None  # chooses the jobs' values and ends some early; None: a grid
 
-    def __init__(
-        self,
-        jobs: Sequence[Job],
-        places: Sequence[str | None],
-        flags: Sequence[str],
-        start: Start,
-        display: Display,
-        save: Callable[[], None],
-        search: Search | None = None,
-    ) -> None:
-        self._search = search
-        self._waiting = [job for job in jobs if job.state == "waiting"]
-        self._free = list(places)
-        self._flags, self._start, self._display, self._save = flags, start, display, save
+    def __post_init__(self) -> None:
+        self._waiting = [job for job in self.jobs if job.state == "waiting"]
+        self._free = list(self.places)
         self._running: list[_Running] = []
         self._held: set[str] = set()  # jobs that wait for another process
         self._signals: list[int] = []  # that asked to stop, in order
@@ -74,32 +63,28 @@ class Pool:
         Returns:
             the signal that stopped the sweep; None: every job was run.
         """
-        handlers = {number: signal.signal(number, self._receive) for number in process.STOPS}
+        handlers = {n: signal.signal(n, lambda n, frame: self._signals.append(n)) for n in process.STOPS}
         sent = 0
         try:
             while self._running or (self._waiting and not self._signals):
                 while sent < len(self._signals):  # SIGINT is not passed on: a process may begin by ignoring it
-                    self._send(signal.SIGKILL if sent else signal.SIGTERM, self._running)
+                    self._send(signal.SIGKILL if sent else signal.SIGTERM)
                     sent += 1
                 self._collect()
                 if not self._signals:
                     self._prune()
                     self._fill()
-                self._display.update()
+                self.display.update()
                 time.sleep(PAUSE_SECONDS)
         finally:
-            self._send(signal.SIGTERM, self._running)  # after an error here
+            self._send(signal.SIGTERM)  # after an error here
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         return self._signals[0] if self._signals else None
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self._signals.append(number)
-
-    def _send(self, number: int, to: Sequence[_Running]) -> None:
-        for one in to:
-            if one.process.poll() is None:
-                os.kill(one.process.pid, number)
+    def _send(self, number: int) -> None:
+        for one in self._running:
+            one.send(number)
 
     def _fill(self) -> None:
         while self._free and not self._signals and (job := self._next()) is not None:
@@ -113,46 +98,46 @@ class Pool:
                 return job
             if job.name not in self._held:
                 self._held.add(job.name)
-                self._display.event(job, f"waits: {job.run_dir} is in use by another process")
+                self.display.event(job, f"waits: {job.run_dir} is in use by another process")
         return None
 
     def _prune(self) -> None:
         """Stop the jobs that the search sees no use in; each saves, and may be resumed by hand."""
-        for one in self._running if self._search else []:
-            if not one.pruned and (why := self._search.look(one.job)):
+        for one in self._running if self.search else []:
+            if not one.pruned and (why := self.search.look(one.job)):
                 one.pruned = why
-                self._send(signal.SIGTERM, [one])
+                one.send(signal.SIGTERM)
 
     def _begin(self, job: Job, place: str | None) -> None:
-        if self._search:
-            self._search.choose(job)
+        if self.search:
+            self.search.choose(job)
         job.state, job.exit_code, job.reason = "running", None, ""
         job.attempts += 1
         job.gpu = place if job.any_gpu else None
-        self._save()  # before there is a process: it is known as the sweep's whatever happens
-        argv = process.arguments(job, self._flags)
+        self.save()  # before there is a process: it is known as the sweep's whatever happens
+        argv = process.arguments(job, self.flags)
         log_begin = process.begin_log(job, argv)
-        started = self._start(argv, Path(job.log), process.environment(job))
-        self._running.append(_Running(job, started, place, time.monotonic(), log_begin))
-        self._display.event(job, "started" if job.attempts == 1 else "goes on")
+        started = self.start(argv, Path(job.log), process.environment(job))
+        self._running.append(_Running(job, started, place, log_begin))
+        self.display.event(job, "started" if job.attempts == 1 else "goes on")
 
     def _collect(self) -> None:
-        ended = [(one, code) for one in self._running if (code := one.process.poll()) is not None]
-        for one, code in ended:
+        ended = [one for one in self._running if one.process.poll() is not None]
+        for one in ended:
             self._running.remove(one)
             self._free.append(one.place)
             job = one.job
-            job.seconds = round(job.seconds + time.monotonic() - one.began, 3)
-            job.exit_code = code
-            job.reason = process.reason(code, Path(job.log), one.log_begin) if code else ""
+            job.exit_code = one.process.poll()
+            job.reason = process.reason(job.exit_code, Path(job.log), one.log_begin) if job.exit_code else ""
             job.state = end_state(job, bool(self._signals))
             if job.state == "interrupted" and one.pruned:
                 job.state, job.reason = "pruned", one.pruned
-            if self._search:
-                self._search.ended(job)
-            self._display.event(job, _ending(job))
+            if self.search:
+                self.search.ended(job)
+            log = f"; log: {job.log}" if job.state == "failed" else ""
+            self.display.event(job, f"{job.state}: {job.reason}{log}" if job.reason else job.state)
         if ended:
-            self._save()
+            self.save()
 
 
 def end_state(job: Job, stopping: bool) -> str:
@@ -179,9 +164,3 @@ def exit_code(jobs: Sequence[Job], received: int | None) -> int:
     bad = [job for job in jobs if job.state not in ENDED] + [job for job in jobs if job.state == "finished"]
     codes = [job.exit_code if 0 <= (job.exit_code or 0) < 128 else 1 for job in bad]
     return next((code for code in codes if code), 0)
-
-
-def _ending(job: Job) -> str:
-    if job.state == "failed":
-        return f"failed: {job.reason}; log: {job.log}"
-    return f"{job.state}: {job.reason}" if job.reason else job.state

@@ -36,10 +36,9 @@ def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> sub
         log: takes what it prints, behind what is there.
         environment: the process's, whole.
     """
-    command = [sys.executable, "-c", _BOOT, str(PACKAGE.parent), *argv]
     with open(log, "ab") as output:
         return subprocess.Popen(
-            command,
+            [sys.executable, "-c", _BOOT, str(PACKAGE.parent), *argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -83,7 +82,7 @@ def gpus() -> list[str]:
     import torch
 
     count = torch.cuda.device_count()
-    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(",", " ").split()
     return named[:count] if named else [str(i) for i in range(count)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,52 +18,28 @@ _BYTES = 2**26
 
 
 class _Checked(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-
-
-State = Literal["waiting", "running", "finished", "failed", "interrupted", "pruned"]
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)  # an earlier version told more
 
 
 class Job(_Checked):
-    """One run of a sweep.
+    """One run of a sweep."""
 
-    Attributes:
-        name: of its directory and its log.
-        label: the overrides that tell it from the other jobs.
-        overrides: all of them, as `gan train` takes them.
-        identity: a digest of the settings that make it the run it is.
-        run_dir: its directory.
-        own_dir: the sweep chose the directory; False: the overrides did.
-        log: what its processes printed.
-        total_steps: where it ends.
-        threads: that it gets where `runtime.threads` is left to us; None: the overrides say.
-        any_gpu: it runs on whichever GPU it is given; False: the overrides name a device.
-        gpu: as CUDA_VISIBLE_DEVICES names it; None: on the CPU, or the overrides say.
-        state: of its last process.
-        attempts: processes so far.
-        exit_code: of the last one; minus the signal that ended it.
-        reason: why it did not finish.
-        trial: its number in the study of a search; None: none yet, or this is a grid.
-        seconds: that its processes ran, all together.
-    """
-
-    name: str
-    label: str = ""
-    overrides: list[str] = []
-    identity: str
+    name: str  # of its directory and its log
+    label: str = ""  # the overrides that tell it from the other jobs
+    overrides: list[str] = []  # all of them, as `gan train` takes them
+    identity: str  # a digest of the settings that make it the run it is
     run_dir: str
-    own_dir: bool = True
-    log: str
-    total_steps: int = 1
-    threads: int | None = None
-    any_gpu: bool = True
-    gpu: str | None = None
-    state: State = "waiting"
-    attempts: int = 0
-    exit_code: int | None = None
-    reason: str = ""
-    trial: int | None = None
-    seconds: float = 0.0
+    own_dir: bool = True  # the sweep chose the directory; False: the overrides did
+    log: str  # what its processes printed
+    total_steps: int = 1  # where it ends
+    threads: int | None = None  # that it gets where `runtime.threads` is left to us; None: the overrides say
+    any_gpu: bool = True  # it runs on whichever GPU it is given; False: the overrides name a device
+    gpu: str | None = None  # as CUDA_VISIBLE_DEVICES names it; None: on the CPU, or the overrides say
+    state: Literal["waiting", "running", "finished", "failed", "interrupted", "pruned"] = "waiting"
+    attempts: int = 0  # processes so far
+    exit_code: int | None = None  # of the last process; minus the signal that ended it
+    reason: str = ""  # why it did not finish
+    trial: int | None = None  # its number in the study of a search; None: none yet, or this is a grid
 
 
 def new_job(folder: Path, name: str, identity: str) -> Job:
@@ -73,23 +48,13 @@ def new_job(folder: Path, name: str, identity: str) -> Job:
 
 
 class Record(_Checked):
-    """A sweep: the content of its sweep.json.
+    """A sweep: the content of its sweep.json."""
 
-    Attributes:
-        status: of the last command that ran it.
-        exit_code: of that command; None while it runs.
-        command: its arguments.
-        updated: when this was written, UTC.
-        jobs: of every command that ran it so far.
-        search: what makes a search the one it is; None: a grid.
-    """
-
-    status: Literal["running", "finished", "failed", "interrupted"]
-    exit_code: int | None
-    command: list[str]
-    updated: str = ""
-    jobs: list[Job]
-    search: dict[str, Any] | None = None
+    status: Literal["running", "finished", "failed", "interrupted"]  # of the last command that ran it
+    exit_code: int | None  # of that command; None while it runs
+    command: list[str]  # its arguments
+    jobs: list[Job]  # of every command that ran it so far
+    search: dict[str, Any] | None = None  # what makes a search the one it is; None: a grid
 
 
 class Folder:
@@ -113,9 +78,7 @@ class Folder:
 
     def write(self, record: Record) -> None:
         """Write sweep.json, all of it or nothing."""
-        record.updated = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        content = json.dumps(record.model_dump(), indent=1, allow_nan=False).encode() + b"\n"
-        replace_file(self.path / RECORD, [content])
+        replace_file(self.path / RECORD, [json.dumps(record.model_dump(), indent=1).encode() + b"\n"])
 
     def close(self) -> None:
         """Let others have it."""

@@ -9,11 +9,7 @@ from gan_cli.runs.metrics_log import METRICS, parse_row
 
 
 class NewRows:
-    """Reads what was appended to a run's metrics.jsonl since the last look.
-
-    Args:
-        run: its directory, which need not be there yet.
-    """
+    """Reads what was appended to the metrics.jsonl of a run since the last look; the run need not be there yet."""
 
     def __init__(self, run: Path) -> None:
         self._path = run / METRICS
@@ -21,18 +17,14 @@ class NewRows:
 
     def read(self) -> list[dict[str, float]]:
         """Return the whole rows that are new; a run that was resumed may tell some of them again."""
-        try:
-            with open(self._path, "rb") as file:
-                if file.seek(0, 2) < self._offset:
-                    self._offset = 0  # a resumed run has cut its file
-                file.seek(self._offset)
-                content = file.read()
-        except OSError:
-            return []
-        whole = content[: content.rfind(b"\n") + 1]
-        self._offset += len(whole)
         rows = []
-        for line in whole.splitlines():
-            with suppress(ValueError):  # half a line, where it was cut
-                rows.append(parse_row(line))
+        with suppress(OSError), open(self._path, "rb") as file:
+            if file.seek(0, 2) < self._offset:
+                self._offset = 0  # a resumed run has cut its file
+            file.seek(self._offset)
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._offset += len(line)
+                    with suppress(ValueError):  # half a line, where it was cut
+                        rows.append(parse_row(line))
         return rows

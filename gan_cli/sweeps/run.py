@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ def grid(cells: Sequence[Cell], flags: Sequence[str]) -> int:
     path = plan.folder_for(asked.name, varied_keys([cell.overrides for cell in cells]))
     with _held(path, None) as (folder, before):
         jobs = plan.jobs_of(cells, path, before, threads)
-        return _run(folder, _begun(before, jobs, None), jobs, places, flags)
+        return _run(folder, _begun(before, jobs, None), jobs, places, flags, None)
 
 
 def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config], flags: Sequence[str]) -> int:
@@ -56,8 +57,7 @@ def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config]
     """
     about = [o.input_line for o in overrides if is_about_sweep(o.input_line)]
     found = space.space(overrides)
-    cells = space.check(found, lambda trial: checked([*about, *trial]))
-    config: RunConfig = cells[0].config
+    config: RunConfig = space.check(found, lambda trial: checked([*about, *trial]))[0].config
     asked = config.sweep.search
     if asked.metric is None:
         raise UserError(
@@ -69,9 +69,9 @@ def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config]
 
     places, threads = _machine(config.sweep)
     path = plan.folder_for(config.sweep.name, [axis.key for axis in found.axes])
-    identity = identity_of(found, asked, config)
+    identity = identity_of(found, config)
     with _held(path, identity) as (folder, before):
-        jobs = trials(asked.n_trials, path, before, config, threads)
+        jobs = trials(path, before, config, threads)
         study = Study(path, found.axes, asked, config.train.steps, len(places))
         chooser = Search(study, found, asked.metric, jobs)
         code = _run(folder, _begun(before, jobs, identity), jobs, places, flags, chooser)
@@ -94,20 +94,19 @@ def _held(path: Path, identity: Mapping[str, Any] | None) -> Iterator[tuple[Fold
     record.read(path)  # refuses what is no sweep, before anything is written there
     with closing(Folder(path)) as folder:
         before = record.read(path)
-        _refuse_another(path, before, identity)
+        if before is not None and before.search != identity:
+            raise _another(path, before.search, identity)
         yield folder, before
 
 
-def _refuse_another(folder: Path, before: Record | None, identity: Mapping[str, Any] | None) -> None:
-    """Refuse to go on with a search as another one, or with a grid as a search."""
-    if before is None or before.search == identity:
-        return
-    if before.search is None or identity is None:
-        was, now = ("a grid", "a search") if before.search is None else ("a search", "a grid")
-        raise UserError(f"{folder} is {was}, and this is {now}: choose another sweep.name")
-    key = next(key for key in {**before.search, **identity} if before.search.get(key) != identity.get(key))
-    then, now = (show(told.get(key)) for told in (before.search, identity))
-    raise UserError(f"{folder} is another search ({key}: {then} then, {now} now): choose another sweep.name")
+def _another(folder: Path, before: Mapping[str, Any] | None, identity: Mapping[str, Any] | None) -> UserError:
+    """Return the error for going on with a search as another one, or with a grid as a search."""
+    if before is None or identity is None:
+        was, now = ("a grid", "a search") if before is None else ("a search", "a grid")
+        return UserError(f"{folder} is {was}, and this is {now}: choose another sweep.name")
+    key = next(key for key in {**before, **identity} if before.get(key) != identity.get(key))
+    then, now = show(before.get(key)), show(identity.get(key))
+    return UserError(f"{folder} is another search ({key}: {then} then, {now} now): choose another sweep.name")
 
 
 def _begun(before: Record | None, jobs: list[Job], search: dict[str, Any] | None) -> Record:
@@ -120,12 +119,7 @@ def _begun(before: Record | None, jobs: list[Job], search: dict[str, Any] | None
 
 
 def _run(
-    folder: Folder,
-    now: Record,
-    jobs: list[Job],
-    places: list[str | None],
-    flags: Sequence[str],
-    search: Search | None = None,
+    folder: Folder, now: Record, jobs: list[Job], places: list[str | None], flags: Sequence[str], search: Search | None
 ) -> int:
     with Display(jobs) as display:
         display.note(f"{folder.path}: {_plan(jobs, places)}")
@@ -141,9 +135,10 @@ def _run(
     finished = all(job.state in ENDED for job in jobs)
     now.status = "finished" if finished else "failed" if received is None else "interrupted"
     folder.write(now)
+    counts = Counter(job.state for job in jobs)
     states = ("finished", "pruned", "failed", "interrupted", "waiting")
-    counts = [f"{n} {state}" for state in states if (n := sum(job.state == state for job in jobs))]
-    print(f"{folder.path}: {', '.join(counts)}; {folder.path / RECORD} says how each ended", flush=True)
+    ends = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
+    print(f"{folder.path}: {ends}; {folder.path / RECORD} says how each ended", flush=True)
     return now.exit_code
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from gan_cli.config.identity import identifying
 from gan_cli.config.schema import RunConfig
-from gan_cli.config.schema import Search as SearchConfig
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.sweeps.plan import is_finished, set_resources
+from gan_cli.sweeps.plan import digest, is_finished, set_resources
 from gan_cli.sweeps.record import Job, Record, new_job
 from gan_cli.sweeps.rows import NewRows
 from gan_cli.sweeps.space import Space
@@ -40,25 +38,24 @@ class Search:
     def __init__(self, study: Study, space: Space, metric: str, jobs: Sequence[Job]) -> None:
         self._study, self._space, self._metric = study, space, metric
         self._jobs = list(jobs)
-        self._rows: dict[str, NewRows] = {}
-        study.forget({job.trial for job in jobs if job.trial is not None})
-        for job in jobs:
-            if job.trial is not None:
-                self._settle(job)
+        self._rows = {job.name: NewRows(Path(job.run_dir)) for job in jobs}
+        begun = [job for job in jobs if job.trial is not None]
+        study.forget({job.trial for job in begun})
+        for job in begun:
+            self._settle(job)
 
     def choose(self, job: Job) -> None:
         """Give a job its values, unless it is to go on with those that it has."""
         known = None if job.trial is None else self._study.trial(job.trial)
         if known is None or known.state == TrialState.FAIL:
-            again = known.params if known else None
-            job.trial, values = self._study.ask(self._jobs.index(job), again)
+            job.trial, values = self._study.ask(self._jobs.index(job), known.params if known else None)
             job.overrides = [*self._space.fixed, *(f"{axis.key}={values[axis.key]}" for axis in self._space.axes)]
-            job.label = label_of(values)
+            job.label = " ".join(f"{k}={f'{v:.4g}' if isinstance(v, float) else v}" for k, v in values.items())
             job.total_steps = int(values.get("train.steps", job.total_steps))
 
     def look(self, job: Job) -> str:
         """Tell Optuna a job's new rows; return why it should end, or ''."""
-        for step, value in self._new_values(job):
+        for step, value in self._values(self._rows[job.name]):
             self._study.report(job.trial, step, value)
             if self._study.should_prune(job.trial):
                 return f"{self._metric} {value:.4g} at step {step}: so far worse than the median of the trials"
@@ -70,7 +67,7 @@ class Search:
         Raises:
             UserError: it finished, and none of its rows has the tag.
         """
-        for step, value in self._new_values(job):
+        for step, value in self._values(self._rows[job.name]):
             self._study.report(job.trial, step, value)
         if job.state == "finished":
             value = self._final_value(job)
@@ -86,7 +83,7 @@ class Search:
         """Return in one line what is best so far; '' before a trial has finished."""
         trial = self._study.best()
         job = next((job for job in self._jobs if trial is not None and job.trial == trial.number), None)
-        return f"best: {self._metric} {trial.value:.4g}, {job.run_dir} ({job.label})" if trial and job else ""
+        return f"best: {self._metric} {trial.value:.4g}, {job.run_dir} ({job.label})" if job else ""
 
     def _settle(self, job: Job) -> None:
         """Bring a job and its trial to one state: a kill may have come between telling one and telling the other."""
@@ -104,8 +101,7 @@ class Search:
         else:
             job.state = "waiting"
 
-    def _new_values(self, job: Job) -> list[tuple[int, float]]:
-        rows = self._rows.setdefault(job.name, NewRows(Path(job.run_dir)))
+    def _values(self, rows: NewRows) -> list[tuple[int, float]]:
         return [(int(row["step"]), row[self._metric]) for row in rows.read() if self._metric in row]
 
     def _final_value(self, job: Job) -> float:
@@ -120,18 +116,18 @@ class Search:
         return values[-1]
 
 
-def trials(count: int, folder: Path, before: Record | None, config: RunConfig, threads: int) -> list[Job]:
+def trials(folder: Path, before: Record | None, config: RunConfig, threads: int) -> list[Job]:
     """Return the jobs of a search; those of earlier commands keep their values, directory and past.
 
     Args:
-        count: how many.
         folder: the sweep's.
         before: what its sweep.json says.
         config: of any trial.
         threads: for each job that leaves them to us.
     """
     known = {job.name: job for job in before.jobs} if before else {}
-    jobs = [known.get(name) or new_job(folder, name, name) for name in (f"trial-{i:03d}" for i in range(count))]
+    names = [f"trial-{i:03d}" for i in range(config.sweep.search.n_trials)]
+    jobs = [known.get(name) or new_job(folder, name, name) for name in names]
     for job in jobs:
         set_resources(job, config.runtime, threads)
         if job.trial is None:
@@ -139,31 +135,24 @@ def trials(count: int, folder: Path, before: Record | None, config: RunConfig, t
     return jobs
 
 
+def identity_of(space: Space, config: RunConfig) -> dict[str, Any]:
+    """Return what makes a search the one it is: what is sought, among which values, beside which settings.
+
+    Args:
+        space: what may be chosen.
+        config: of a trial that has every axis at its first end.
+    """
+    return {
+        "metric": config.sweep.search.metric,
+        "direction": config.sweep.search.direction,
+        "train.steps": config.train.steps,
+        **{axis.key: axis.text for axis in space.axes},
+        "other settings": digest({key: json.dumps(value) for key, value in identifying(config).items()})[:16],
+    }
+
+
 def _mark(run: Path, reason: str) -> None:
     """Say in a stopped run's run.json that it was pruned, for whoever looks at it later."""
     if reading.status(run).get("status") == "interrupted":
         with suppress(UserError), closing(RunDirectory(run)) as directory:
             directory.write_status("pruned", reason=reason)
-
-
-def label_of(values: Mapping[str, Any]) -> str:
-    """Return a trial's values in short: `optimizer.lr=0.0003121 loss=wgan`."""
-    return " ".join(f"{k}={f'{v:.4g}' if isinstance(v, float) else v}" for k, v in values.items())
-
-
-def identity_of(space: Space, search: SearchConfig, config: RunConfig) -> dict[str, Any]:
-    """Return what makes a search the one it is: what is sought, among which values, beside which settings.
-
-    Args:
-        space: what may be chosen.
-        search: of the config.
-        config: of a trial that has every axis at its first end.
-    """
-    own = {key: json.dumps(value) for key, value in identifying(config).items()}
-    return {
-        "metric": search.metric,
-        "direction": search.direction,
-        "train.steps": config.train.steps,
-        **{axis.key: axis.text for axis in space.axes},
-        "other settings": hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16],
-    }

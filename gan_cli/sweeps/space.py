@@ -13,48 +13,27 @@ from gan_cli.sweeps.keys import Cell, checked_cell, is_about_sweep
 
 
 class Axis(NamedTuple):
-    """One key of the search.
+    """One key of the search."""
 
-    Attributes:
-        key: as an override has it.
-        text: the values as they were typed.
-        choices: overrides' values to choose from; () for numbers.
-        low: the least number.
-        high: the largest one, which may be chosen too.
-        step: between two numbers; None: any number.
-        log: numbers are drawn by their logarithm.
-    """
-
-    key: str
-    text: str
-    choices: tuple[str, ...] = ()
-    low: float = 0
-    high: float = 0
-    step: float | None = None
-    log: bool = False
-
-    @property
-    def whole(self) -> bool:
-        """The numbers are whole ones."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
+    key: str  # as an override has it
+    text: str  # the values as they were typed
+    choices: tuple[str, ...] = ()  # overrides' values to choose from; () for numbers
+    low: float = 0  # whole, as `high` is, where the numbers are whole ones
+    high: float = 0  # may be chosen too
+    step: float | None = None  # between two numbers; None: any number
+    log: bool = False  # numbers are drawn by their logarithm
 
     @property
     def ends(self) -> list[str]:
         """Overrides that show whether all others could run: every choice, or the first and the last number."""
-        values = self.choices or [repr(self.low), repr(self.high)]
-        return [f"{self.key}={value}" for value in values]
+        return [f"{self.key}={value}" for value in self.choices or (self.low, self.high)]
 
 
 class Space(NamedTuple):
-    """What a search may choose.
+    """What a search may choose."""
 
-    Attributes:
-        fixed: overrides of every trial.
-        axes: what differs between trials.
-    """
-
-    fixed: list[str]
-    axes: list[Axis]
+    fixed: list[str]  # overrides of every trial
+    axes: list[Axis]  # what differs between trials
 
 
 def space(overrides: Sequence[Override]) -> Space:
@@ -63,11 +42,7 @@ def space(overrides: Sequence[Override]) -> Space:
     Raises:
         UserError: values that cannot be searched, or none at all.
     """
-    last = {override.get_key_element(): override for override in overrides}
-    for key, override in last.items():
-        if is_about_sweep(key) and override.is_sweep_override():
-            raise UserError(f"{override.input_line}: one value for the whole sweep")
-    kept = {key: override for key, override in last.items() if not is_about_sweep(key)}
+    kept = {key: override for override in overrides if not is_about_sweep(key := override.get_key_element())}
     axes = [_axis(key, override) for key, override in kept.items() if override.is_sweep_override()]
     if not axes:
         raise UserError(
@@ -99,7 +74,7 @@ def check(found: Space, config_of: Callable[[list[str]], Config]) -> list[Cell]:
 
 def _axis(key: str, override: Override) -> Axis:
     value, text = override.value(), override.input_line.partition("=")[2]
-    tags = set(value.tags) if isinstance(value, Sweep) else set()
+    tags = value.tags if isinstance(value, Sweep) else set()
     if tags - {"log"}:
         raise UserError(f"{key}={text}: tag(log, ...) is the only tag that a search knows")
     log = "log" in tags

@@ -61,15 +61,12 @@ class Study:
             ) from error
 
     def ask(self, index: int, again: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-        """Begin a trial.
+        """Begin a trial and return its number, and its values by their keys.
 
         Args:
             index: of the job; with the trials so far it decides what is drawn, so that a search which was stopped and
                 goes on draws what it would have drawn.
             again: values to take; None: Optuna chooses.
-
-        Returns:
-            the trial's number and its values by their keys.
         """
         if again is not None:
             self._study.enqueue_trial(dict(again))
@@ -86,7 +83,7 @@ class Study:
 
     def report(self, number: int, step: int, value: float) -> None:
         """Tell a trial's value at a step; one that is known already is left as it is."""
-        trial = self._trial(number)
+        trial = self.trial(number)
         if not trial.state.is_finished() and step not in trial.intermediate_values:
             self._handle(number).report(value, step)
 
@@ -96,12 +93,11 @@ class Study:
 
     def end(self, number: int, state: TrialState, value: float | None = None) -> None:
         """Close a trial; one that is closed already is left as it is."""
-        if not self._trial(number).state.is_finished():
-            self._study.tell(number, value, state=state)
+        self._study.tell(number, value, state=state, skip_if_finished=True)
 
     def forget(self, known: set[int]) -> None:
         """Close every open trial that is not known: a kill caught it before there was a job for it."""
-        for trial in self._study.get_trials(deepcopy=False):
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.number not in known:
                 self.end(trial.number, TrialState.FAIL)
 
@@ -121,11 +117,8 @@ class Study:
             return optuna.samplers.GPSampler(seed=seed, n_startup_trials=max(1, startup))
         return optuna.samplers.RandomSampler(seed=seed)
 
-    def _trial(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
-
     def _handle(self, number: int) -> optuna.trial.Trial:
-        return optuna.trial.Trial(self._study, self._trial(number)._trial_id)
+        return optuna.trial.Trial(self._study, self.trial(number)._trial_id)
 
 
 class _AlreadyHeld:
@@ -141,8 +134,8 @@ class _AlreadyHeld:
 def _distribution(axis: Axis) -> optuna.distributions.BaseDistribution:
     if axis.choices:
         return optuna.distributions.CategoricalDistribution(axis.choices)
-    if axis.whole:
-        return optuna.distributions.IntDistribution(int(axis.low), int(axis.high), axis.log, int(axis.step or 1))
+    if isinstance(axis.low, int) and isinstance(axis.high, int):
+        return optuna.distributions.IntDistribution(axis.low, axis.high, axis.log, int(axis.step or 1))
     return optuna.distributions.FloatDistribution(float(axis.low), float(axis.high), axis.log, axis.step)
 
 

@@ -18,7 +18,7 @@ class Averages:
         self.clear()
 
     def clear(self) -> None:
-        """Start a new window; the order of the tags starts anew too."""
+        """Start a new window; the order of the tags starts again too."""
         self._position: dict[str, int] = {}
         self._count: list[int] = []
         self._sum = torch.zeros(0, dtype=torch.float64)

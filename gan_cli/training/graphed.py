@@ -108,7 +108,7 @@ class CudaCapture:
         """
         graph = torch.cuda.CUDAGraph()
         try:
-            # Other threads, which read images ahead or write checkpoints, may go on meanwhile.
+            # Other threads, which read images ahead or write checkpoints, may run meanwhile.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 result = work()
         except torch.OutOfMemoryError:

@@ -1,4 +1,4 @@
-"""Warns of a critic that no longer tells samples apart."""
+"""Warns of a critic that gives every sample one score."""
 
 from __future__ import annotations
 

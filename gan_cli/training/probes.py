@@ -44,7 +44,7 @@ CURVES = (
 def due(step: int, log_every_steps: int, every_steps: int) -> bool:
     """Tell whether the row of a step is the first since a multiple of `every_steps`.
 
-    Whether the step is the run's last says nothing: a run may go on.
+    Whether the step is the run's last says nothing: a run may be continued.
     """
     before = (step - 1) // log_every_steps * log_every_steps
     return before // every_steps != step // every_steps

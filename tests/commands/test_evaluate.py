@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ def result(out: str) -> dict:
     return json.loads(Path(out.strip().splitlines()[-1]).read_text())
 
 
+SMALL = (
+    "runtime=cpu",
+    "runtime.threads=1",
+    "train.batch_size=8",
+    "model=mlp",
+    "model.width=4",
+    "dataset.image_size=28",
+)
 PROTOCOL = ("run", "step", "weights", "seed", "truncation", "real", "floor", "fake")
 
 
@@ -53,33 +62,29 @@ def test_points_of_two_dimensions_and_one(gan, run_of):
     assert line["exact_w1"]["value"] == pytest.approx(line["sliced_w1"]["value"])
 
 
-def test_the_same_again_and_where_it_is_asked_to_be(gan, run_of, tmp_path):
+def test_the_same_again_where_it_is_asked_to_be_unless_the_data_have_changed(gan, run_of, tmp_path):
     run = run_of("ring")
     first, other = (gan("evaluate", run, "count=20", f"seed={seed}", f"out={tmp_path}/x/{seed}.json") for seed in "01")
     again = gan("evaluate", run, "count=20", "device=cpu")
     assert result(first.out) == result(again.out)
     assert result(first.out)["scores"] != result(other.out)["scores"]
     assert not (Path(run) / "evaluations" / "1.json").exists()
+    assert "other data" not in again.err
+    status = Path(run) / "run.json"
+    status.write_text(re.sub('"data": "[0-9a-f]+"', '"data": "another"', status.read_text()))
+    assert "was trained on other data" in gan("evaluate", run, "count=10").err
 
 
-def test_raw_weights_are_not_the_moving_average(gan, run_of):
-    run = run_of("clothes")
-    ended = [gan("evaluate", run, "extractor=pixels", "count=10", "w1_count=4", f"weights={w}") for w in ("ema", "raw")]
+def test_raw_weights_are_not_the_moving_average(gan):
+    assert gan("train", *SMALL, "train.steps=1", "train.ema_halflife_images=8", "run_dir=run").code == 0
+    ended = [gan("evaluate", "run", "extractor=pixels", "count=10", f"weights={name}") for name in ("ema", "raw")]
     ema, raw = (result(e.out) for e in ended)
     assert (ema["protocol"]["weights"], raw["protocol"]["weights"]) == ("ema", "raw")
     assert ema["protocol"]["extractor"] == "pixels, no weights"
     assert ema["scores"]["exact_w1"]["value"] != raw["scores"]["exact_w1"]["value"]
 
 
-def test_data_that_have_changed_are_told(gan, run_of):
-    run = run_of("ring")
-    status = json.loads((Path(run) / "run.json").read_text())
-    status["sessions"][-1]["data"] = "another"
-    (Path(run) / "run.json").write_text(json.dumps(status))
-    assert "was trained on other data" in gan("evaluate", run, "count=10").err
-
-
-def test_mistakes(refused, run_of, monkeypatch):
+def test_mistakes(gan, refused, run_of, monkeypatch):
     run = run_of("clothes")
     assert refused("evaluate") == "no run is named; write gan evaluate RUN, such as gan evaluate runs/NAME"
     assert refused("evaluate", "nowhere").startswith("run=nowhere: no such directory")
@@ -87,47 +92,31 @@ def test_mistakes(refused, run_of, monkeypatch):
     assert "need count=4750 or less" in refused("evaluate", run, "count=100000")
     assert "did you mean extractor=pixels" in refused("evaluate", run, "extractor=pixel")
     assert "extractor.side=999" in refused("evaluate", run, "extractor=pixels", "extractor.side=999")
+    assert refused("evaluate", run, "loss=wgan").startswith("loss=wgan: gan evaluate has no loss")
+    assert refused("sample", run, "extractor=pixels").startswith("extractor=pixels: gan sample has no")
     monkeypatch.setattr(Inception, "_path", lambda self: Path("/nowhere/weights-6726825d.pth"))
     assert "extractor.weights=x: no such file" in refused("evaluate", run, "extractor=inception", "extractor.weights=x")
+    told = gan("evaluate", "--help").out
+    assert "extractor: auto, efficientnet_lite0, fashion_mnist, inception, pixels" in told
+    assert "optimizer:" not in told
 
 
-def test_help_names_the_extractors(gan):
-    out = gan("evaluate", "--help").out
-    assert "extractor: auto, efficientnet_lite0, fashion_mnist, inception, pixels" in out
-    assert "optimizer:" not in out
-
-
-def test_a_group_of_another_command(refused, run_of):
-    assert refused("sample", run_of("line"), "extractor=pixels").startswith("extractor=pixels: gan sample has no")
-    assert refused("evaluate", run_of("ring"), "loss=wgan").startswith("loss=wgan: gan evaluate has no loss")
-
-
-SMALL = (
-    "runtime=cpu",
-    "runtime.threads=1",
-    "train.batch_size=8",
-    "model=mlp",
-    "model.width=4",
-    "dataset.image_size=28",
-)
 SCORED = ("evaluate.every_steps=2", "evaluate.count=30", "evaluate.w1_count=8", "log.every_steps=1", "seed=3")
 
 
 def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan):
     trained = gan("train", *SMALL, *SCORED, "condition=concat", "train.steps=2", "run_dir=run")
     assert trained.code == 0, trained
-    assert (
-        "evaluated every 2 steps: 30 fakes against as many real samples of the train split" in trained.out + trained.err
-    )
+    told = "evaluated every 2 steps: 30 fakes against as many real samples of the train split"
+    assert told in trained.out + trained.err
     row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
     ended = gan("evaluate", "run", "count=30", "w1_count=8", "seed=3", "batch_size=8", "device=cpu")
     scores = result(ended.out)["scores"]
     curves = {tag.partition("/")[2]: value for tag, value in row.items() if tag.startswith(("quality/", "distance/"))}
     assert curves == {name: pytest.approx(score["value"], rel=1e-4) for name, score in scores.items()}
     floors = json.loads(Path("run/run.json").read_text())["evaluation"]["floors"]
-    assert {tag.partition("/")[2]: floor for tag, floor in floors.items()} == {
-        name: pytest.approx(score["floor"], rel=1e-4) for name, score in scores.items() if score["floor"] is not None
-    }
+    told = {name: pytest.approx(s["floor"], rel=1e-4) for name, s in scores.items() if s["floor"] is not None}
+    assert {tag.partition("/")[2]: floor for tag, floor in floors.items()} == told
 
 
 def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):
@@ -138,12 +127,9 @@ def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):
 
 
 def test_mistakes_of_an_evaluation_while_training(refused):
-    told = "evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500"
+    told, every = "evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500", "evaluate.every_steps=1"
     assert refused("train", *SMALL, "evaluate.count=30") == f"evaluate.count=30: {told}"
     assert refused("train", *SMALL, "extractor=pixels") == f"extractor (Pixels): {told}"
-    assert "evaluate.count=5: must be" in refused("train", "evaluate.count=5", "evaluate.every_steps=1")
-    assert "need evaluate.count=4750 or less" in refused(
-        "train", *SMALL, "evaluate.every_steps=1", "evaluate.count=5000"
-    )
-    missing = ("extractor=inception", "extractor.weights=nowhere.pth", "evaluate.every_steps=1")
-    assert "extractor" in refused("train", *SMALL, *missing)
+    assert "evaluate.count=5: must be" in refused("train", *SMALL, every, "evaluate.count=5")
+    assert "need evaluate.count=4750 or less" in refused("train", *SMALL, every, "evaluate.count=5000")
+    assert "extractor" in refused("train", *SMALL, every, "extractor=inception", "extractor.weights=nowhere.pth")

@@ -19,16 +19,6 @@ printf '%s\n' "${COMPREPLY[@]}"
 """
 
 
-@pytest.fixture
-def bin_dir(tmp_path):
-    """A directory with a `gan` of this interpreter, as a console script would be."""
-    script = tmp_path / "bin" / "gan"
-    script.parent.mkdir()
-    script.write_text(f"#!{sys.executable}\nimport sys\nfrom gan_cli.cli import main\nsys.exit(main())\n")
-    script.chmod(0o755)
-    return script.parent
-
-
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 @pytest.mark.parametrize(
     ("line", "expected"),
@@ -38,14 +28,15 @@ def bin_dir(tmp_path):
         ("gan train -m train.s", {"train.steps="}),
     ],
 )
-def test_in_bash(bin_dir, tmp_path, line, expected):
-    env = {**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ['PATH']}"}
-    script = f'eval "$(gan -sc install=bash)"\nset -- "{line}"\n{TRY}'
-    done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, env=env, cwd=tmp_path, timeout=120, check=True
-    )
-    assert set(done.stdout.split()) == expected
-    assert done.stderr == ""
+def test_in_bash(tmp_path, monkeypatch, line, expected):
+    script = tmp_path / "gan"  # of this interpreter, as a console script would be
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom gan_cli.cli import main\nsys.exit(main())\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    bash = ["bash", "-c", f'eval "$(gan -sc install=bash)"\nset -- "{line}"\n{TRY}']
+    done = subprocess.run(bash, capture_output=True, text=True, timeout=120, check=True)
+    assert (set(done.stdout.split()), done.stderr) == (expected, "")
 
 
 @pytest.fixture
@@ -56,9 +47,9 @@ def query(tmp_path, monkeypatch, capsys):
         monkeypatch.setenv("COMP_LINE", line)
         monkeypatch.setenv("COMP_POINT", str(len(line)))
         assert main(["-sc", f"query={shell}"]) == 0
-        captured = capsys.readouterr()
-        assert captured.err == ""
-        return captured.out.split()
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out.split()
 
     return ask
 
@@ -74,15 +65,10 @@ def query(tmp_path, monkeypatch, capsys):
         ("gan train train.stpes=3 lo", ["loss="]),
         ("gan train --cfg job loss=no", ["loss=nonsaturating"]),
         ("gan resume runs/x runtime.th", ["runtime.threads="]),
-        ("gan sample runs/x", []),
         ("gan sample runs/x form", ["format="]),
         ("gan sample run=x co", ["count="]),
-        ("gan resume ", []),
-        ("gan board ", []),
-        ("gan nothing x", []),
-        ("gan train --config-dir ", []),
-        ("gan train [[ lo", []),
-        ("gan train --fast lo", []),
+        *((f"gan {line}", []) for line in ("sample runs/x", "resume ", "board ", "nothing x", "train --config-dir ")),
+        *((f"gan train {line}", []) for line in ("[[ lo", "--fast lo")),
         ("", ["train", "resume", "sample", "list", "board"]),
     ],
 )
@@ -91,17 +77,13 @@ def test_queries(query, line, expected):
     assert found == expected if line else set(found) >= set(expected)
 
 
-def test_a_line_completes_the_options_of_its_own_config_dir(query, tmp_path):
+def test_files_of_the_users_and_other_shells(query, tmp_path):
     (tmp_path / "conf" / "loss").mkdir(parents=True)
     (tmp_path / "conf" / "loss" / "mine.yaml").write_text("# Mine\n")
     assert query("gan train --config-dir conf loss=mi") == ["loss=mine"]
-
-
-def test_fish_gets_directories_for_a_run(query, tmp_path):
     (tmp_path / "runs" / "a").mkdir(parents=True)
     assert query("gan resume ru", "fish") == ["runs/"]
-    assert query("gan train loss=w", "fish") == ["loss=wgan", "loss=wgan_gp"]
-    assert query("gan train loss=w", "zsh") == ["loss=wgan", "loss=wgan_gp"]
+    assert query("gan train loss=w", "fish") == query("gan train loss=w", "zsh") == ["loss=wgan", "loss=wgan_gp"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

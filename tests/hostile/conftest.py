@@ -21,11 +21,13 @@ TRAIN = (
     "log.every_steps=2",  # so that the last checkpoint holds an open window of averages
     *("log.sample_count=4", "runtime=cpu", "runtime.threads=1", "checkpoint.every_steps=1", "checkpoint.keep=2"),
 )
+SAMPLE, EVALUATE, RESUME = ("sample",), ("evaluate", "count=20", "w1_count=20"), ("resume", "train.steps=4")
 
 
-def perform(command: str, run: str, *overrides: str) -> None:
+def perform(command: str, run: str | Path, *overrides: str) -> None:
     """Run `gan COMMAND RUN key=value ...` without Hydra, which takes most of the time; errors are raised."""
-    getattr(importlib.import_module(f"gan_cli.commands.{command}"), command)(*arguments_for(command, run, *overrides))
+    function = getattr(importlib.import_module(f"gan_cli.commands.{command}"), command)
+    function(*arguments_for(command, str(run), *overrides))
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +44,9 @@ def trained(shared) -> Path:
 @pytest.fixture
 def here(tmp_path, monkeypatch) -> Path:
     """An empty working directory, beside what lies outside the run."""
-    (tmp_path / "outside").mkdir()
+    for name in ("here", "outside"):
+        (tmp_path / name).mkdir()
     (tmp_path / "outside" / "canary").write_text("alive")
-    (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
     monkeypatch.setenv("HOSTILE_SECRET", "tops3cret")
@@ -79,14 +81,14 @@ def refused(here, capsys) -> Callable[..., str]:
     `written`: the run directory may have been opened, so what lies in the working directory may differ.
     """
 
-    def run(*argv: str, written: bool = False, through_main: bool = False) -> str:
+    def refuse(command: str, *words: str | Path, written: bool = False, through_main: bool = False) -> str:
         outside, inside = everything(here.parent / "outside"), everything(here)
         capsys.readouterr()
-        if argv[0] == "train" or through_main:
-            code = main(list(argv))
+        if command == "train" or through_main:
+            code = main([command, *map(str, words)])
         else:
             with pytest.raises(GanError) as caught:
-                perform(*argv)
+                perform(command, *words)
             code = caught.value.exit_code
             print_error(caught.value)
         told = capsys.readouterr()
@@ -100,4 +102,10 @@ def refused(here, capsys) -> Callable[..., str]:
         assert written or everything(here) == inside
         return last.removeprefix("gan: ")
 
-    return run
+    return refuse
+
+
+@pytest.fixture
+def both(refused, run) -> Callable[..., list[str]]:
+    """Sample the run and resume it: each must be refused; return what they say."""
+    return lambda **options: [refused(command, run, *words, **options) for command, *words in (SAMPLE, RESUME)]

@@ -20,14 +20,16 @@ def alone(run: Path) -> Path:
     return kept
 
 
-def entries(path: Path) -> dict[str, Any]:
-    """Return what a true manifest lists of a checkpoint's directory."""
-    return {name: checkpoint._entry((path / name).read_bytes()) for name in (STATE, META)}
+def seal(path: Path, change: Any = None) -> None:
+    """Write the manifest that is true of a checkpoint's files, or what a function makes of it."""
+    files = {name: checkpoint._entry((path / name).read_bytes()) for name in (STATE, META)}
+    (path / MANIFEST).write_bytes(checkpoint._manifest(change(files) if change else files))
 
 
-def seal(path: Path, files: Any = None) -> None:
-    """Write a manifest, true of what lies in a checkpoint's directory where nothing else is given."""
-    (path / MANIFEST).write_bytes(checkpoint._manifest(entries(path) if files is None else files))
+def put(path: Path, name: str, content: Any) -> None:
+    """Write a file of a checkpoint, JSON where it is not bytes, and seal it."""
+    (path / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    seal(path)
 
 
 def header(state: bytes) -> tuple[dict[str, Any], bytes]:
@@ -42,11 +44,5 @@ def state_of(head: Any, data: bytes = b"") -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
-def meta(path: Path) -> dict[str, Any]:
-    return json.loads((path / META).read_bytes())
-
-
-def put(path: Path, name: str, content: Any) -> None:
-    """Write a file of a checkpoint, JSON where it is not bytes, and seal it."""
-    (path / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    seal(path)
+def meta(path: Path, **changes: Any) -> dict[str, Any]:
+    return json.loads((path / META).read_bytes()) | changes

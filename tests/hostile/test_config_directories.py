@@ -16,11 +16,12 @@ from gan_cli.errors import UserError
 
 GLOBAL = "# @package _global_\n"
 SECRET = "oc.env:HOSTILE_SECRET"
+OWN = "allow_targets: [evil]\nloss: {_target_: evil.Mine}\n"
 
 
 @pytest.fixture
 def conf(here, canary):
-    """Write files of a config directory `x`; modules beside it that nobody may import."""
+    """Write files of a config directory `x`, beside modules that nobody may import."""
     body = f"open({str(canary)!r}, 'w').write('dead')\nclass Mine: pass\n"
     for name in ("evil/__init__.py", "hydra_plugins/evil.py", "torch/__init__.py", "tensorflow.py"):
         (here / name).parent.mkdir(exist_ok=True)
@@ -40,7 +41,7 @@ def composed(conf):
     """What `gan train --config-dir x experiment=e` makes of an experiment."""
 
     def compose(text, *overrides):
-        conf(experiment__e=GLOBAL + text)
+        conf(experiment__e=f"{GLOBAL}{text}\n")
         overrides = ["experiment=e", *overrides]
         cfg = Composer.of("train", parse(["--config-dir", "x"])).compose(overrides)
         return validate("train", cfg, overrides)
@@ -48,85 +49,66 @@ def composed(conf):
     return compose
 
 
-def lines(make, n, first):
-    return "\n".join([first, *(make(i) for i in range(1, n))])
-
-
-OWN = "allow_targets: [evil]\nloss: {_target_: evil.Mine}\n"
-REFUSED = {  # by what the line then holds
-    "hydra": [
-        *("hydra: {run: {dir: ../outside}}", "hydra: {job: {env_set: {PATH: /tmp/evil}}}"),
-        *("hydra: {callbacks: {x: {_target_: evil.Mine}}}", "hydra: {launcher: {_target_: hydra.utils.call}}"),
-        *("hydra: {launcher: {setup: [touch canary]}}", "hydra: {job_logging: {formatters: {x: {(): evil.Mine}}}}"),
-        "hydra: {job_logging: {handlers: {f: {class: logging.FileHandler, filename: ../outside/canary, mode: w}}}}",
-        "defaults: [override /hydra/launcher: mine]",
-    ],
-    "hydra.sweeper.params": [
-        *(
-            "hydra: {sweeper: {params: {+allow_targets: '[evil]'}}}",
-            "hydra: {sweeper: {params: {run_dir: ../outside}}}",
-        ),
-        *("hydra: {sweeper: {params: {hydra.run.dir: x}}}", "hydra: {sweeper: {params: {'seed=1 allow_targets': x}}}"),
-        f"hydra: {{sweeper: {{params: {{loss: '${{{SECRET}}}'}}}}}}",
-    ],
-    "command line": [OWN, "defaults: [override /loss: mine]", "run_dir: ../outside/new"],
-    "hydra.mode": [f"hydra: {{mode: '${{{SECRET}}}'}}"],
-    "refer to its own": [
-        *(f"run_dir: ${{{SECRET}}}", "a: oc.env\nrun_dir: ${${a}:HOSTILE_SECRET}", f"run_dir: '\\\\${{{SECRET}}}'"),
-        *("run_dir: ${oc.decode:'${oc.env:HOSTILE_SECRET}'}", f"defaults: ['override /loss': '${{{SECRET}}}']"),
-        "defaults: ['override /loss': '${oc.${a}:HOSTILE_SECRET}']\na: env",
-        f"a: &a {{defaults: ['override /loss': '${{{SECRET}}}']}}\n<<: *a",
-    ],
-    "": [
-        f"dataset: {{'${{{SECRET}}}': 1}}",
-        lines(lambda i: f"a{i}: ${{a{i - 1}}}${{a{i - 1}}}", 60, "a0: lol"),
-        lines(lambda i: f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]", 12, "a0: &a0 lol"),
-        *("a: {b: '${a}', c: '${a}'}", "a: " + "[" * 50_000, "a: '" + "${b}" * 20_000 + "'\nb: 1"),
-        *("seed: 1" + "0" * 50_000, "a: '" + "x" * 10**6 + "'", "a: !!python/object/apply:os.system [true]"),
-        "optimizer: {lr: .inf}",
-    ],
-}
+REFUSED = [  # what the line holds, and the experiment
+    ("hydra", "hydra: {run: {dir: ../outside}}"),
+    ("hydra", "hydra: {job: {env_set: {PATH: /tmp/evil}}}"),
+    ("hydra", "hydra: {callbacks: {x: {_target_: evil.Mine}}}"),
+    ("hydra", "hydra: {launcher: {setup: [touch canary]}}"),
+    ("hydra", "defaults: [override /hydra/launcher: mine]"),
+    ("hydra.mode", f"hydra: {{mode: '${{{SECRET}}}'}}"),
+    ("hydra.sweeper.params", "hydra: {sweeper: {params: {+allow_targets: '[evil]'}}}"),
+    ("hydra.sweeper.params", "hydra: {sweeper: {params: {run_dir: ../outside}}}"),
+    ("hydra.sweeper.params", "hydra: {sweeper: {params: {'seed=1 allow_targets': x}}}"),
+    ("hydra.sweeper.params", f"hydra: {{sweeper: {{params: {{loss: '${{{SECRET}}}'}}}}}}"),
+    ("command line", OWN),
+    ("command line", "defaults: [override /loss: mine]"),
+    ("command line", "run_dir: ../outside/new"),
+    ("refer to its own", f"run_dir: ${{{SECRET}}}"),
+    ("refer to its own", "a: oc.env\nrun_dir: ${${a}:HOSTILE_SECRET}"),
+    ("refer to its own", f"a: &a {{defaults: ['override /loss': '${{{SECRET}}}']}}\n<<: *a"),
+    ("", f"dataset: {{'${{{SECRET}}}': 1}}"),
+    ("", "\n".join(["a0: lol", *(f"a{i}: ${{a{i - 1}}}${{a{i - 1}}}" for i in range(1, 60))])),
+    ("", "\n".join(["a0: &a0 lol", *(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12))])),
+    ("", "a: " + "[" * 50_000),
+    ("", "seed: 1" + "0" * 50_000),
+    ("", "a: !!python/object/apply:os.system [true]"),
+]
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    ("told", "text"), [(told, text) for told, texts in REFUSED.items() for text in texts], ids=lambda v: repr(v)[:50]
-)
+@pytest.mark.parametrize(("told", "text"), REFUSED, ids=lambda v: repr(v)[:50])
 def test_experiments_that_are_refused(conf, composed, canary, told, text):
     conf(hydra__launcher__mine="_target_: evil.Mine\n", loss__mine=GLOBAL + OWN)
     with pytest.raises(UserError) as caught:
-        composed(text + "\n")
+        composed(text)
     line = str(caught.value)
     assert told in line
-    assert "tops3cret" not in line
-    assert "\n" not in line
+    assert not [word for word in ("tops3cret", "\n") if word in line]
     assert len(line) < 1000
     assert canary.read_text() == "alive"
 
 
-@pytest.mark.parametrize("text", ["defaults: [override /hydra/launcher: basic]\n", "hydra: {mode: RUN}\n"])
-def test_what_may_be_chosen_of_hydra(composed, text):
-    assert composed(f"{text}seed: 5\n").seed == 5
+def test_what_an_experiment_may_choose(composed):
+    text = "defaults: [override /hydra/launcher: basic]\nhydra: {mode: RUN}\ndataset: {classes: ['\\${oc.env:HOME}']}"
+    config = composed(text, "dataset=folder")
+    assert config.dataset.arguments["classes"] == ["${oc.env:HOME}"]  # escaped, so it is text
 
 
 @pytest.mark.parametrize("name", ["hydra__output__gan", "hydra__job_logging__none", "train"])
 def test_options_of_the_packages_names_are_not_read(conf, composed, name):
     conf(**{name: f"{GLOBAL}seed: 7\nhydra: {{run: {{dir: ../outside}}, job: {{chdir: true}}}}\n"})
-    assert composed("log: {every_steps: 3}\n").seed == 0
+    assert composed("log: {every_steps: 3}").seed == 0
 
 
-PATHS = ["hydra: {searchpath: ['pkg://evil']}", "a: {searchpath: ['pkg://evil']}\nhydra: ${a}"]
-PATHS += ["b: 2001-01-01\nhydra: {searchpath: ['pkg://evil']}", "a: &a {searchpath: ['pkg://evil']}\nhydra: {<<: *a}"]
-
-
-@pytest.mark.parametrize("flags", [(), ("--info", "searchpath"), ("-m", "seed=1,2")], ids=lambda f: " ".join(f))
-@pytest.mark.parametrize("text", PATHS)
-def test_a_search_path_imports_nothing(refused, conf, here, canary, monkeypatch, flags, text):
+@pytest.mark.parametrize("text", ["hydra: {X}", "a: {X}\nhydra: ${a}", "a: &a {X}\nhydra: {<<: *a}"])
+def test_a_search_path_imports_nothing(refused, conf, here, canary, monkeypatch, text):
     monkeypatch.setattr(sys, "path", [*sys.path, str(here)])  # as with allow_targets on the command line
     monkeypatch.delitem(sys.modules, "evil", raising=False)
+    text = text.replace("X", "searchpath: ['pkg://evil']")
     conf(many=f"defaults: [train, _self_]\n{text}\n", train=f"defaults: [_self_]\n{text}\n")
-    refused("train", "--config-dir", "x", "-cn", "many", *flags)
-    refused("train", "--config-path", "x", *flags)
+    for flags in ((), ("--info", "searchpath"), ("-m", "seed=1,2")):
+        refused("train", "--config-dir", "x", "-cn", "many", *flags)
+        refused("train", "--config-path", "x", *flags)
     monkeypatch.setenv("COMP_LINE", "gan train --config-dir x --config-name many lo")
     assert main(["-sc", "query=bash"]) == 0
     assert canary.read_text() == "alive"
@@ -141,24 +123,14 @@ def test_modules_here_hide_nothing(conf, canary, here):
 
 def test_the_other_commands_places(refused, conf, run):
     conf(many="defaults: [sample, _self_]\nout: ../outside/canary\n")
-    line = refused("sample", str(run), "--config-dir", "x", "-cn", "many", through_main=True)
+    line = refused("sample", run, "--config-dir", "x", "-cn", "many", through_main=True)
     assert line.startswith("out=../outside/canary: taken from the command line alone")
 
 
-def test_an_escaped_interpolation_is_text(composed):
-    config = composed("dataset: {classes: ['\\${oc.env:HOME}']}", "dataset=folder")
-    assert config.dataset.arguments["classes"] == ["${oc.env:HOME}"]
-
-
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("kind", ["pipe", "sparse"])
-def test_files_that_are_no_configs(refused, conf, here, kind):
-    conf(experiment__e=GLOBAL)
-    path = here / "x" / "experiment" / "e.yaml"
-    if kind == "sparse":
-        os.truncate(path, 10 * 2**30)
-    else:
-        path.unlink()
-        os.mkfifo(path)
-    refused("train", "--config-dir", "x", "experiment=e")
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.open("wb").truncate(10 * 2**30)], ids=["pipe", "sparse"])
+def test_files_that_are_no_configs(refused, conf, here, make):
+    conf(other="seed: 1")
+    make(here / "x" / "experiment.yaml")
+    assert "experiment.yaml" in refused("train", "--config-dir", "x", "-cn", "other")
     assert main(["list", "--config-dir", "x"]) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import stat
 
 import pytest
 import yaml
@@ -11,146 +11,112 @@ import yaml
 from gan_cli.core import untrusted
 from gan_cli.errors import UserError
 from gan_cli.runs import directory
-from tests.hostile.conftest import perform
+from tests.hostile.conftest import EVALUATE, RESUME, SAMPLE, perform
 
-RESUME = ("resume", "train.steps=4")
-COMMANDS = [("sample",), ("evaluate", "count=20", "w1_count=20"), RESUME]
-STATE = "checkpoints/step_0000000003/state.safetensors"
-
-
-def replace(path, make):
-    if path.is_dir():
-        path.rename(path.with_name(path.name + "_kept"))
-    else:
-        path.unlink(missing_ok=True)
-    make(path)
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
-@pytest.mark.parametrize("name", ["run.json", "config.yaml", ".lock", "metrics.jsonl", "events", "samples", STATE])
-def test_links_out_of_the_run_are_refused_before_anything_is_written(refused, run, canary, command, name):
-    path = next(run.glob("events*")) if name == "events" else run / name
-    replace(path, lambda p: p.symlink_to(canary.parent if name == "samples" else canary))
-    through_main = name == ".lock"  # once for each command: it takes a second
-    assert f"{path} is a link" in refused(command[0], str(run), *command[1:], through_main=through_main)
-
-
-@pytest.mark.parametrize("name", [".run.json.7.tmp", "notes/deep/down"])
-def test_a_link_of_any_name_is_refused_dangling_or_not(refused, run, canary, name):
-    (run / name).parent.mkdir(parents=True, exist_ok=True)
-    replace(run / name, lambda p: p.symlink_to(canary.with_name("new")))
-    assert f"{name} is a link" in refused("sample", str(run))
-
-
-def test_a_run_that_is_reached_by_a_link_is_the_users_choice(run):
-    run.with_name("latest").symlink_to(run)
-    perform("sample", "latest", "count=4")
-    assert list((run / "samples").glob("*_count_4.png"))
+KINDS = {  # how a file of it is made, and what it is called
+    "link": (lambda path, canary: path.symlink_to(canary), "is a link"),
+    "folder link": (lambda path, canary: path.symlink_to(canary.parent), "is a link"),
+    "dangling link": (lambda path, canary: path.symlink_to(canary.with_name("new")), "is a link"),
+    "hard link": (lambda path, canary: os.link(canary, path), "has another name"),
+    "pipe": (lambda path, canary: os.mkfifo(path), "is a pipe"),
+    "socket": (lambda path, canary: os.mknod(path, stat.S_IFSOCK | 0o600), "is a socket"),
+    "sparse": (lambda path, canary: path.open("wb").truncate(10 * 2**30), "10,737,418,240 bytes"),
+}
+PLACES = [
+    *(("link", name) for name in ("config.yaml", ".lock", "metrics.jsonl", "checkpoints/step_0000000003/meta.json")),
+    *(("folder link", "samples"), ("dangling link", "notes/deep/down"), ("dangling link", ".run.json.7.tmp")),
+    *(("pipe", name) for name in ("config.yaml", "run.json", ".lock", "checkpoints")),
+    *(("socket", "config.yaml"), ("socket", "checkpoints")),
+    *(("hard link", "train.log"), ("sparse", "config.yaml"), ("sparse", "run.json")),
+]
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("command", [COMMANDS[0], RESUME], ids=lambda c: c[0])
-@pytest.mark.parametrize("name", ["run.json", "config.yaml", ".lock", "checkpoints"])
-@pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_pipes_and_sockets_are_not_waited_for(refused, run, command, name, kind, monkeypatch):
-    def make(path):
-        if kind == "pipe":
-            os.mkfifo(path)
-        else:
-            monkeypatch.chdir(path.parent)  # a socket's path is short
-            with socket.socket(socket.AF_UNIX) as server:
-                server.bind(path.name)
-
-    replace(run / name, make)
-    assert f"{run / name} is a {kind}" in refused(command[0], str(run), *command[1:])
-
-
-def test_a_hard_link_is_not_written_through(refused, run, canary):
-    replace(run / "train.log", lambda p: os.link(canary, p))
-    assert "has another name" in refused("resume", str(run), "train.steps=4")
+@pytest.mark.parametrize(("kind", "name"), PLACES)
+def test_what_is_no_plain_small_file_is_refused_before_anything_is_written(refused, run, canary, kind, name):
+    path, (make, told) = run / name, KINDS[kind]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(path.with_name(f"{path.name}_kept"))
+    make(path, canary)
+    for command, *words in [RESUME] if kind in ("hard link", "sparse") else [SAMPLE, EVALUATE, RESUME]:
+        options = {"through_main": (kind, name) == ("link", ".lock"), "written": (kind, name) == ("sparse", "run.json")}
+        line = refused(command, run, *words, **options)
+        assert str(path) in line
+        assert told in line
 
 
 def test_directories_without_end(refused, run):
     (run / "/".join("d" * 40)).mkdir(parents=True)
-    assert "more than 16 deep" in refused("sample", str(run))
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("name", ["config.yaml", "run.json", "checkpoints/step_0000000003/meta.json"])
-def test_ten_sparse_gigabytes_are_not_read(refused, run, name):
-    os.truncate(run / name, 10 * 2**30)
-    command = (RESUME[0], str(run), RESUME[1]) if name == "run.json" else ("sample", str(run), "checkpoint=3")
-    assert ("does not verify" if "meta" in name else "10,737,418,240 bytes") in refused(*command, written=True)
+    assert "more than 16 deep" in refused("sample", run)
 
 
 LAUGHS = b"".join(b"a%d: &a%d [%s]\n" % (i, i, b",".join([b"*a%d" % (i - 1)] * 10)) for i in range(1, 12))
-CONTENTS = {  # of a file, by what the line then holds
-    ("config.yaml", "config"): [
-        *(b"a0: &a0 lol\n" + LAUGHS, b"[" * 20_000, b"a: !!python/object/apply:os.system ['touch canary']"),
-        *(b'run_dir: "\\0"', b"seed: 1" + b"0" * 100_000, b"optimizer: {lr: .inf}"),
-        b"a: 2001-01-01",
-    ],
-    ("run.json", "run.json"): [
-        *(b"[]", b'{"sessions": 3}', b'{"sessions": [1, [], null]}', b'{"a":' * 100_000, b'{"a": 1e400}'),
-        *(b'{"a": ' + b"1" * 100_000 + b"}", b'{"a": "\xff"}', b'{"status": "\\ud800"}'),
-    ],
-    ("metrics.jsonl", "is not a row"): [b"[]\n", b'{"step": "x"}\n', b"[" * 100_000 + b"\n", b"\xff\n"],
-    ("timing.jsonl", "is not a row"): [b'{"step": ' + b"1" * 5000 + b"}\n"],
-}
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    ("name", "told", "content"),
-    [(*key, content) for key, contents in CONTENTS.items() for content in contents],
-    ids=lambda v: repr(v)[:40],
-)
-def test_contents_that_are_refused(refused, run, name, told, content):
-    rest = (run / name).read_bytes() if name.endswith(".jsonl") else b""
-    (run / name).write_bytes(content + rest)
-    assert told in refused(RESUME[0], str(run), RESUME[1], written=True)
-    if name == "config.yaml":
-        assert told in refused("sample", str(run))
-
-
-VALUES = [
-    *(("seed", 2**63), ("train", None), ("train", {"steps": True}), ("loss", []), ("hydra", {"run": {"dir": "/"}})),
-    *(("model", {"width": 2**62}), ("dataset", {"_target_": "gan_cli.data.synthetic.Ring", "modes": 10**30})),
-    *(("runtime", {"device": "cpu", "precision": "fp32", "engine": "eager", "threads": 10**6}),),
-    *(("run_dir", "${oc.env:HOSTILE_SECRET}"), ("${oc.env:HOSTILE_SECRET}", 1), ("run_dir", r"\${seed}")),
-    *(("loss", {"${oc.env:HOSTILE_SECRET}": 1}), ("dataset", {"_target_": "${oc.create:{a:1}}"})),
+CONTENTS = [  # of a file; for rows of curves, the first line
+    ("config.yaml", b"a0: &a0 lol\n" + LAUGHS),
+    ("config.yaml", b"[" * 20_000),
+    ("config.yaml", b"a: !!python/object/apply:os.system ['touch canary']"),
+    ("config.yaml", b"seed: 1" + b"0" * 100_000),
+    ("run.json", b'{"sessions": [1, [], null]}'),
+    ("run.json", b'{"a":' * 100_000),
+    ("run.json", b'{"status": "\\ud800"}'),
+    ("metrics.jsonl", b'{"step": "x"}\n'),
+    ("timing.jsonl", b'{"step": ' + b"1" * 5000 + b"}\n"),
 ]
 
 
-@pytest.mark.parametrize(("key", "value"), VALUES)
-@pytest.mark.parametrize("command", [COMMANDS[0], RESUME], ids=lambda c: c[0])
-def test_settings_of_wrong_values(refused, run, command, key, value):
-    config = yaml.safe_load((run / "config.yaml").read_text())
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("name", "content"), CONTENTS, ids=lambda v: repr(v)[:40])
+def test_contents_that_are_refused(refused, run, name, content):
+    rows = name.endswith(".jsonl")
+    (run / name).write_bytes(content + (run / name).read_bytes() * rows)
+    for command, *words in [SAMPLE, RESUME] if name == "config.yaml" else [RESUME]:
+        assert ("is not a row" if rows else name) in refused(command, run, *words, written=True)
+
+
+def rewrite(run, change):
+    path = run / "config.yaml"
+    path.write_text(yaml.safe_dump(change(yaml.safe_load(path.read_text()))))
+
+
+VALUES = [
+    {"seed": 2**63},
+    {"train": None},
+    {"loss": []},
+    {"hydra": {"run": {"dir": "/"}}},
+    {"dataset": {"_target_": "gan_cli.data.synthetic.Ring", "modes": 10**30}},
+    {"run_dir": "${oc.env:HOSTILE_SECRET}"},
+    {"${oc.env:HOSTILE_SECRET}": 1},
+]
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda v: repr(v)[:40])
+def test_settings_of_wrong_values(both, run, values):
+    ((key, value),) = values.items()
     merges = isinstance(value, dict) and "_target_" not in value
-    (run / "config.yaml").write_text(yaml.safe_dump(config | {key: config.get(key, {}) | value if merges else value}))
-    refused(command[0], str(run), *command[1:])
+    rewrite(run, lambda config: config | {key: config.get(key, {}) | value if merges else value})
+    both()
 
 
-def test_networks_larger_than_the_memory_are_not_built(refused, run):
+def test_networks_larger_than_the_memory_are_not_built(both, run):
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("- 4\n", "- 1000000\n").replace("width: 4\n", "width: 1000000\n"))
-    for command in COMMANDS:
-        assert "GB" in refused(command[0], str(run), *command[1:], written=True)
+    assert all("GB" in line for line in both(written=True))
 
 
 def test_facts_of_wrong_types_and_events_that_are_none_are_passed_over(run):
     (run / "run.json").write_text('{"sessions": [{"versions": 3, "threads": [], "device": {}, "data": 1e9}]}')
     next(run.glob("events*")).write_bytes(b"\xff" * 1000)
-    perform(RESUME[0], str(run), RESUME[1])
+    perform("resume", run, "train.steps=4")
 
 
-@pytest.mark.parametrize("name", ["../../../outside/canary", "/etc/passwd"])
-def test_names_in_a_run_never_choose_a_path(run, canary, name, capsys):
-    config = yaml.safe_load((run / "config.yaml").read_text())
-    (run / "config.yaml").write_text(yaml.safe_dump({**config, "run_dir": name}))
+def test_names_in_a_run_never_choose_a_path_and_a_link_to_a_run_does(run, canary, capsys):
+    rewrite(run, lambda config: {**config, "run_dir": "../../../outside/canary"})
     (run / "run.json").write_text('{"run_dir": "../../../outside", "sessions": []}')
-    perform("sample", str(run), "count=4")
-    assert capsys.readouterr().out.strip() == str(run / "samples" / "step_0000000003_seed_0_count_4.png")
+    run.with_name("latest").symlink_to(run)
+    perform("sample", "latest", "count=4")
+    assert capsys.readouterr().out.strip() == "latest/samples/step_0000000003_seed_0_count_4.png"
+    assert (run / "samples" / "step_0000000003_seed_0_count_4.png").is_file()
     assert canary.read_text() == "alive"
 
 

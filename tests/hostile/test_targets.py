@@ -9,14 +9,12 @@ from gan_cli.config.validate import validate_saved
 from gan_cli.errors import UserError
 
 REFUSED = """
-os.system builtins.eval torch.load torch.hub.load hydra.utils.instantiate gan_cli.session.build.torch.load
-gan_cli.core.files.AppendFile gan_cli.losses_evil.Mine gan_cli.losses gan_cli.losses. .gan_cli.losses.Wasserstein
-gan_cli.losses.Wasserstein.__init__ gan_cli.losses.base.nn.Module gan_cli.losses.base.CriticOutput.__class__
-gan_cli.losses.wasserstein.Tensor gan_cli/losses.Wasserstein torch.nn_evil.Module torch.nn.modules.module.torch.load
-torch.nn.utils.rnn.warnings.warn torch.optim.optimizer.functools.partial torch.nn.Module.load_state_dict
+os.system torch.load hydra.utils.instantiate gan_cli.session.build.torch.load gan_cli.core.files.AppendFile
+gan_cli.losses_evil.Mine gan_cli.losses .gan_cli.losses.Wasserstein gan_cli.losses.Wasserstein.__init__
+gan_cli.losses.base.nn.Module gan_cli/losses.Wasserstein torch.optim.optimizer.functools.partial
 gan_cli.losses.W\u0430sserstein \uff4f\uff53.system
 """.split()  # noqa: SIM905  (the last two hold a Cyrillic letter, and wide ones that Python would read as os)
-REFUSED += ["gan_cli.losses.Wasserstein\n", "", None, ["gan_cli.losses.Wasserstein"], {"_target_": "os.system"}]
+REFUSED += ["gan_cli.losses.Wasserstein\n", "", None, {"_target_": "os.system"}]
 
 
 @pytest.fixture
@@ -53,30 +51,27 @@ def test_a_class_inside_an_argument_is_no_class(saved, value):
     assert validate_saved(saved).model.critic.arguments["anything"] == value
 
 
-LINEAR = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}
-ABSTRACT = {"_target_": "gan_cli.losses.base.Loss"}
-MISPLACED = [("loss", "torch.nn.Identity"), ("model.critic", "torch.nn.Identity"), ("updates", "torch.nn.Identity")]
-MISPLACED += [("model.critic", "gan_cli.losses.Wasserstein"), ("optimizer.critic", "torch.optim.lr_scheduler.StepLR")]
-MISPLACED = [("loss", ABSTRACT), *((key, {"_target_": target}) for key, target in MISPLACED)]
+MISPLACED = [
+    ("loss", "gan_cli.losses.base.Loss", {}),  # abstract
+    ("updates", "torch.nn.Identity", {}),
+    ("model.generator", "torch.nn.Linear", {"in_features": 1, "out_features": 1}),
+    ("optimizer.critic", "torch.optim.lr_scheduler.StepLR", {}),
+]
 
 
-@pytest.mark.parametrize(("key", "part"), [("dataset", LINEAR), ("model.generator", LINEAR), *MISPLACED])
-def test_allowed_classes_in_the_wrong_place(refused, run, saved, key, part):
-    put(saved, key, part)
+@pytest.mark.parametrize(("key", "target", "arguments"), MISPLACED)
+def test_allowed_classes_in_the_wrong_place(refused, run, saved, key, target, arguments):
+    put(saved, key, {"_target_": target, **arguments})
     (run / "config.yaml").write_text(yaml.safe_dump(saved))
-    refused("sample", str(run))
+    refused("sample", run)
 
 
-def test_allow_targets_in_the_file_permits_nothing(refused, run, saved):
-    put(saved, "loss", {"_target_": "os.PathLike"})
-    (run / "config.yaml").write_text(yaml.safe_dump({**saved, "allow_targets": ["os"]}))
-    assert "add allow_targets=[os]" in refused("sample", str(run))
-
-
-def test_a_module_in_the_run_or_here_is_not_imported(refused, run, here, canary, saved):
+def test_allow_targets_in_the_file_permits_nothing_and_no_module_here_is_imported(refused, run, here, canary, saved):
     for folder in (run, here):
         (folder / "my_losses.py").write_text(f"open({str(canary)!r}, 'w').write('dead')\nclass Mine: pass\n")
     put(saved, "loss", {"_target_": "my_losses.Mine"})
-    (run / "config.yaml").write_text(yaml.safe_dump(saved))
-    assert "runs only where the command line says so" in refused("sample", str(run))
-    assert canary.read_text() == "alive"
+    for allowed in ([], ["my_losses"]):
+        (run / "config.yaml").write_text(yaml.safe_dump({**saved, "allow_targets": allowed}))
+        line = refused("sample", run)
+        assert "runs only where the command line says so" in line
+        assert "add allow_targets=[my_losses]" in line

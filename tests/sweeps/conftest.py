@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import json
 import os
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from hydra.core.override_parser.types import Override
 
-from gan_cli.cli import main
 from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
 from gan_cli.sweeps import grid, process
@@ -16,11 +17,11 @@ from tests import children
 from tests.conftest import Ended
 
 TOY = (
-    *("model=toy_mlp", "dataset=ring", "model.width=4", "latent.size=2", "train.batch_size=8"),
-    *("runtime=cpu", "runtime.precision=fp32", "log.every_steps=2", "log.samples_every_steps=1000"),
+    *("model=toy_mlp", "dataset=ring", "model.width=4", "latent.size=2", "train.batch_size=8", "runtime=cpu"),
+    *("runtime.precision=fp32", "runtime.threads=1", "log.every_steps=2", "log.samples_every_steps=1000"),
 )
-LOSSES = '''
-import json
+FAILING = (*TOY, "loss._target_=failing.Fails", "allow_targets=[failing]")
+LOSS = '''
 import os
 import pathlib
 import signal
@@ -31,54 +32,47 @@ import torch
 
 from gan_cli.losses.wasserstein import Wasserstein
 
-
-class Pulled(Wasserstein):
-    """Has a curve that is its own argument; while it is listed in `hold.json` its sixth step waits for a signal."""
-
-    def __init__(self, pull: float = 0.0, kind: Literal["fine", "blow"] = "fine"):
-        super().__init__()
-        self.pull, self.kind, self.calls = pull, kind, 0
-
-    def generator(self, fake, real):
-        self.calls += 1
-        held = json.loads(pathlib.Path("hold.json").read_text())
-        limit = time.monotonic() + 100
-        while self.calls == 6 and self.pull in held and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-            assert time.monotonic() < limit
-            time.sleep(0.01)
-        loss = super().generator(fake, real)
-        return loss * float("nan") if self.kind == "blow" and self.calls == 3 else loss
-
-    def estimates(self, real, fake):
-        return {**super().estimates(real, fake), "pull": torch.tensor(self.pull, dtype=torch.float64)}
+HELD, MENDED = pathlib.Path("held"), pathlib.Path("mended")
 
 
 class Fails(Wasserstein):
-    """Goes wrong at the sixth step of a process, until a file says that the fault is mended; a NaN stays."""
+    """Goes wrong at the sixth step of a process, until a file says that the fault is mended; a NaN stays.
 
-    def __init__(self, kind: Literal["fine", "raise", "kill", "blow", "stop", "late"] = "fine"):
+    Has a curve that is its own argument; while that is in the file `held` the sixth step waits for a signal.
+    """
+
+    def __init__(
+        self, kind: Literal["fine", "raise", "kill", "blow", "stop", "late"] = "fine", pull: float = 0.0
+    ) -> None:
         super().__init__()
-        self.kind, self.calls = kind, 0
+        self.kind, self.pull, self.calls = kind, pull, 0
 
     def generator(self, fake, real):
         loss = super().generator(fake, real)
         self.calls += 1
-        mended = pathlib.Path("mended").exists()
-        if self.kind == "stop" and not mended:
+        kind = "fine" if self.kind != "blow" and MENDED.exists() else self.kind
+        if kind == "stop":
             time.sleep(0.05)
         if self.calls != 6:
             return loss
-        if self.kind == "blow":
+        limit = time.monotonic() + 100
+        held = HELD.read_text().split() if HELD.exists() else []
+        while repr(self.pull) in held and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        if kind == "blow":
             return loss * float("nan")
-        if self.kind == "raise" and not mended:
+        if kind == "raise":
             raise RuntimeError("the sixth step is cursed")
-        if self.kind == "kill" and not mended:
+        if kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.kind == "stop" and not mended:
+        if kind == "stop":
             os.kill(int(pathlib.Path("sweep.pid").read_text()), signal.SIGTERM)
         return loss
+
+    def estimates(self, real, fake):
+        return {**super().estimates(real, fake), "pull": torch.tensor(self.pull, dtype=torch.float64)}
 '''
-FAILING = ("loss._target_=failing.Fails", "allow_targets=[failing]")
 
 
 def requested(*overrides: str) -> list[Override]:
@@ -88,15 +82,11 @@ def requested(*overrides: str) -> list[Override]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory with losses that fail."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
-    monkeypatch.delitem(sys.modules, "failing", raising=False)
-    (tmp_path / "failing.py").write_text(LOSSES)
+def place(gan: Callable[..., Ended], tmp_path: Path) -> Path:
+    """The directory that `gan` works in, with a loss that fails."""
+    (tmp_path / "failing.py").write_text(LOSS)
     (tmp_path / "sweep.pid").write_text(str(os.getpid()))
-    yield tmp_path
-    sys.modules.pop("failing", None)
+    return tmp_path
 
 
 @pytest.fixture
@@ -106,13 +96,19 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "start", children.gan)
 
 
-@pytest.fixture
-def gan(place: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """Run a command line in this process."""
+def record(place: Path, name: str) -> dict:
+    """What sweep.json says."""
+    return json.loads((place / "runs" / name / "sweep.json").read_text())
 
-    def run(*argv: str) -> Ended:
-        capsys.readouterr()
-        code = main(list(argv))
-        return Ended(code, *capsys.readouterr())
 
-    return run
+def by_name(place: Path, name: str) -> dict[str, dict]:
+    return {job["name"]: job for job in record(place, name)["jobs"]}
+
+
+def wait_until(happened: Callable[[], bool], sweep: Popen | None = None, log: Path | None = None) -> None:
+    """Wait for an event, while this process of a sweep goes on."""
+    limit = time.monotonic() + 600
+    while not happened():
+        assert sweep is None or sweep.poll() is None, log.read_text()
+        assert time.monotonic() < limit
+        time.sleep(0.02)

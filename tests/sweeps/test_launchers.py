@@ -6,35 +6,38 @@ import importlib.util
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from gan_cli.runs import reading
 from gan_cli.sweeps import process
-from tests.sweeps.conftest import TOY
+from tests.sweeps.conftest import TOY, wait_until
+
+launchers = pytest.mark.parametrize(
+    ("name", "extra"), [("joblib", "joblib"), ("submitit_local", "submitit"), ("ray", "ray")]
+)
 
 
-def installed(launcher: str) -> bool:
+def skip_if(extra: str, installed: bool) -> None:
     found = importlib.util.find_spec("hydra_plugins")
-    return found is not None and importlib.util.find_spec(f"hydra_plugins.hydra_{launcher}_launcher") is not None
+    found = found is not None and importlib.util.find_spec(f"hydra_plugins.hydra_{extra}_launcher") is not None
+    if found == installed:
+        pytest.skip(f"hydra-{extra}-launcher is {'' if found else 'not '}installed here")
 
 
-@pytest.mark.parametrize(("name", "extra"), [("joblib", "joblib"), ("submitit_local", "submitit"), ("ray", "ray")])
+@launchers
 def test_a_launcher_that_is_not_installed_names_its_extra(refused, name, extra):
-    if installed(extra):
-        pytest.skip(f"hydra-{extra}-launcher is installed here")
+    skip_if(extra, installed=True)
     line = refused("train", "-m", "seed=0,1", f"hydra/launcher={name}")
     assert line == f'hydra/launcher={name}: is not installed here; pip install "gan_cli[{extra}]"'
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "extra"), [("joblib", "joblib"), ("submitit_local", "submitit"), ("ray", "ray")])
+@launchers
 def test_a_launcher_trains_the_same_runs(gan, place: Path, name, extra):
-    if not installed(extra):
-        pytest.skip(f'hydra-{extra}-launcher is not installed: pip install "gan_cli[{extra}]"')
-    every = (*TOY, "runtime.threads=1", "train.steps=4")
+    skip_if(extra, installed=False)
+    every = (*TOY, "train.steps=4")
     ended = gan("train", *every, "-m", "seed=0,1", "run_dir=runs/${seed}", f"hydra/launcher={name}")
     assert ended.code == 0, ended.err
     for seed in ("0", "1"):
@@ -51,20 +54,15 @@ def test_a_launcher_trains_the_same_runs(gan, place: Path, name, extra):
 @pytest.mark.timeout(900)
 def test_a_preempted_job_is_requeued_and_goes_on(gan, place: Path):
     """SLURM's signal, which submitit answers by sending the same job again."""
-    if not installed("submitit"):
-        pytest.skip('hydra-submitit-launcher is not installed: pip install "gan_cli[submitit]"')
-    every = (*TOY, "runtime.threads=1", "train.steps=400", "log.every_steps=10", "checkpoint.every_steps=50")
+    skip_if("submitit", installed=False)
+    every = (*TOY, "train.steps=400", "log.every_steps=10", "checkpoint.every_steps=50")
     launcher = ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=60")
-    sweep = process.start(
-        ["train", *every, "-m", "seed=0", *launcher, "run_dir=runs/${seed}", "resume=auto"], place / "log", os.environ
-    )
-    run, limit = place / "runs/0", time.monotonic() + 400
-    while reading.standing(run).step < 120:
-        assert sweep.poll() is None, (place / "log").read_text()
-        assert time.monotonic() < limit
-        time.sleep(0.05)
+    words = ["train", *every, "-m", "seed=0", *launcher, "run_dir=runs/${seed}", "resume=auto"]
+    run, log = place / "runs/0", place / "log"
+    sweep = process.start(words, log, os.environ)
+    wait_until(lambda: reading.standing(run).step >= 120, sweep, log)
     os.kill(reading.status(run)["sessions"][-1]["process"], signal.SIGUSR2)
-    assert sweep.wait() == 0, (place / "log").read_text()
+    assert sweep.wait() == 0, log.read_text()
     status = reading.status(run)
     assert (status["status"], len(status["sessions"])) == ("finished", 2)
     assert gan("train", *every, "seed=0", "run_dir=single").code == 0
