@@ -154,7 +154,7 @@ RUNS = {
 
 @pytest.fixture
 def run_of(shared: Path, tmp_path: Path) -> Callable[[str], str]:
-    """Copy one of RUNS, of one step; it is trained when it is first asked for."""
+    """Copy one of RUNS, of one step; the first test that asks trains it, so ask before anything is patched."""
 
     def copied(name: str) -> str:
         with alone(shared / f"{name}.lock"):

@@ -33,7 +33,7 @@ class Arguments(NamedTuple):
         return self.overrides + flags
 
     def places(self) -> list[str]:
-        """Return those flags that choose where configs lie, for a job of a sweep."""
+        """Return those flags that choose the config directories, for a job of a sweep."""
         chosen = ("--config-path", "--config-name", "--config-dir")
         return Arguments([], {name: value for name, value in self.flags.items() if name in chosen}).argv()
 

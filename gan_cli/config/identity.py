@@ -44,7 +44,7 @@ def is_free(key: str) -> bool:
 
 
 def identifying(config: RunConfig) -> dict[str, Any]:
-    """Return what makes a run that has not begun the run it is: leaves of its settings, and where its data lie.
+    """Return what identifies a run that has not begun: leaves of its config, and the place of its data.
 
     A run that exists may find its data elsewhere, for it knows their fingerprint; before, the directory stands for it.
     """
@@ -113,6 +113,6 @@ def not_free(override: str) -> UserError:
     if is_free(key):
         return UserError(f"{override}: gan resume takes single keys, such as runtime.device=cpu")
     return UserError(
-        f"{override}: {key} makes the run what it is; {FREE_IN_WORDS} may change. To go on with another value: "
+        f"{override}: {key} identifies the run; only {FREE_IN_WORDS} may change. To continue with another value: "
         f"gan train THE SAME OVERRIDES {override} run_dir=RUN resume=auto force=true"
     )

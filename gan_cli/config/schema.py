@@ -217,7 +217,7 @@ ResumeLog = _or_null("ResumeLog", "As in `Log`.", _fields(Log))
 ResumeEvaluate = _or_null("ResumeEvaluate", "As in `Evaluate`.", _fields(Evaluate))
 ResumeCheckpoint = _or_null("ResumeCheckpoint", "As in `Checkpoint`.", _fields(Checkpoint))
 ResumeRuntime = _or_null("ResumeRuntime", "As in `Runtime`.", _fields(Runtime))
-ResumeDataset = _or_null("ResumeDataset", "Where the same data lie.", {"path": Text, "resident": Resident})
+ResumeDataset = _or_null("ResumeDataset", "The place of the same data.", {"path": Text, "resident": Resident})
 
 
 class ResumeConfig(Config):

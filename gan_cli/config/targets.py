@@ -37,7 +37,7 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def is_allowed(target: str, allow_targets: Sequence[str] = ()) -> bool:
-    """Tell whether a dotted name lies below an allowed prefix, or is one that the user opted in to."""
+    """Return whether a dotted name is below an allowed prefix, or is one that the user opted in to."""
     below = tuple(f"{prefix}." for prefix in (*ALLOWED_PREFIXES, *allow_targets))
     return target in allow_targets or target.startswith(below)
 

@@ -86,7 +86,7 @@ def _typed(command: str, plain: dict[str, Any]) -> Config:
 
 
 def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
-    """Return the config that a run directory holds, checked as if it were typed anew.
+    """Return the config that a run directory holds, checked as if it were typed now.
 
     Args:
         plain: the content of config.yaml, or of a checkpoint's metadata.
@@ -200,7 +200,7 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _explained(kind: str, loc: tuple[Any, ...], schema: type[Config], plain: dict[str, Any]) -> UserError:
-    """Walk down the models as far as `loc` leads; what lies below (a union's member, a list's index) is one value."""
+    """Walk down the models as far as `loc` leads; what is below (a union's member, a list's index) is one value."""
     value: Any = plain
     for depth, name in enumerate(loc):
         key, group = ".".join(map(str, loc[: depth + 1])), loc[0]

@@ -75,7 +75,7 @@ def sweep(
     cells = [] if is_search else check_cells(expand(request.task), checked)
     if not own:
         return by_hydra(composer, arguments, len(cells))
-    from gan_cli.sweeps import run  # imports torch: a wrong cell is told before
+    from gan_cli.sweeps import run  # imports torch: a wrong cell is refused before
 
     return run.search(request.task, checked, flags) if is_search else run.grid(cells, flags)
 

@@ -1,4 +1,4 @@
-"""From the cells of a grid to jobs: which run each cell is, where it lies, and what an earlier command left of it."""
+"""From the cells of a grid to jobs: the run of each cell, its directory, and what an earlier command left of it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads:
 def set_resources(job: Job, runtime: Runtime, threads: int) -> None:
     """Give a job its threads and note which GPUs it may run on.
 
-    One that goes on keeps its number of threads: another number gives other bits.
+    One that continues keeps its number of threads: another number gives other bits.
     """
     if runtime.threads != "auto":
         job.threads = None

@@ -46,7 +46,7 @@ class Pool:
     places: Sequence[str | None]  # one for each job at once: the GPU that it gets there, or None
     flags: Sequence[str]  # see `process.arguments`
     start: process.Start
-    display: Display  # is told of every change, and as time passes
+    display: Display  # shows every change, and the progress
     save: Callable[[], None]  # writes sweep.json
     search: Search | None = None  # chooses the jobs' values and ends some early; None: a grid
 
@@ -119,7 +119,7 @@ class Pool:
         log_begin = process.begin_log(job, argv)
         started = self.start(argv, Path(job.log), process.environment(job))
         self._running.append(_Running(job, started, place, log_begin))
-        self.display.event(job, "started" if job.attempts == 1 else "goes on")
+        self.display.event(job, "started" if job.attempts == 1 else "continues")
 
     def _collect(self) -> None:
         ended = [one for one in self._running if one.process.poll() is not None]

@@ -53,7 +53,7 @@ def arguments(job: Job, flags: Sequence[str]) -> list[str]:
 
     Args:
         job: its overrides, directory and threads.
-        flags: of Hydra that choose where configs lie, and overrides of its block.
+        flags: of Hydra that choose the config directories, and overrides of its block.
     """
     own = [] if job.threads is None else [f"runtime.threads={job.threads}"]
     if job.own_dir:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import hold, replace_file
@@ -18,14 +18,14 @@ _BYTES = 2**26
 
 
 class _Checked(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)  # an earlier version told more
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)  # an earlier version wrote more
 
 
 class Job(_Checked):
     """One run of a sweep."""
 
     name: str  # of its directory and its log
-    label: str = ""  # the overrides that tell it from the other jobs
+    label: str = ""  # the overrides in which it differs from the other jobs
     overrides: list[str] = []  # all of them, as `gan train` takes them
     identity: str  # a digest of the settings that make it the run it is
     run_dir: str
@@ -101,6 +101,5 @@ def read(folder: Path) -> Record | None:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise UserError(
-            f"{path} is not a sweep's record ({one_line(error)[:200]}): choose another sweep.name"
-        ) from error
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise UserError(f"{path} is not a sweep's record ({one_line(reason)}): choose another sweep.name") from error

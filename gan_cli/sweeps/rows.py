@@ -16,7 +16,7 @@ class NewRows:
         self._offset = 0
 
     def read(self) -> list[dict[str, float]]:
-        """Return the whole rows that are new; a run that was resumed may tell some of them again."""
+        """Return the whole rows that are new; a run that was resumed may write some of them again."""
         rows = []
         with suppress(OSError), open(self._path, "rb") as file:
             if file.seek(0, 2) < self._offset:

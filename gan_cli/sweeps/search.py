@@ -23,7 +23,7 @@ from gan_cli.sweeps.study import Study, TrialState
 
 
 class Search:
-    """Chooses the values of jobs, follows their rows, and tells Optuna how they ended.
+    """Chooses the values of jobs, follows their rows, and reports to Optuna how they ended.
 
     Args:
         study: Optuna's part.
@@ -62,7 +62,7 @@ class Search:
         return ""
 
     def ended(self, job: Job) -> None:
-        """Tell Optuna how a job ended; one that was interrupted goes on later.
+        """Report to Optuna how a job ended; one that was interrupted continues later.
 
         Raises:
             UserError: it finished, and none of its rows has the tag.
@@ -136,7 +136,7 @@ def trials(folder: Path, before: Record | None, config: RunConfig, threads: int)
 
 
 def identity_of(space: Space, config: RunConfig) -> dict[str, Any]:
-    """Return what makes a search the one it is: what is sought, among which values, beside which settings.
+    """Return what makes a search the one it is: the metric, the values to choose from, and everything else.
 
     Args:
         space: what may be chosen.
@@ -152,7 +152,7 @@ def identity_of(space: Space, config: RunConfig) -> dict[str, Any]:
 
 
 def _mark(run: Path, reason: str) -> None:
-    """Say in a stopped run's run.json that it was pruned, for whoever looks at it later."""
+    """Mark a stopped run as pruned in its run.json."""
     if reading.status(run).get("status") == "interrupted":
         with suppress(UserError), closing(RunDirectory(run)) as directory:
             directory.write_status("pruned", reason=reason)

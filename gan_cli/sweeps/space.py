@@ -1,4 +1,4 @@
-"""The space of a search, read from Hydra's sweep syntax: what is fixed, and between which values the rest may lie."""
+"""The space of a search, read from Hydra's sweep syntax: what is fixed, and the bounds or choices of the rest."""
 
 from __future__ import annotations
 

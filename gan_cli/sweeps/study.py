@@ -65,7 +65,7 @@ class Study:
 
         Args:
             index: of the job; with the trials so far it decides what is drawn, so that a search which was stopped and
-                goes on draws what it would have drawn.
+                continues draws what it would have drawn.
             again: values to take; None: Optuna chooses.
         """
         if again is not None:

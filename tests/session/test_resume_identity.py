@@ -213,11 +213,11 @@ def test_tensors_that_do_not_fit_are_refused_with_force_too(gan, trained):
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("optimizer.lr=1e-4", "optimizer.lr makes the run what it is"),
-        ("train.batch_size=9", "train.batch_size makes the run what it is"),
+        ("optimizer.lr=1e-4", "optimizer.lr identifies the run"),
+        ("train.batch_size=9", "train.batch_size identifies the run"),
         ("dataset.limit=5", "gan train THE SAME OVERRIDES dataset.limit=5 run_dir=RUN resume=auto force=true"),
-        ("loss=wgan_gp", "loss makes the run what it is"),
-        ("experiment=quickstart", "experiment makes the run what it is"),
+        ("loss=wgan_gp", "loss identifies the run"),
+        ("experiment=quickstart", "experiment identifies the run"),
         ("runtime=cpu", "single keys, such as runtime.device=cpu"),
         ("train.stpes=9", "did you mean train.steps=9?"),
         ("steps=9", "steps=9: no such key"),

@@ -27,9 +27,10 @@ def steer(monkeypatch):
 
 
 def test_what_can_be_steered_is(explore, run_of, monkeypatch):
+    run = run_of("clothes")
     steer(monkeypatch)
     seen = explore(
-        run_of("clothes"),
+        run,
         "kind=edit",
         "kind.target=bag",
         "kind.count=16",
