@@ -89,6 +89,8 @@ class Composer(NamedTuple):
         Raises:
             UserError: one that cannot be read.
         """
+        if not overrides:
+            return []
         with self._hydra():
             try:
                 parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([*overrides])

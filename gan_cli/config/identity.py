@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_cli.config.arguments import key_of
-from gan_cli.config.schema import RunConfig
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
+
+if TYPE_CHECKING:  # help and unknown options need no pydantic
+    from gan_cli.config.schema import RunConfig
 
 FREE = (
     "train.steps",
