@@ -1,4 +1,4 @@
-"""`gan` itself: commands, flags, the bare argument, and how a job's end is told."""
+"""`gan` itself: commands, flags, the bare argument, and how a job's end is reported."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def is_free(key: str) -> bool:
 
 
 def identifying(config: RunConfig) -> dict[str, Any]:
-    """Return what identifies a run that has not begun: leaves of its config, and the place of its data.
+    """Return what identifies a run that has not started: leaves of its config, and the place of its data.
 
     A run that exists may find its data elsewhere, for it knows their fingerprint; before, the directory stands for it.
     """

@@ -1,4 +1,4 @@
-"""Every mistake in a config is told in one line, exit code 2, with nothing written."""
+"""Every mistake in a config is one line, exit code 2, with nothing written."""
 
 from __future__ import annotations
 
