@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
         return 0
     if arguments.group is not None:
         if arguments.group not in found:
-            hint = did_you_mean(arguments.group, found) or ";"
+            hint = did_you_mean(arguments.group, [*found, "curves"]) or ";"
             raise UserError(f"{arguments.group}: no such group{hint} groups: {', '.join(found)}; or curves")
         found = {arguments.group: found[arguments.group]}
     print("\n\n".join(_table(group, options) for group, options in found.items()))

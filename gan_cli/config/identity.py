@@ -41,7 +41,7 @@ class Change(NamedTuple):
 
 
 def is_free(key: str) -> bool:
-    """Tell whether a dotted key may change from one session of a run to the next; every other key is its identity."""
+    """Return whether a dotted key may change from one session of a run to the next; every other key is its identity."""
     return any(key == free or key.startswith(f"{free}.") for free in FREE)
 
 

@@ -53,7 +53,7 @@ Declarations = dict[str, tuple[list[Curve], set[str]]]  # by class name, '' outs
 
 
 def is_estimate(tag: str) -> bool:
-    """Tell whether a curve is the critic's estimate of a divergence, or a bound of one; it has a held-out twin."""
+    """Return whether a curve is the critic's estimate of a divergence, or a bound of one; it has a held-out twin."""
     return _ESTIMATE.fullmatch(tag) is not None
 
 
@@ -78,19 +78,19 @@ def find(tag: str, further: Iterable[Curve] = ()) -> Curve | None:
 
 
 def better(tag: str) -> Literal["higher", "lower", "neither"]:
-    """Return the direction in which a curve is better; an estimate that nobody declares is better where it is lower."""
+    """Return the direction in which a curve is better; an undeclared estimate is better where it is lower."""
     curve = find(tag)
     return curve.better if curve else "lower" if is_estimate(tag) else "neither"
 
 
 def depends_on_critic(tag: str) -> bool:
-    """Tell whether a curve's unit is one in OF_THE_CRITIC."""
+    """Return whether a curve's unit is one in OF_THE_CRITIC."""
     curve = find(tag)
     return curve is not None and curve.unit in OF_THE_CRITIC
 
 
 def is_maximised(tag: str, further: Iterable[Curve] = ()) -> bool:
-    """Tell whether a curve is what the critic makes as large as it can; `further` as for `find`."""
+    """Return whether a curve is what the critic makes as large as it can; `further` as for `find`."""
     curve = find(tag, further)
     return is_estimate(tag) or (curve is not None and curve.role == "maximised")
 

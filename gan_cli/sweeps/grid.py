@@ -133,7 +133,7 @@ def _request(composer: Composer, overrides: Sequence[Override], multirun: bool) 
 
 
 def _is_own(command: str, request: Request) -> bool:
-    """Tell whether a sweep's jobs are ours to start; the other launchers and sweepers of Hydra do it themselves.
+    """Return whether a sweep's jobs are ours to start; the other launchers and sweepers of Hydra do it themselves.
 
     Raises:
         UserError: keys of `sweep` for another launcher or sweeper, or a key of Hydra's that ours has no use for.

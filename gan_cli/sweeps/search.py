@@ -54,7 +54,7 @@ class Search:
             job.total_steps = int(values.get("train.steps", job.total_steps))
 
     def look(self, job: Job) -> str:
-        """Tell Optuna a job's new rows; return why it should end, or ''."""
+        """Report a job's new rows to Optuna; return why it should end, or ''."""
         for step, value in self._values(self._rows[job.name]):
             self._study.report(job.trial, step, value)
             if self._study.should_prune(job.trial):

@@ -82,13 +82,13 @@ class Study:
         return trials[number] if number < len(trials) else None
 
     def report(self, number: int, step: int, value: float) -> None:
-        """Tell a trial's value at a step; one that is known already is left as it is."""
+        """Report a trial's value at a step, unless it is known already."""
         trial = self.trial(number)
         if not trial.state.is_finished() and step not in trial.intermediate_values:
             self._handle(number).report(value, step)
 
     def should_prune(self, number: int) -> bool:
-        """Tell whether the trial's last value that was reported is reason enough to end it."""
+        """Return whether the trial's last value that was reported is reason enough to end it."""
         return self._handle(number).should_prune()
 
     def end(self, number: int, state: TrialState, value: float | None = None) -> None:

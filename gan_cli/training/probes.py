@@ -42,7 +42,7 @@ CURVES = (
 
 
 def due(step: int, log_every_steps: int, every_steps: int) -> bool:
-    """Tell whether the row of a step is the first since a multiple of `every_steps`.
+    """Return whether the row of a step is the first since a multiple of `every_steps`.
 
     Whether the step is the run's last says nothing: a run may be continued.
     """
