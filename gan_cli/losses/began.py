@@ -9,10 +9,11 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from gan_cli.core.curves import Curve
-from gan_cli.losses.base import CriticOutput, Loss
+from gan_cli.losses.auto_encoder import AutoEncoderLoss
+from gan_cli.losses.base import CriticOutput
 
 
-class BEGAN(Loss):
+class BEGAN(AutoEncoderLoss):
     """Boundary equilibrium GAN (Berthelot, Schumm & Metz 2017, section 3.4).
 
     With the auto-encoder's error L(x) = |x - D(x)|, the mean over a sample's values:
@@ -45,13 +46,7 @@ class BEGAN(Loss):
         ),
         Curve("critic/k_t", "1", "neither", "weight of L(fake) in the critic's objective, in [0, 1]"),
         Curve("critic/balance", "1", "neither", "E L(fake) / E L(real), which k_t holds at gamma"),
-        Curve(
-            "critic/energy_gap",
-            "energy",
-            "neither",
-            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it reconstructs fakes; not a distance",
-            role="progress",
-        ),
+        *AutoEncoderLoss.logged,
     )
 
     def __init__(self, gamma: Annotated[float, Field(gt=0, le=1)] = 0.5, lambda_k: PositiveFloat = 0.001) -> None:
@@ -85,5 +80,5 @@ class BEGAN(Loss):
             "convergence": on_real + self._imbalance(real, fake).abs(),
             "k_t": self.k_t.clone(),  # the buffer moves before the curve is read
             "balance": on_fake / on_real,
-            "energy_gap": on_fake - on_real,
+            **super().estimates(real, fake),
         }

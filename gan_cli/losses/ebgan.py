@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn.functional import normalize, relu
 
 from gan_cli.core.curves import Curve
-from gan_cli.losses.base import CriticOutput, Loss
+from gan_cli.losses.auto_encoder import AutoEncoderLoss
+from gan_cli.losses.base import CriticOutput
 
 
-class EBGAN(Loss):
+class EBGAN(AutoEncoderLoss):
     """Energy-based GAN (Zhao, Mathieu & LeCun 2017, equations 1 to 3 and the pulling-away term of section 2.4).
 
     With the energy D(x) = ||Dec(Enc(x)) - x||^2 the critic minimises D(real) + [m - D(fake)]^+, and the generator
@@ -30,13 +31,7 @@ class EBGAN(Loss):
 
     energy = "l2"
     logged = (
-        Curve(
-            "critic/energy_gap",
-            "energy",
-            "neither",
-            "E D(fake) - E D(real) of an auto-encoder critic: how much worse it reconstructs fakes; not a distance",
-            role="progress",
-        ),
+        *AutoEncoderLoss.logged,
         Curve(
             "critic/pulling_away", "1", "lower", "mean squared cosine between the codes of different fakes, in [0, 1]"
         ),
@@ -60,7 +55,7 @@ class EBGAN(Loss):
 
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return `energy_gap`, E D(fake) - E D(real), and the `pulling_away` term, in [0, 1], if it is in use."""
-        curves = {"energy_gap": fake.score.mean() - real.score.mean()}
+        curves = super().estimates(real, fake)
         return curves | ({"pulling_away": pulling_away(fake.features)} if self.pull_away else {})
 
 
