@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_cli.data.collection import ArrayCollection
 from gan_cli.data.image_set import ImageSet
-from gan_cli.data.places import download, downloads, given, require
+from gan_cli.data.places import download, downloads, given
 from gan_cli.errors import UserError
 
 
@@ -82,15 +82,6 @@ class SVHN(_TorchvisionSet):
 
     name = "svhn"
     file = expected = "train_32x32.mat"
-
-    def collect(self) -> ArrayCollection:
-        """Read the local file, or download it.
-
-        Raises:
-            UserError: scipy is not installed, there is no file and the download fails, or it is not the published file.
-        """
-        require("scipy", "svhn", self.name, "reads its file")
-        return super().collect()
 
     def _torchvision(self, root: str, download: bool) -> Any:
         from torchvision.datasets import SVHN as Known  # takes seconds to import

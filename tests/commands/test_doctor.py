@@ -200,8 +200,8 @@ def test_the_machine(gan, tmp_path):
     assert ended.err == ""
     assert f"torch        {metadata.version('torch')}" in ended.out
     lines = {line[2:].partition("  ")[0]: line for line in ended.out.splitlines()}
-    assert {"python", "processor", "memory", "runtime=auto", "disk", "scipy", "lmdb", "completion"} <= set(lines)
-    assert "(for dataset=svhn)" in lines["scipy"]
+    assert {"python", "processor", "memory", "runtime=auto", "disk", "lmdb", "completion"} <= set(lines)
+    assert "(for dataset=lsun_bedroom)" in lines["lmdb"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assert f"device={device} " in lines["runtime=auto"]
     assert ended.code == int(any(line.startswith("!") for line in ended.out.splitlines()))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.io import savemat
 from small_sets import CPU, error_of, idx_bytes, in_order, take, write_idx
 
 from gan_cli.data import images as module
@@ -174,7 +175,7 @@ def test_wrong_path_names_it_and_what_was_expected(tmp_path, monkeypatch, datase
 
 @pytest.mark.parametrize(
     ("dataset", "extra", "library"),
-    [(SVHN, "svhn", "scipy"), (CelebA, "celeba", "gdown"), (LSUNBedroom, "lsun", "lmdb")],
+    [(CelebA, "celeba", "gdown"), (LSUNBedroom, "lsun", "lmdb")],
 )
 def test_missing_library_names_the_extra(monkeypatch, dataset, extra, library):
     monkeypatch.setattr(places.importlib.util, "find_spec", lambda name: None)
@@ -232,13 +233,12 @@ def test_lsun_reads_its_database(tmp_path):
 
 def test_svhn_reads_its_file(tmp_path, monkeypatch):
     """The file's digit 0 has the label 10; torchvision checks its MD5, so a small one is let through here."""
-    scipy_io = pytest.importorskip("scipy.io")
     from torchvision.datasets import SVHN as Known
 
     monkeypatch.setattr(Known, "_check_integrity", lambda self: True)
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 40), dtype=np.uint8)
     labels = np.tile(np.arange(1, 11), 4)[:, None]
-    scipy_io.savemat(tmp_path / "train_32x32.mat", {"X": pixels, "y": labels})
+    savemat(tmp_path / "train_32x32.mat", {"X": pixels, "y": labels})
     collection = SVHN(image_size=32, path=str(tmp_path)).collect()
     np.testing.assert_array_equal(collection.images[7], pixels[:, :, :, 7].transpose(2, 0, 1))
     assert collection.labels[8:11].tolist() == [9, 0, 1]
