@@ -14,7 +14,7 @@ from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.files import is_held
 from gan_cli.errors import UserError
-from gan_cli.runs import checkpoint, directory
+from gan_cli.runs import checkpoint, checkpoint_files, directory
 from gan_cli.runs.contents import check_tree
 from gan_cli.runs.event_file import records
 from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
@@ -91,10 +91,10 @@ def _checkpoints(run: Path) -> list[tuple[Finding, int, dict[str, Any] | None]]:
     folder = run / directory.CHECKPOINTS
     found = []
     for step in checkpoint.steps(folder):
-        path = folder / f"step_{step:010d}"
+        path = folder / checkpoint_files.name_of(step)
         try:
-            meta = checkpoint.verify(path)
-        except checkpoint.CorruptError as error:
+            meta = checkpoint_files.verify(path)
+        except checkpoint_files.CorruptError as error:
             found.append((Finding(f"checkpoint {step}", f"damaged: {error}", wrong=True), step, None))
         else:
             found.append((Finding(f"checkpoint {step}", f"verified, {size(_bytes(path))}"), step, meta))

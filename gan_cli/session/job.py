@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gan_cli.config.identity import Change
 from gan_cli.data.source import RealData
-from gan_cli.runs.checkpoint import Checkpoint
+from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.session.build import Plan
 from gan_cli.session.periodic_evaluation import Evaluation

@@ -13,7 +13,7 @@ from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
-from gan_cli.runs.checkpoint import Checkpoint
+from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.checkpoint_meta import sample_shape
 from gan_cli.session import build
 from gan_cli.session.restore import restore

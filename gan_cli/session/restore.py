@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gan_cli.errors import UserError
-from gan_cli.runs.checkpoint import Checkpoint
+from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.training.state import TrainState
 
 

@@ -12,7 +12,7 @@ from gan_cli.config.validate import validate_saved
 from gan_cli.core.extras import require_trackers
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
-from gan_cli.runs.checkpoint import Checkpoint
+from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.session import build

@@ -13,7 +13,7 @@ import torch
 
 from gan_cli.cli import main
 from gan_cli.errors import NonFiniteError
-from gan_cli.runs import checkpoint
+from gan_cli.runs import checkpoint_files
 from tests.hostile import forge
 from tests.hostile.conftest import RESUME, TRAIN, perform
 
@@ -95,7 +95,7 @@ def test_manifests_of_other_files(refused, run, only, kind):
 
 
 def test_a_state_larger_than_the_memory_is_not_read(refused, run, only, monkeypatch):
-    monkeypatch.setattr(checkpoint, "memory_bytes", lambda: 1000)
+    monkeypatch.setattr(checkpoint_files, "memory_bytes", lambda: 1000)
     assert NONE in refused("sample", run)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from gan_cli.errors import UserError
-from gan_cli.runs import checkpoint
+from gan_cli.runs import checkpoint, checkpoint_files
 
 TENSORS = {"game/w": torch.randn(3, 4), "n": torch.tensor(7), "h": torch.randn(2, 5).bfloat16()}
 
@@ -103,8 +103,8 @@ def test_a_pickle_under_the_states_name_is_not_run(tmp_path):
     torch.save(Attack(), path / "state.safetensors")
     content = (path / "state.safetensors").read_bytes()
     manifest = json.loads((path / "MANIFEST.json").read_text())
-    manifest["files"]["state.safetensors"] = checkpoint._entry(content)
-    (path / "MANIFEST.json").write_bytes(checkpoint._manifest(manifest["files"]))
+    manifest["files"]["state.safetensors"] = checkpoint_files.entry_of(content)
+    (path / "MANIFEST.json").write_bytes(checkpoint_files.manifest(manifest["files"]))
     with pytest.raises(UserError, match="no checkpoint that verifies"):
         load(tmp_path / "checkpoints")
     assert not canary.exists()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from gan_cli.errors import UserError
-from gan_cli.runs import checkpoint, tensor_file
+from gan_cli.runs import checkpoint, checkpoint_files, tensor_file
 from gan_cli.runs.retention import kept
 from gan_cli.runs.tensor_file import Snapshot
 
@@ -91,13 +91,13 @@ def test_a_damaged_later_checkpoint_does_not_push_out_what_a_resumed_run_saves(t
 
 def test_verify_tells_damage_from_a_good_one(tmp_path):
     path = save(tmp_path, 1)
-    assert checkpoint.verify(path) == {"step": 1}
+    assert checkpoint_files.verify(path) == {"step": 1}
     damage(path)
-    with pytest.raises(checkpoint.CorruptError, match=r"state.safetensors is not what was written"):
-        checkpoint.verify(path)
+    with pytest.raises(checkpoint_files.CorruptError, match=r"state.safetensors is not what was written"):
+        checkpoint_files.verify(path)
     (path / "meta.json").unlink()
-    with pytest.raises(checkpoint.CorruptError):
-        checkpoint.verify(path)
+    with pytest.raises(checkpoint_files.CorruptError):
+        checkpoint_files.verify(path)
 
 
 @pytest.mark.parametrize("best", ["7", {"step": "7"}, {"step": True}, {}, None, [7]])

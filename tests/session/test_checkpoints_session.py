@@ -12,7 +12,7 @@ import torch
 
 from gan_cli.cli import main
 from gan_cli.errors import GanError, Interrupted, NonFiniteError
-from gan_cli.runs import checkpoint, directory
+from gan_cli.runs import checkpoint, checkpoint_files, directory
 from gan_cli.session import build
 from gan_cli.session.job import Earlier
 from gan_cli.session.restore import restore
@@ -143,7 +143,7 @@ def test_a_best_that_is_gone_is_told(begin, tmp_path, capsys):
     options = ("checkpoint.best=test/value", "checkpoint.every_steps=2")
     begin("run", *options, steps=6, values=values).train()
     assert steps(tmp_path / "run") == [6, 4, 2]
-    checkpoint._remove(tmp_path / "run" / directory.CHECKPOINTS / "step_0000000002")
+    checkpoint_files.remove(tmp_path / "run" / directory.CHECKPOINTS / "step_0000000002")
     begin("run", *options, steps=8, values=values, resume=True).train()
     assert "the best checkpoint, of step 2, is not there" in capsys.readouterr().err
     assert newest(tmp_path / "run").meta["best"]["step"] == 8

@@ -1,0 +1,170 @@
+"""The files of one checkpoint: written so that they are complete or absent, and verified when they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from gan_cli.core import untrusted
+from gan_cli.core.files import sync_directory, write_synced
+from gan_cli.core.hardware import memory_bytes
+from gan_cli.runs.checkpoint_meta import check_meta
+from gan_cli.runs.tensor_file import pieces
+
+_STATE, _META, _MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"
+NAME = re.compile(r"step_(\d{10})")  # of a checkpoint's directory
+_TEMPORARY = ".tmp-"
+_BLOCK = 2**20  # bytes
+_META_BYTES, _MANIFEST_BYTES = 2**20, 2**12  # at the most
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint that was read and verified.
+
+    Attributes:
+        path: its directory.
+        tensors: by name, on the CPU.
+        meta: everything else.
+    """
+
+    path: Path
+    tensors: dict[str, Tensor]
+    meta: dict[str, Any]
+
+
+class CorruptError(Exception):
+    """A checkpoint that does not verify."""
+
+
+def name_of(step: int) -> str:
+    """Return the name of the directory of a step's checkpoint."""
+    return f"step_{step:010d}"
+
+
+def write(folder: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Path:
+    """Write one checkpoint under a temporary name, sync it and rename it; one of the same step is replaced.
+
+    Returns:
+        its directory.
+    """
+    folder.mkdir(exist_ok=True)  # a run directory that was removed is not made again
+    final = folder / name_of(step)
+    temporary = folder / f"{_TEMPORARY}{final.name}-{os.getpid()}"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # of a killed process with the same number
+        temporary.mkdir()
+        files = {
+            _STATE: write_synced(temporary / _STATE, pieces(tensors)),
+            _META: write_synced(temporary / _META, [json.dumps(dict(meta), allow_nan=False, indent=1).encode()]),
+        }
+        write_synced(temporary / _MANIFEST, [manifest({name: written._asdict() for name, written in files.items()})])
+        sync_directory(temporary)
+        if final.exists():
+            remove(final)
+        os.rename(temporary, final)
+        sync_directory(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return final
+
+
+def read(path: Path) -> Checkpoint:
+    """Read and verify a checkpoint; what is parsed is the very bytes that were hashed.
+
+    Raises:
+        CorruptError: it is not what was written.
+    """
+    with _corrupt_if_unreadable(path):
+        contents = {}
+        limits = {_STATE: memory_bytes() // 4, _META: _META_BYTES}  # the state is held twice as it is parsed
+        for name, entry in _entries(path).items():
+            contents[name] = untrusted.read(path / name, limits[name])
+            if entry_of(contents[name]) != entry:
+                raise CorruptError(f"{name} is not what was written")
+        return Checkpoint(path, safetensors.torch.load(contents[_STATE]), _meta(path, contents[_META]))
+
+
+def verify(path: Path) -> dict[str, Any]:
+    """Hash a checkpoint's files, without loading them.
+
+    Returns:
+        its `meta`.
+
+    Raises:
+        CorruptError: it is not what was written.
+    """
+    with _corrupt_if_unreadable(path):
+        for name, entry in _entries(path).items():
+            digest, size = hashlib.sha256(), 0
+            with open(path / name, "rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+                    size += len(block)
+            if {"bytes": size, "sha256": digest.hexdigest()} != entry:
+                raise CorruptError(f"{name} is not what was written")
+        return _meta(path, untrusted.read(path / _META, _META_BYTES))
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint so that no half of it is ever seen under its name."""
+    doomed = path.with_name(f"{_TEMPORARY}old-{path.name}")
+    shutil.rmtree(doomed, ignore_errors=True)  # of a process that was killed here
+    os.rename(path, doomed)
+    shutil.rmtree(doomed)
+
+
+def remove_unfinished(folder: Path) -> list[str]:
+    """Remove what killed processes left behind in a folder of checkpoints; returns the names."""
+    stale = sorted(folder.glob(f"{_TEMPORARY}*"))
+    for path in stale:
+        shutil.rmtree(path, ignore_errors=True)
+    return [path.name for path in stale]
+
+
+def entry_of(content: bytes) -> dict[str, Any]:
+    """Return what the manifest holds of a file: its size in bytes and its hash."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def manifest(files: Mapping[str, Any]) -> bytes:
+    """Return the content of the manifest of these files, name -> `entry_of`, with its own hash."""
+    body = json.dumps(files, sort_keys=True)
+    return json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "files": files}, sort_keys=True).encode()
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    """Read the manifest: each file's size and hash."""
+    content = untrusted.read(path / _MANIFEST, _MANIFEST_BYTES)
+    files = untrusted.parse_json(content)["files"]
+    if manifest(files) != content:
+        raise CorruptError(f"{_MANIFEST} does not match its own hash")
+    if set(files) != {_STATE, _META}:
+        raise CorruptError(f"{_MANIFEST} lists other files")
+    return files
+
+
+def _meta(path: Path, content: bytes) -> dict[str, Any]:
+    return check_meta(untrusted.parse_json(content), int(path.name.rpartition("_")[2]))
+
+
+@contextmanager
+def _corrupt_if_unreadable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CorruptError(f"{Path(error.filename or path).name}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, RuntimeError, SafetensorError) as error:
+        reason = str(error) if type(error) is ValueError else type(error).__name__
+        raise CorruptError(f"not a checkpoint ({reason})") from error
