@@ -22,6 +22,8 @@ from gan_cli.training.game import Game
 from gan_cli.training.sampling import sample
 from gan_cli.training.state import TrainState
 
+_SAMPLES = ("points", "pixels")  # the spaces of distances between the samples themselves
+
 
 class Score(NamedTuple):
     """One score with its floor and sample counts.
@@ -32,7 +34,6 @@ class Score(NamedTuple):
         floor: score of as many other real samples in their place; None if that has no meaning.
         n_real: number of real samples compared with.
         n_fake: number of fakes, and of other real samples for the floor.
-        better: `low`, `high`, or `floor` (near the floor is better).
         space: the space in which distances are measured.
     """
 
@@ -41,8 +42,12 @@ class Score(NamedTuple):
     floor: float | None
     n_real: int
     n_fake: int
-    better: str
     space: str
+
+    @property
+    def tag(self) -> str:
+        """Return the tag of its curve, which says in which direction the score is better."""
+        return f"{'distance' if self.space in _SAMPLES else 'quality'}/{self.name}"
 
 
 class Reference:
@@ -85,7 +90,7 @@ class Reference:
             "critic_lipschitz": found.lipschitz,
             "critic_estimate_over_lipschitz": found.normalised,
         }
-        return [Score(name, value, None, n, n, "", _space(real.x)) for name, value in values.items()]
+        return [Score(name, value, None, n, n, _space(real.x)) for name, value in values.items()]
 
     def _features(self, x: Tensor) -> Features | None:
         return None if self.extractor is None else extract(self.extractor, x, self.batch_size)
@@ -126,25 +131,25 @@ def compared_features(extractor: Extractor, real: Features, fake: Features) -> l
     own = "" if extractor.standard else f"_{extractor.name}"
     named = {"fid": "frechet_distance", "inception_score": "classifier_score"}
 
-    def score(name: str, value: float, better: str) -> Score:
+    def score(name: str, value: float) -> Score:
         name = name if extractor.standard else named.get(name, name) + own
-        return Score(name, value, None, len(real.x), len(fake.x), better, "features")
+        return Score(name, value, None, len(real.x), len(fake.x), "features")
 
     scores = [
-        score("fid", frechet_distance(real.x, fake.x), "low"),
-        score("kid", kernel_distance(real.x, fake.x), "low"),
+        score("fid", frechet_distance(real.x, fake.x)),
+        score("kid", kernel_distance(real.x, fake.x)),
     ]
     if fake.log_p is not None:
-        scores.append(score("inception_score", classifier_score(fake.log_p), "floor"))
-    return scores + [score(name, value, "floor") for name, value in manifold(real.x, fake.x)._asdict().items()]
+        scores.append(score("inception_score", classifier_score(fake.log_p)))
+    return scores + [score(name, value) for name, value in manifold(real.x, fake.x)._asdict().items()]
 
 
 def compared_samples(real: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
     """Compare the flattened samples: exactly on the first `w1_count`, and on projections of all."""
     n, m = len(real), min(w1_count, len(real))
     return [
-        Score("sliced_w1", sliced_w1(real, fake), None, n, n, "low", _space(real)),
-        Score("exact_w1", exact_w1(real[:m], fake[:m]), None, m, m, "low", _space(real)),
+        Score("sliced_w1", sliced_w1(real, fake), None, n, n, _space(real)),
+        Score("exact_w1", exact_w1(real[:m], fake[:m]), None, m, m, _space(real)),
     ]
 
 
@@ -163,9 +168,9 @@ def mode_scores(other: Tensor, fake: Tensor, centres: Tensor, std: float) -> lis
     found, floor = mode_coverage(fake, centres, std), mode_coverage(other, centres, std)
     space = f"points, {found.total} modes"
     return [
-        Score("modes", float(found.captured), float(floor.captured), 0, len(fake), "high", space),
-        Score("high_quality_share", found.high_quality_share, floor.high_quality_share, 0, len(fake), "floor", space),
-        Score("kl_to_uniform", found.kl_to_uniform, floor.kl_to_uniform, 0, len(fake), "low", space),
+        Score("modes", float(found.captured), float(floor.captured), 0, len(fake), space),
+        Score("high_quality_share", found.high_quality_share, floor.high_quality_share, 0, len(fake), space),
+        Score("kl_to_uniform", found.kl_to_uniform, floor.kl_to_uniform, 0, len(fake), space),
     ]
 
 
@@ -174,4 +179,4 @@ def _with_floors(scores: list[Score], floors: list[Score]) -> list[Score]:
 
 
 def _space(x: Tensor) -> str:
-    return "pixels" if x.dim() == 4 else "points"
+    return _SAMPLES[x.dim() == 4]

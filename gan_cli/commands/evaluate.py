@@ -12,6 +12,7 @@ from gan_cli.analysis.reals import Reals, two_sets
 from gan_cli.commands._results import looking_protocol, write_json
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.schema import EvaluateConfig
+from gan_cli.core import curves
 from gan_cli.core.text import columns
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
@@ -61,14 +62,15 @@ def table(scores: list[Score]) -> str:
     rows = [("score", "value", "floor", "real", "fake", "in", "better")]
     for s in scores:
         floor = "" if s.floor is None else f"{s.floor:.5g}"
-        better = "near the floor" if s.better == "floor" else s.better
-        rows.append((s.name, f"{s.value:.5g}", floor, str(s.n_real or ""), str(s.n_fake), s.space, better))
+        real, fake = str(s.n_real or ""), str(s.n_fake)
+        rows.append((s.name, f"{s.value:.5g}", floor, real, fake, s.space, curves.better(s.tag)))
     return "\n".join(columns(rows))
 
 
 def _entry(score: Score) -> dict[str, Any]:
     """Return a score as values for JSON: a number that is not finite becomes text."""
-    return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in score._asdict().items()}
+    values = score._asdict() | {"better": curves.better(score.tag)}
+    return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
 
 def _name(protocol: dict[str, Any], extractor: Extractor | None, count: int, split: str) -> str:

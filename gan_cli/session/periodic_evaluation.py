@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gan_cli.analysis.evaluation import Reference, Score, fakes_like
+from gan_cli.analysis.evaluation import Reference, fakes_like
 from gan_cli.analysis.reals import open_singly, two_sets
 from gan_cli.config.schema import RunConfig
 from gan_cli.data.source import Dataset
@@ -49,7 +49,7 @@ class Evaluation:
         draws = Draws(real.x.device, self.seed, "sample")
         fake = fakes_like(real, state.game, state.best_generator(), draws, self.batch_size)
         scores = self.reference.scores(fake.x) + self.reference.critic(state, fake, self.seed)
-        return {tag(score): score.value for score in scores}
+        return {score.tag: score.value for score in scores}
 
     def protocol(self) -> dict[str, Any]:
         """Return what the scores depend on, for run.json; without it they are no scores."""
@@ -59,7 +59,7 @@ class Evaluation:
             "w1_count": reference.w1_count,
             "split": self.split,
             "floor_split": reference.reals.second_split,
-            "floors": {tag(score): score.value for score in reference.floors},
+            "floors": {score.tag: score.value for score in reference.floors},
         }
         if extractor is not None:
             found |= {"extractor": extractor.name, "sha256": extractor.sha256, "resize": extractor.resize}
@@ -97,8 +97,3 @@ def prepare(config: RunConfig, dataset: Dataset, extractor: Extractor | None, de
     reference = Reference(data, reals, extractor, asked.w1_count, config.train.batch_size)
     intervals = asked.every_steps, config.log.every_steps
     return Evaluation(reference, asked.split, *intervals, config.seed, config.train.batch_size)
-
-
-def tag(score: Score) -> str:
-    """Return a score's tag."""
-    return f"{'quality' if score.space == 'features' else 'distance'}/{score.name}"

@@ -46,6 +46,7 @@ def test_images(gan, run_of, name):
         assert isinstance(score["floor"], float)
     frechet = scores["frechet_distance_fashion_mnist"]
     assert frechet["value"] > frechet["floor"]
+    assert (frechet["better"], scores["recall_fashion_mnist"]["better"]) == ("lower", "higher")
     assert scores["exact_w1"]["n_real"] == scores["critic_estimate"]["n_real"] == 16
     ratio = scores["critic_estimate"]["value"] / scores["critic_lipschitz"]["value"]
     assert scores["critic_estimate_over_lipschitz"]["value"] == pytest.approx(ratio)
