@@ -77,7 +77,7 @@ def forget(
         "maps_of_positive_weight": int((weights > 0).sum()),
         "dropped": sorted(chosen.tolist()),
         "regression_accuracy": accuracy,
-        **_microbatches(found, target),
+        **_shares(found, target),
     }
     shown = torch.where(found[0] == target)[0][:columns]
     shown = shown if len(shown) else torch.arange(min(columns, count))
@@ -86,7 +86,7 @@ def forget(
     return picture, numbers, _lines(numbers, count)
 
 
-def _microbatches(found: Tensor, target: int) -> dict[str, float | None]:
+def _shares(found: Tensor, target: int) -> dict[str, float | None]:
     """Return the shares of the class and of the others; found (2 + CONTROLS, N) are classes of the same z."""
     share = (found == target).double().mean(dim=1)
     rest = found[0] != target
