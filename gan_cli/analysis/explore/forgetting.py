@@ -51,15 +51,7 @@ def forget(
     """
     size, y = config.batch_size, labels(look, None, count)
     z, others = look.z(2 * count, config.seed).split(count)
-    with inputs_of(layer) as maps:
-        x = look.draw(z, y, size)
-    read, classes = torch.cat([m.mean(dim=(2, 3)) for m in maps]), judge.classes(x, size)
-    target = int(classes.mode().values) if wanted is None else judge.number(wanted)
-    try:
-        weights, accuracy = selective(read, classes == target)
-    except ValueError as error:
-        text = f"kind.target={judge.names[target]}: {error}; choose another class, or a larger kind.count"
-        raise UserError(text) from error
+    target, weights, accuracy = _regression(look, judge, layer, wanted, z, y, size)
     chosen = weights.topk(min(max(1, int(drop * len(weights))), int((weights > 0).sum()))).indices
     rng = generator("cpu", config.seed, "dropped")
     by_chance = [torch.randperm(len(weights), generator=rng)[: len(chosen)].to(chosen) for _ in range(CONTROLS)]
@@ -79,11 +71,30 @@ def forget(
         "regression_accuracy": accuracy,
         **_shares(found, target),
     }
-    shown = torch.where(found[0] == target)[0][:columns]
-    shown = shown if len(shown) else torch.arange(min(columns, count))
-    title = f"{judge.names[target]}: with all maps; without the maps that indicate it; without as many random maps"
-    picture = panels([(title, torch.stack([x[shown] for x in images[:3]]))])
-    return picture, numbers, _lines(numbers, count)
+    return _picture(images, found[0] == target, judge.names[target], columns), numbers, _lines(numbers, count)
+
+
+def _regression(
+    look: Look, judge: Judge, layer: nn.Module, wanted: int | str | None, z: Tensor, y: Tensor | None, size: int
+) -> tuple[int, Tensor, float]:
+    """Return the class, the weight of each map (F,) in a regression for it, and the regression's accuracy."""
+    with inputs_of(layer) as maps:
+        x = look.draw(z, y, size)
+    read, classes = torch.cat([m.mean(dim=(2, 3)) for m in maps]), judge.classes(x, size)
+    target = int(classes.mode().values) if wanted is None else judge.number(wanted)
+    try:
+        return target, *selective(read, classes == target)
+    except ValueError as error:
+        text = f"kind.target={judge.names[target]}: {error}; choose another class, or a larger kind.count"
+        raise UserError(text) from error
+
+
+def _picture(images: list[Tensor], of_class: Tensor, name: str, columns: int) -> np.ndarray:
+    """Draw samples of the class, (N,) bool: with all maps, without the chosen, and without as many random maps."""
+    shown = torch.where(of_class)[0][:columns]
+    shown = shown if len(shown) else torch.arange(min(columns, len(of_class)))
+    title = f"{name}: with all maps; without the maps that indicate it; without as many random maps"
+    return panels([(title, torch.stack([x[shown] for x in images[:3]]))])
 
 
 def _shares(found: Tensor, target: int) -> dict[str, float | None]:
