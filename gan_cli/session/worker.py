@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 from gan_cli.config.schema import RunConfig
-from gan_cli.errors import Interrupted, NonFiniteError
+from gan_cli.errors import Interrupted, NonFiniteError, UserError
 from gan_cli.session import build, engines
 from gan_cli.training import distributed
 from gan_cli.training.callbacks import StopOnNonFinite, StopOnSignal
 from gan_cli.training.distributed import ProcessGroup, ProcessLost
+from gan_cli.training.state_checks import failed_in_step
 from gan_cli.training.trainer import fit
 
 
@@ -41,9 +42,11 @@ def follow(config: RunConfig, group: ProcessGroup) -> None:
     """
     plan, data = build.check(config).open()
     state = plan.state(data)
+    first = 0
     try:
         if not group.begin(state):
             return
+        first = state.step
         engine = engines.make(plan.config, plan.parts.updates, data, plan.device, group)
         watch = StopOnNonFinite.every(plan.config.log.every_steps, plan.device)
         with StopOnSignal(lambda state: None, "the run", group.agreed) as stop:
@@ -51,3 +54,7 @@ def follow(config: RunConfig, group: ProcessGroup) -> None:
         stop.check()
     except (Interrupted, NonFiniteError, ProcessLost) as end:
         sys.exit(end.exit_code)
+    except Exception as error:
+        if first and state.step == first and failed_in_step(error):
+            sys.exit(UserError.exit_code)  # the main process's optimizer failed there too: it names the checkpoint
+        raise

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ import time
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from gan_cli.cli import main
 from gan_cli.conditions.class_norm import ClassNorm
 from gan_cli.runs.metrics_log import read_rows
 from gan_cli.training.shared_norm import SharedBatchNorm, share_batch_norm
 from tests.children import Ranks
+from tests.hostile import forge
 
 POINTS = (
     *("model=toy_mlp", "dataset=ring", "model.width=8", "latent.size=3", "train.batch_size=16", "train.steps=6"),
@@ -161,6 +163,24 @@ def test_a_finished_run_lets_every_process_go(start, tmp_path):
     again = start(*argv)
     assert again.codes() == [0, 0]
     assert "has finished its 2 steps" in again.outputs[0].read_text()
+
+
+def test_slots_that_the_first_step_cannot_take_end_every_process_without_a_traceback(start, tmp_path, monkeypatch):
+    """Adafactor's slots are in no table, so only its first step shows that some are missing."""
+    (tmp_path / "optimizer").mkdir()
+    block = "{_target_: torch.optim.Adafactor, lr: 1e-3}"
+    (tmp_path / "optimizer/adafactor.yaml").write_text(f"lr: 1e-3\ncritic: {block}\ngenerator: {block}\n")
+    argv = ("train", "--config-dir", ".", "optimizer=adafactor", *POINTS, "loss=wgan_gp", "run_dir=run", "resume=auto")
+    alone(tmp_path, monkeypatch, *argv, "train.steps=2")
+    only = tmp_path / "run/checkpoints/step_0000000002"
+    tensors = load_file(only / forge.STATE)
+    forge.put(only, forge.STATE, save({name: t for name, t in tensors.items() if not name.endswith("/row_var")}))
+    resumed = start(*argv)
+    assert resumed.codes() == [2, 2]
+    main_process, other = (path.read_text() for path in resumed.outputs)
+    assert re.search(r"^gan: .* the optimizer's first step from there failed \(.*\)\n\Z", main_process, re.M)
+    assert "Traceback" not in main_process
+    assert other == ""
 
 
 @pytest.mark.parametrize(
