@@ -79,7 +79,7 @@ class Run(NamedTuple):
         config: its settings; {} where they cannot be read.
         status: run.json.
         standing: how far it is.
-        state: finished, running, failed, interrupted, killed (it says running, and no process holds it) or begun.
+        state: finished, running, failed, interrupted, killed (it says running, and no process holds it) or starting.
     """
 
     path: Path
@@ -111,7 +111,7 @@ class Run(NamedTuple):
 def look(path: Path) -> Run:
     """Read a run's directory; it may be trained at the same time."""
     found = status(path)
-    state = str(found.get("status", "begun"))
+    state = str(found.get("status", "starting"))
     if state == "running" and not is_held(path):
         state = "killed"
     return Run(path, _config(path), found, standing(path), state)
