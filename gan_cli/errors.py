@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class GanError(Exception):
-    """An end that is told in one line, without a traceback.
+    """An error that is reported in one line, without a traceback.
 
     Args:
-        message: what was wrong, the value, and what mends it.
+        message: what was wrong, the value, and what fixes it.
     """
 
     exit_code = 1

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"{', '.join(sorted(unknown))}: no such part; there are {', '.join(report.PARTS)}")
     overrides = tuple(word for word in given.words if "=" in word)
     options = Options(
-        given.losses, given.sizes, given.channels, given.rounds, given.steps, given.images, overrides, _tell
+        given.losses, given.sizes, given.channels, given.rounds, given.steps, given.images, overrides, _show
     )
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # temporary files and processes go too
     command = shlex.join(["python", "scripts/bench.py", *(sys.argv[1:] if argv is None else argv)])
@@ -64,7 +64,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in text.split(","))
 
 
-def _tell(text: str) -> None:
+def _show(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

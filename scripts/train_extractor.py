@@ -44,13 +44,13 @@ def main() -> None:
     train(network, everything(FashionMNIST10k(SIDE), "train"), arguments.epochs)
     content = safetensors.torch.save({name: t.contiguous() for name, t in network.state_dict().items()})
     arguments.out.write_bytes(content)
-    tell(network, "held out", everything(FashionMNIST10k(SIDE), "heldout"))
+    report(network, "held out", everything(FashionMNIST10k(SIDE), "heldout"))
     try:
         unseen = everything(FashionMNIST(SIDE, holdout=1), "train")
     except UserError:
         print("the public training set is not on this machine")
     else:
-        tell(network, "public training set", unseen)
+        report(network, "public training set", unseen)
     print(f"{arguments.out}: {len(content):,} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}")
 
 
@@ -93,7 +93,7 @@ def augmented(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def tell(network: nn.Module, name: str, data: Batch) -> None:
+def report(network: nn.Module, name: str, data: Batch) -> None:
     """Print the share of images that are classified rightly, as they are and by way of 32 x 32."""
     for way, x in (("28 x 28", data.x), ("by way of 32 x 32", to_side(to_side(data.x, 32), SIDE))):
         found = torch.cat([network(part)[1].argmax(1) for part in x.split(500)])

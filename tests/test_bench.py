@@ -86,7 +86,7 @@ def test_shares_of_overheads_are_of_the_default_intervals(report, monkeypatch):
         "checkpoints": [[1, 9.0], [2, 0.6], [3, 0.6]],
     }
     monkeypatch.setattr(overheads, "run", lambda command: json.dumps(found))
-    result = overheads.measure(Options(sizes=(16,), tell=lambda text: None))
+    result = overheads.measure(Options(sizes=(16,), show=lambda text: None))
     shares = result["rows"][0]["shares"]
     # a row every 25 steps and 0.004 s each step; a picture every 100; a checkpoint every 300 s, before 1,000 steps
     assert shares == pytest.approx({"logging": 0.012 / 2, "pictures": 0.004 / 2, "checkpoints": 0.6 / 300})
@@ -114,10 +114,10 @@ def test_a_part_measured_again_takes_the_place_of_what_it_measured_before(report
     assert page.index("**1.50**") < page.index("**1.75**")
 
 
-@pytest.mark.parametrize(("facts", "told"), [({}, 2), ({"bf16": True}, 1), ({"gpu": "A GPU", "bf16": True}, 0)])
-def test_goals_that_the_machine_cannot_show_are_named(report, tmp_path, facts, told):
+@pytest.mark.parametrize(("facts", "missing"), [({}, 2), ({"bf16": True}, 1), ({"gpu": "A GPU", "bf16": True}, 0)])
+def test_goals_that_the_machine_cannot_show_are_named(report, tmp_path, facts, missing):
     report.keep(tmp_path, {"speed": speed("wgan", 1.25, **facts)})
-    assert (tmp_path / "benchmarks.md").read_text().count("are not measured") == told
+    assert (tmp_path / "benchmarks.md").read_text().count("are not measured") == missing
 
 
 def test_a_part_that_is_not_there_is_refused():

@@ -79,7 +79,7 @@ def test_threads_of_torch_do_not_spin_while_they_wait_unless_the_user_says_so(ga
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("tran", ".*did you mean train\\?.*"),
         ("--fast", ".*no such flag.*"),
@@ -89,20 +89,20 @@ def test_threads_of_torch_do_not_spin_while_they_wait_unless_the_user_says_so(ga
         ("board nowhere --port 7007", "nowhere: no such directory.*"),
     ],
 )
-def test_one_line(refused, line, told):
-    assert re.fullmatch(told, refused(*line.split()))
+def test_one_line(refused, line, expected):
+    assert re.fullmatch(expected, refused(*line.split()))
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "expected"),
     [
         (NonFiniteError("loss is nan\nat step 3"), 70, "gan: loss is nan at step 3\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_errors_give_one_line_or_none_and_their_exit_code(gan, command, error, code, told):
+def test_errors_give_one_line_or_none_and_their_exit_code(gan, command, error, code, expected):
     command("train", lambda n: error)
-    assert gan("train") == (code, "", told)
+    assert gan("train") == (code, "", expected)
 
 
 def test_a_bug_keeps_its_traceback(gan, command):
@@ -135,7 +135,7 @@ def test_any_path_reaches_the_command(path, gan, command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["train", "resume", "sample"])
-def test_help_of_a_command_tells_its_keys(gan, name):
+def test_help_of_a_command_lists_its_keys(gan, name):
     ended = gan(name, "--help")
     assert ended.code == 0
     assert ended.out.startswith(f"gan {name} ")
@@ -152,7 +152,7 @@ def test_hydras_own_views_work(gan, tmp_path):
 
 
 @pytest.mark.parametrize("wrong", ["loss=nope", "experiment=null", "train.stpes=1"])
-def test_mistakes_are_told_where_something_is_to_be_shown(refused, wrong):
+def test_mistakes_are_reported_where_something_is_to_be_shown(refused, wrong):
     for flags in (["--cfg", "job"], ["--help"], ["--info"]):
         assert refused("train", wrong, *flags).startswith(f"{wrong}: ")
 

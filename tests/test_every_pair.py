@@ -146,7 +146,7 @@ def test_the_array_holds_every_pair_that_is_not_refused(array):
     assert all("loss" in cell for cell in cells)
 
 
-def test_what_is_refused_is_refused_in_one_line_with_a_mend(array):
+def test_what_is_refused_is_refused_in_one_line_with_a_fix(array):
     _, refused = array
     for pair, reason in refused.items():
         assert {group for group, _ in pair} in MAY_EXCLUDE, f"{sorted(pair)}: {reason}"

@@ -27,10 +27,10 @@ def test_it_learns(script, capsys, monkeypatch):
     torch.manual_seed(0)
     y = torch.arange(128) % 2
     x = -torch.ones(128, 1, 28, 28)
-    x[torch.arange(128), 0, 4 + 14 * y] = 1.0  # a bright line whose height tells the class; the shift is 2 at most
+    x[torch.arange(128), 0, 4 + 14 * y] = 1.0  # a bright line at the height of its class; the shift is 2 at most
     network = Classifier(4)
     script.train(network, Batch(x, y), 5)
-    script.tell(network, "toy", Batch(x, y))
+    script.report(network, "toy", Batch(x, y))
     shares = [float(line.rpartition(": ")[2]) for line in capsys.readouterr().out.splitlines() if "accuracy" in line]
     assert len(shares) == 2
     assert min(shares) > 0.9

@@ -20,7 +20,7 @@ from gan_cli.errors import UserError
 
 MAX_THREADS = 16
 _CHUNKS_AHEAD = 2
-_TELL_SECONDS = 30.0
+_REPORT_SECONDS = 30.0
 
 
 class FileCollection:
@@ -117,7 +117,7 @@ class _Progress:
     """The progress: a bar on a terminal, elsewhere a line from time to time."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._done, self._told = total, 0, time.monotonic()
+        self._total, self._done, self._reported = total, 0, time.monotonic()
         self._bar = tqdm(total=total, desc="preparing", unit=" pictures", file=sys.stderr, disable=None, leave=False)
 
     def __enter__(self) -> _Progress:
@@ -130,8 +130,8 @@ class _Progress:
         """Count one picture."""
         self._done += 1
         self._bar.update()
-        if self._bar.disable and time.monotonic() - self._told > _TELL_SECONDS:
-            self._told = time.monotonic()
+        if self._bar.disable and time.monotonic() - self._reported > _REPORT_SECONDS:
+            self._reported = time.monotonic()
             print(f"preparing: {self._done:,} of {self._total:,} pictures", file=sys.stderr, flush=True)
 
 

@@ -84,7 +84,7 @@ class ImageSet(ABC):
         parts = self._split(found, batch_size)
         ready = self._prepare(found, parts, device)
         if ready.bad:
-            _tell_bad(ready)
+            _report_bad(ready)
             parts = parts.only(ready.positions)
             check_batch(self._named(), parts, batch_size)
         sources = {"train": parts.train, "heldout": parts.heldout}
@@ -150,7 +150,7 @@ class ImageSet(ABC):
         return Order(n, batch_size, seed, stream, device)
 
 
-def _tell_bad(ready: Prepared) -> None:
+def _report_bad(ready: Prepared) -> None:
     name, reason = ready.bad[0]
     total = len(ready.bad) + len(ready.positions)
     print(f"skipped {len(ready.bad):,} of {total:,} pictures; the first is {name}: {reason}", file=sys.stderr)

@@ -22,7 +22,7 @@ CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
 CHECKPOINTS, SAMPLES, PROFILE = "checkpoints", "samples", "profile"
 ROOT = Path("runs")
 STATUS_BYTES = 2**24  # of run.json, which grows by a session each time the run is resumed
-_BEGUN = re.compile(rf"\.{re.escape(CONFIG)}\.\d+\.tmp")
+_UNFINISHED_CONFIG = re.compile(rf"\.{re.escape(CONFIG)}\.\d+\.tmp")
 
 
 class RunDirectory:
@@ -90,7 +90,7 @@ def used(path: Path) -> bool:
     """
     try:
         entries = list(path.iterdir()) if path.is_dir() else []
-        return not all(e.name == ".lock" or _BEGUN.fullmatch(e.name) or _is_empty_log(e) for e in entries)
+        return not all(e.name == ".lock" or _UNFINISHED_CONFIG.fullmatch(e.name) or _is_empty_log(e) for e in entries)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): choose another run_dir") from error
 

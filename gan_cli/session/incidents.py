@@ -24,7 +24,7 @@ Incident = dict[str, Any]
 class Incidents:
     """Failures beside the training, and warnings about it: reported at once, numbered, kept in run.json.
 
-    Telling never ends a run: on a disk too full for a line there is still the screen.
+    A report never ends a run: on a disk too full for a line there is still the screen.
 
     Args:
         run: the run's directory.

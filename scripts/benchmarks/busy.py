@@ -33,7 +33,7 @@ def measure(options: Options) -> dict[str, Any]:
         seconds = _run(options, more)
         alone, beside = (statistics.median(values) for values in seconds.values())
         rows.append({"name": name, "rounds": seconds, "alone": alone, "beside": beside, "share": alone / beside})
-        options.tell(f"busy machine, {name}: {alone / beside:.0%} of the undisturbed speed")
+        options.show(f"busy machine, {name}: {alone / beside:.0%} of the undisturbed speed")
     return {"rows": rows}
 
 

@@ -30,7 +30,7 @@ def measure(options: Options) -> dict[str, Any]:
         seconds = in_turn(_ways(chosen), options.rounds, 2 * options.steps)
         ratio = median_ratio(seconds["many"], seconds["one"])
         rows.append({"name": name, "rounds": seconds, "seconds": medians(seconds), "ratio": ratio})
-        options.tell(f"one pass for all fakes, {name}: {ratio:.2f}")
+        options.show(f"one pass for all fakes, {name}: {ratio:.2f}")
     return {"rows": rows}
 
 

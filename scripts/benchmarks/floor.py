@@ -26,7 +26,7 @@ def measure(options: Options) -> dict[str, Any]:
     for loss in options.losses[:1]:
         for size in options.sizes:
             rows.append(_cell(loss, size, options))
-            options.tell(f"floor of {loss} at {size}: {rows[-1]['share']:.0%} of the peak")
+            options.show(f"floor of {loss} at {size}: {rows[-1]['share']:.0%} of the peak")
     return {"rows": rows}
 
 

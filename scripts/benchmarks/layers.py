@@ -41,7 +41,7 @@ def measure(options: Options) -> dict[str, Any]:
         peak = peak_flops(chosen.plan.device, "fp32")
         for layer in _layers(chosen.state().game, chosen.plan.config.train.batch_size):
             rows.append({"size": size, "peak": peak, **_timed(layer, options)})
-        options.tell(f"layers at {size}: peak {peak / 1e9:.0f} GFLOP/s")
+        options.show(f"layers at {size}: peak {peak / 1e9:.0f} GFLOP/s")
     return {"rows": rows}
 
 

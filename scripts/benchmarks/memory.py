@@ -29,7 +29,7 @@ def measure(options: Options) -> dict[str, Any]:
         words = [*chosen, f"train.steps={STEPS}", "run_dir=run"]
         whole = json.loads(run(child("callback_seconds", "train", *words)).splitlines()[-1])
         rows.append({"size": size, "name": "`gan train`", "peak": whole["memory"], "before": None, "workers": 0})
-        options.tell(f"memory at {size}: " + ", ".join(f"{row['peak'] / 1e6:.0f} MB" for row in rows[-3:]))
+        options.show(f"memory at {size}: " + ", ".join(f"{row['peak'] / 1e6:.0f} MB" for row in rows[-3:]))
     return {"rows": rows}
 
 

@@ -18,7 +18,7 @@ class Options:
         steps: steps a measurement.
         images: of the data set larger than memory.
         overrides: of `gan train`, such as model.width=32.
-        tell: shows a line while it runs.
+        show: shows a line while it runs.
     """
 
     losses: tuple[str, ...] = ("wgan", "wgan_gp", "nonsaturating")
@@ -28,4 +28,4 @@ class Options:
     steps: int = 1
     images: int = 200_000
     overrides: tuple[str, ...] = ()
-    tell: Callable[[str], None] = field(default=print)
+    show: Callable[[str], None] = field(default=print)

@@ -48,7 +48,7 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
         "pictures": picture / (log.samples_every_steps * step),
         "checkpoints": checkpoint / between,
     }
-    options.tell(f"overheads of {loss} at {size}: {', '.join(f'{name} {share:.2%}' for name, share in shares.items())}")
+    options.show(f"overheads of {loss} at {size}: {', '.join(f'{name} {share:.2%}' for name, share in shares.items())}")
     seconds = {"step": step, "row": row - no_row, "look": look, "picture": picture, "checkpoint": checkpoint}
     return {"loss": loss, "size": size, "seconds": seconds, "shares": shares}
 

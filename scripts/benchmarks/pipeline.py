@@ -44,7 +44,7 @@ def _rows(options: Options, cache: str) -> list[dict[str, Any]]:
         ratio = median_ratio(seconds["mapped"], seconds["resident"])
         rows.append({"width": width or int(given[-1].partition("=")[2]), "seconds": medians(seconds), "ratio": ratio})
         rows[-1] |= found
-        options.tell(f"memory-mapped, width {rows[-1]['width']}: {ratio:.3f} times the step in memory")
+        options.show(f"memory-mapped, width {rows[-1]['width']}: {ratio:.3f} times the step in memory")
     return rows
 
 

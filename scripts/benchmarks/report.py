@@ -61,8 +61,8 @@ def _others(module: ModuleType, known: list[dict[str, Any]], new: dict[str, Any]
 def section(name: str, results: Sequence[dict[str, Any]]) -> str:
     """Return a part as Markdown: what it is, and a table for each run of the script."""
     module = part(name)
-    told = [f"{module.tables(result)}\n\n{_where(result['facts'])}\n" for result in results]
-    return "\n".join([f"## {module.TITLE}\n\n{module.ABOUT}\n", *told])
+    lines = [f"{module.tables(result)}\n\n{_where(result['facts'])}\n" for result in results]
+    return "\n".join([f"## {module.TITLE}\n\n{module.ABOUT}\n", *lines])
 
 
 def _where(at: dict[str, Any]) -> str:
@@ -92,12 +92,12 @@ def keep(folder: Path, results: dict[str, dict[str, Any]]) -> None:
 def _missing(results: dict[str, list[dict[str, Any]]]) -> str:
     """Say which of the goals these machines cannot show."""
     machines = [result["facts"] for found in results.values() for result in found]
-    told = []
+    lines = []
     if not any(at["bf16"] for at in machines):
-        told.append("The goals for processors that compute in bf16 are not measured, because this processor does not.")
+        lines.append("The goals for processors that compute in bf16 are not measured, because this processor does not.")
     if not any(at["gpu"] for at in machines):
-        told.append("The goals for GPUs are not measured, because this machine has none.")
-    return "\n".join([*told, "", ""]) if told else ""
+        lines.append("The goals for GPUs are not measured, because this machine has none.")
+    return "\n".join([*lines, "", ""]) if lines else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

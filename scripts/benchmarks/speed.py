@@ -30,7 +30,7 @@ def measure(options: Options) -> dict[str, Any]:
         for size in options.sizes:
             for channels in options.channels:
                 rows.append(_cell(loss, size, channels, options))
-                options.tell(f"{loss} {size} x {size} x {channels}: {rows[-1]['ratio']:.2f} times the textbook loop")
+                options.show(f"{loss} {size} x {size} x {channels}: {rows[-1]['ratio']:.2f} times the textbook loop")
     return {"rows": rows}
 
 
@@ -54,7 +54,7 @@ def _cell(loss: str, size: int, channels: int, options: Options) -> dict[str, An
 
 
 def cell(row: dict[str, Any]) -> list[Any]:
-    """Return what tells a row from others."""
+    """Return what distinguishes a row from the others."""
     return [row["loss"], row["size"], row["channels"]]
 
 

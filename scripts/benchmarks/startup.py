@@ -40,7 +40,7 @@ def measure(options: Options) -> dict[str, Any]:
             seconds[name].append(_until_printed(command))
     seconds = {name: values[1:] for name, values in seconds.items()}
     ratio = median_ratio(seconds["gan"], seconds["bare"])
-    options.tell(f"start-up: {ratio:.2f} times the bare script")
+    options.show(f"start-up: {ratio:.2f} times the bare script")
     return {"rounds": seconds, "seconds": medians(seconds), "ratio": ratio}
 
 

@@ -79,7 +79,7 @@ def test_classes_that_are_missing_are_no_duplicates(clothes):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("support", [500, 2_000, 10_000])
-def test_more_batches_tell_it_more_narrowly(clothes, support, seed):
+def test_more_batches_estimate_it_more_narrowly(clothes, support, seed):
     heldout, others = clothes
     found = birthday(repeating(torch.cat([heldout, others])[-support:], seed), heldout, batches=240)
     assert support / 1.5 < found.support < 1.5 * support
@@ -114,15 +114,15 @@ def test_a_generator_of_sixty_is_found_with_fifty_reals():
 
 
 def test_the_share_among_reals_is_what_it_is_said_to_be():
-    size, shares, told = 128, [], []
+    size, shares, rates = 128, [], []
     for seed in range(12):
         ordered = torch.pdist(torch.randn(1000, 4, generator=rng(seed)).double()).sort().values
         threshold, false_rate, high = _calibrated(ordered, size)
         assert false_rate < high < 6 * false_rate
         new = torch.randn(size * 60, 4, generator=rng(1000 + seed)).double()
         shares.append(sum(bool((torch.pdist(part) <= threshold).any()) for part in new.split(size)) / 60)
-        told.append(false_rate)
-    assert sum(shares) / 12 == pytest.approx(sum(told) / 12, rel=0.5)
+        rates.append(false_rate)
+    assert sum(shares) / 12 == pytest.approx(sum(rates) / 12, rel=0.5)
 
 
 def test_reals_that_are_equal_do_not_hide_fakes_that_are():

@@ -32,7 +32,7 @@ def test_seeds_are_one_group_and_what_differs_is_named(tmp_path):
     assert set(found.steps.values()) == {30}
 
 
-def test_a_default_and_a_given_value_are_told_apart_by_what_they_are(tmp_path):
+def test_a_default_and_a_given_value_are_distinguished_by_what_they_are(tmp_path):
     paths = [make_run(tmp_path / "a"), make_run(tmp_path / "b", "updates.n_critic=1", n_critic=1)]
     assert [group.values for group in compare(looked(*paths)).groups] == [
         {"updates.n_critic": "5"},
@@ -154,5 +154,5 @@ def test_gather_finds_runs_in_sweeps_once(tmp_path):
 
 
 @pytest.mark.parametrize("state", ["running"])
-def test_a_process_that_is_gone_is_told(tmp_path, state):
+def test_a_process_that_is_gone_is_named_killed(tmp_path, state):
     assert reading.look(make_run(tmp_path / "run", state=state)).state == "killed"

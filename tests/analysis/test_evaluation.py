@@ -63,7 +63,7 @@ def test_distances_grow_with_the_damage(scores, name):
     assert min(value[made] for made in value if made != "same") > 2 * value["same"]
 
 
-def test_precision_and_recall_tell_quality_from_diversity(scores):
+def test_precision_and_recall_separate_quality_from_diversity(scores):
     precision = {made: found["precision"].value for made, found in scores.items()}
     recall = {made: found["recall"].value for made, found in scores.items()}
     assert precision["same"] > precision["blurred"] > precision["much blurred"]

@@ -36,7 +36,7 @@ def test_nan_is_magenta_and_spoils_no_neighbour(channels):
     ("count", "columns", "shape"),
     [(64, None, (8, 8)), (10, None, (3, 4)), (1, None, (1, 1)), (2, None, (1, 2)), (10, 5, (2, 5)), (3, 8, (1, 3))],
 )
-def test_grids_are_near_square_unless_told(count, columns, shape):
+def test_grids_are_near_square_unless_asked_otherwise(count, columns, shape):
     grid = image_grid(torch.zeros(count, 1, 28, 20), columns)
     assert grid.shape == (2 + shape[0] * 30, 2 + shape[1] * 22, 3)
     assert grid.dtype == np.uint8

@@ -102,20 +102,20 @@ def test_a_copy_is_near_in_every_space():
 
 
 @pytest.mark.parametrize(
-    ("copied", "told"), [(0, "not memorised: 0.0 %"), (20, "memorised: 10.0 %"), (8, "not sure: 4.0 %")]
+    ("copied", "expected"), [(0, "not memorised: 0.0 %"), (20, "memorised: 10.0 %"), (8, "not sure: 4.0 %")]
 )
-def test_the_verdict(copied, told):
+def test_the_verdict(copied, expected):
     fake = torch.cat([torch.zeros(copied), torch.ones(200 - copied)])
     line = verdict({"pixels": Space(fake, fake, 0.0, 0.5, 0.0, 0.3, 0.5)})
-    assert line.startswith(told)
+    assert line.startswith(expected)
     assert "of 200 samples are nearer to a training image, in pixels, than" in line
 
 
-@pytest.mark.parametrize(("n", "told"), [(20, "not sure"), (1000, "memorised")])
-def test_few_held_out_images_do_not_tell_how_near_one_in_a_hundred_is(n, told):
+@pytest.mark.parametrize(("n", "expected"), [(20, "not sure"), (1000, "memorised")])
+def test_few_held_out_images_do_not_show_how_near_one_in_a_hundred_is(n, expected):
     fake = torch.cat([torch.zeros(30), torch.ones(170)])
     line = verdict({"pixels": Space(fake, torch.ones(n), 0.0, 0.5, 0.0, 0.3, 0.5)})
-    assert line.startswith(f"{told}: 15.0 %")
+    assert line.startswith(f"{expected}: 15.0 %")
     assert "\n" not in line
 
 

@@ -162,7 +162,7 @@ class TestVerdicts:
         )
         return verdicts.quality(points, correlation(values, scores), "")
 
-    def test_whether_the_estimate_tells_quality(self):
+    def test_whether_the_estimate_follows_quality(self):
         up, noise = list(range(10)), [3, 9, 1, 7, 2, 8, 0, 6, 5, 4]
         assert self.related(up, up).text.startswith("the estimate falls as samples improve: Spearman 1.00")
         assert self.related(up, up[::-1], higher=True).kind == "good"

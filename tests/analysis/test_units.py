@@ -96,7 +96,7 @@ def test_logistic_regression_is_at_its_minimum():
     assert b.grad.abs() < 1e-4
 
 
-def test_features_that_tell_a_label_apart_completely():
+def test_features_that_separate_a_label_completely():
     x = torch.cat([torch.zeros(20, 2), torch.ones(20, 2)])
     weights, accuracy = units.selective(x, x[:, 0] > 0)
     assert torch.isfinite(weights).all()

@@ -56,4 +56,4 @@ def test_lost_modes_and_classes():
     assert verdict(HEALTHY, None, modes, None) == "collapsed: it reaches 3 of 8 modes"
     assert verdict(HEALTHY, 9_500, None, classes) == "collapsed: 7 of 10 classes are missing"
     thousand = class_shares(torch.arange(900), torch.arange(1000), 1000)
-    assert "no sign" in verdict(HEALTHY, None, None, thousand)  # one sample a class cannot tell
+    assert "no sign" in verdict(HEALTHY, None, None, thousand)  # one sample a class is too few

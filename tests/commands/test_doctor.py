@@ -71,25 +71,25 @@ def rewrite(run, pattern, change):
 
 
 def test_a_finished_run(doctor):
-    code, told = doctor()
+    code, lines = doctor()
     assert code == 0
-    assert told["status"].startswith("finished at step 5, ")
-    assert told["config"] == "valid, 5 steps"
-    assert re.fullmatch(r"verified, [\d.]+ kB", told["checkpoint 5"])
-    assert told["checkpoint 4"].startswith("verified")
-    assert told["metrics.jsonl"] == "3 rows, the last one at step 5"
-    assert re.fullmatch(r"1 event file, [\d.]+ kB, up to step 5", told["TensorBoard"])
-    assert "the next checkpoint needs about" in told["disk"]
-    assert told["continue"] == "finished; to train longer: gan resume run train.steps=10"
+    assert lines["status"].startswith("finished at step 5, ")
+    assert lines["config"] == "valid, 5 steps"
+    assert re.fullmatch(r"verified, [\d.]+ kB", lines["checkpoint 5"])
+    assert lines["checkpoint 4"].startswith("verified")
+    assert lines["metrics.jsonl"] == "3 rows, the last one at step 5"
+    assert re.fullmatch(r"1 event file, [\d.]+ kB, up to step 5", lines["TensorBoard"])
+    assert "the next checkpoint needs about" in lines["disk"]
+    assert lines["continue"] == "finished; to train longer: gan resume run train.steps=10"
 
 
 def test_the_command_it_names_continues_the_run(doctor, gan, run):
     shutil.rmtree(run / "checkpoints" / "step_0000000005")
     edit(run, lambda status: status.update(status="running", step=4))
-    code, told = doctor()
+    code, lines = doctor()
     assert code == 0
-    assert told["status"].startswith("killed, or the machine went down; last saved status: step 4, ")
-    where, _, command = told["continue"].partition(": ")
+    assert lines["status"].startswith("killed, or the machine went down; last saved status: step 4, ")
+    where, _, command = lines["continue"].partition(": ")
     assert (where, command) == ("from step 4", "gan resume run")
     assert gan(*command.split()[1:]).code == 0
     assert doctor()[1]["status"].startswith("finished at step 5")
@@ -97,11 +97,11 @@ def test_the_command_it_names_continues_the_run(doctor, gan, run):
 
 def test_a_run_in_use(doctor, run):
     held = RunDirectory(run)
-    code, told = doctor()
+    code, lines = doctor()
     held.close()
     assert code == 0
-    assert told["status"].startswith(f"running, process {os.getpid()} on ")
-    assert told["continue"] == "the run is still running: nothing to do"
+    assert lines["status"].startswith(f"running, process {os.getpid()} on ")
+    assert lines["continue"] == "the run is still running: nothing to do"
 
 
 BESIDE = {"number": 2, "step": 4, "what": "samples/x.png", "reason": "disk full"}
@@ -131,13 +131,13 @@ HARMS = {
         ("torn", 0, "TensorBoard", ".* is incomplete after byte {}; gan resume cuts it there.*"),
     ],
 )
-def test_what_has_happened_to_a_run_is_told(doctor, run, harm, code, name, line):
+def test_what_has_happened_to_a_run_is_reported(doctor, run, harm, code, name, line):
     (events,) = run.glob("events*")
     whole = events.stat().st_size
     HARMS[harm](run)
-    found, told = doctor()
+    found, lines = doctor()
     assert found == code
-    assert re.fullmatch(line.format(whole), told[name])
+    assert re.fullmatch(line.format(whole), lines[name])
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_what_has_happened_to_a_run_is_told(doctor, run, harm, code, name, line)
 )
 def test_whatever_is_broken_is_one_line(doctor, run, name, content):
     (run / name).write_bytes(content)
-    code, told = doctor()
+    code, lines = doctor()
     assert code == 1
-    assert any(text.startswith("!") for text in told.values())
+    assert any(text.startswith("!") for text in lines.values())
 
 
 @pytest.mark.parametrize("content", [{}, {"status": "failed", "failures": [1]}, {"sessions": [{}], "step": []}])
@@ -181,13 +181,13 @@ def test_a_run_of_own_parts_names_them(doctor, run, tmp_path):
     path = run / "config.yaml"
     text = re.sub(r"(?m)^  _target_: gan_cli\.losses\..*$", "  _target_: my_parts.Mine", path.read_text())
     path.write_text(text.replace("allow_targets: []", "allow_targets: [my_parts]"))
-    code, told = doctor()
+    code, lines = doctor()
     assert code == 1
-    assert told["config"].endswith("if you trust it, add allow_targets=[my_parts]")
+    assert lines["config"].endswith("if you trust it, add allow_targets=[my_parts]")
     assert "my_parts" not in sys.modules
-    told = doctor("run", "allow_targets=[my_parts]")[1]
-    assert told["config"].startswith("valid")
-    assert "'allow_targets=[my_parts]' force=true" in told["continue"]
+    lines = doctor("run", "allow_targets=[my_parts]")[1]
+    assert lines["config"].startswith("valid")
+    assert "'allow_targets=[my_parts]' force=true" in lines["continue"]
 
 
 @pytest.mark.parametrize("argv", [["nowhere"], ["."], ["a", "b"], [".", "b"], [".", "allow_targets=3"], ["--fast"]])

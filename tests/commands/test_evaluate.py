@@ -97,9 +97,9 @@ def test_mistakes(gan, refused, run_of, monkeypatch):
     assert refused("sample", run, "extractor=pixels").startswith("extractor=pixels: gan sample has no")
     monkeypatch.setattr(Inception, "_path", lambda self: Path("/nowhere/weights-6726825d.pth"))
     assert "extractor.weights=x: no such file" in refused("evaluate", run, "extractor=inception", "extractor.weights=x")
-    told = gan("evaluate", "--help").out
-    assert "extractor: auto, efficientnet_lite0, fashion_mnist, inception, pixels" in told
-    assert "optimizer:" not in told
+    text = gan("evaluate", "--help").out
+    assert "extractor: auto, efficientnet_lite0, fashion_mnist, inception, pixels" in text
+    assert "optimizer:" not in text
 
 
 SCORED = ("evaluate.every_steps=2", "evaluate.count=30", "evaluate.w1_count=8", "log.every_steps=1", "seed=3")
@@ -108,16 +108,16 @@ SCORED = ("evaluate.every_steps=2", "evaluate.count=30", "evaluate.w1_count=8", 
 def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan):
     trained = gan("train", *SMALL, *SCORED, "condition=concat", "train.steps=2", "run_dir=run")
     assert trained.code == 0, trained
-    told = "evaluated every 2 steps: 30 fakes against as many real samples of the train split"
-    assert told in trained.out + trained.err
+    summary = "evaluated every 2 steps: 30 fakes against as many real samples of the train split"
+    assert summary in trained.out + trained.err
     row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
     ended = gan("evaluate", "run", "count=30", "w1_count=8", "seed=3", "batch_size=8", "device=cpu")
     scores = result(ended.out)["scores"]
     curves = {tag.partition("/")[2]: value for tag, value in row.items() if tag.startswith(("quality/", "distance/"))}
     assert curves == {name: pytest.approx(score["value"], rel=1e-4) for name, score in scores.items()}
     floors = json.loads(Path("run/run.json").read_text())["evaluation"]["floors"]
-    told = {name: pytest.approx(s["floor"], rel=1e-4) for name, s in scores.items() if s["floor"] is not None}
-    assert {tag.partition("/")[2]: floor for tag, floor in floors.items()} == told
+    expected = {name: pytest.approx(s["floor"], rel=1e-4) for name, s in scores.items() if s["floor"] is not None}
+    assert {tag.partition("/")[2]: floor for tag, floor in floors.items()} == expected
 
 
 def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):
@@ -128,9 +128,9 @@ def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):
 
 
 def test_mistakes_of_an_evaluation_while_training(refused):
-    told, every = "evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500", "evaluate.every_steps=1"
-    assert refused("train", *SMALL, "evaluate.count=30") == f"evaluate.count=30: {told}"
-    assert refused("train", *SMALL, "extractor=pixels") == f"extractor (Pixels): {told}"
+    reason, every = "evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500", "evaluate.every_steps=1"
+    assert refused("train", *SMALL, "evaluate.count=30") == f"evaluate.count=30: {reason}"
+    assert refused("train", *SMALL, "extractor=pixels") == f"extractor (Pixels): {reason}"
     assert "evaluate.count=5: must be" in refused("train", *SMALL, every, "evaluate.count=5")
     assert "need evaluate.count=4750 or less" in refused("train", *SMALL, every, "evaluate.count=5000")
     assert "extractor" in refused("train", *SMALL, every, "extractor=inception", "extractor.weights=nowhere.pth")

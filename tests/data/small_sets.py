@@ -42,7 +42,7 @@ def in_order(data, which="train"):
 
 
 def error_of(call):
-    """Return the one line that a mistake is told in."""
+    """Return the one line that reports a mistake."""
     with pytest.raises(UserError) as caught:
         call()
     text = str(caught.value)

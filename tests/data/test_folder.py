@@ -326,9 +326,9 @@ def test_bad_picture_is_named_or_skipped(tmp_path, capfd, kind):
     for _ in range(2):  # prepared, then found
         data = opened(root, skip_bad=True)
         assert data.train.size + data.heldout.size == 11
-        told = capfd.readouterr().err
-        assert f"skipped 1 of 12 pictures; the first is {bad}: " in told
-        assert reason in told
+        printed = capfd.readouterr().err
+        assert f"skipped 1 of 12 pictures; the first is {bad}: " in printed
+        assert reason in printed
     assert str(bad) in error_of(lambda: opened(root))  # what was skipped once is not forgotten
 
 
@@ -518,19 +518,19 @@ def test_two_processes_prepare_once(tmp_path, user_directory):
         "print(Folder(image_size=64, path=sys.argv[1]).open(4, 0, torch.device('cpu')).fingerprint, len(calls))"
     )
     processes = [Code(code, root) for _ in range(2)]
-    told = [process.ended().stdout.split() for process in processes]
-    assert told[0][0] == told[1][0]
-    assert sorted(int(count) for _, count in told) == [0, 200]
+    printed = [process.ended().stdout.split() for process in processes]
+    assert printed[0][0] == printed[1][0]
+    assert sorted(int(count) for _, count in printed) == [0, 200]
     assert len(cached(user_directory)) == 1
 
 
 def test_progress_is_a_plain_line_without_a_terminal(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(file_collection, "_TELL_SECONDS", -1.0)
+    monkeypatch.setattr(file_collection, "_REPORT_SECONDS", -1.0)
     opened(write(tmp_path / "p"))
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "preparing: 20 of 20 pictures" in told.err
-    assert "\r" not in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "preparing: 20 of 20 pictures" in printed.err
+    assert "\r" not in printed.err
 
 
 def test_pictures_of_the_same_names_sizes_and_dates_are_not_taken_for_each_other(tmp_path, user_directory):

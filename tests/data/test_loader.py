@@ -151,7 +151,7 @@ def prefetchers():
     return {t for t in threading.enumerate() if t.name.startswith("prefetch")}
 
 
-def test_prefetcher_reads_in_order_and_no_further_than_told():
+def test_prefetcher_reads_in_order_and_no_further_than_asked():
     calls = []
     gate = threading.Semaphore(0)
 

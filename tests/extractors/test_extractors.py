@@ -1,4 +1,4 @@
-"""Extractors: shipped weights, what they make of images, which one is chosen, and what is told where none can be."""
+"""Extractors: shipped weights, what they make of images, which one is chosen, and the error where none can be."""
 
 from __future__ import annotations
 

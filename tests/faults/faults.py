@@ -207,7 +207,7 @@ def out_of_memory(step: int, gigabytes: float = 0.5) -> None:
 
 
 def hang_at(step: int, cell: Path) -> None:
-    """Never come back from a step, once the cell's last 8 bytes tell that it has begun."""
+    """Never come back from a step, once the cell's last 8 bytes say that it has started."""
 
     def then(state: Any) -> None:
         with open(cell, "r+b") as file:

@@ -174,7 +174,7 @@ class Tally:
 
 
 def recovered(bench: Bench, name: str, whole: Path, ended: Ended, trial: Trial) -> None:
-    """Resume a disturbed run and require that nothing tells it from the undisturbed one."""
+    """Resume a disturbed run and require that it equals the undisturbed one in everything."""
     run = bench.folder / name
     if not (run / directory.CONFIG).exists():  # before its config, a directory is nothing: the same command begins anew
         again = bench.train(name)

@@ -28,22 +28,22 @@ def test_a_run_that_is_not_there(bench, tally):
 def test_a_run_directory_that_cannot_be_made(bench, tally):
     (bench.folder / "file").write_text("")
     with tally("missing run directory"):
-        told = one_line(bench.gan("train", *RECIPE, f"run_dir={bench.folder}/file/run"))
-        assert "no directory that can be written in; choose another run_dir" in told
+        line = one_line(bench.gan("train", *RECIPE, f"run_dir={bench.folder}/file/run"))
+        assert "no directory that can be written in; choose another run_dir" in line
 
 
 @pytest.mark.parametrize("run_dir", ["disk", "disk/run"])
 def test_a_read_only_one_is_found_before_training(bench, tally, mountable, run_dir):
     with tally("read-only run directory"):
         argv = ("train", *RECIPE, f"run_dir={bench.folder / run_dir}")
-        told = one_line(bench.do("read_only", mountable, argv))
-        assert "choose another run_dir" in told
+        line = one_line(bench.do("read_only", mountable, argv))
+        assert "choose another run_dir" in line
 
 
 def test_a_run_that_became_read_only_is_not_resumed(bench, tally, mountable, whole):
     with tally("read-only run directory"):
-        told = one_line(bench.do("resume_read_only", whole, mountable))
-        assert "cannot be written" in told
+        line = one_line(bench.do("resume_read_only", whole, mountable))
+        assert "cannot be written" in line
 
 
 def test_the_second_process_on_a_run_is_refused(bench, whole, tally):

@@ -15,7 +15,7 @@ FATAL = {"checkpoint": 2, "metrics row": 2, "event file": 2}  # the call of it t
 
 
 @pytest.mark.parametrize("place", FATAL)
-def test_what_the_run_needs_ends_it_and_a_resume_mends_it(bench, whole, tally, place):
+def test_what_the_run_needs_ends_it_and_a_resume_continues_it(bench, whole, tally, place):
     with tally(f"full disk: {place}") as trial:
         ended = bench.train("run", fault=functools.partial(faults.full_at, place, FATAL[place]))
         assert ended.code == 1, ended

@@ -45,8 +45,8 @@ def test_the_comparison_sees_what_differs(bench, whole):
     found.tensors[name].view(torch.int32).view(-1)[0] ^= 1
     checkpoint.save(run / directory.CHECKPOINTS, STEPS, found.tensors, found.meta, keep=2)
     (run / directory.STATUS).write_text(json.dumps({"status": "running", "step": 3}))
-    told = ["run.json says running at step 3", name, "metrics.jsonl", "samples/step_0000000004.png"]
-    assert differences(run, whole) == told
+    expected = ["run.json says running at step 3", name, "metrics.jsonl", "samples/step_0000000004.png"]
+    assert differences(run, whole) == expected
 
 
 @pytest.mark.timeout(900)

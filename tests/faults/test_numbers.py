@@ -26,7 +26,7 @@ def test_nothing_is_saved_after_a_nan(bench, whole, tally, where):
         recovered(bench, "run", whole, ended, trial)
 
 
-def test_out_of_memory_names_the_mend(bench, whole, tally):
+def test_out_of_memory_names_the_fix(bench, whole, tally):
     with tally("out of memory in a step") as trial:
         ended = bench.train("run", fault=functools.partial(faults.out_of_memory, 4))
         assert ended.code == 1, ended
@@ -35,7 +35,7 @@ def test_out_of_memory_names_the_mend(bench, whole, tally):
         recovered(bench, "run", whole, ended, trial)
 
 
-PARTS = {  # what breaks: what is told, what of the run is then missing
+PARTS = {  # what breaks: the message, what of the run is then missing
     "the grid": ("samples/step_0000000004.png", "samples/"),
     "the generator's picture": ("samples/step_0000000004.png", "samples/"),
     "the probe": ("CriticProbe", ("TensorBoard's critic/", "metrics.jsonl")),
@@ -44,14 +44,14 @@ PARTS = {  # what breaks: what is told, what of the run is then missing
 
 @pytest.mark.parametrize("what", PARTS)
 def test_a_part_beside_the_training_that_breaks(bench, whole, tally, what):
-    told, missing = PARTS[what]
+    message, missing = PARTS[what]
     with tally("a picture or probe that breaks"):
         ended = bench.train("run", fault=functools.partial(faults.broken, what))
         assert ended.code == 3, ended
         reason = f"RuntimeError: {what} is broken (faults.py, line "
-        assert f"{told}: {reason}" in ended.output
+        assert f"{message}: {reason}" in ended.output
         run = bench.folder / "run"
-        assert f"{told}: {reason}" in (run / directory.LOG).read_text()
+        assert f"{message}: {reason}" in (run / directory.LOG).read_text()
         status = directory.read_status(run)
         assert status["status"] == "finished"
         assert [entry["number"] for entry in status["failures"]] == list(range(1, len(status["failures"]) + 1))
@@ -61,7 +61,7 @@ def test_a_part_beside_the_training_that_breaks(bench, whole, tally, what):
         assert [difference for difference in found if not difference.startswith(missing)] == []
 
 
-def test_a_collapsed_critic_is_told_once_and_ends_nothing(bench, tally):
+def test_a_collapsed_critic_is_reported_once_and_ends_nothing(bench, tally):
     with tally("a collapsed critic"):
         long = ("train.steps=40", "log.every_steps=1", "log.samples_every_steps=100", "checkpoint.every_steps=40")
         ended = bench.train("run", *long, fault=functools.partial(faults.collapsed_at, 10))
@@ -69,8 +69,8 @@ def test_a_collapsed_critic_is_told_once_and_ends_nothing(bench, tally):
         (warning,) = directory.read_status(bench.folder / "run")["warnings"]
         assert warning["what"] == "collapsed critic"
         assert warning["step"] == 29  # the twentieth row from step 10's on
-        for mend in ("constraint.c", "optimizer.critic.lr", "another constraint"):
-            assert mend in warning["reason"]
+        for fix in ("constraint.c", "optimizer.critic.lr", "another constraint"):
+            assert fix in warning["reason"]
         log = (bench.folder / "run" / directory.LOG).read_text()
         assert log.count("warning at step 29: collapsed critic: every sample gets one score") == 1
 

@@ -49,7 +49,7 @@ def test_z_does_not_move_with_the_input(config_of, option):
     assert torch.equal(fakes(), fakes(f"input={option}"))
 
 
-def test_noise_lasts_as_long_as_the_run_unless_told_otherwise(config_of):
+def test_noise_lasts_as_long_as_the_run_unless_asked_otherwise(config_of):
     assert config_of("input=noise", "train.steps=77").input.arguments["until_step"] == 77
     assert config_of("input=noise", "train.steps=77", "input.until_step=5").input.arguments["until_step"] == 5
 

@@ -121,7 +121,7 @@ def test_on_pixels_the_samples_are_compared_and_no_critic_plays(config_of):
 
 
 @pytest.mark.parametrize(
-    ("override", "mend"),
+    ("override", "fix"),
     [
         ("constraint=gradient_penalty", "constraint=none"),
         ("condition=concat", "condition=none"),
@@ -130,9 +130,9 @@ def test_on_pixels_the_samples_are_compared_and_no_critic_plays(config_of):
         ("train.batch_size=1", "train.batch_size=2"),
     ],
 )
-def test_what_has_no_meaning_on_pixels_is_refused_in_one_line(config_of, override, mend):
+def test_what_has_no_meaning_on_pixels_is_refused_in_one_line(config_of, override, fix):
     config = config_of("loss=mmd", "loss.space=pixels", "constraint=none", "model.width=4", override)
-    with pytest.raises(UserError, match=mend) as refused:
+    with pytest.raises(UserError, match=fix) as refused:
         build.check(config)
     assert "\n" not in str(refused.value)
 

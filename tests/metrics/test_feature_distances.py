@@ -92,7 +92,7 @@ def density_of_a_line():
     return sum(abs(i - j) <= radius[j] for i in range(10) for j in range(10)) / 10 / 5
 
 
-def test_precision_tells_quality_and_recall_diversity():
+def test_precision_measures_quality_and_recall_diversity():
     real = normal(600, 4)
     narrow = manifold(real, 0.3 * normal(600, 4, 1))
     wide = manifold(real, 4 * normal(600, 4, 1))

@@ -100,7 +100,7 @@ def test_maxout_is_the_largest_piece():
 
 
 @pytest.mark.parametrize("make", [dcgan.Generator, dcgan.Trunk])
-def test_convolutions_refuse_points_and_name_the_mend(make):
+def test_convolutions_refuse_points_and_name_the_fix(make):
     with pytest.raises(ValueError, match="model=toy_mlp"):
         make(**({"latent_size": 3} if make is dcgan.Generator else {}), sample_shape=(2,))
 

@@ -1,4 +1,4 @@
-"""InfoGAN's categorical code, read from real images by Q, against the labels that nobody told it."""
+"""InfoGAN's categorical code, read from real images by Q, against the labels, which it never sees."""
 
 import numpy as np
 import pytest

@@ -89,7 +89,7 @@ def test_a_damaged_later_checkpoint_does_not_push_out_what_a_resumed_run_saves(t
     assert checkpoint.steps(tmp_path) == [100, 97]
 
 
-def test_verify_tells_damage_from_a_good_one(tmp_path):
+def test_verify_distinguishes_damage_from_a_good_one(tmp_path):
     path = save(tmp_path, 1)
     assert checkpoint_files.verify(path) == {"step": 1}
     damage(path)
@@ -195,7 +195,7 @@ def test_a_full_disk_is_given_room_and_asked_once_more(tmp_path, monkeypatch, co
     ]
 
 
-def test_a_disk_that_stays_full_is_told_and_two_good_ones_stay(tmp_path, monkeypatch):
+def test_a_disk_that_stays_full_is_reported_and_two_good_ones_stay(tmp_path, monkeypatch):
     for step in (1, 2, 3, 4):
         save(tmp_path, step, keep=4)
     damage(tmp_path / "step_0000000004")

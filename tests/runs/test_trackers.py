@@ -28,9 +28,9 @@ def installed(name: str) -> None:
 
 
 class Recorder:
-    """A tracker that keeps what it is told, or fails."""
+    """A tracker that keeps every call, or fails."""
 
-    told: ClassVar[list] = []
+    calls: ClassVar[list] = []
     broken = ""
 
     def begin(self, run, identity, settings):
@@ -49,14 +49,14 @@ class Recorder:
     def _do(self, what, *arguments):
         if Recorder.broken == what:
             raise ConnectionError("no route to host")
-        Recorder.told.append((what, *arguments))
+        Recorder.calls.append((what, *arguments))
 
 
 @pytest.fixture
 def recorder(tmp_path, monkeypatch):
     """`log.to=[wandb]` without W&B."""
     monkeypatch.chdir(tmp_path)
-    Recorder.told, Recorder.broken = [], ""
+    Recorder.calls, Recorder.broken = [], ""
     module = types.ModuleType("gan_cli.runs.wandb_tracker")
     module.Tracker = Recorder
     monkeypatch.setitem(sys.modules, "gan_cli.runs.wandb_tracker", module)
@@ -65,25 +65,25 @@ def recorder(tmp_path, monkeypatch):
     return Recorder
 
 
-def told_apart(row: dict[str, float]) -> dict[str, str]:
+def as_text(row: dict[str, float]) -> dict[str, str]:
     """A NaN equals itself here."""
     return {tag: repr(float(value)) for tag, value in row.items() if tag != "step"}
 
 
 def steps_of(kind: str, tag: str | None = None) -> list[int]:
-    return [told[-2] for told in Recorder.told if told[0] == kind and tag in (None, told[1])]
+    return [call[-2] for call in Recorder.calls if call[0] == kind and tag in (None, call[1])]
 
 
 def test_a_tracker_gets_rows_pictures_and_settings(recorder):
     assert main(["train", *TOY, "train.steps=4", "run_dir=a", "log.to=[tensorboard,wandb]"]) == 0
-    begun, ended = recorder.told[0], recorder.told[-1]
-    assert begun[:3] == ("begin", Path("a"), None)
-    assert (begun[3]["loss"], begun[3]["train.batch_size"]) == ("wgan", 8)
-    assert ended == ("end", True)
-    rows = [told for told in recorder.told if told[0] == "scalars"]
+    first, last = recorder.calls[0], recorder.calls[-1]
+    assert first[:3] == ("begin", Path("a"), None)
+    assert (first[3]["loss"], first[3]["train.batch_size"]) == ("wgan", 8)
+    assert last == ("end", True)
+    rows = [call for call in recorder.calls if call[0] == "scalars"]
     for row, local in zip(rows, read_rows(Path("a/metrics.jsonl")), strict=True):
         assert row[1] == local.pop("step")
-        assert told_apart({k: v for k, v in row[2].items() if not k.startswith("speed/")}) == told_apart(local)
+        assert as_text({k: v for k, v in row[2].items() if not k.startswith("speed/")}) == as_text(local)
         assert {k for k in row[2] if k.startswith("speed/")} == {"speed/steps_per_second", "speed/images_per_second"}
     assert steps_of("image", "samples/fixed") == [0, 4]
     assert list(Path("a").glob("events.out.tfevents.*"))
@@ -93,7 +93,7 @@ def test_a_resumed_run_goes_on_there_and_repeats_nothing(recorder):
     assert main(["train", *TOY, "train.steps=4", "run_dir=a", "log.to=[wandb]"]) == 0
     assert not list(Path("a").glob("events.out.tfevents.*"))
     assert main(["resume", "a", "train.steps=8"]) == 0
-    assert [told[2] for told in recorder.told if told[0] == "begin"] == [None, "id7"]
+    assert [call[2] for call in recorder.calls if call[0] == "begin"] == [None, "id7"]
     assert steps_of("scalars") == [2, 4, 6, 8]
     assert steps_of("image", "samples/fixed") == [0, 4, 8]
 
@@ -115,22 +115,22 @@ def test_a_damaged_note_begins_anew(recorder, content):
     assert main(["train", *TOY, "train.steps=4", "run_dir=a"]) == 0
     Path("a/trackers.json").write_text(content)
     assert main(["resume", "a", "train.steps=6", "log.to=[tensorboard,wandb]"]) == 0
-    assert recorder.told[0][:3] == ("begin", Path("a"), None)
+    assert recorder.calls[0][:3] == ("begin", Path("a"), None)
     assert steps_of("scalars") == [2, 4, 6]  # what was there before the tracker was, too
 
 
 @pytest.mark.parametrize(("broken", "step"), [("begin", 0), ("scalars", 2), ("image", 0), ("end", 6)])
-def test_a_tracker_that_fails_is_told_once_and_costs_nothing(recorder, capsys, broken, step):
+def test_a_tracker_that_fails_is_reported_once_and_costs_nothing(recorder, capsys, broken, step):
     recorder.broken = broken
     assert main(["train", *TOY, "train.steps=6", "run_dir=a", "log.to=[tensorboard,wandb]"]) == 3
     errors = capsys.readouterr().err
     line = f"failed at step {step}: W&B, which gets nothing more in this session: no route to host"
-    told = [text for text in errors.splitlines() if "W&B" in text and "gan: " not in text]
-    assert len(told) == 1
-    assert line.rpartition(": ")[0] in told[0]
+    lines = [text for text in errors.splitlines() if "W&B" in text and "gan: " not in text]
+    assert len(lines) == 1
+    assert line.rpartition(": ")[0] in lines[0]
     assert [row["step"] for row in read_rows(Path("a/metrics.jsonl"))] == [2, 4, 6]
     assert reading.status(Path("a"))["status"] == "finished"
-    recorder.broken, recorder.told = "", []
+    recorder.broken, recorder.calls = "", []
     assert main(["resume", "a", "train.steps=8"]) == 0
     sent = steps_of("scalars")
     assert sent == ([8] if broken == "end" else [2, 4, 6, 8])  # what it lacks is sent
@@ -160,8 +160,8 @@ def test_nothing_is_imported_where_it_is_off(tmp_path, monkeypatch):
 def test_another_place_is_refused_in_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "log.to=[comet]"]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("gan: log.to=[comet]: must be a list, each tensorboard, wandb or mlflow, such as log.to=[")
+    error = capsys.readouterr().err
+    assert error.startswith("gan: log.to=[comet]: must be a list, each tensorboard, wandb or mlflow, such as log.to=[")
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_wandb_offline(twice, monkeypatch):
     assert [step for step in sorted(found) if "critic/loss" in found[step]] == [2, 4, 6, 8]
     for row in rows:
         sent = {tag: json.loads(found[row["step"]][tag]) for tag in row if tag != "step"}
-        assert told_apart(sent) == told_apart(row)
+        assert as_text(sent) == as_text(row)
     assert [step for step in sorted(found) if "samples/fixed" in found[step]] == [0, 4, 8]
     assert json.loads(config["train.batch_size"]) == 8
     assert not [path for path in Path("runs/a").rglob("*") if path.is_symlink()]

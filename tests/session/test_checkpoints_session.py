@@ -138,7 +138,7 @@ def test_a_best_that_nobody_wrote_is_none(best):
     assert (watch.value, watch.step, watch.meta()) == (None, None, {})
 
 
-def test_a_best_that_is_gone_is_told(begin, tmp_path, capsys):
+def test_a_best_that_is_gone_is_reported(begin, tmp_path, capsys):
     values = {2: 5.0, 4: 1.0, 6: 1.0, 8: 6.0}
     options = ("checkpoint.best=test/value", "checkpoint.every_steps=2")
     begin("run", *options, steps=6, values=values).train()
@@ -155,13 +155,13 @@ def test_the_samples_own_tags_can_be_the_best(begin, tmp_path, capsys):
     assert newest(tmp_path / "run").meta["best"]["step"] == 4  # where samples are drawn first
 
 
-def test_a_tag_that_no_row_has_is_told_once_with_those_there_are(begin, tmp_path, capsys):
+def test_a_tag_that_no_row_has_is_reported_once_with_those_there_are(begin, tmp_path, capsys):
     begin("run", "checkpoint.best=quality/mode", steps=9).train()
-    told = [line for line in capsys.readouterr().err.splitlines() if "checkpoint.best" in line]
-    assert len(told) == 1
-    assert "no row up to step 4 has this tag" in told[0]
-    assert "did you mean checkpoint.best=quality/modes?" in told[0]
-    assert "critic/loss, critic/" in told[0]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "checkpoint.best" in line]
+    assert len(lines) == 1
+    assert "no row up to step 4 has this tag" in lines[0]
+    assert "did you mean checkpoint.best=quality/modes?" in lines[0]
+    assert "critic/loss, critic/" in lines[0]
     assert "best" not in newest(tmp_path / "run").meta
     assert "checkpoint.best=quality/mode: no row" in (tmp_path / "run" / "train.log").read_text()
 
@@ -245,7 +245,7 @@ def test_a_nan_waits_for_the_write_under_way(begin, tmp_path, slow):
     assert (status["status"], status["saved_step"]) == ("failed", 2)
 
 
-def test_an_error_under_way_is_told_beside_the_one_that_ended_the_run(begin, tmp_path, slow, capsys):
+def test_an_error_under_way_is_reported_beside_the_one_that_ended_the_run(begin, tmp_path, slow, capsys):
     def fail():
         time.sleep(0.3)
         raise OSError(5, "Input/output error")
@@ -260,7 +260,7 @@ def test_an_error_under_way_is_told_beside_the_one_that_ended_the_run(begin, tmp
 
 
 @pytest.mark.parametrize("background", ["true", "false"])
-def test_room_that_was_made_is_told(begin, tmp_path, monkeypatch, capsys, background):
+def test_room_that_was_made_is_reported(begin, tmp_path, monkeypatch, capsys, background):
     sync, full = os.fsync, []
 
     def fsync(descriptor):

@@ -1,4 +1,4 @@
-"""What fails beside the training is told, numbered and bounded, and ends nothing."""
+"""What fails beside the training is reported, numbered and bounded, and ends nothing."""
 
 from types import SimpleNamespace
 
@@ -25,7 +25,7 @@ def failing(error):
     return part
 
 
-def test_a_failure_is_told_at_once_and_the_rest_goes_on(run):
+def test_a_failure_is_reported_at_once_and_the_rest_goes_on(run):
     shown = []
     incidents = Incidents(run, shown.append, {}, 0)
     probe = beside(failing(ValueError("no such\naxis")), lambda step: f"probe {step}", incidents, dict)
@@ -41,7 +41,7 @@ def test_a_failure_is_told_at_once_and_the_rest_goes_on(run):
     assert caught.value.exit_code == 3
 
 
-def test_what_works_is_returned_and_nothing_is_told(run):
+def test_what_works_is_returned_and_nothing_is_reported(run):
     incidents = Incidents(run, pytest.fail, {}, 0)
     assert beside(lambda state, given: given + 1, str, incidents, int)(None, 2) == 3
     incidents.check()
@@ -68,7 +68,7 @@ def test_an_earlier_sessions_failures_stay_up_to_its_checkpoint(run):
     later = {**ENTRY, "number": 2, "step": 9}
     incidents = Incidents(run, lambda text: None, {"failures": [ENTRY, later], "warnings": "damaged"}, 5)
     assert incidents.facts() == {"failures": [ENTRY], "warnings": []}
-    incidents.check()  # that session told it
+    incidents.check()  # that session reported it
     incidents.failed(6, "x", ValueError())
     assert [entry["number"] for entry in incidents.facts()["failures"]] == [1, 2]
 

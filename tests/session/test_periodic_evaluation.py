@@ -98,10 +98,15 @@ def test_the_tags_are_gan_evaluates_and_run_json_has_the_protocol(begin, tmp_pat
     begin("run", *CLOTHES, "evaluate.every_steps=5", "evaluate.split=heldout").train()
     last = read_rows(tmp_path / "run" / "metrics.jsonl")[-1]
     assert {f"quality/{name}_fashion_mnist" for name in SCORES} == {t for t in last if t.startswith("quality/")}
-    told = directory.read_status(tmp_path / "run")["evaluation"]
-    assert (told["count"], told["w1_count"], told["split"], told["floor_split"]) == (12, 6, "heldout", "train")
-    assert (told["extractor"], told["sha256"]) == ("fashion_mnist", SHA256)
-    assert set(told["floors"]) == {t for t in last if t.startswith(ADDED) and "critic" not in t}
+    protocol = directory.read_status(tmp_path / "run")["evaluation"]
+    assert (protocol["count"], protocol["w1_count"], protocol["split"], protocol["floor_split"]) == (
+        12,
+        6,
+        "heldout",
+        "train",
+    )
+    assert (protocol["extractor"], protocol["sha256"]) == ("fashion_mnist", SHA256)
+    assert set(protocol["floors"]) == {t for t in last if t.startswith(ADDED) and "critic" not in t}
     frozen = directory.read_config(tmp_path / "run")["extractor"]
     assert frozen == {"_target_": "gan_cli.extractors.fashion_mnist.FashionMNIST"}
 
@@ -134,7 +139,7 @@ def test_a_run_that_is_not_evaluated_imports_nothing_for_it(begin, monkeypatch):
     assert "gan_cli.session.periodic_evaluation" not in sys.modules
 
 
-def test_a_failure_ends_no_run_and_is_told(begin, tmp_path, monkeypatch):
+def test_a_failure_ends_no_run_and_is_reported(begin, tmp_path, monkeypatch):
     session = begin("run", *POINTS, "evaluate.every_steps=2")
     monkeypatch.setattr(session.extras.evaluation.reference, "scores", lambda fake: 1 / 0)
     with pytest.raises(Exception, match="Evaluation at step 2: ZeroDivisionError") as caught:

@@ -44,7 +44,7 @@ def state(path):
     return checkpoint.load(path / directory.CHECKPOINTS, pytest.fail)
 
 
-def test_begun_and_finished_and_trained_on(gan, tmp_path, five_steps):
+def test_started_and_finished_and_trained_on(gan, tmp_path, five_steps):
     (tmp_path / "run").mkdir()  # empty: as a scheduler may have made it
     assert gan(*COMMAND, "train.steps=3", "run_dir=run")[0] == 0
     before = contents(tmp_path / "run")
@@ -107,8 +107,8 @@ def test_killed_after_its_last_checkpoint_it_is_finished(gan, run):
     status = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**status, "status": "running", "final": {}}))
     assert gan(*COMMAND, "train.steps=5", "run_dir=run")[0] == 0
-    mended = json.loads((run / "run.json").read_text())
-    assert (mended["status"], mended["step"], mended["final"]) == ("finished", 5, status["final"])
+    repaired = json.loads((run / "run.json").read_text())
+    assert (repaired["status"], repaired["step"], repaired["final"]) == ("finished", 5, status["final"])
 
 
 def test_fewer_steps_than_it_has_are_not_its_end(gan, run):
@@ -171,7 +171,7 @@ def test_a_damaged_checkpoint_is_passed_over(gan, run, five_steps):
     assert (run / "metrics.jsonl").read_bytes() == (five_steps / "metrics.jsonl").read_bytes()
 
 
-def test_if_none_verifies_it_is_refused_and_never_begun_again(gan, run):
+def test_if_none_verifies_it_is_refused_and_never_started_again(gan, run):
     for path in (run / directory.CHECKPOINTS).iterdir():
         (path / "state.safetensors").write_bytes(b"")
     before = contents(run)
@@ -200,7 +200,7 @@ def test_a_run_in_use(gan, run):
 
 
 def test_what_it_cannot_do(gan, tmp_path):
-    for argv, told in (
+    for argv, expected in (
         (["resume=auto"], "resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME"),
         (["force=true"], "force=true: continues a run with another config"),
         (["resume=sometimes"], "resume=sometimes: must be never or auto"),
@@ -209,7 +209,7 @@ def test_what_it_cannot_do(gan, tmp_path):
     ):
         code, out, err = gan("train", *argv)
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert err.startswith("gan: " + told) or told in err
+        assert err.startswith("gan: " + expected) or expected in err
     assert list(tmp_path.iterdir()) == []
 
 

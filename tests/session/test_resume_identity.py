@@ -86,7 +86,7 @@ BEFORE = {"versions": {"torch": "2.6.0+cu124"}, "device": "A", "processor": "A",
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "expected"),
     [
         ({}, None),
         ({"engine": "eager"}, None),  # an older run's entry has no engine
@@ -101,12 +101,12 @@ BEFORE = {"versions": {"torch": "2.6.0+cu124"}, "device": "A", "processor": "A",
         ),
     ],
 )
-def test_what_is_said_of_another_machine(now, told):
+def test_what_is_said_of_another_machine(now, expected):
     text = unlike(BEFORE, {**BEFORE, **now})
-    if told is None:
+    if expected is None:
         assert text == ""
         return
-    parts = told.split("*")
+    parts = expected.split("*")
     assert all(part in text for part in parts)
     assert "not bit for bit" in text
     assert "\n" not in text
@@ -211,7 +211,7 @@ def test_tensors_that_do_not_fit_are_refused_with_force_too(gan, trained):
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         ("optimizer.lr=1e-4", "optimizer.lr identifies the run"),
         ("train.batch_size=9", "train.batch_size identifies the run"),
@@ -225,10 +225,10 @@ def test_tensors_that_do_not_fit_are_refused_with_force_too(gan, trained):
         ("runtime.threads=0", "runtime.threads=0: must be "),
     ],
 )
-def test_what_gan_resume_cannot_take(gan, tmp_path, override, told):
+def test_what_gan_resume_cannot_take(gan, tmp_path, override, expected):
     code, out, err = gan("resume", "x", override)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert told in err
+    assert expected in err
     assert list(tmp_path.iterdir()) == []
 
 

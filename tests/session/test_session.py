@@ -64,7 +64,7 @@ def test_logging_never_shifts_training(begin, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_saves_and_tells_how_to_continue(begin, tmp_path, number):
+def test_a_signal_saves_and_says_how_to_continue(begin, tmp_path, number):
     class Kicks(Noise):
         def draw(self, k):
             if k == 12:  # in the third step
@@ -107,7 +107,7 @@ def test_a_nan_stops_the_run_and_nothing_is_saved_after_it(begin, tmp_path, wher
     assert "became nan at step 4" in directory.read_status(tmp_path / "run")["reason"]
 
 
-def test_a_full_disk_is_told_and_the_older_checkpoint_serves(begin, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_the_older_checkpoint_serves(begin, tmp_path, monkeypatch):
     session = begin("run", "checkpoint.every_steps=1", steps=3)
     save = checkpoint.save
 
@@ -244,7 +244,7 @@ def test_lipschitz_of_a_linear_critic_is_its_weights_norm(begin):
     assert_close(row["critic/wasserstein_normalised"], 3.0 / weight.norm().item(), rtol=1e-5, atol=0)
 
 
-def test_another_machine_is_told_on_resume(begin, tmp_path, capsys):
+def test_another_machine_is_reported_on_resume(begin, tmp_path, capsys):
     begin("run", steps=2).train()
     path = tmp_path / "run" / directory.STATUS
     status = json.loads(path.read_text())

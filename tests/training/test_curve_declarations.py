@@ -1,4 +1,4 @@
-"""Every curve is declared beside the code that logs it, and what tells of curves reads these declarations."""
+"""Every curve is declared beside the code that logs it, and what describes curves reads these declarations."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_loss_of_a_users_own_needs_no_declaration_and_may_have_some(config_of,
         "    logged = ()\n"
         "    def estimates(self, real, fake):\n"
         "        return {'own_estimate': real.score.mean(), 'own_other': fake.score.mean()}\n"
-        "class Telling(Silent):\n"
+        "class Declaring(Silent):\n"
         "    logged = (Curve('critic/own_other', 'nats', 'lower', 'what I mean', role='maximised'),)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -88,7 +88,7 @@ def test_a_loss_of_a_users_own_needs_no_declaration_and_may_have_some(config_of,
     assert headline(dict.fromkeys(sorted(logged), 0.0)) == "critic/own_estimate"
     assert (curves.better("critic/own_estimate"), curves.better("critic/own_other")) == ("lower", "neither")
     assert verdicts.meaning("critic/own_estimate") == verdicts.meaning("critic/own_other") == "a curve of this loss"
-    own = importlib.import_module("own_curves").Telling.logged
+    own = importlib.import_module("own_curves").Declaring.logged
     assert verdicts.meaning("critic/own_other", own) == "what I mean"
     assert run_report.estimate_of([{"critic/loss": 0.0, "critic/own_other": 0.0}], own) == "critic/own_other"
     assert verdicts.maximised("critic/own_other", own) == "critic/own_other"

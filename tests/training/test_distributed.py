@@ -134,9 +134,9 @@ def test_a_signal_to_one_stops_both_after_the_same_step(start, tmp_path, monkeyp
     until(lambda: list((tmp_path / "two").glob("checkpoints/step_*")), "no checkpoint")
     os.kill(running.members[1].pid, signal.SIGTERM)
     assert running.codes() == [143, 143], [path.read_text() for path in running.outputs]
-    told = running.outputs[0].read_text()
-    assert "SIGTERM: stopped after step" in told
-    stopped = int(told.rpartition("after step ")[2].partition(";")[0])
+    printed = running.outputs[0].read_text()
+    assert "SIGTERM: stopped after step" in printed
+    stopped = int(printed.rpartition("after step ")[2].partition(";")[0])
     assert (tmp_path / f"two/checkpoints/step_{stopped:010d}").is_dir()
     assert running.outputs[1].read_text() == ""
     alone(tmp_path, monkeypatch, "train", *many, f"train.steps={stopped}", "train.accumulate=2", "run_dir=one")
@@ -184,7 +184,7 @@ def test_slots_that_the_first_step_cannot_take_end_every_process_without_a_trace
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "expected"),
     [
         (("loss=mmd",), "2 processes: loss=MMD compares the samples of a batch with each other"),
         (("loss=nonsaturating", "updates=unrolled"), "2 processes: unrolling is not a sum over samples"),
@@ -195,14 +195,14 @@ def test_slots_that_the_first_step_cannot_take_end_every_process_without_a_trace
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 @pytest.mark.parametrize("rank", [0, 1])
-def test_what_several_processes_cannot_do_is_refused_once(monkeypatch, capsys, tmp_path, rank, overrides, told):
+def test_what_several_processes_cannot_do_is_refused_once(monkeypatch, capsys, tmp_path, rank, overrides, expected):
     monkeypatch.chdir(tmp_path)
     place = {"RANK": rank, "WORLD_SIZE": 2, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1"}
     for name, value in place.items():
         monkeypatch.setenv(name, str(value))
     assert main(["train", *POINTS, *overrides]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"gan: {told}") if rank == 0 else error == ""
+    assert error.startswith(f"gan: {expected}") if rank == 0 else error == ""
     assert not list(tmp_path.iterdir())
 
 
@@ -213,7 +213,7 @@ def test_a_restart_needs_a_run_to_go_on_with(monkeypatch, capsys, tmp_path):
     assert capsys.readouterr().err.startswith("gan: resume=never: torchrun would restart a failed run")
 
 
-def test_another_launchers_environment_is_told(monkeypatch, capsys, tmp_path):
+def test_another_launchers_environment_is_named(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WORLD_SIZE", "two")
     monkeypatch.setenv("MASTER_ADDR", "here")

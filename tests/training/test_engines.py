@@ -49,7 +49,7 @@ class Recorded:
         return replay
 
 
-def begun(config_of, overrides, shape, n_classes=0):
+def built(config_of, overrides, shape, n_classes=0):
     plan = build.check(config_of(*overrides), shape, n_classes)
     return plan.state_for(shape, n_classes), plan
 
@@ -74,7 +74,7 @@ def compare(config_of, *overrides, shape=IMAGE, n_classes=0, engine="graphs"):
     source = Labelled(shape, 8) if n_classes else Noise(shape, 8)
 
     def run(make):
-        state, plan = begun(config_of, (*size, *overrides), shape, n_classes)
+        state, plan = built(config_of, (*size, *overrides), shape, n_classes)
         arguments = (plan.parts.updates, source, 8, 0, CPU, plan.config.train.accumulate)
         return trained(state, make(state, *arguments))
 
@@ -156,7 +156,7 @@ def test_compiled_steps_are_those_of_eager_but_for_rounding(config_of, overrides
     size = ("dataset.image_size=16", *TINY, *overrides, "optimizer=sgd", "optimizer.lr=1e-3")
 
     def run(make):
-        state, plan = begun(config_of, size, IMAGE)
+        state, plan = built(config_of, size, IMAGE)
         start = {name: t.clone() for name, t in state.tensors().items()}
         end = trained(state, make(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU), steps=2)
         return {name: (end[name] - t).double() for name, t in start.items()}
@@ -185,17 +185,17 @@ def test_a_compiled_run_resumes_bit_exactly(tmp_path):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "cut" / file).read_bytes(), file
 
 
-def test_a_step_that_does_not_compile_is_told_in_one_line(config_of):
+def test_a_step_that_does_not_compile_is_reported_in_one_line(config_of):
     def broken(*_):
         raise RuntimeError("no compiler here\nand a long story")
 
-    state, plan = begun(config_of, ("dataset.image_size=16", *TINY), IMAGE)
+    state, plan = built(config_of, ("dataset.image_size=16", *TINY), IMAGE)
     engine = Compiled(plan.parts.updates, Noise(IMAGE, 8), 8, 0, CPU, compiler=lambda recorded: broken)
-    with pytest.raises(GanError) as told:
+    with pytest.raises(GanError) as caught:
         engine(state)
     reason = "RuntimeError: no compiler here"
     expected = f"runtime.engine=compile: this step cannot be compiled here ({reason}): runtime.engine=eager"
-    assert str(told.value) == expected
+    assert str(caught.value) == expected
 
 
 ADAGRAD = ("optimizer=sgd", "optimizer.critic._target_=torch.optim.Adagrad", "~optimizer.critic.momentum")
@@ -243,13 +243,13 @@ def test_a_part_of_other_code_is_captured_in_no_graph(config_of, group):
 
 
 @pytest.mark.parametrize(
-    ("engine", "told"),
+    ("engine", "expected"),
     [("cuda_graph", "runtime.engine=cuda_graph: needs an NVIDIA GPU, this run is on cpu: runtime.engine=eager")],
 )
-def test_an_engine_that_cannot_run_is_refused(config_of, engine, told):
+def test_an_engine_that_cannot_run_is_refused(config_of, engine, expected):
     with pytest.raises(UserError) as error:
         build.check(config_of(f"runtime.engine={engine}", "runtime.device=cpu"))
-    assert str(error.value) == told
+    assert str(error.value) == expected
 
 
 CUDA_PARTS = [*[(f"loss={x}",) for x in LOSSES], *PARTS]
@@ -262,7 +262,7 @@ def test_cuda_graphs_take_the_steps_of_eager(config_of, overrides):
     size = ("dataset.image_size=16", "runtime.device=cuda", "runtime.precision=fp32", *TINY, *overrides)
 
     def run(make):
-        state, plan = begun(config_of, size, IMAGE)  # sets threads and precision
+        state, plan = built(config_of, size, IMAGE)  # sets threads and precision
         data = ImagesOnDevice(device)
         return trained(state, make(plan.parts.updates, data, 8, 0, device, plan.config.train.accumulate), 4)
 

@@ -10,11 +10,11 @@ C = 0.01
 
 
 def watched(rows, clip=C):
-    told = []
-    watch = CriticWatch(lambda step, what, reason: told.append((step, what, reason)), clip)
+    warned = []
+    watch = CriticWatch(lambda step, what, reason: warned.append((step, what, reason)), clip)
     for step, row in enumerate(rows, 1):
         assert watch(SimpleNamespace(step=step), {f"critic/{name}": value for name, value in row.items()}) == {}
-    return told
+    return warned
 
 
 def scores(std, mean=0.0):
@@ -32,12 +32,12 @@ FLAT = {
 
 
 @pytest.mark.parametrize("row", FLAT.values(), ids=FLAT)
-def test_one_score_for_every_sample_is_told_after_twenty_rows(row):
+def test_one_score_for_every_sample_is_reported_after_twenty_rows(row):
     assert watched([FIRST, SOUND] + [row] * (ROWS - 1)) == []
     ((step, what, reason),) = watched([FIRST, SOUND] + [row] * 3 * ROWS)
     assert (step, what) == (ROWS + 2, "collapsed critic")
-    for mend in ("a larger constraint.c (now 0.01)", "a smaller optimizer.critic.lr", "another constraint"):
-        assert mend in reason
+    for fix in ("a larger constraint.c (now 0.01)", "a smaller optimizer.critic.lr", "another constraint"):
+        assert fix in reason
 
 
 def test_weights_at_their_bound():
@@ -47,10 +47,10 @@ def test_weights_at_their_bound():
     assert "99.9% of its weights are at their bound" in reason
 
 
-def test_an_episode_is_told_once_and_a_new_one_again():
+def test_an_episode_is_reported_once_and_a_new_one_again():
     flat = FLAT["one value"]
-    told = watched([FIRST, SOUND] + [flat] * 50 + [SOUND] + [flat] * 19 + [SOUND] + [flat] * 20)
-    assert [step for step, _, _ in told] == [2 + ROWS, 2 + 50 + 1 + 19 + 1 + 20]
+    warned = watched([FIRST, SOUND] + [flat] * 50 + [SOUND] + [flat] * 19 + [SOUND] + [flat] * 20)
+    assert [step for step, _, _ in warned] == [2 + ROWS, 2 + 50 + 1 + 19 + 1 + 20]
 
 
 def test_small_scores_are_no_symptom_nor_is_a_large_first_row():

@@ -1,4 +1,4 @@
-"""A profile tells where the time goes and changes nothing else."""
+"""A profile shows where the time goes and changes nothing else."""
 
 import gzip
 import json
@@ -38,23 +38,23 @@ def test_a_profiled_run_is_the_same_run_and_leaves_a_trace(config_of, tmp_path, 
     assert re.search(r"GFLOP a step, .* of the 1000 GFLOP/s that this machine reached in fp32", log)
 
 
-def test_too_few_steps_are_told(config_of, tmp_path):
+def test_too_few_steps_are_reported(config_of, tmp_path):
     _, log = train(config_of, tmp_path / "run", profile.STEPS - 1, "runtime.profile=true")
     assert "runtime.profile=true: 6 steps are needed, 5 are left: no profile" in log
     assert not (tmp_path / "run" / directory.PROFILE).exists()
 
 
 def test_operations_are_counted(tmp_path):
-    told = []
+    lines = []
     weight = torch.ones(10, 20)
 
     def step(state):
         return [torch.ones(5, 10) @ weight]
 
-    run = profile.Profile(step, step, tmp_path, torch.device("cpu"), "fp32", told.append)
+    run = profile.Profile(step, step, tmp_path, torch.device("cpu"), "fp32", lines.append)
     for step in range(profile.STEPS):
         run(type("State", (), {"step": step}))
-    assert told[-1].startswith(f"  {2 * 5 * 10 * 20 / 1e9:.4g} GFLOP a step")
+    assert lines[-1].startswith(f"  {2 * 5 * 10 * 20 / 1e9:.4g} GFLOP a step")
 
 
 def test_the_peak_is_above_what_a_small_product_reaches():

@@ -76,7 +76,7 @@ class Walk(Kind):
         jumps = {space: sharpest(v.unflatten(0, way.shape[:2]), self.closed) for space, v in spaces.items()}
         numbers = {"between": between, "sharpest": {space: self._entry(jump) for space, jump in jumps.items()}}
         lines = [f"{self.paths} paths of {way.shape[1]} frames, {between}"]
-        lines += [self._told(space, jump) for space, jump in jumps.items()]
+        lines += [self._line(space, jump) for space, jump in jumps.items()]
         return Found({"": self._strip(x.unflatten(0, way.shape[:2]))}, numbers, lines, self._moving(x, way.shape[1]))
 
     def _strip(self, x: Tensor) -> Any:
@@ -94,7 +94,7 @@ class Walk(Kind):
     def _entry(self, jump: Sharpest) -> dict[str, Any]:
         return jump._asdict() | {"from_point": jump.step / self.frames}
 
-    def _told(self, space: str, jump: Sharpest) -> str:
+    def _line(self, space: str, jump: Sharpest) -> str:
         if jump.ratio is None:
             return f"sharpest transition in {space}: none, because every frame is the same picture"
         start, within = divmod(jump.step, self.frames)

@@ -49,7 +49,7 @@ def gan(wrap: Callable[[Fit], Fit]) -> int:
 
 
 def waited(state: Any) -> None:
-    """Return once the device has done what it was told."""
+    """Return once the device has done what it was given."""
     parameter = next(state.game.parameters())
     if parameter.is_cuda:
         parameter.sum().item()

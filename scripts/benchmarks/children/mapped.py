@@ -38,7 +38,7 @@ class Noise:
         return self.n
 
     def key(self) -> str:
-        """Return what tells it apart."""
+        """Return what distinguishes it."""
         return f"noise {self.n}"
 
     def chunks(self, positions: np.ndarray) -> Iterator[Chunk]:

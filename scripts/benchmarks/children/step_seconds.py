@@ -7,7 +7,7 @@ from typing import Any
 from hook import Fit, gan, waited
 
 
-def told(fit: Fit) -> Fit:
+def reporting(fit: Fit) -> Fit:
     """Return a loop that prints a line a step."""
 
     def loop(state: Any, run: Any, callbacks: Any) -> None:
@@ -23,4 +23,4 @@ def told(fit: Fit) -> Fit:
     return loop
 
 
-sys.exit(gan(told))
+sys.exit(gan(reporting))
