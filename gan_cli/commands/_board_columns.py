@@ -37,11 +37,6 @@ class _Ordered(Context):
         return found
 
 
-def plugins(known: list[Any]) -> list[Any]:
-    """Return TensorBoard's plugins, with ours in place of its own."""
-    return [Columns if plugin is HParamsPlugin else plugin for plugin in known]
-
-
 def _setting_rank(name: str) -> int:
     if name in GROUPS:
         return GROUPS.index(name)

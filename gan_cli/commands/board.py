@@ -51,9 +51,11 @@ def serve(directory: Path, flags: list[str]) -> str:
         from tensorboard import default, program
     except ImportError as error:
         raise UserError(f"TensorBoard cannot be imported ({error}); pip install tensorboard") from error
-    from gan_cli.commands._board_columns import plugins
+    from gan_cli.commands._board_charts import Charts, CustomScalarsPlugin
+    from gan_cli.commands._board_columns import Columns, HParamsPlugin
 
-    board = program.TensorBoard(plugins=plugins(default.get_plugins()))
+    ours = {HParamsPlugin: Columns, CustomScalarsPlugin: Charts}
+    board = program.TensorBoard(plugins=[ours.get(plugin, plugin) for plugin in default.get_plugins()])
     try:
         with _quiet() as noise:
             board.configure(argv=["tensorboard", "--logdir", str(directory), *ALL_PICTURES, *flags])

@@ -73,6 +73,25 @@ def test_hparams_opens_on_what_differs_and_on_the_estimates(tmp_path):
     ]
 
 
+def test_custom_scalars_shows_the_charts_that_have_a_curve(tmp_path):
+    run = tmp_path / "runs" / "ring"
+    run.mkdir(parents=True)
+    board = Board(run, None)
+    board.layout()
+    board.scalars(1, {"critic/js_estimate": 0.5, "critic/loss": 1.0})
+    board.close()
+    address = serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"])
+    limit = time.monotonic() + 60
+    found = {}
+    while len(found.get("category", [])) != 2:
+        assert time.monotonic() < limit, found
+        time.sleep(0.05)
+        with urllib.request.urlopen(f"{address}data/plugin/custom_scalars/layout", timeout=30) as answer:
+            found = json.load(answer)
+    shown = {category["title"]: [chart["title"] for chart in category["chart"]] for category in found["category"]}
+    assert shown == {"Losses": ["critic"], "Other distances": ["divergences, distances and energies"]}
+
+
 def test_a_port_that_is_taken(refused, tmp_path):
     (tmp_path / "runs").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as taken:
