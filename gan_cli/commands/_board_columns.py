@@ -42,7 +42,7 @@ def _setting_rank(name: str) -> int:
         return GROUPS.index(name)
     if name in _SETTINGS:
         return len(GROUPS) + _SETTINGS.index(name)
-    derived = name.endswith(".class") or name.startswith(("runtime.", "log.", "checkpoint."))
+    derived = name.endswith(".class") or name.startswith(("runtime.", "log.", "checkpoint.", "evaluate."))
     return 1000 if derived else 100
 
 
@@ -51,6 +51,7 @@ def _metric_rank(tag: str) -> int:
     first = (
         tag == normalised_tag(tag),
         is_estimate(tag) or (curve is not None and curve.role is not None),
+        tag.startswith(("quality/fid", "quality/frechet_distance", "quality/modes")),
         tag.startswith("quality/"),
         tag.startswith("distance/"),
         tag == "critic/loss",

@@ -45,8 +45,9 @@ def test_hparams_opens_on_what_differs_and_on_the_estimates(tmp_path):
         run = tmp_path / "runs" / f"seed-{seed}"
         run.mkdir(parents=True)
         board = Board(run, None)
-        board.hparams({"updates.k": seed, "constraint.class": str(seed), "loss": "wgan", "seed": seed, "a": 1})
-        tags = ("critic/clip_saturation", "critic/loss", "critic/wasserstein_normalised", "quality/modes", "speed/x")
+        settings = {"updates.k": seed, "constraint.class": str(seed), "evaluate.count": seed + 1, "seed": seed}
+        board.hparams({"loss": "wgan", "a": 1, **settings})
+        tags = ("critic/clip_saturation", "critic/loss", "critic/wasserstein_normalised", "quality/kid", "quality/fid")
         board.scalars(1, dict.fromkeys(tags, float(seed)))
         board.close()
     request = {"experimentName": "", "includeMetrics": True, "hparamsLimit": 0}
@@ -64,12 +65,12 @@ def test_hparams_opens_on_what_differs_and_on_the_estimates(tmp_path):
         with urllib.request.urlopen(question, timeout=30) as answer:
             found = json.load(answer)
     assert [info["name"] for info in found["hparamInfos"]] == [
-        *("seed", "updates.k", "constraint.class"),
+        *("seed", "updates.k", "constraint.class", "evaluate.count"),
         *("loss", "a"),
     ]
     assert [info["name"]["tag"] for info in found["metricInfos"]] == [
-        *("critic/wasserstein_normalised", "quality/modes", "critic/loss"),
-        *("critic/clip_saturation", "speed/x"),
+        *("critic/wasserstein_normalised", "quality/fid", "quality/kid"),
+        *("critic/loss", "critic/clip_saturation"),
     ]
 
 
