@@ -14,6 +14,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
+from tensorboard.plugins.text.summary_v2 import text_pb
 from torch.utils.tensorboard import summary as summaries
 
 from gan_cli.core.curves import Curve, declared, heldout_tag, is_estimate
@@ -56,7 +57,7 @@ class Board:
 
     def text(self, tag: str, text: str) -> None:
         """Write Markdown; for YAML, wrap it in a fenced block."""
-        self._write(summaries.text(tag, text), 0)
+        self._write(text_pb(tag, text), 0)
 
     def hparams(self, settings: Mapping[str, str | float | int | bool]) -> None:
         """Write the run's row of the HPARAMS table; every scalar of the run is a metric there.

@@ -49,7 +49,7 @@ def test_scalars_images_and_text_read_back(tmp_path):
     assert (image.step, image.width, image.height) == (10, 7, 5)
     (tmp_path / "x.png").write_bytes(image.encoded_image_string)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")), picture)
-    assert run.Tensors("config/text_summary")[0].tensor_proto.string_val == [b"seed: 0"]
+    assert run.Tensors("config")[0].tensor_proto.string_val == [b"seed: 0"]
 
 
 def test_a_row_is_in_the_file_at_once(tmp_path):
@@ -104,7 +104,7 @@ def test_a_reader_that_was_there_all_along_purges_too(tmp_path):
 def test_what_describes_the_run_is_that_of_the_last_session(tmp_path):
     session(tmp_path, [10])
     session(tmp_path, [20], purge_step=11)
-    [text] = read(tmp_path).Tensors("config/text_summary")
+    [text] = read(tmp_path).Tensors("config")
     assert text.tensor_proto.string_val == [b"session from 11"]
 
 
