@@ -96,7 +96,7 @@ def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
     figure.colorbar(shown, ax=axes, label="step")
     better = "higher" if found.higher_is_better else "lower"
     axes.set(xlabel=f"{found.name} ({better} is better)", ylabel=tag)
-    title = f"{len(found.points)} pointsare too few for a correlation"
+    title = f"{len(found.points)} points are too few for a correlation"
     if related is not None:
         title = f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, {related.n} points"
     axes.set_title(title, fontsize=10)
