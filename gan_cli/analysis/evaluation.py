@@ -22,8 +22,6 @@ from gan_cli.training.game import Game
 from gan_cli.training.sampling import sample
 from gan_cli.training.state import TrainState
 
-_SAMPLES = ("points", "pixels")  # the spaces of distances between the samples themselves
-
 
 class Score(NamedTuple):
     """One score with its floor and sample counts.
@@ -47,7 +45,7 @@ class Score(NamedTuple):
     @property
     def tag(self) -> str:
         """Return the tag of its curve, which says in which direction the score is better."""
-        return f"{'distance' if self.space in _SAMPLES else 'quality'}/{self.name}"
+        return f"{'distance' if self.space in ('pixels', 'points') else 'quality'}/{self.name}"
 
 
 class Reference:
@@ -179,4 +177,4 @@ def _with_floors(scores: list[Score], floors: list[Score]) -> list[Score]:
 
 
 def _space(x: Tensor) -> str:
-    return _SAMPLES[x.dim() == 4]
+    return "pixels" if x.dim() == 4 else "points"
