@@ -21,13 +21,14 @@ from gan_cli.runs import checkpoint, directory
 from gan_cli.session import build
 from gan_cli.session.session import Session
 from gan_cli.training.eager import Eager
-from tests.conftest import CONF, LOSSES
+from tests.conftest import LOSSES
+from tests.conftest import options as options_of
 from tests.covering import Cell, covering_array, pairs_of
 from tests.helpers import Noise, alone
 
 SHAPES = {"points": (2,), "grey": (1, 9, 9), "rgb": (3, 16, 16)}
 GROUPS = ("loss", "constraint", "updates", "model", "condition", "latent", "input", "optimizer")
-AXES = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in GROUPS} | {"data": [*SHAPES]}
+AXES = {group: options_of(group) for group in GROUPS} | {"data": [*SHAPES]}
 CLASSES = ("a", "b", "c")
 BATCH = 6
 # Groups whose options may exclude each other; between all others every pair runs.

@@ -73,6 +73,6 @@ def critic_distance(game: Game, real: Batch, fake: Batch, draws: Draws) -> Criti
             found = game.loss.estimates(on_real, on_fake).items()
             estimate = next((value for name, value in found if is_estimate(f"critic/{name}")), None)
             points = torch.lerp(fake.x, real.x, draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1)))
-        f = lambda x: game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
+        f = game.penalised_function(real, on_real, on_fake)
         norms = gradient_norms(f, points.requires_grad_())
     return None if estimate is None else CriticDistance(float(estimate), float(norms.max()))

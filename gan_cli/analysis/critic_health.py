@@ -64,10 +64,10 @@ def pairs(game: Game, heldout: Source, seed: int, device: torch.device) -> list[
     found = []
     for i in range(BATCHES):
         real = heldout.batch(*heldout.draw(i))
-        real = real if game.condition.needs_labels else real._replace(y=None)
         draws = Draws(device, seed, "report", i)
+        real = game.read(real, draws)
         with buffers_kept(game), torch.no_grad():
-            found.append((real, game.fake(len(real.x), real.y, draws)))
+            found.append((real, game.fake(len(real.x), real, draws)))
     return found
 
 
@@ -82,10 +82,7 @@ def gradient_norms_at(state: TrainState, batches: Sequence[tuple[Batch, Batch]],
             with torch.no_grad():
                 on_real, on_fake = game.ask(*real), game.ask(*fake)
             between = torch.lerp(fake.x, real.x, draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1)))
-
-            def f(x: Tensor, real: Batch = real, on_real=on_real, on_fake=on_fake) -> Tensor:  # noqa: ANN001
-                return game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)
-
+            f = game.penalised_function(real, on_real, on_fake)
             for name, x in (("real", real.x), ("fake", fake.x), ("between", between)):
                 found[name].append(gradient_norms(f, x.detach().clone().requires_grad_()))
     return GradientNorms(*(torch.cat(found[name]).double().cpu().numpy() for name in GradientNorms._fields))
@@ -118,13 +115,12 @@ def further_updates(
         seed: seed of the fakes to learn from.
         accumulate: number of parts that a batch is divided into.
     """
-    game, first = state.game, state.real_batches
+    first = state.real_batches
     measured_at = sorted({round(i * n_updates / MEASURED) for i in range(MEASURED + 1)})
     found = [_measure(state, batches, tag, seed)]
     device = batches[0][0].x.device
     for i in tqdm(range(n_updates), "critic alone", unit="update", disable=None, leave=False):
         real = train.batch(*train.draw(first + i))
-        real = real if game.condition.needs_labels else real._replace(y=None)
         draws = Draws(device, seed, "further", i, at=state.step)
         update(state, Phase("critic"), microbatches(len(real.x), real, draws, accumulate))
         state.critic_updates += 1

@@ -79,8 +79,9 @@ class Reference:
         """Return the critic's estimate on the samples of the exact W1, and the same in units of distance."""
         n, game = self.w1_count, state.game
         real = self.reals.first.head(n)
-        real = real if game.condition.needs_labels else real._replace(y=None)
-        found = critic_distance(game, real, fake.head(n), Draws(real.x.device, seed, "evaluate", at=state.step))
+        draws = Draws(real.x.device, seed, "evaluate", at=state.step)
+        real = game.read(real, draws)._replace(source=fake.head(n).source)
+        found = critic_distance(game, real, fake.head(n), draws)
         if found is None:
             return []
         values = {
@@ -106,9 +107,9 @@ def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_
     A game with classes generates those of the real samples, in the same order: the classes have the shares that
     they have in the data, and what a critic adds to the scores of a class cancels in the difference of means.
     """
-    y = real.y if game.condition.needs_labels else None
-    parts = sample(game, network, len(real.x), draws, batch_size, y)
-    return Batch(torch.cat([as_stored(part) for part in parts]), y)
+    real = game.read(real, draws)
+    parts = sample(game, network, len(real.x), draws, batch_size, real.y, real.source)
+    return Batch(torch.cat([as_stored(part) for part in parts]), real.y, None, real.source)
 
 
 def extract(extractor: Extractor, images: Tensor, batch_size: int) -> Features:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from gan_cli.core.files import replace_file
 from gan_cli.data.loader import to_bytes
@@ -51,6 +52,19 @@ def image_grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.n
         )
         grid[top : top + height, left : left + width] = image
     return grid
+
+
+def side_by_side(panels: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
+    """Return the first image of each panel, then the second of each, and so on, all of one shape.
+
+    Args:
+        panels: (N, C', H', W') each; another size is enlarged pixel by pixel, grey becomes colour, and channels beyond
+            C are left out (the mask of an image with a hole).
+        shape: (C, H, W).
+    """
+    channels, *size = shape
+    same = [interpolate(panel[:, :channels], size=tuple(size)).expand(-1, channels, -1, -1) for panel in panels]
+    return torch.stack(same, dim=1).flatten(0, 1)
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

@@ -76,8 +76,7 @@ def take(source: Source, start: int, n: int) -> Batch:
         found += len(parts[-1].x)
         if found >= n:
             break
-    y = None if parts[0].y is None else torch.cat([part.y for part in parts])[:n]
-    return Batch(torch.cat([part.x for part in parts])[:n], y)
+    return Batch(*(None if tensors[0] is None else torch.cat(tensors)[:n] for tensors in zip(*parts, strict=True)))
 
 
 def in_turn(y: Tensor, n: int) -> Tensor:

@@ -18,6 +18,7 @@ _SHORT = {"-p": "--package", "-cp": "--config-path", "-cn": "--config-name", "-c
 _SHORT |= {"-h": "--help", "-r": "--run", "-m": "--multirun", "-sc": "--shell-completion", "-i": "--info"}
 _CFG = ("job", "hydra", "all")
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+_GROUPS = {"dataset_b": "dataset@dataset_b"}  # a second choice of a group, as Hydra names it
 _KEY = re.compile(r"^[+~]*([A-Za-z_]\w*)[\w.@/:-]*=")
 
 
@@ -58,7 +59,8 @@ def parse(argv: Sequence[str]) -> Arguments:
             overrides += rest
             break
         if not word.startswith("-") or word == "-":
-            overrides.append(word)
+            head, equals, value = word.partition("=")
+            overrides.append(_GROUPS.get(head, head) + equals + value)
             continue
         name, value = _flag(word)
         if name in _VALUED and value is None:

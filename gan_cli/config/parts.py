@@ -22,7 +22,8 @@ T = TypeVar("T")
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 _GIVEN = {  # arguments that gan gives itself
     "condition": ("n_classes",),
-    "model.generator": ("latent_size", "sample_shape"),
+    "task": ("degradation", "dataset_b"),
+    "model.generator": ("latent_size", "sample_shape", "source_shape"),
     "model.critic": ("sample_shape",),
     "optimizer.generator": ("params",),
     "optimizer.critic": ("params",),

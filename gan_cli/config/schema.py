@@ -85,6 +85,7 @@ class Part(BaseModel):
         return self.of(self.target, {**self.arguments, **arguments})
 
 
+GENERATE = Part.of("gan_cli.tasks.base.Generate", {})  # samples from noise
 SUITABLE = Part.of("gan_cli.extractors.auto.Auto", {})  # the extractor that suits the data
 
 
@@ -199,6 +200,9 @@ class RunConfig(Config):
     condition: Part
     input: Part
     dataset: Part
+    task: Part = GENERATE
+    degradation: Part | None = None
+    dataset_b: Part | None = None
     extractor: Part = SUITABLE
     sweep: Sweep = Field(default_factory=Sweep, exclude=True)
 

@@ -19,6 +19,8 @@ ALLOWED_PREFIXES = (
     "gan_cli.conditions",
     "gan_cli.models",
     "gan_cli.data",
+    "gan_cli.degradations",
+    "gan_cli.tasks",
     "gan_cli.extractors",
     "gan_cli.analysis.explore",
     "torch.optim",

@@ -11,17 +11,19 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """A batch of real samples.
+    """A batch of samples.
 
     Attributes:
         x: images (N, C, H, W) float32 in [-1, 1], or points (N, D) float32.
         y: class labels (N,) int64 in [0, n_classes), or None.
         c: latent codes (N, C) behind generated samples, or None.
+        source: what a generator reads besides: an image (N, C', H', W') in [-1, 1], a vector (N, F), or None.
     """
 
     x: Tensor
     y: Tensor | None
     c: Tensor | None = None
+    source: Tensor | None = None
 
     def head(self, n: int) -> Batch:
         """Return the first n samples, or all if there are fewer."""
@@ -55,6 +57,8 @@ class RealData:
         modes: centres (M, D) of the mixture's components and their standard deviation, if the data are a mixture.
         fixed: n samples of the training split in a fixed order, for pictures: `fixed(n) -> Batch`; they repeat
             from the start if there are fewer.
+        source_shape: of what a generator reads beside z where the data bring it, (C', H', W') or (F,); None: they do
+            not.
     """
 
     shape: tuple[int, ...]
@@ -64,6 +68,7 @@ class RealData:
     fingerprint: str
     fixed: Callable[[int], Batch]
     modes: tuple[Tensor, float] | None = None
+    source_shape: tuple[int, ...] | None = None
 
 
 class Dataset(Protocol):

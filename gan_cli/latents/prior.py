@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
@@ -58,3 +58,18 @@ class Truncated(Latent):
     def truncated(self, psi: float) -> Latent:
         """Return the prior with another bound."""
         return Truncated(self.size, psi)
+
+
+class NoNoise(Latent):
+    """No z at all, for generators that read a source: their only noise is their dropout, if they have any."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return no settings."""
+        return {}
+
+    def sample(self, n: int, draws: Draws) -> Tensor:
+        """Return n empty z (n, 0)."""
+        return draws.normal("z", n, 0)

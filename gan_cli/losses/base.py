@@ -44,6 +44,7 @@ class Loss(nn.Module, ABC):
         reads_score: the objectives use the critic's score; False if they compare its features.
         twice_differentiable: the critic's gradient may be differentiated again, as unrolling does.
         critic_plays: the critic has weights to train; False if the objective compares the samples themselves.
+        has_objective: False if both objectives are 0, and the generator minimises the task's further terms alone.
         logged: declarations of the curves of `estimates`.
     """
 
@@ -55,6 +56,7 @@ class Loss(nn.Module, ABC):
     reads_score: bool = True
     twice_differentiable: ClassVar[bool] = True
     critic_plays: bool = True
+    has_objective: ClassVar[bool] = True
     logged: ClassVar[tuple[Curve, ...]] = ()
 
     def heads(self, latent: Latent) -> dict[str, int]:

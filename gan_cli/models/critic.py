@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -14,7 +15,9 @@ from gan_cli.losses.base import CriticOutput
 class Critic(nn.Module):
     """A critic that scores samples.
 
-    The linear score on the flattened last feature map is DCGAN's final convolution, written as a linear layer.
+    The linear score on the flattened last feature map is DCGAN's final convolution, written as a linear layer. A trunk
+    whose features are a map, (N, trunk.n_features, h, w), scores patches: its `head` makes the layers that follow, and
+    an image's patches count as samples, one after the other.
 
     Args:
         trunk: samples (N, ...) -> features (N, trunk.n_features); its `init_` draws the layers that follow.
@@ -25,9 +28,10 @@ class Critic(nn.Module):
     def __init__(self, trunk: nn.Module, heads: Mapping[str, int], n_embedded: int = 0) -> None:
         super().__init__()
         self.trunk = trunk
-        self.score = nn.Linear(trunk.n_features, 1)
-        self.heads = nn.ModuleDict({name: nn.Linear(trunk.n_features, size) for name, size in heads.items()})
-        self.embedding = nn.Linear(trunk.n_features, n_embedded, bias=False) if n_embedded else None
+        head = getattr(trunk, "head", partial(nn.Linear, trunk.n_features))
+        self.score = head(1)
+        self.heads = nn.ModuleDict({name: head(size) for name, size in heads.items()})
+        self.embedding = head(n_embedded, bias=False) if n_embedded else None
         trunk.init_(nn.ModuleList(m for m in (self.score, self.heads, self.embedding) if m is not None))
 
     def forward(
@@ -44,11 +48,18 @@ class Critic(nn.Module):
         features = self.trunk(x if trunk_input is None else trunk_input)
         with torch.autocast(x.device.type, enabled=False):
             features = features.float()
-            heads = {name: head(features) for name, head in self.heads.items()}
-            score = self.score(features).squeeze(1)
+            heads = {name: _rows(head(features)) for name, head in self.heads.items()}
+            score = _rows(self.score(features)).squeeze(1)
+            if (patches := len(score) // len(x)) > 1:
+                y, c = (None if t is None else t.repeat_interleave(patches, dim=0) for t in (y, c))
             if self.embedding is not None:
-                score = score + self.embedding(features).gather(1, y[:, None]).squeeze(1)
-            return CriticOutput(score, features, heads, x, y, c)
+                score = score + _rows(self.embedding(features)).gather(1, y[:, None]).squeeze(1)
+            return CriticOutput(score, _rows(features), heads, x, y, c)
+
+
+def _rows(output: Tensor) -> Tensor:
+    """Return a row for each patch of a map (N, F, h, w), (N h w, F); rows (N, F) as they are."""
+    return output if output.dim() == 2 else output.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 class EnergyCritic(nn.Module):

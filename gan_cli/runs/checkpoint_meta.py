@@ -34,6 +34,7 @@ def check_meta(meta: Any, step: int) -> dict[str, Any]:
             raise ValueError(f"its {key} is not a {kind.__name__}")
     if "sample_shape" in meta:
         sample_shape(meta)
+    source_shape(meta)
     return meta
 
 
@@ -43,11 +44,24 @@ def sample_shape(meta: Mapping[str, Any]) -> tuple[int, ...]:
     Raises:
         ValueError: there is none, or one that no sample has.
     """
-    shape = meta.get("sample_shape")
+    return _shape(meta, "sample_shape")
+
+
+def source_shape(meta: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of what a checkpoint's generator reads where its data bring it, (C, H, W) or (F,); None: no.
+
+    Raises:
+        ValueError: one that no picture or vector has.
+    """
+    return None if meta.get("source_shape") is None else _shape(meta, "source_shape")
+
+
+def _shape(meta: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    shape = meta.get(key)
     if not isinstance(shape, list) or len(shape) not in (1, 3) or not all(_is_count(n) and n for n in shape):
-        raise ValueError("its sample_shape is neither [C, H, W] nor [D]")
+        raise ValueError(f"its {key} is neither [C, H, W] nor [D]")
     if math.prod(shape) > MAX_VALUES:
-        raise ValueError(f"its sample_shape has more than {MAX_VALUES:,} values")
+        raise ValueError(f"its {key} has more than {MAX_VALUES:,} values")
     return tuple(shape)
 
 

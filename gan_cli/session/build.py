@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,16 +15,18 @@ from gan_cli.config.identity import absolute
 from gan_cli.config.schema import ExploreConfig, Part, RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.source import Dataset, RealData
+from gan_cli.degradations.base import Degradation
 from gan_cli.errors import UserError
-from gan_cli.extractors.base import ExtractorChoice
+from gan_cli.extractors.base import Extractor, ExtractorChoice
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
 from gan_cli.models.initial import Undrawn
 from gan_cli.session import engines, runtime
 from gan_cli.session.compatibility import no_labels, refuse
-from gan_cli.session.networks import Parts, build_game, build_optimizers, settled
+from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, settled
 from gan_cli.session.periodic_evaluation import Evaluation, prepare
+from gan_cli.tasks.base import Generate
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
@@ -62,11 +65,16 @@ class Plan:
             UserError: data that are missing, corrupt, or fewer than a batch.
         """
         config = self.config
-        data = self.parts.dataset.open(config.train.batch_size, config.seed, self.device)
+        data = self.parts.task.open(self.parts.dataset, config.train.batch_size, config.seed, self.device)
         if self.needs_labels and not data.class_names:
             raise no_labels(config)
         if config.dataset.arguments.get("channels") == "auto":
             config = config.replace(dataset=config.dataset.replace(channels=data.shape[0]))
+        if self.parts.task.needs_extractor:
+            runtime.apply(config.runtime)
+            chosen = extractor(config).choose(data)
+            self.parts.task.use(loaded(chosen, self.device))
+            config = config.replace(extractor=_named(config.extractor, chosen))
         return dataclasses.replace(self, config=config), data
 
     def evaluation(self, data: RealData) -> tuple[Plan, Evaluation | None]:
@@ -81,41 +89,49 @@ class Plan:
         named = extractor(self.config)
         chosen = named.choose(data) if len(data.shape) == 3 else None
         found = prepare(self.config, self.parts.dataset, chosen, self.device)
-        if chosen is None or chosen is named:
+        if chosen is None:
             return self, found
-        suitable = Part.of(f"{type(chosen).__module__}.{type(chosen).__name__}", {})
-        return dataclasses.replace(self, config=self.config.replace(extractor=suitable)), found
+        part = _named(self.config.extractor, chosen)
+        return dataclasses.replace(self, config=self.config.replace(extractor=part)), found
 
     def state(self, data: RealData) -> TrainState:
         """Build what is trained; see `state_for`."""
-        return self.state_for(data.shape, len(data.class_names or ()))
+        return self.state_for(data.shape, len(data.class_names or ()), data.source_shape)
 
-    def state_for(self, sample_shape: tuple[int, ...], n_classes: int) -> TrainState:
+    def state_for(
+        self, sample_shape: tuple[int, ...], n_classes: int, source_shape: tuple[int, ...] | None = None
+    ) -> TrainState:
         """Build the networks from the run's seed, their optimizers and their moving average, on the device.
 
         Args:
             sample_shape: (C, H, W) or (D,) of the data.
             n_classes: of the labels, 0 for none.
+            source_shape: of what the generator reads beside z where the data bring it.
 
         Raises:
             GanError: too little memory.
         """
         runtime.apply(self.config.runtime)
         try:
-            return self._state(sample_shape, n_classes, self.device)
+            return self._state(self._shapes(sample_shape, n_classes, source_shape), self.device)
         except RuntimeError as error:
             raise runtime.out_of_memory(error, self.config) or error from error
 
-    def outline(self, sample_shape: tuple[int, ...], n_classes: int) -> TrainState:
+    def outline(
+        self, sample_shape: tuple[int, ...], n_classes: int, source_shape: tuple[int, ...] | None = None
+    ) -> TrainState:
         """Build what `state_for` builds on the meta device: names, shapes and types, without memory for the values."""
         with torch.device("meta"), Undrawn():
-            return self._state(sample_shape, n_classes, None)
+            return self._state(self._shapes(sample_shape, n_classes, source_shape), None)
 
-    def _state(self, sample_shape: tuple[int, ...], n_classes: int, device: torch.device | None) -> TrainState:
-        game, _ = build_game(self.config, self.parts, sample_shape, n_classes)
+    def _shapes(self, sample: tuple[int, ...], n_classes: int, source: tuple[int, ...] | None) -> Shapes:
+        return Shapes(sample, n_classes, source or self.parts.task.source_shape(sample))
+
+    def _state(self, shapes: Shapes, device: torch.device | None) -> TrainState:
+        game, _ = build_game(self.config, self.parts, shapes)
         if device is not None:
             game = game.to(device)
-            if len(sample_shape) == 3:
+            if len(shapes.sample) == 3:
                 game = game.to(memory_format=torch.channels_last)
         train = self.config.train
         halflife = train.ema_halflife_images
@@ -123,13 +139,19 @@ class Plan:
         return TrainState(game, build_optimizers(self.config, game), ema, train.steps)
 
 
-def check(config: RunConfig, sample_shape: tuple[int, ...] | None = None, n_classes: int | None = None) -> Plan:
+def check(
+    config: RunConfig,
+    sample_shape: tuple[int, ...] | None = None,
+    n_classes: int | None = None,
+    source_shape: tuple[int, ...] | None = None,
+) -> Plan:
     """Resolve every `auto` and refuse what cannot be built or cannot mean anything, before data are read.
 
     Args:
         config: validated; its runtime may be resolved already.
         sample_shape: (C, H, W) or (D,) where it is known; None: the dataset is asked.
         n_classes: of the labels where it is known; None: the dataset is asked.
+        source_shape: of what the generator reads beside z, where the data bring it and the sample_shape is given.
 
     Raises:
         UserError: an impossible combination, or hardware that is not there.
@@ -142,17 +164,22 @@ def check(config: RunConfig, sample_shape: tuple[int, ...] | None = None, n_clas
         parts.build(config.latent, "latent", Latent),
         parts.build(config.input, "input", Input),
         parts.build(config.updates, "updates", Updates),
+        _task(config),
     )
-    shape = tuple(sample_shape or built.dataset.expected_shape())
+    if sample_shape is None:
+        shape, source = built.task.expected_shapes(built.dataset)
+    else:
+        shape, source = tuple(sample_shape), source_shape or built.task.source_shape(sample_shape)
     config = _resolved(config, built, shape)
     if n_classes is None:
-        n_classes = built.dataset.expected_classes() if hasattr(built.dataset, "expected_classes") else None
+        n_classes = built.task.expected_classes(built.dataset)
     needs_labels = parts.class_of(config.condition, "condition").needs_labels
     if needs_labels and n_classes == 0:
         raise no_labels(config)
     try:
         with torch.device("meta"), Undrawn():
-            game, condition = build_game(config, built, shape, n_classes or 2)  # 2: any number will do for the check
+            # 2: any number of classes will do for the check
+            game, condition = build_game(config, built, Shapes(shape, n_classes or 2, source))
     except (RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"these networks cannot be built for samples of {list(shape)}: {reason}") from error
@@ -171,6 +198,13 @@ def dataset(config: RunConfig) -> Dataset:
     return parts.build(config.dataset, "dataset", object)
 
 
+def loaded(chosen: Extractor, device: torch.device) -> Extractor:
+    """Load an extractor without moving torch's global random numbers: a network draws weights before it reads them."""
+    with torch.random.fork_rng(devices=[]):
+        chosen.load(device)
+    return chosen
+
+
 def extractor(config: HasExtractor) -> ExtractorChoice:
     """Construct the extractor that a command's config names, or what chooses it by the data."""
     return parts.build(config.extractor, "extractor", ExtractorChoice)
@@ -179,6 +213,33 @@ def extractor(config: HasExtractor) -> ExtractorChoice:
 def kind(config: ExploreConfig) -> Kind:
     """Construct the kind of exploration that `gan explore` is to run."""
     return parts.build(config.kind, "kind", Kind)
+
+
+def _named(part: Part, chosen: Extractor) -> Part:
+    """Return the extractor that was chosen as a part; one that the config names stays as it is."""
+    target = f"{type(chosen).__module__}.{type(chosen).__name__}"
+    return part if part.target == target else Part.of(target, {})
+
+
+def _task(config: RunConfig) -> Generate:
+    """Build the task with the parts that only it uses.
+
+    Raises:
+        UserError: one that it does not use, or lacks.
+    """
+    accepted = inspect.signature(parts.class_of(config.task, "task")).parameters
+    given = {}
+    for key, role in (("degradation", Degradation), ("dataset_b", object)):
+        part = getattr(config, key)
+        if key in accepted:
+            if part is None:
+                raise UserError(
+                    f"task={config.task.name}: needs {key}=OPTION (see `gan list {key.removesuffix('_b')}`)"
+                )
+            given[key] = parts.build(part, key, role)
+        elif part is not None:
+            raise UserError(f"{key} ({part.name}): task={config.task.name} does not use it; leave it out")
+    return parts.build(config.task, "task", Generate, **given)
 
 
 def _dataset(config: RunConfig) -> Dataset:

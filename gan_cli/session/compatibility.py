@@ -58,6 +58,7 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
             f"condition={config.condition.name} adds to the critic's score, and "
             f"loss={config.loss.name} compares its features: condition=concat"
         )
+    _refuse_of_task(config, game, phases)
     _refuse_lone_rows(config, game)
     if loss.compares_pairs and config.train.batch_size < 2:
         raise UserError(
@@ -68,6 +69,22 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
         _refuse_shares(config, game, phases, size)
     if (parts := config.train.accumulate) > 1:
         _refuse_accumulation(config, game, phases, parts)
+
+
+def _refuse_of_task(config: RunConfig, game: Game, phases: Sequence[Phase]) -> None:
+    task, named = game.task, f"task={config.task.name}"
+    if not game.loss.has_objective and task.reads is None:
+        raise UserError(
+            f"loss={config.loss.name}: the generator would have nothing to minimise; task=restore (or translate, "
+            "cycle), or another loss"
+        )
+    if task.history and processes().size > 1:
+        raise UserError(f"{named}: every process would keep its own earlier images; task.history=0, or one process")
+    if task.history and any(phase.player == "both" for phase in phases):
+        raise UserError(
+            f"{named}: in updates={config.updates.name} the critic learns from the fakes of its own step alone; "
+            "updates=alternating, or task.history=0"
+        )
 
 
 def _refuse_lone_rows(config: RunConfig, game: Game) -> None:
@@ -85,7 +102,7 @@ def _refuse_lone_rows(config: RunConfig, game: Game) -> None:
 
 def _refuse_idle_critic(config: RunConfig, game: Game, phases: Sequence[Phase]) -> None:
     """A loss on the samples themselves leaves the critic nothing to learn."""
-    name = f"loss={config.loss.name} compares the samples themselves and trains no critic"
+    name = f"loss={config.loss.name} trains no critic"
     if game.constraint.penalises or type(game.constraint) is not Constraint:
         raise UserError(f"{name}, so constraint={config.constraint.name} has no effect: constraint=none")
     if any(phase.player == "both" or phase.inner for phase in phases):

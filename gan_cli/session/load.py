@@ -14,7 +14,7 @@ from gan_cli.config.validate import validate_saved
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.checkpoint_files import Checkpoint
-from gan_cli.runs.checkpoint_meta import sample_shape
+from gan_cli.runs.checkpoint_meta import sample_shape, source_shape
 from gan_cli.session import build
 from gan_cli.session.restore import restore
 from gan_cli.training.state import TrainState
@@ -50,16 +50,16 @@ def load(path: Path, device: str = "auto", which: str | int = "latest", allow_ta
     config = config.replace(runtime=config.runtime.replace(device=device, precision="fp32"))
     found = _checkpoint(path / directory.CHECKPOINTS, which)
     try:
-        shape = sample_shape(found.meta)
+        shape, source = sample_shape(found.meta), source_shape(found.meta)
     except ValueError as error:
         raise UserError(f"{found.path}: {error}") from error
     n_classes = found.meta.get("n_classes", 0)
-    plan = build.check(config, shape, n_classes)
+    plan = build.check(config, shape, n_classes, source)
     try:
-        plan.outline(shape, n_classes).check_fit(found.tensors)  # before memory is taken for networks
+        plan.outline(shape, n_classes, source).check_fit(found.tensors)  # before memory is taken for networks
     except ValueError as error:
         raise UserError(f"{found.path} does not fit the config beside it: {error}") from error
-    state = plan.state_for(shape, n_classes)
+    state = plan.state_for(shape, n_classes, source)
     restore(state, found)
     return Loaded(state, shape, plan.config)
 

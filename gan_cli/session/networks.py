@@ -6,7 +6,7 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.models.derivatives import differentiated
 from gan_cli.models.initial import seeded
+from gan_cli.tasks.base import Generate
 from gan_cli.training.game import Game
 from gan_cli.updates.base import Updates
 
@@ -39,6 +40,7 @@ class Parts:
     latent: Latent
     input: Input
     updates: Updates
+    task: Generate
 
 
 def settled(part: Part, built: object, values: Mapping[str, Any]) -> Part:
@@ -48,22 +50,39 @@ def settled(part: Part, built: object, values: Mapping[str, Any]) -> Part:
     return part.replace(**values) if values else part
 
 
-def build_game(config: RunConfig, built: Parts, sample_shape: tuple[int, ...], n_classes: int) -> tuple[Game, Part]:
+class Shapes(NamedTuple):
+    """What the networks are built for.
+
+    Attributes:
+        sample: (C, H, W) or (D,).
+        n_classes: of the labels, 0 for none.
+        source: of what the generator reads beside z, (C', H', W') or (F,); None: it reads z alone.
+    """
+
+    sample: tuple[int, ...]
+    n_classes: int
+    source: tuple[int, ...] | None = None
+
+
+def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, Part]:
     """Build the networks, drawn from the run's seed; return the game and its condition, resolved."""
+    sample_shape, n_classes, _ = shapes
     latent, constraint = built.latent, built.constraint
-    loss = copy.deepcopy(built.loss)  # its buffers belong to one state
+    loss, task = copy.deepcopy(built.loss), copy.deepcopy(built.task)  # their buffers belong to one state
+    task.build(sample_shape)
     condition = parts.build(config.condition, "condition", Unconditional, n_classes=n_classes)
     named = config.condition
     with seeded(config.seed, "generator"):
         size = condition.latent_size(latent.total_size)
-        generator = _network(config, "generator", latent_size=size, sample_shape=sample_shape)
+        generator = task.players(lambda: _generator(config, task, size, shapes))
         named = settled(named, condition, _asked("condition", named, lambda: condition.resolve(generator)))
         if (resized := condition.latent_size(latent.total_size)) != size:
-            generator = _network(config, "generator", latent_size=resized, sample_shape=sample_shape)
+            generator = task.players(lambda: _generator(config, task, resized, shapes))
         generator = condition.adapt(generator)
     heads = _asked("loss", config.loss, lambda: loss.heads(latent)) | condition.critic_heads
     with seeded(config.seed, "critic"):
-        critic = _critic(config, sample_shape, loss, condition, heads)
+        seen = task.critic_shape(sample_shape, shapes.source)
+        critic = task.players(lambda: _critic(config, sample_shape, seen, loss, condition, heads))
         constraint.parametrize(critic)
     if config.runtime.kernels == "fast":
         differentiated(generator, 1)
@@ -71,14 +90,43 @@ def build_game(config: RunConfig, built: Parts, sample_shape: tuple[int, ...], n
             differentiated(critic, 2 if constraint.penalises else 1)
     _asked("input", config.input, lambda: built.input.check(sample_shape))
     dtype = torch.bfloat16 if config.runtime.precision == "bf16" else None
-    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype), named
+    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype, task), named
+
+
+def _generator(config: RunConfig, task: Generate, latent_size: int, shapes: Shapes) -> nn.Module:
+    """Make the generator: of z, of z and a vector, or of a picture with z's numbers as further channels.
+
+    Raises:
+        UserError: the model reads something else than the task gives it.
+    """
+    part = config.model.generator
+    reads_image = "source_shape" in inspect.signature(parts.class_of(part, "model.generator")).parameters
+    if reads_image != (task.reads == "image"):
+        raise UserError(
+            f"model.generator={part.target}: it reads a picture, and task={config.task.name} gives it none: "
+            "task=restore (or translate, cycle), or model=dcgan"
+            if reads_image
+            else f"model.generator={part.target}: it reads z alone, and task={config.task.name} gives it a picture: "
+            "model=unet (or srresnet)"
+        )
+    if reads_image:
+        channels, *sides = shapes.source
+        return _network(config, "generator", source_shape=(channels + latent_size, *sides), sample_shape=shapes.sample)
+    if not (size := latent_size + (shapes.source[0] if task.reads == "vector" else 0)):
+        raise UserError(f"latent={config.latent.name}: the generator would have nothing to read: latent=normal")
+    return _network(config, "generator", latent_size=size, sample_shape=shapes.sample)
 
 
 def _critic(
-    config: RunConfig, sample_shape: tuple[int, ...], loss: Loss, condition: Unconditional, heads: Mapping[str, int]
+    config: RunConfig,
+    sample_shape: tuple[int, ...],
+    seen_shape: tuple[int, ...],
+    loss: Loss,
+    condition: Unconditional,
+    heads: Mapping[str, int],
 ) -> nn.Module:
     """Make the critic that the loss asks for from the model's trunk, and its decoder from the generator's family."""
-    trunk = _network(config, "critic", sample_shape=condition.critic_shape(sample_shape))
+    trunk = _network(config, "critic", sample_shape=condition.critic_shape(seen_shape))
     for attribute in ("n_features", "init_"):
         if not hasattr(trunk, attribute):
             raise UserError(f"model.critic={config.model.critic.target}: has no {attribute}, not a trunk")
@@ -90,6 +138,11 @@ def _critic(
             f"energy: condition=concat"
         )
     model = config.model
+    if hasattr(trunk, "head") or "source_shape" in inspect.signature(parts.class_of(model.generator, "")).parameters:
+        raise UserError(
+            f"loss={config.loss.name} makes an auto-encoder of the critic, with the generator as its decoder: "
+            "model=dcgan (or resnet, mlp), or loss=lsgan"
+        )
     of_critic, of_decoder = model.critic.arguments, model.generator
     if "norm" in of_critic and of_decoder.arguments.get("norm", "none") != "none":
         of_decoder = of_decoder.replace(norm=of_critic["norm"])  # the decoder is part of the critic

@@ -9,18 +9,19 @@ from torch import Tensor
 
 from gan_cli.analysis import figures
 from gan_cli.conditions.base import Unconditional
-from gan_cli.data.source import RealData
+from gan_cli.data.source import Batch, RealData
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.rng import Draws
 from gan_cli.runs.boards import Boards
 from gan_cli.training.game import Game
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row, buffers_kept, due
-from gan_cli.training.sampling import sample
+from gan_cli.training.sampling import generate, sample
 from gan_cli.training.state import TrainState
 
 POINTS = 2_000  # a scatter plot's samples where log.sample_count is auto
 GRID = 64  # a grid's images there
+TRANSLATED = 16  # rows of source, result and target there, where the generator reads pictures
 COVERAGE_SAMPLES = 2_500  # as the literature evaluates mode coverage
 
 
@@ -31,6 +32,8 @@ def picture_name(step: int) -> str:
 
 class Pictures:
     """A grid of images, or a plot of points over the critic's score, as PNG and in TensorBoard.
+
+    Of a generator that reads pictures: rows of held-out sources, of what it makes of them, and of what they should be.
 
     Args:
         every_steps: steps between two pictures; step 0 has one.
@@ -55,6 +58,7 @@ class Pictures:
         redraw: bool,
     ) -> None:
         self.every_steps = every_steps
+        self.translated = count if isinstance(count, int) else TRANSLATED
         self.count = count if isinstance(count, int) else POINTS if len(data.shape) == 1 else GRID
         self.folder = folder
         self.data = data
@@ -67,6 +71,10 @@ class Pictures:
         if state.step % self.every_steps or not (logs or self.redraw):
             return
         self.folder.mkdir(exist_ok=True)
+        if state.game.task.reads == "image":
+            picture = self._translated(state)
+            self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
+            return
         fake = torch.cat(list(sample(state.game, state.best_generator(), self.count, self.draws())))
         if len(self.data.shape) == 1:
             real = self.data.fixed(self.count).x
@@ -77,6 +85,21 @@ class Pictures:
             if state.step == 0:
                 self._keep("real.png", "samples/real", 0, figures.image_grid(self.data.fixed(self.count).x))
         self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
+
+    def _translated(self, state: TrainState) -> object:
+        """Return held-out sources, what the generator makes of them, and what they should be, in rows."""
+        game, heldout = state.game, self.data.heldout
+        real = game.read(heldout.batch(*heldout.draw(0)).head(self.translated), self.draws())
+        network = state.best_generator()
+        z = game.latent.sample(len(real.x), self.draws())
+
+        def again(source: Tensor) -> Tensor:
+            return torch.cat(list(generate(game, network, z, real.y, source=source)))
+
+        fake = Batch(again(real.source), real.y, None, real.source)
+        with torch.no_grad():
+            panels = game.task.panels(fake, real, again)
+        return figures.image_grid(figures.side_by_side(panels, self.data.shape), len(panels))
 
     def _keep(self, name: str, tag: str, step: int, picture: object) -> None:
         figures.save_png(self.folder / name, picture)

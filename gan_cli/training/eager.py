@@ -114,6 +114,4 @@ def variant(state: TrainState, phase: Phase) -> Hashable:
 
 def _reads_real(state: TrainState, phase: Phase) -> bool:
     game = state.game
-    return phase.player != "generator" or bool(
-        phase.inner or game.loss.generator_reads_real or game.condition.needs_labels
-    )
+    return phase.player != "generator" or bool(phase.inner or game.loss.generator_reads_real or game.reads_real)

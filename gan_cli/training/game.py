@@ -16,8 +16,9 @@ from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.rng import Draws
+from gan_cli.tasks.base import Generate, Term
 
-Ask = Callable[..., CriticOutput]  # (x, y=None, c=None)
+Ask = Callable[..., CriticOutput]  # (x, y=None, c=None, source=None)
 
 
 class CriticTerms(NamedTuple):
@@ -43,6 +44,7 @@ class Game(nn.Module):
         latent: the prior of z.
         condition: how labels reach the networks.
         input: what is done to samples before the critic sees them.
+        task: what the generator reads beside z and labels, and its further terms.
         autocast_dtype: what the networks compute in under autocast; None: in their weights' float32.
     """
 
@@ -56,6 +58,7 @@ class Game(nn.Module):
         condition: Unconditional,
         input: Input | None = None,
         autocast_dtype: torch.dtype | None = None,
+        task: Generate | None = None,
     ) -> None:
         super().__init__()
         self.generator = generator
@@ -65,6 +68,7 @@ class Game(nn.Module):
         self.latent = latent
         self.condition = condition
         self.input = input or Input()
+        self.task = task or Generate()
         self.autocast_dtype = autocast_dtype
 
     def players(self) -> dict[str, dict[str, nn.Parameter]]:
@@ -90,31 +94,58 @@ class Game(nn.Module):
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         return torch.autocast(device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None)
 
-    def generate(self, z: Tensor, y: Tensor | None = None, network: nn.Module | None = None) -> Tensor:
-        """Return float32 samples (N, ...) for z, from the generator or from another network in its place."""
-        with self._autocast(z.device):
-            return (network or self.generator)(*self.condition.generator_input(z, y)).float()
+    @property
+    def reads_real(self) -> bool:
+        """Whether the generator reads what a batch of real samples has: labels or a source."""
+        return self.condition.needs_labels or self.task.reads is not None
 
-    def fake(self, n: int, y: Tensor | None, draws: Draws) -> Batch:
-        """Return n generated samples, with labels y where the game has them and codes where the prior has them."""
+    def read(self, real: Batch, draws: Draws) -> Batch:
+        """Return a real batch with what the networks read of it: labels and a source where they need them."""
+        real = real if self.condition.needs_labels else real._replace(y=None)
+        return self.task.with_source(real, draws)
+
+    def generate(
+        self, z: Tensor, y: Tensor | None = None, network: nn.Module | None = None, source: Tensor | None = None
+    ) -> Tensor:
+        """Return float32 samples (N, ...) for z, from the generator or from another network in its place."""
+        inputs = self.task.generator_input(source, *self.condition.generator_input(z, y))
+        with self._autocast(z.device):
+            return self.task.written((network or self.generator)(*inputs).float(), source)
+
+    def fake(self, n: int, like: Batch | None, draws: Draws) -> Batch:
+        """Return n generated samples.
+
+        Args:
+            n: samples.
+            like: real samples, read: the fakes have their labels and their sources; None: there are neither.
+            draws: stream `z` is used.
+        """
+        y, source = (None, None) if like is None else (like.y, like.source)
         z = self.latent.sample(n, draws)
-        return Batch(self.generate(z, y), y, self.latent.codes_of(z))
+        return Batch(self.generate(z, y, source=source), y, self.latent.codes_of(z), source)
 
     def shown(self, batch: Batch, kind: str, draws: Draws) -> Batch:
         """Return a batch as the critic sees it; `kind` is real or fake."""
         return batch._replace(x=self.input(batch.x, f"input.{kind}", draws))
 
-    def ask(self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> CriticOutput:
+    def ask(
+        self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, source: Tensor | None = None
+    ) -> CriticOutput:
         """Return the critic's output to samples x (N, ...)."""
         with self._autocast(x.device):
-            return self.critic(x, y, c, self.condition.critic_input(x, y))
+            return self.critic(x, y, c, self._trunk_input(x, y, source))
+
+    def _trunk_input(self, x: Tensor, y: Tensor | None, source: Tensor | None) -> Tensor:
+        return self.condition.critic_input(self.task.critic_input(x, source), y)
 
     def ask_with(self, weights: Mapping[str, Tensor]) -> Ask:
         """Return `ask` under other critic parameters and buffers, which alone are touched."""
 
-        def ask(x: Tensor, y: Tensor | None = None, c: Tensor | None = None) -> CriticOutput:
+        def ask(
+            x: Tensor, y: Tensor | None = None, c: Tensor | None = None, source: Tensor | None = None
+        ) -> CriticOutput:
             with self._autocast(x.device):
-                arguments = (x, y, c, self.condition.critic_input(x, y))
+                arguments = (x, y, c, self._trunk_input(x, y, source))
                 return torch.func.functional_call(self.critic, dict(weights), arguments)
 
         return ask
@@ -137,17 +168,44 @@ class Game(nn.Module):
         objective = objective if term is None else objective + term
         penalty = None
         if self.constraint.penalises if penalised is None else penalised:
-            penalty = self.constraint.penalty(
-                lambda x: self.loss.penalised_function(ask(x, real.y), on_real, on_fake), real.x, fake.x, draws
-            )
+            f = self.penalised_function(real, on_real, on_fake, ask)
+            penalty = self.constraint.penalty(f, real.x, fake.x, draws)
             objective = objective + self.constraint.every * penalty
         return CriticTerms(objective, penalty, on_real, on_fake)
 
+    def penalised_function(
+        self, real: Batch, on_real: CriticOutput, on_fake: CriticOutput, ask: Ask | None = None
+    ) -> Callable[[Tensor], Tensor]:
+        """Return the function of samples (N, ...) whose gradient a penalty measures, (N,); of patches their mean.
+
+        Args:
+            real: shown to the critic; the labels and sources of the points are its.
+            on_real: the critic's output to it.
+            on_fake: its output to as many fakes.
+            ask: the critic, under any weights; None: as it is.
+        """
+        ask = ask or self.ask
+
+        def f(x: Tensor) -> Tensor:
+            values = self.loss.penalised_function(ask(x, real.y, None, real.source), on_real, on_fake)
+            return values if len(values) == len(x) else values.view(len(x), -1).mean(dim=1)
+
+        return f
+
     def generator_objective(self, on_fake: CriticOutput, on_real: CriticOutput | None) -> Tensor:
-        """Return what the generator minimises, given the critic's outputs."""
+        """Return what the generator minimises in the game, given the critic's outputs."""
         objective = self.loss.generator(on_fake, on_real)
         term = self.condition.generator_term(on_fake)
         return objective if term is None else objective + term
+
+    def further_terms(self, fake: Batch, real: Batch | None) -> dict[str, Term]:
+        """Return what else the task makes the generator minimise, by name; real and fake as they are, not as shown."""
+
+        def again(source: Tensor) -> Tensor:
+            z = fake.x.new_zeros(len(source), self.latent.total_size)
+            return self.generate(z, fake.y, source=source)
+
+        return self.task.generator_terms(fake, real, again)
 
     def estimates(self, on_real: CriticOutput, on_fake: CriticOutput) -> dict[str, Tensor]:
         """Return the curves of the loss and of the condition, 0-d each."""

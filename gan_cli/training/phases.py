@@ -114,8 +114,9 @@ class Part(NamedTuple):
 def critic_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
     """Return the critic's gradient on real and fake samples."""
     game, (n, real, draws) = state.game, microbatch
+    real = game.read(real, draws)
     with torch.no_grad():
-        fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
+        fake = game.shown(game.task.remembered(game.fake(n, real, draws), draws), "fake", draws)
     terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised(state))
     logs = _critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake)
     return Part(logs, {"critic": _gradients(state, "critic", terms.objective)}, (terms.real, terms.fake))
@@ -124,13 +125,14 @@ def critic_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part
 def generator_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
     """Return the generator's gradient."""
     game, (n, real, draws) = state.game, microbatch
-    fake = game.shown(game.fake(n, None if real is None else real.y, draws), "fake", draws)
+    real = None if real is None else game.read(real, draws)
+    generated = game.fake(n, real, draws)
+    fake = game.shown(generated, "fake", draws)
     seen = None if real is None else game.shown(real, "real", draws)
     ask = unrolling.ask(state, phase.inner, seen, fake, draws) if phase.inner else game.ask
     on_real = ask(*seen) if phase.inner or game.loss.generator_reads_real else None
     on_fake = ask(*fake)
-    objective = game.generator_objective(on_fake, on_real)
-    logs = {"generator/loss": objective.detach()}
+    objective, logs = _generator_terms(state, game.generator_objective(on_fake, on_real), generated, real)
     if not game.loss.critic_plays:
         logs |= _critic_logs(state, None, None, on_real, on_fake)
     return Part(logs, {"generator": _gradients(state, "generator", objective)})
@@ -139,11 +141,13 @@ def generator_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> P
 def joint_part(state: TrainState, phase: Phase, microbatch: Microbatch) -> Part:
     """Return both players' gradients at the same point, from one forward pass."""
     game, (n, real, draws) = state.game, microbatch
-    fake = game.shown(game.fake(n, real.y, draws), "fake", draws)
+    real = game.read(real, draws)
+    generated = game.fake(n, real, draws)
+    fake = game.shown(generated, "fake", draws)
     terms = game.critic_terms(game.ask, game.shown(real, "real", draws), fake, draws, penalised(state))
     objective = game.generator_objective(terms.fake, terms.real if game.loss.generator_reads_real else None)
-    logs = _critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake)
-    logs["generator/loss"] = objective.detach()
+    objective, of_generator = _generator_terms(state, objective, generated, real)
+    logs = _critic_logs(state, terms.objective, terms.penalty, terms.real, terms.fake) | of_generator
     gradients = {
         "critic": _gradients(state, "critic", terms.objective, retain_graph=True),
         "generator": _gradients(state, "generator", objective),
@@ -190,6 +194,17 @@ def penalised(state: TrainState) -> bool:
     """Return whether the constraint's penalty is due in the next critic update."""
     constraint = state.game.constraint
     return constraint.penalises and state.critic_updates % constraint.every == 0
+
+
+def _generator_terms(state: TrainState, objective: Tensor, fake: Batch, real: Batch | None) -> tuple[Tensor, Logs]:
+    """Return the generator's whole objective, with the task's further terms, and its curves."""
+    task, logs = state.game.task, {}
+    if task.adversarial_weight != 1:
+        objective = task.adversarial_weight * objective
+    for name, (value, weight) in state.game.further_terms(fake, real).items():
+        objective = objective + weight * value
+        logs[f"generator/{name}"] = value.detach()
+    return objective, {"generator/loss": objective.detach(), **logs}
 
 
 @torch.no_grad()

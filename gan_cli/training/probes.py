@@ -94,16 +94,17 @@ class CriticProbe:
         with buffers_kept(game):
             with torch.no_grad():
                 real = self.heldout.batch(*self.heldout.draw(state.step)).head(PROBED)
-                real = game.shown(real if game.condition.needs_labels else real._replace(y=None), "heldout", draws)
-                fake = game.shown(game.fake(len(real.x), real.y, draws), "fake", draws)
+                real = game.shown(game.read(real, draws), "heldout", draws)
+                fake = game.shown(game.fake(len(real.x), real, draws), "fake", draws)
                 on_fake, on_real = game.ask(*fake), game.ask(*real)
-                on_trained = game.ask(*game.shown(self.next_real(state).head(PROBED), "real", draws))
+                trained = game.read(self.next_real(state).head(PROBED), draws)
+                on_trained = game.ask(*game.shown(trained, "real", draws))
                 trained, heldout = (game.estimates(output, on_fake) for output in (on_trained, on_real))
                 heldout = {name: value for name, value in heldout.items() if is_estimate(f"critic/{name}")}
                 curves |= {heldout_tag(f"critic/{name}"): trained[name] - heldout[name] for name in heldout}
                 between = draws.uniform("segment", len(real.x), *[1] * (real.x.dim() - 1))
                 points = torch.lerp(fake.x, real.x, between)
-            f = lambda x: game.loss.penalised_function(game.ask(x, real.y), on_real, on_fake)  # noqa: E731
+            f = game.penalised_function(real, on_real, on_fake)
             norms = gradient_norms(f, points.requires_grad_())
             curves["critic/lipschitz"] = norms.max()
         with torch.no_grad():

@@ -7,12 +7,21 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.training.game import Game
 
+_READ = {"image": "a picture", "vector": "a feature vector"}
+
 
 def sample(
-    game: Game, network: nn.Module, n: int, draws: Draws, batch_size: int = 256, y: Tensor | None = None
+    game: Game,
+    network: nn.Module,
+    n: int,
+    draws: Draws,
+    batch_size: int = 256,
+    y: Tensor | None = None,
+    source: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """Yield n samples in batches, float32 (<= batch_size, ...).
 
@@ -23,28 +32,43 @@ def sample(
         draws: stream `z` is used; the same draws give the same samples in any batch size.
         batch_size: samples at a time.
         y: labels (n,); None: a conditional game's classes in turn.
+        source: (n, ...), what the generator reads besides where its task has sources.
     """
     z = game.latent.sample(n, draws)
     if y is None and game.condition.needs_labels:
         y = torch.arange(n, device=z.device) % game.condition.n_classes
-    yield from generate(game, network, z, y, batch_size)
+    yield from generate(game, network, z, y, batch_size, source)
 
 
 @torch.no_grad()
 def generate(
-    game: Game, network: nn.Module, z: Tensor, y: Tensor | None = None, batch_size: int = 256
+    game: Game,
+    network: nn.Module,
+    z: Tensor,
+    y: Tensor | None = None,
+    batch_size: int = 256,
+    source: Tensor | None = None,
 ) -> Iterator[Tensor]:
-    """Yield the samples that z (n, size) and labels y stand for in batches, float32 (<= batch_size, ...).
+    """Yield the samples that z (n, size), labels y and sources stand for in batches, float32 (<= batch_size, ...).
 
     The generator runs with its running statistics (eval mode), so a sample depends on its z alone; its mode is
     restored.
+
+    Raises:
+        UserError: the generator reads sources, and there are none.
     """
+    if game.task.reads is not None and source is None:
+        raise UserError(
+            f"this run's generator reads {_READ[game.task.reads]} and makes nothing of z alone: gan sample RUN "
+            "source=PICTURES applies it to pictures, gan evaluate RUN measures it"
+        )
     was_training = network.training
     try:
         for start in range(0, len(z), batch_size):
             rows = slice(start, start + batch_size)
             network.eval()
-            x = game.generate(z[rows], None if y is None else y[rows], network)
+            own_y, own_source = (None if t is None else t[rows] for t in (y, source))
+            x = game.generate(z[rows], own_y, network, own_source)
             network.train(was_training)
             yield x
     finally:

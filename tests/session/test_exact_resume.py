@@ -16,11 +16,11 @@ from gan_cli.runs import checkpoint, directory
 from gan_cli.session import build
 from gan_cli.session.resume import open_session
 from gan_cli.session.session import Session
-from tests.conftest import CONF, LOSSES
+from tests.conftest import CONF, LOSSES, options
 from tests.data.small_sets import write_idx
 
 AXES = ("loss", "constraint", "updates", "optimizer", "latent", "condition", "input")
-OPTIONS = [(axis, path.stem) for axis in AXES for path in sorted((CONF / axis).glob("*.yaml"))]
+OPTIONS = [(axis, option) for axis in AXES for option in options(axis)]
 POINT_SETS = [p.stem for p in sorted((CONF / "dataset").glob("*.yaml")) if ".synthetic." in p.read_text()]
 STEPS, SAVED, KILLED = 5, 3, 4  # the row of step 4 is written before the kill, and again after it
 SMALL = ("model.width=4", "train.batch_size=8", f"train.steps={STEPS}", f"checkpoint.every_steps={SAVED}")

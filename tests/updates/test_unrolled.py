@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli.config.tree import conf_dir
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.session import build
@@ -13,7 +12,7 @@ from gan_cli.training.eager import Eager
 from gan_cli.training.phases import Microbatch, update
 from gan_cli.updates.base import Phase
 from gan_cli.updates.inner import Inner
-from tests.conftest import TINY
+from tests.conftest import TINY, options
 from tests.helpers import Noise
 
 CPU, IMAGE = torch.device("cpu"), (1, 16, 16)
@@ -25,7 +24,7 @@ GAMES = [
     ("loss=hinge", "constraint=spectral_norm"),
     ("loss=nonsaturating", "input=noise"),
 ]
-LOSSES = sorted(path.stem for path in (conf_dir() / "loss").glob("*.yaml") if path.stem != "sinkhorn")
+LOSSES = [loss for loss in options("loss") if loss != "sinkhorn"]
 
 
 def state_of(config_of, *overrides, steps=2):

@@ -16,9 +16,9 @@ from gan_cli.extractors.fashion_mnist import FashionMNIST
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.session import build
 from tests.command_arguments import arguments_for
-from tests.conftest import CONF
+from tests.conftest import options
 
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not path.stem.startswith("toy_"))
+MODELS = [model for model in options("model") if not model.startswith("toy_")]
 CPU = torch.device("cpu")
 CONFIG, _ = arguments_for("explore", "runs/NAME", "kind=features", "seed=0", "batch_size=40")
 FEW = {"units": 2, "top": 3, "count": 40, "columns": 4}
