@@ -11,7 +11,12 @@ from gan_cli.config.tree import options
 from gan_cli.core import curves
 from gan_cli.core.curves import Curve, Declarations
 
-_GROUPS = {"loss": "losses", "constraint": "constraints", "condition": "conditions"}  # group -> folder of its classes
+_GROUPS = {
+    "loss": "losses",
+    "constraint": "constraints",
+    "condition": "conditions",
+    "task": "tasks",
+}  # group -> folder of its classes
 _LOGGED_BY = {"training": "every run", "metrics": "evaluation", "analysis": "evaluation"}  # by folder
 _ORDER = ("critic", "generator", "quality", "distance", "speed")
 

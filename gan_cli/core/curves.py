@@ -1,7 +1,7 @@
 """What curves mean, which of them estimate a divergence, and the names of what is derived from an estimate.
 
 Curves are declared beside the code that computes them, as `Curve(...)` with literal arguments: in the attribute
-`logged` of a loss, a constraint or a condition, and in the tuple `CURVES` of a module of training, metrics or analysis.
+`logged` of a loss, a constraint, a condition or a task, and in the tuple `CURVES` of a module of training, metrics or analysis.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ OF_THE_CRITIC = frozenset(
     {"score", "score/distance", "objective", "energy", "critic features", "critic features^2", "critic kernel"}
 )
 _ESTIMATE = re.compile(r"critic/\w+_(estimate|bound)")
-_FOLDERS = ("training", "losses", "constraints", "conditions", "metrics", "analysis")  # where curves are declared
+_FOLDERS = (
+    "training",
+    "losses",
+    "constraints",
+    "conditions",
+    "tasks",
+    "metrics",
+    "analysis",
+)  # where curves are declared
 
 
 class Curve(NamedTuple):

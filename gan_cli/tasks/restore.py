@@ -20,13 +20,6 @@ from gan_cli.tasks.base import Generate, Term, with_planes
 
 Content = Literal["l1", "l2", "features"]
 Read = Literal["sample", "both"]
-CONTENT = Curve(
-    "generator/content",
-    "that of the term",
-    "lower",
-    "the content term: how far the generator's images are from those that they should be",
-    chart=("Content", "content"),
-)
 
 
 class Paired(Generate):
@@ -44,7 +37,15 @@ class Paired(Generate):
     """
 
     reads = "image"
-    logged = (CONTENT,)
+    logged = (
+        Curve(
+            "generator/content",
+            "that of the term",
+            "lower",
+            "the content term: how far the generator's images are from those that they should be",
+            chart=("Content", "content"),
+        ),
+    )
 
     def __init__(self, content: Content, content_weight: float, adversarial_weight: float, critic_reads: Read) -> None:
         super().__init__()
