@@ -1,7 +1,8 @@
 """What curves mean, which of them estimate a divergence, and the names of what is derived from an estimate.
 
 Curves are declared beside the code that computes them, as `Curve(...)` with literal arguments: in the attribute
-`logged` of a loss, a constraint, a condition or a task, and in the tuple `CURVES` of a module of training, metrics or analysis.
+`logged` of a loss, a constraint, a condition or a task, and in the tuple `CURVES` of a module of training, metrics or
+analysis.
 """
 
 from __future__ import annotations

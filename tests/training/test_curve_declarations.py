@@ -176,7 +176,16 @@ def test_the_curve_of_a_report_is_the_estimate_or_what_is_declared_in_its_place(
 
 def test_the_page_of_tensorboard_has_every_estimate_once_and_the_wasserstein_panel_first():
     page = layout()
-    assert list(page) == ["Wasserstein distance", "Losses", "Other distances", "Health", "Quality", "Modes", "Speed"]
+    assert list(page) == [
+        "Wasserstein distance",
+        "Losses",
+        "Other distances",
+        "Health",
+        "Quality",
+        "Modes",
+        "Speed",
+        "Content",
+    ]
     assert page["Wasserstein distance"] == {
         "estimate, held-out": ["^critic/wasserstein_(estimate|heldout)$"],
         "Lipschitz constant": ["^critic/lipschitz$"],
