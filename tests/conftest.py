@@ -36,6 +36,19 @@ def options(group: str) -> list[str]:
     return sorted({path.stem for path in (CONF / group).glob("*.yaml")} - OF_TASKS.get(group, set()))
 
 
+def companions(group: str, option: str) -> list[str]:
+    """The overrides that an option needs beside it, where the defaults do not suit it."""
+    restore = ["task=restore", "dataset.image_size=32"]
+    if group == "degradation":
+        return [*restore, "model=unet"] if option not in ("grey", "downsample") else restore + OF_DEGRADATION[option]
+    if (group, option) == ("task", "cycle"):
+        return ["dataset@dataset_b=fashion_mnist_10k"]
+    if option in OF_TASKS.get(group, ()):
+        return restore if option == "srresnet" or group != "model" else [*restore, "degradation=noise"]
+    return []
+
+
+OF_DEGRADATION = {"grey": ["model=unet", "dataset=stacked"], "downsample": []}
 LOSSES = options("loss")
 TINY = ("model.width=4", "train.batch_size=8", "latent.size=6")
 

@@ -12,7 +12,7 @@ from gan_cli.config.compose import Composer
 from gan_cli.config.tree import chosen_groups
 from gan_cli.config.validate import validate, validate_saved
 from gan_cli.session import build
-from tests.conftest import CONF, LOSSES
+from tests.conftest import CONF, LOSSES, companions
 
 OF_A_RUN = chosen_groups(CONF / "train.yaml")
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
@@ -92,7 +92,7 @@ def composer():
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group, option in OPTIONS if group in OF_A_RUN])
 def test_every_option_passes_the_check_and_builds(composer, tmp_path, group, option):
-    overrides = [f"{group}={option}", "runtime.device=cpu"]
+    overrides = [f"{group}={option}", "runtime.device=cpu", *companions(group, option)]
     if group == "extractor":
         overrides += ["evaluate.every_steps=1"]
     if group == "dataset" and ".synthetic." in (CONF / group / f"{option}.yaml").read_text():
