@@ -27,7 +27,7 @@ from tests.covering import Cell, covering_array, pairs_of
 from tests.helpers import Noise, alone
 
 SHAPES = {"points": (2,), "grey": (1, 9, 9), "rgb": (3, 16, 16)}
-GROUPS = ("loss", "constraint", "updates", "model", "condition", "latent", "input", "optimizer")
+GROUPS = ("loss", "constraint", "updates", "model", "condition", "latent", "input", "optimizer", "schedule")
 AXES = {group: options_of(group) for group in GROUPS} | {"data": [*SHAPES]}
 CLASSES = ("a", "b", "c")
 BATCH = 6

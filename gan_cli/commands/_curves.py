@@ -18,7 +18,7 @@ _GROUPS = {
     "task": "tasks",
 }  # group -> folder of its classes
 _LOGGED_BY = {"training": "every run", "metrics": "evaluation", "analysis": "evaluation"}  # by folder
-_ORDER = ("critic", "generator", "quality", "distance", "speed")
+_ORDER = ("critic", "generator", "quality", "distance", "optimizer", "speed")
 
 
 class Row(NamedTuple):

@@ -86,6 +86,7 @@ class Part(BaseModel):
 
 
 GENERATE = Part.of("gan_cli.tasks.base.Generate", {})  # samples from noise
+CONSTANT = Part.of("gan_cli.schedules.schedule.Schedule", {})  # nothing changes with the steps
 SUITABLE = Part.of("gan_cli.extractors.auto.Auto", {})  # the extractor that suits the data
 
 
@@ -201,6 +202,7 @@ class RunConfig(Config):
     input: Part
     dataset: Part
     task: Part = GENERATE
+    schedule: Part = CONSTANT
     degradation: Part | None = None
     dataset_b: Part | None = None
     extractor: Part = SUITABLE

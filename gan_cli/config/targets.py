@@ -21,6 +21,7 @@ ALLOWED_PREFIXES = (
     "gan_cli.data",
     "gan_cli.degradations",
     "gan_cli.tasks",
+    "gan_cli.schedules",
     "gan_cli.extractors",
     "gan_cli.analysis.explore",
     "torch.optim",

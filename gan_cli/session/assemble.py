@@ -20,7 +20,7 @@ from gan_cli.training.best import Best
 from gan_cli.training.callbacks import Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.eager import Eager
 from gan_cli.training.health import CriticWatch
-from gan_cli.training.probes import CriticProbe, Row
+from gan_cli.training.probes import CriticProbe, Row, rates
 from gan_cli.training.state import TrainState, below
 
 _AVERAGES = "averages/"
@@ -122,6 +122,8 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
     probes: list[Any] = [CriticProbe(data.heldout, engine.next_real, config.seed, device)]
     if data.modes:
         probes.append(ModeCoverage(data, every, picture_every, config.seed, device))
+    if state.game.schedule.moves_rates:
+        probes.append(rates)
     if extras.evaluation:
         probes.append(extras.evaluation)
     guarded = [beside(p, lambda step, p=p: type(p).__name__, outputs.incidents, dict) for p in probes]

@@ -22,6 +22,7 @@ from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
 from gan_cli.models.initial import Undrawn
+from gan_cli.schedules.schedule import Schedule
 from gan_cli.session import engines, runtime
 from gan_cli.session.compatibility import no_labels, refuse
 from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, settled
@@ -136,7 +137,7 @@ class Plan:
         train = self.config.train
         halflife = train.ema_halflife_images
         ema = MovingAverage(game.generator, halflife, train.batch_size) if halflife else None
-        return TrainState(game, build_optimizers(self.config, game), ema, train.steps)
+        return TrainState(game, build_optimizers(self.config, game, device), ema, train.steps)
 
 
 def check(
@@ -165,6 +166,7 @@ def check(
         parts.build(config.input, "input", Input),
         parts.build(config.updates, "updates", Updates),
         _task(config),
+        parts.build(config.schedule, "schedule", Schedule),
     )
     if sample_shape is None:
         shape, source = built.task.expected_shapes(built.dataset)
@@ -187,7 +189,7 @@ def check(
     runtime.require_memory(game, config)
     optimizers = build_optimizers(config, game)
     refuse(config, game, built.updates, optimizers)
-    engine = engines.choose(config.runtime, optimizers, parts.own_code(config))
+    engine = engines.choose(config.runtime, optimizers, parts.own_code(config), built.schedule)
     config = config.replace(runtime=config.runtime.replace(engine=engine.engine))
     advice = built.constraint.advice(optimizers["critic"].defaults)
     return Plan(config, built, torch.device(config.runtime.device), needs_labels, advice, engine)

@@ -48,6 +48,7 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
         unrolling.own_rule(optimizers["critic"])
     if not loss.critic_plays:
         _refuse_idle_critic(config, game, phases)
+    _refuse_schedule(config, game, phases)
     if not loss.twice_differentiable and any(phase.inner for phase in phases):
         raise UserError(
             f"updates={config.updates.name} differentiates the critic's gradient, and "
@@ -69,6 +70,31 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
         _refuse_shares(config, game, phases, size)
     if (parts := config.train.accumulate) > 1:
         _refuse_accumulation(config, game, phases, parts)
+
+
+def _refuse_schedule(config: RunConfig, game: Game, phases: Sequence[Phase]) -> None:
+    """A value of a schedule that nothing reads, or that an engine would keep as it was first."""
+    schedule = game.schedule
+    if schedule.moves_penalty and not game.constraint.penalises:
+        raise UserError(
+            f"schedule.penalty_end={schedule.penalty_end}: constraint={config.constraint.name} has no penalty to "
+            "change; schedule.penalty_end=1, or constraint=r1"
+        )
+    if schedule.moves_average and config.train.ema_halflife_images is None:
+        raise UserError(
+            f"schedule.ema_start={schedule.ema_start}: the run keeps no moving average; schedule.ema_start=1, or "
+            "train.ema_halflife_images=10000"
+        )
+    if schedule.moves_betas and "betas" not in config.optimizer.critic.arguments:
+        raise UserError(
+            f"schedule.beta2_end={schedule.beta2_end}: {config.optimizer.critic.name} has no betas; "
+            "schedule.beta2_end=null, or optimizer=adam"
+        )
+    if schedule.moves_betas and config.runtime.engine == "compile" and any(phase.inner for phase in phases):
+        raise UserError(
+            f"schedule.beta2_end={schedule.beta2_end}: unrolled steps in compiled code would keep the first value; "
+            "runtime.engine=eager"
+        )
 
 
 def _refuse_of_task(config: RunConfig, game: Game, phases: Sequence[Phase]) -> None:

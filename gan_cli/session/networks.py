@@ -23,6 +23,7 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.critic import Critic, EnergyCritic
 from gan_cli.models.derivatives import differentiated
 from gan_cli.models.initial import seeded
+from gan_cli.schedules.schedule import Schedule
 from gan_cli.tasks.base import Generate
 from gan_cli.training.game import Game
 from gan_cli.updates.base import Updates
@@ -41,6 +42,7 @@ class Parts:
     input: Input
     updates: Updates
     task: Generate
+    schedule: Schedule
 
 
 def settled(part: Part, built: object, values: Mapping[str, Any]) -> Part:
@@ -90,7 +92,7 @@ def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, P
             differentiated(critic, 2 if constraint.penalises else 1)
     _asked("input", config.input, lambda: built.input.check(sample_shape))
     dtype = torch.bfloat16 if config.runtime.precision == "bf16" else None
-    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype, task), named
+    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype, task, built.schedule), named
 
 
 def _generator(config: RunConfig, task: Generate, latent_size: int, shapes: Shapes) -> nn.Module:
@@ -155,17 +157,28 @@ def _network(config: RunConfig, player: str, **given: Any) -> nn.Module:
     return parts.build(getattr(config.model, player), f"model.{player}", nn.Module, **given)
 
 
-def build_optimizers(config: RunConfig, game: Game) -> dict[str, torch.optim.Optimizer]:
-    """Build each player's optimizer of exactly the parameters that it moves."""
+def build_optimizers(
+    config: RunConfig, game: Game, device: torch.device | None = None
+) -> dict[str, torch.optim.Optimizer]:
+    """Build each player's optimizer of exactly the parameters that it moves.
+
+    Args:
+        config: resolved.
+        game: whose players are trained.
+        device: of the weights; None: meta, and nothing is computed.
+    """
     made = {}
     for player, found in game.players().items():
         part, key = getattr(config.optimizer, player), f"optimizer.{player}"
         fast = _fast(config, part, key)
+        if game.schedule.moves_rates and config.runtime.engine == "cuda_graph" and device is not None:
+            fast["lr"] = torch.tensor(part.arguments["lr"], device=device)
+            part = Part.of(part.target, {name: value for name, value in part.arguments.items() if name != "lr"})
         made[player] = parts.build(part, key, torch.optim.Optimizer, params=list(found.values()), **fast)
     return made
 
 
-def _fast(config: RunConfig, part: Part, key: str) -> dict[str, bool]:
+def _fast(config: RunConfig, part: Part, key: str) -> dict[str, Any]:
     """All parameters in one operation and nothing counted on the host, where the config does not say otherwise."""
     accepted, given = inspect.signature(parts.class_of(part, key)).parameters, part.arguments
     found = {"foreach": True} if "foreach" in accepted and not {"foreach", "fused"} & set(given) else {}

@@ -64,6 +64,7 @@ class Eager:
 
     def _step(self, state: TrainState) -> list[Logs]:
         logs = []
+        state.follow_schedule()
         for index, phase in enumerate(self.updates.phases(state.step)):
             if phase.player == "critic" and not state.game.loss.critic_plays:
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class MovingAverage:
@@ -22,8 +22,18 @@ class MovingAverage:
         self.decay = 0.5 ** (batch_size / halflife_images)
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Move the average towards the network."""
-        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - self.decay)
+    def update(self, network: nn.Module, towards: float | Tensor | None = None) -> None:
+        """Move the average towards the network.
+
+        Args:
+            network: what is averaged.
+            towards: the share of the way; None: as the half-life says.
+        """
+        share = self.share() if towards is None else towards
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), share)
         for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
             mine.copy_(theirs)
+
+    def share(self, factor: float = 1.0) -> float:
+        """Return the share of the way that an update moves, for a half-life multiplied by a factor."""
+        return 1 - self.decay ** (1 / factor) if factor else 1.0

@@ -16,6 +16,7 @@ from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.rng import Draws
+from gan_cli.schedules.schedule import Schedule
 from gan_cli.tasks.base import Generate, Term
 
 Ask = Callable[..., CriticOutput]  # (x, y=None, c=None, source=None)
@@ -45,6 +46,7 @@ class Game(nn.Module):
         condition: how labels reach the networks.
         input: what is done to samples before the critic sees them.
         task: what the generator reads beside z and labels, and its further terms.
+        schedule: what changes with the steps.
         autocast_dtype: what the networks compute in under autocast; None: in their weights' float32.
     """
 
@@ -59,6 +61,7 @@ class Game(nn.Module):
         input: Input | None = None,
         autocast_dtype: torch.dtype | None = None,
         task: Generate | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__()
         self.generator = generator
@@ -69,6 +72,7 @@ class Game(nn.Module):
         self.condition = condition
         self.input = input or Input()
         self.task = task or Generate()
+        self.schedule = schedule or Schedule()
         self.autocast_dtype = autocast_dtype
 
     def players(self) -> dict[str, dict[str, nn.Parameter]]:
@@ -170,6 +174,8 @@ class Game(nn.Module):
         if self.constraint.penalises if penalised is None else penalised:
             f = self.penalised_function(real, on_real, on_fake, ask)
             penalty = self.constraint.penalty(f, real.x, fake.x, draws)
+            if self.schedule.moves_penalty:
+                penalty = draws.scheduled(self.schedule.penalty) * penalty
             objective = objective + self.constraint.every * penalty
         return CriticTerms(objective, penalty, on_real, on_fake)
 

@@ -186,7 +186,7 @@ def update(
     if "critic" in gradients:
         logs |= _after_critic(state, phase, [part.outputs for part in parts], group)
     if "generator" in gradients:
-        logs |= _after_generator(state)
+        logs |= _after_generator(state, batch[0].draws)
     return logs
 
 
@@ -232,9 +232,11 @@ def _after_critic(
     return {"critic/weight_norm": _norm(state.params["critic"])}
 
 
-def _after_generator(state: TrainState) -> Logs:
-    if state.ema:
-        state.ema.update(state.game.generator)
+def _after_generator(state: TrainState, draws: Draws) -> Logs:
+    if (ema := state.ema) is not None:
+        schedule = state.game.schedule
+        share = draws.scheduled(lambda step: ema.share(schedule.halflife(step))) if schedule.moves_average else None
+        ema.update(state.game.generator, share)
     return {"generator/weight_norm": _norm(state.params["generator"])}
 
 

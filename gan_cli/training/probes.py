@@ -38,6 +38,8 @@ CURVES = (
         "estimate / lipschitz: comparable between clips, widths and losses, where the estimate is K times a distance",
         chart=("Wasserstein distance", "normalised by the Lipschitz constant"),
     ),
+    Curve("optimizer/lr_critic", "1", "neither", "the critic's learning rate, where a schedule changes it"),
+    Curve("optimizer/lr_generator", "1", "neither", "the generator's learning rate, where a schedule changes it"),
 )
 
 
@@ -59,6 +61,14 @@ def buffers_kept(module: nn.Module) -> Iterator[None]:
     finally:
         for buffer, value in kept:
             buffer.copy_(value)
+
+
+def rates(state: TrainState, row: Row) -> Row:
+    """Return the learning rates of the last step, where a schedule changes them."""
+    return {
+        f"optimizer/lr_{player}": float(optimizer.param_groups[0]["lr"])
+        for player, optimizer in state.optimizers.items()
+    }
 
 
 class CriticProbe:

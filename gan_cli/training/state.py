@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_cli.rng import Draws
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.game import Game
 from gan_cli.training.state_checks import check_averages, check_finite, check_slots, check_tensors
@@ -36,12 +37,36 @@ class TrainState:
         self.optimizers = dict(optimizers)
         self.ema = ema
         self.total_steps = total_steps
+        self._options = {
+            player: [(_number(group["lr"]), group.get("betas")) for group in optimizer.param_groups]
+            for player, optimizer in self.optimizers.items()
+        }
         self.step = 0
         self.real_batches = 0
         self.critic_updates = 0
         self.params = {player: list(params.values()) for player, params in game.players().items()}
         projected = game.projected()
         self.projected, self.projected_names = list(projected.values()), frozenset(projected)
+
+    def follow_schedule(self) -> None:
+        """Give the optimizers the learning rates and betas of this step."""
+        schedule = self.game.schedule
+        if not (schedule.moves_rates or schedule.moves_betas):
+            return
+        for player, optimizer in self.optimizers.items():
+            for group, (lr, betas) in zip(optimizer.param_groups, self._options[player], strict=True):
+                rate = lr * schedule.rate(player, self.step)
+                if isinstance(group["lr"], Tensor):  # a CUDA graph reads it from there
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+                if schedule.moves_betas and betas is not None:
+                    group["betas"] = (betas[0], schedule.beta2(betas[1], self.step))
+
+    def rate(self, player: str, draws: Draws) -> float | Tensor:
+        """Return a player's learning rate at the step of these draws."""
+        schedule, lr = self.game.schedule, self._options[player][0][0]
+        return draws.scheduled(lambda step: lr * schedule.rate(player, step)) if schedule.moves_rates else lr
 
     def best_generator(self) -> nn.Module:
         """Return the generator that samples are drawn from: the moving average where one is kept."""
@@ -98,6 +123,10 @@ class TrainState:
             ValueError: one is not.
         """
         check_finite(network for network in (self.game.critic, self.game.generator, self.best_generator()))
+
+
+def _number(lr: float | Tensor) -> float:
+    return lr if isinstance(lr, float) or lr.is_meta else float(lr)
 
 
 def _laid_out_as(param: Tensor, value: Any) -> Any:

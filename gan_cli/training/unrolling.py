@@ -44,7 +44,7 @@ def ask(state: TrainState, inner: Inner, real: Batch, fake: Batch, draws: Draws)
     optimizer = state.optimizers["critic"]
     rule = own_rule(optimizer) if inner.optimizer == "auto" else inner.optimizer
     group = optimizer.param_groups[0] if inner.optimizer == "auto" else {"lr": optimizer.param_groups[0]["lr"]}
-    options = {**group, "lr": inner.lr or group["lr"]}
+    options = {**group, "lr": inner.lr or state.rate("critic", draws)}
     slots = {name: optimizer.state.get(p, {}) for name, p in moving.items()} if inner.optimizer == "auto" else {}
     weights = unroll(moving, gradients, project, inner.k, rule, options, slots)
     return game.ask_with({**buffers, **still, **weights})

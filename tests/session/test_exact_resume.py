@@ -19,7 +19,7 @@ from gan_cli.session.session import Session
 from tests.conftest import CONF, LOSSES, options
 from tests.data.small_sets import write_idx
 
-AXES = ("loss", "constraint", "updates", "optimizer", "latent", "condition", "input")
+AXES = ("loss", "constraint", "updates", "optimizer", "latent", "condition", "input", "schedule")
 OPTIONS = [(axis, option) for axis in AXES for option in options(axis)]
 POINT_SETS = [p.stem for p in sorted((CONF / "dataset").glob("*.yaml")) if ".synthetic." in p.read_text()]
 STEPS, SAVED, KILLED = 5, 3, 4  # the row of step 4 is written before the kill, and again after it

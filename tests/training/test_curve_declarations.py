@@ -130,7 +130,7 @@ def test_declarations_of_one_tag_agree():
     by_tag = {curve.tag: curve for curve in curves.declared()}
     assert len(by_tag) == len(curves.declared())
     for curve in by_tag.values():
-        assert re.match(r"(critic|generator|quality|distance|speed)/", curve.tag)
+        assert re.match(r"(critic|generator|quality|distance|optimizer|speed)/", curve.tag)
         assert curve.better in ("higher", "lower", "neither")
         assert curve.unit
         assert curve.meaning
