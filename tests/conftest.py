@@ -43,6 +43,8 @@ def companions(group: str, option: str) -> list[str]:
         return [*restore, "model=unet"] if option not in ("grey", "downsample") else restore + OF_DEGRADATION[option]
     if (group, option) == ("task", "cycle"):
         return ["dataset@dataset_b=fashion_mnist_10k"]
+    if (group, option) == ("schedule", "r3gan"):
+        return ["loss=r3gan"]
     if option in OF_TASKS.get(group, ()):
         return restore if option == "srresnet" or group != "model" else [*restore, "degradation=noise"]
     return []

@@ -36,6 +36,9 @@ MAY_EXCLUDE = [
     {"loss", "condition"},  # projection needs a linear score that the loss reads
     {"loss", "latent"},  # codes to read back
     {"loss", "updates"},  # unrolling differentiates a gradient, of which sinkhorn's has no exact derivative
+    {"schedule", "loss"},  # r3gan's changes a penalty and Adam's second beta
+    {"schedule", "constraint"},
+    {"schedule", "optimizer"},
     {"model", "data"},  # convolutions and bounded outputs need images
     {"input", "data"},  # so do augmentations
 ]
@@ -91,7 +94,9 @@ def refusal(cell: Cell) -> str | None:
 
 def plain(part: Cell) -> Cell:
     """A part of a cell with what its loss brings, and with networks and data that suit each other."""
-    cell = {"data": "grey"} | part
+    cell = {"data": "grey", "schedule": "constant"} | part
+    if cell["schedule"] == "r3gan":
+        cell = {"loss": "r3gan", "optimizer": "adam", **cell}
     model = "toy_mlp" if cell["data"] == "points" else "dcgan"
     return {"model": model, "condition": "none", "input": "none", **cell}
 

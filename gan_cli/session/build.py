@@ -192,6 +192,11 @@ def check(
     engine = engines.choose(config.runtime, optimizers, parts.own_code(config), built.schedule)
     config = config.replace(runtime=config.runtime.replace(engine=engine.engine))
     advice = built.constraint.advice(optimizers["critic"].defaults)
+    if built.schedule.moves_average and config.train.ema_halflife_images is None:
+        advice.append(
+            f"schedule.ema_start={built.schedule.ema_start} has no effect, since the run keeps no moving average; "
+            "train.ema_halflife_images=10000 keeps one"
+        )
     return Plan(config, built, torch.device(config.runtime.device), needs_labels, advice, engine)
 
 

@@ -80,11 +80,6 @@ def _refuse_schedule(config: RunConfig, game: Game, phases: Sequence[Phase]) -> 
             f"schedule.penalty_end={schedule.penalty_end}: constraint={config.constraint.name} has no penalty to "
             "change; schedule.penalty_end=1, or constraint=r1"
         )
-    if schedule.moves_average and config.train.ema_halflife_images is None:
-        raise UserError(
-            f"schedule.ema_start={schedule.ema_start}: the run keeps no moving average; schedule.ema_start=1, or "
-            "train.ema_halflife_images=10000"
-        )
     if schedule.moves_betas and "betas" not in config.optimizer.critic.arguments:
         raise UserError(
             f"schedule.beta2_end={schedule.beta2_end}: {config.optimizer.critic.name} has no betas; "

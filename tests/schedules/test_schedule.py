@@ -122,7 +122,6 @@ def test_a_graph_holds_a_rate_that_moves_only_on_the_device(config_of, monkeypat
             ("schedule=cosine", "schedule.penalty_end=0.1"),
             "schedule.penalty_end=0.1: constraint=WeightClip has no penal",
         ),
-        (("schedule=cosine", "schedule.ema_start=0"), "schedule.ema_start=0.0: the run keeps no moving average"),
         (("schedule=cosine", "schedule.beta2_end=0.9"), "schedule.beta2_end=0.9: RMSprop has no betas"),
         (("schedule=linear", "schedule.hold_share=1.0"), "schedule.hold_share=1.0: must be"),
     ],
@@ -131,6 +130,14 @@ def test_what_nothing_reads_is_refused(config_of, overrides, expected):
     with pytest.raises(UserError) as caught:
         build.check(config_of(*RUN, *overrides), SHAPE)
     assert expected in str(caught.value)
+
+
+def test_a_schedule_of_no_average_is_a_warning(config_of):
+    plan = build.check(config_of("loss=r3gan", "schedule=r3gan"))
+    assert plan.warnings == [
+        "schedule.ema_start=0.0 has no effect, since the run keeps no moving average; train.ema_halflife_images=10000 "
+        "keeps one"
+    ]
 
 
 def test_a_longer_run_of_another_schedule_is_refused(gan, refused, tmp_path):
