@@ -71,7 +71,10 @@ def differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:
     Returns:
         dotted key -> what differs, in the order of the keys.
     """
-    before, after = leaves(old.plain()), leaves(new.plain())
+    from gan_cli.config.parts import with_defaults
+
+    # A key that an option got after the run was made has its default in the run.
+    before, after = (leaves(with_defaults(config).plain()) for config in (old, new))
     pairs = {key: Change(before.get(key), after.get(key)) for key in {**before, **after} if not is_free(key)}
     return {key: pair for key, pair in pairs.items() if pair.old != pair.new and pair.new != "auto"}
 

@@ -70,6 +70,17 @@ def parts_of(config: Config, prefix: str = "") -> Iterator[tuple[str, Part]]:
             yield from parts_of(value, f"{prefix}{name}.")
 
 
+def with_defaults(config: ConfigType) -> ConfigType:
+    """Return a config whose parts of gan_cli have every argument, those left out with their class's defaults."""
+    for key, part in parts_of(config):
+        if part.target.startswith("gan_cli."):
+            known = _parameters(class_of(part, key))[0].values()
+            given = _GIVEN.get(key, ())
+            defaults = {p.name: p.default for p in known if p.default is not p.empty and p.name not in given}
+            config = _with(config, key.split("."), part.replace(**{**defaults, **part.arguments}))
+    return config
+
+
 def own_code(config: Config) -> bool:
     """Return whether a part is of code outside gan_cli and torch."""
     return any(not part.target.startswith(("gan_cli.", "torch.")) for _, part in parts_of(config))

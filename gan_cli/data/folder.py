@@ -36,6 +36,7 @@ class Folder(ImageSet):
         limit: as `ImageSet`.
         classes: as `ImageSet`.
         resident: as `ImageSet`.
+        flip: as `ImageSet`.
     """
 
     name = "folder"
@@ -52,8 +53,9 @@ class Folder(ImageSet):
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
+        flip: bool = False,
     ) -> None:
-        super().__init__(image_size, path, holdout, limit, classes, resident)
+        super().__init__(image_size, path, holdout, limit, classes, resident, flip)
         self.wanted_channels = channels
         self.background = background
         self.skip_bad = skip_bad

@@ -36,6 +36,7 @@ class ImageSet(ABC):
         classes: to keep, by name or number, numbered anew in this order; None: all.
         resident: keep the images on the training device (True), or read them from the disk ahead of their use
             (False); "auto": on the device if they take at most a quarter of its free memory.
+        flip: reflect each image in half of the cases, left for right, when a run trains on it.
     """
 
     name: ClassVar[str]
@@ -50,6 +51,7 @@ class ImageSet(ABC):
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
+        flip: bool = False,
     ) -> None:
         self.image_size = image_size
         self.path = path
@@ -57,6 +59,7 @@ class ImageSet(ABC):
         self.limit = limit
         self.classes = classes
         self.resident = resident
+        self.flip = flip
 
     def expected_shape(self) -> tuple[int, ...]:
         """Return (C, S, S)."""

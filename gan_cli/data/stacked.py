@@ -38,6 +38,7 @@ class Stacked(ImageSet):
         limit: as `ImageSet`, counted in greyscale images.
         classes: as `ImageSet`, of the greyscale images.
         resident: as `ImageSet`.
+        flip: as `ImageSet`.
     """
 
     name = "stacked"
@@ -52,8 +53,9 @@ class Stacked(ImageSet):
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
+        flip: bool = False,
     ) -> None:
-        super().__init__(image_size, path, holdout, limit, classes, resident)
+        super().__init__(image_size, path, holdout, limit, classes, resident, flip)
         common = (holdout, limit, classes, resident)
         if of == "folder":
             self._grey: ImageSet = Folder(image_size, path, 1, "white", False, *common)

@@ -14,6 +14,7 @@ from gan_cli.config import parts
 from gan_cli.config.identity import absolute
 from gan_cli.config.schema import ExploreConfig, Part, RunConfig
 from gan_cli.constraints.base import Constraint
+from gan_cli.data.flipped import Flipped
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.degradations.base import Degradation
 from gan_cli.errors import UserError
@@ -66,7 +67,10 @@ class Plan:
             UserError: data that are missing, corrupt, or fewer than a batch.
         """
         config = self.config
-        data = self.parts.task.open(self.parts.dataset, config.train.batch_size, config.seed, self.device)
+        opened = self.parts.dataset, config.train.batch_size, config.seed, self.device
+        data = self.parts.task.open(*opened)
+        if getattr(self.parts.dataset, "flip", False):
+            data = dataclasses.replace(data, train=Flipped(data.train, *opened[1:]))
         if self.needs_labels and not data.class_names:
             raise no_labels(config)
         if config.dataset.arguments.get("channels") == "auto":

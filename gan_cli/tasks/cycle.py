@@ -71,6 +71,11 @@ class Cycle(Generate):
         Raises:
             UserError: the two sets have images of different shapes.
         """
+        if (flips := [getattr(found, "flip", False) for found in (dataset, self.dataset_b)])[0] != flips[1]:
+            raise UserError(
+                f"dataset.flip={str(flips[0]).lower()} and dataset_b.flip={str(flips[1]).lower()}: task=cycle reflects "
+                "the images of both domains, or none; give both the same value"
+            )
         shapes = tuple(dataset.expected_shape()), tuple(self.dataset_b.expected_shape())
         _require_equal(*shapes)
         return shapes
