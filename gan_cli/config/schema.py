@@ -187,6 +187,9 @@ class RunConfig(Config):
     resume: Literal["never", "auto"]
     force: bool
     allow_targets: Prefixes
+    init_from: Run | None = None
+    init_weights: Literal["auto", "ema", "raw"] = "auto"
+    freeze: Annotated[list[str], Field(examples=[["critic.trunk.layers.0"]], description="a list of names")] = []
     train: Train
     log: Log
     evaluate: Evaluate = Field(default_factory=Evaluate)

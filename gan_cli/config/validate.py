@@ -127,6 +127,8 @@ def _check_request(config: RunConfig) -> None:
         raise UserError(
             "checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/kl_to_uniform"
         )
+    if config.init_weights != "auto" and config.init_from is None:
+        raise UserError(f"init_weights={config.init_weights}: of which run? add init_from=runs/NAME")
     auto = config.resume == "auto"
     if auto and config.run_dir is None:
         raise UserError("resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME")

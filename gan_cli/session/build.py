@@ -25,7 +25,8 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.initial import Undrawn
 from gan_cli.schedules.schedule import Schedule
 from gan_cli.session import engines, runtime
-from gan_cli.session.compatibility import no_labels, refuse
+from gan_cli.session.compatibility import no_labels, refuse, refuse_frozen
+from gan_cli.session.initial import begin_with
 from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, settled
 from gan_cli.session.periodic_evaluation import Evaluation, prepare
 from gan_cli.tasks.base import Generate
@@ -51,6 +52,7 @@ class Plan:
         needs_labels: the networks read the class of a sample.
         warnings: what the literature would warn of.
         engine: what runs the steps, and why.
+        notes: what building the state has to report.
     """
 
     config: RunConfig
@@ -59,6 +61,7 @@ class Plan:
     needs_labels: bool
     warnings: list[str]
     engine: engines.EngineChoice
+    notes: list[str] = dataclasses.field(default_factory=list)
 
     def open(self) -> tuple[Plan, RealData]:
         """Read the data, and resolve what depends on them.
@@ -99,9 +102,20 @@ class Plan:
         part = _named(self.config.extractor, chosen)
         return dataclasses.replace(self, config=self.config.replace(extractor=part)), found
 
-    def state(self, data: RealData) -> TrainState:
-        """Build what is trained; see `state_for`."""
-        return self.state_for(data.shape, len(data.class_names or ()), data.source_shape)
+    def state(self, data: RealData, is_new: bool = True) -> TrainState:
+        """Build what is trained; see `state_for`.
+
+        Args:
+            data: opened.
+            is_new: begin with the weights of `init_from`, where the config names a run; False: a checkpoint follows.
+
+        Raises:
+            UserError: there is no such run, or nothing of it fits.
+        """
+        state = self.state_for(data.shape, len(data.class_names or ()), data.source_shape)
+        if is_new and self.config.init_from is not None:
+            self.notes.append(begin_with(state, self.config))
+        return state
 
     def state_for(
         self, sample_shape: tuple[int, ...], n_classes: int, source_shape: tuple[int, ...] | None = None
@@ -191,6 +205,7 @@ def check(
         raise UserError(f"these networks cannot be built for samples of {list(shape)}: {reason}") from error
     config = config.replace(condition=condition)
     runtime.require_memory(game, config)
+    refuse_frozen(config, game)
     optimizers = build_optimizers(config, game)
     refuse(config, game, built.updates, optimizers)
     engine = engines.choose(config.runtime, optimizers, parts.own_code(config), built.schedule)
@@ -276,6 +291,7 @@ def _resolved(config: RunConfig, built: Parts, shape: tuple[int, ...]) -> RunCon
     return config.replace(
         model=model,
         dataset=config.dataset.replace(path=absolute(place)) if place else config.dataset,
+        init_from=absolute(config.init_from) if config.init_from else None,
         constraint=settled(config.constraint, constraint, constraint.resolve(shape)),
         latent=settled(config.latent, built.latent, built.latent.resolve(shape)),
         runtime=config.runtime.replace(kernels=kernels),

@@ -11,6 +11,7 @@ from torch import nn
 from gan_cli.config.schema import RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.core.processes import processes
+from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.training import unrolling
 from gan_cli.training.game import Game
@@ -70,6 +71,34 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
         _refuse_shares(config, game, phases, size)
     if (parts := config.train.accumulate) > 1:
         _refuse_accumulation(config, game, phases, parts)
+
+
+def refuse_frozen(config: RunConfig, game: Game) -> None:
+    """Refuse a name of nothing, and a player with nothing left to train.
+
+    Raises:
+        UserError: the name, and the layers there are.
+    """
+    names = [f"{player}.{name}" for player in ("generator", "critic") for name in _modules(getattr(game, player))]
+    names += ["generator", "critic"]
+    for name in config.freeze:
+        if name not in names:
+            raise UserError(
+                f"freeze=[{name}]: there is no such layer{did_you_mean(name, names) or ';'} layers: "
+                f"{', '.join(names[:12])} ..."
+            )
+    for player, found in game.players().items() if config.freeze else ():
+        if not found and (player == "generator" or game.loss.critic_plays):
+            raise UserError(
+                f"freeze=[{','.join(config.freeze)}]: leaves nothing of the {player} to train; name fewer layers"
+            )
+
+
+def _modules(network: nn.Module) -> list[str]:
+    """Return the names of a network's parameters and of its modules that have some."""
+    names = [name for name, _ in network.named_parameters()]
+    parts = [name.split(".") for name in names]
+    return list(dict.fromkeys(".".join(part[: i + 1]) for part in parts for i in range(len(part))))
 
 
 def _refuse_schedule(config: RunConfig, game: Game, phases: Sequence[Phase]) -> None:

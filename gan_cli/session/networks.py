@@ -92,7 +92,8 @@ def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, P
             differentiated(critic, 2 if constraint.penalises else 1)
     _asked("input", config.input, lambda: built.input.check(sample_shape))
     dtype = torch.bfloat16 if config.runtime.precision == "bf16" else None
-    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype, task, built.schedule), named
+    of_config = {"task": task, "schedule": built.schedule, "frozen": config.freeze}
+    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype, **of_config), named
 
 
 def _generator(config: RunConfig, task: Generate, latent_size: int, shapes: Shapes) -> nn.Module:

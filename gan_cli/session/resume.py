@@ -111,7 +111,7 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
     if finished:
         return _done(run, step)
     plan, evaluation = plan.evaluation(data)
-    state = plan.state(data)
+    state = plan.state(data, is_new=found is None)
     if found:
         restore(state, found)
     earlier = Earlier(found, warnings, changes)

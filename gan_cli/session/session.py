@@ -119,6 +119,8 @@ class Session(Job):
         here |= {"evaluation": extras.evaluation.protocol()} if extras.evaluation else {}
         self.run.write_status("running", reason="", **here, **outputs.incidents.facts())
         outputs.note(f"{self.run.path}: {summary(self)}")
+        for note in self.plan.notes:
+            outputs.note(note)
         if self.plan.engine.reason:
             outputs.note(f"runtime.engine=auto is {self.plan.engine.engine}: {self.plan.engine.reason}")
         if extras.evaluation:

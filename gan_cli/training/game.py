@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -47,6 +47,7 @@ class Game(nn.Module):
         input: what is done to samples before the critic sees them.
         task: what the generator reads beside z and labels, and its further terms.
         schedule: what changes with the steps.
+        frozen: names of parameters, or of modules with parameters, that no player moves.
         autocast_dtype: what the networks compute in under autocast; None: in their weights' float32.
     """
 
@@ -62,6 +63,7 @@ class Game(nn.Module):
         autocast_dtype: torch.dtype | None = None,
         task: Generate | None = None,
         schedule: Schedule | None = None,
+        frozen: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.generator = generator
@@ -73,6 +75,7 @@ class Game(nn.Module):
         self.input = input or Input()
         self.task = task or Generate()
         self.schedule = schedule or Schedule()
+        self.frozen = frozen
         self.autocast_dtype = autocast_dtype
 
     def players(self) -> dict[str, dict[str, nn.Parameter]]:
@@ -81,10 +84,18 @@ class Game(nn.Module):
         critic = {f"critic.{name}": p for name, p in self.critic.named_parameters()}
         with_generator = {k: p for k, p in critic.items() if k.removeprefix("critic.").startswith(loss_heads)}
         generator = {f"generator.{name}": p for name, p in self.generator.named_parameters()}
-        return {
+        players = {
             "critic": {name: p for name, p in critic.items() if name not in with_generator},
             "generator": generator | with_generator,
         }
+        return {
+            player: {name: p for name, p in found.items() if not self.is_frozen(name)}
+            for player, found in players.items()
+        }
+
+    def is_frozen(self, name: str) -> bool:
+        """Return whether no player moves the parameter of this name, such as critic.trunk.layers.0.weight."""
+        return any(f"{name}.".startswith(f"{one}.") for one in self.frozen)
 
     def projected(self) -> dict[str, nn.Parameter]:
         """Return the critic's parameters that the constraint projects, by their names in the critic; never a head."""
@@ -93,6 +104,7 @@ class Game(nn.Module):
             for prefix, module in self.critic.named_modules()
             if not prefix.startswith("heads") and self.constraint.projects(module)
             for name, p in module.named_parameters(recurse=False)
+            if not self.is_frozen(f"critic.{prefix}.{name}")
         }
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
