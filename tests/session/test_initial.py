@@ -58,7 +58,7 @@ def test_a_run_begins_so_and_resumes_without_the_other(gan, first, tmp_path):
     assert f"began with the weights of {first} at step 3: 24 of 24 tensors" in (path / "train.log").read_text()
     for file in sorted(first.rglob("*"), reverse=True):
         file.rmdir() if file.is_dir() else file.unlink()
-    gan("resume", path, "train.steps=4")
+    gan("resume", str(path), "train.steps=4")
     assert json.loads((path / "run.json").read_text())["step"] == 4
 
 
@@ -88,7 +88,7 @@ def test_mistakes(refused, overrides, expected):
 
 def test_another_model_and_another_average(config_of, first, gan, tmp_path):
     with pytest.raises(UserError, match=r"none of its weights has the name and shape of one here"):
-        state_of(config_of, f"init_from={first}", "model=mlp")
+        state_of(config_of, f"init_from={first}", "model=toy_mlp")
     raw = tmp_path / "raw"
     gan("train", *RUN, "train.steps=1", f"run_dir={raw}")
     with pytest.raises(UserError, match=r"init_weights=ema: .* kept no moving average"):
