@@ -16,6 +16,7 @@ _GROUPS = {
     "constraint": "constraints",
     "condition": "conditions",
     "task": "tasks",
+    "input": "inputs",
 }  # group -> folder of its classes
 _LOGGED_BY = {"training": "every run", "metrics": "evaluation", "analysis": "evaluation"}  # by folder
 _ORDER = ("critic", "generator", "quality", "distance", "optimizer", "speed")

@@ -24,6 +24,8 @@ class Constraint:
             the critic would mix.
         critic_norm: the value of `model.critic.norm=auto`; always none if `needs_per_image_gradients`.
         target_norm: the penalty's target for the gradient norm at points between real and fake; None: no target.
+        of_scores: the penalty is a function of the critic's scores, `score_penalty`.
+        learns: `update_` moves buffers of the constraint, which is a module then.
         per_sample: the critic's weights do not depend on the number of forward passes of a batch.
         logged: declarations of the curves of `curves`.
     """
@@ -33,8 +35,17 @@ class Constraint:
     needs_per_image_gradients: ClassVar[bool] = False
     critic_norm: ClassVar[Literal["batch", "none"]] = "batch"
     target_norm: float | None = None
+    of_scores: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
     per_sample: ClassVar[bool] = True
     logged: ClassVar[tuple[Curve, ...]] = ()
+
+    def check(self, sample_shape: tuple[int, ...]) -> None:
+        """Raise an error for samples (C, H, W) or (D,) to which this constraint does not apply.
+
+        Raises:
+            ValueError: these samples do not fit; the text names the option that fixes it.
+        """
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
         """Return values for the settings that are `auto`, for samples (C, H, W) or (D,)."""
@@ -58,6 +69,13 @@ class Constraint:
             draws: the random numbers of this phase; the constraint has the stream `penalty`.
         """
         return real.new_zeros(())
+
+    def score_penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the term, 0-d, for the critic's scores (N,) of real and fake samples, where `of_scores`."""
+        return real.new_zeros(())
+
+    def update_(self, real: Tensor, fake: Tensor) -> None:
+        """Move the constraint's buffers by the scores (N,), after each critic update, where `learns`."""
 
     def projects(self, module: nn.Module) -> bool:
         """Return whether `project` applies to the direct parameters of a module of the critic."""

@@ -1,8 +1,8 @@
 """What curves mean, which of them estimate a divergence, and the names of what is derived from an estimate.
 
 Curves are declared beside the code that computes them, as `Curve(...)` with literal arguments: in the attribute
-`logged` of a loss, a constraint, a condition or a task, and in the tuple `CURVES` of a module of training, metrics or
-analysis.
+`logged` of a loss, a constraint, a condition, a task or an input, and in the tuple `CURVES` of a module of training,
+metrics or analysis.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _FOLDERS = (
     "constraints",
     "conditions",
     "tasks",
+    "inputs",
     "metrics",
     "analysis",
 )  # where curves are declared

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gan_cli.models.activations import LeakyReLU, ReLU
 from gan_cli.models.convolution import Conv2d, ConvTranspose2d
 from gan_cli.models.initial import Init, draw_
-from gan_cli.models.layers import Norm, attend, channels_and_size, check_attention, image_sizes, normalisation
+from gan_cli.models.layers import (
+    MinibatchDiscrimination,
+    Norm,
+    attend,
+    channels_and_size,
+    check_attention,
+    image_sizes,
+    normalisation,
+)
 
 MAX_DOUBLINGS = 3  # channels grow from width to 8 width at the most
 
@@ -132,6 +140,8 @@ class Trunk(nn.Module):
         attention: size of the feature map with self-attention, of those between the layers; None: none has it.
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.
+        minibatch_kernels: numbers that say how near a sample is to the rest of its batch (`MinibatchDiscrimination`),
+            behind the features; 0: none.
     """
 
     def __init__(
@@ -142,6 +152,7 @@ class Trunk(nn.Module):
         attention: PositiveInt | None = None,
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
+        minibatch_kernels: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
         before, size = channels_and_size(sample_shape)
@@ -157,6 +168,10 @@ class Trunk(nn.Module):
             before = after
         self.layers = nn.Sequential(*layers)
         self.n_features = before * size**2
+        self.minibatch = None
+        if minibatch_kernels:
+            self.minibatch = MinibatchDiscrimination(self.n_features, minibatch_kernels)
+            self.n_features += minibatch_kernels
         self.init, self.gain = init, gain
         self.init_(self)
 
@@ -166,4 +181,5 @@ class Trunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (N, n_features) of images x (N, C, H, W)."""
-        return self.layers(x).flatten(1)
+        features = self.layers(x).flatten(1)
+        return features if self.minibatch is None else self.minibatch(features)

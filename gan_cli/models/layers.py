@@ -72,6 +72,29 @@ class SelfAttention(nn.Module):
         return x + self.gamma * self.output(attended)
 
 
+class MinibatchDiscrimination(nn.Module):
+    """How near a sample's features are to those of the rest of its batch (Salimans et al. 2016, section 3.2).
+
+    o_b = sum over the other samples of exp(-|M_b - M'_b|_1), M = T f; the o_b follow the features f.
+
+    Args:
+        n_features: F.
+        kernels: B, numbers b.
+        size: C, of each row M_b that is compared.
+    """
+
+    def __init__(self, n_features: int, kernels: int, size: int = 16) -> None:
+        super().__init__()
+        self.kernels, self.size = kernels, size
+        self.linear = nn.Linear(n_features, kernels * size, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (N, F + B) for features (N, F) of the samples of one kind."""
+        m = self.linear(features).unflatten(1, (self.kernels, self.size))
+        near = torch.exp(-(m[:, None] - m).abs().sum(dim=3)).sum(dim=1) - 1  # the sample itself
+        return torch.cat([features, near], dim=1)
+
+
 def attend(attention: int | None, size: int, channels: int) -> list[nn.Module]:
     """Return the attention layer after a feature map of this size, or no layer if attention is for another size."""
     return [SelfAttention(channels)] if attention == size else []

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gan_cli.models.activations import LeakyReLU, ReLU
 from gan_cli.models.initial import Init, draw_
-from gan_cli.models.layers import FlatNorm, flat_normalisation
+from gan_cli.models.layers import FlatNorm, MinibatchDiscrimination, flat_normalisation
 
 Activation = Literal["relu", "leaky_relu", "tanh"]
 
@@ -113,6 +113,8 @@ class Trunk(_Trunk):
         norm: as for `Generator`.
         init: as for `Generator`.
         gain: as for `Generator`.
+        minibatch_kernels: numbers that say how near a sample is to the rest of its batch (`MinibatchDiscrimination`),
+            behind the features; 0: none.
     """
 
     def __init__(
@@ -123,11 +125,14 @@ class Trunk(_Trunk):
         norm: FlatNorm = "none",
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
+        minibatch_kernels: NonNegativeInt = 0,
     ) -> None:
         super().__init__(init, gain)
         sizes = [math.prod(sample_shape), *hidden]
         self.layers = nn.Sequential(*_hidden_layers(sizes, activation, norm, init, gain))
-        self.n_features = sizes[-1]
+        self.n_features = sizes[-1] + minibatch_kernels
+        if minibatch_kernels:
+            self.layers.append(MinibatchDiscrimination(sizes[-1], minibatch_kernels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (N, n_features) of samples x (N, ...)."""

@@ -13,6 +13,7 @@ from gan_cli.constraints.base import Constraint
 from gan_cli.core.processes import processes
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
+from gan_cli.models.layers import MinibatchDiscrimination
 from gan_cli.training import unrolling
 from gan_cli.training.game import Game
 from gan_cli.updates.base import Phase, Updates
@@ -50,6 +51,7 @@ def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[
     if not loss.critic_plays:
         _refuse_idle_critic(config, game, phases)
     _refuse_schedule(config, game, phases)
+    _refuse_pack(config, game)
     if not loss.twice_differentiable and any(phase.inner for phase in phases):
         raise UserError(
             f"updates={config.updates.name} differentiates the critic's gradient, and "
@@ -99,6 +101,26 @@ def _modules(network: nn.Module) -> list[str]:
     names = [name for name, _ in network.named_parameters()]
     parts = [name.split(".") for name in names]
     return list(dict.fromkeys(".".join(part[: i + 1]) for part in parts for i in range(len(part))))
+
+
+def _refuse_pack(config: RunConfig, game: Game) -> None:
+    """Packs need whole batches, and samples that nothing else belongs to."""
+    if (pack := game.input.pack) == 1:
+        return
+    microbatches = config.train.accumulate * processes().size
+    if (size := config.train.batch_size // microbatches) % pack:
+        fitting = max(1, size // pack) * pack * microbatches
+        raise UserError(f"input.pack={pack}: does not divide {size} samples of a batch; train.batch_size={fitting}")
+    reasons = {
+        f"condition={config.condition.name} asks about the class of each": game.condition.needs_labels,
+        f"task={config.task.name} asks about the source of each": game.task.reads is not None,
+        f"loss={config.loss.name} reads the codes of each": bool(game.latent.codes),
+        f"loss={config.loss.name} rebuilds each": game.loss.energy is not None,
+        f"loss={config.loss.name} trains no critic": not game.loss.critic_plays,
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise UserError(f"input.pack={pack}: the critic reads {pack} samples at once, and {reason}: input=none")
 
 
 def _refuse_schedule(config: RunConfig, game: Game, phases: Sequence[Phase]) -> None:
@@ -220,5 +242,5 @@ def _refuse_unsteppable(player: str, optimizer: torch.optim.Optimizer) -> None:
 
 
 def _batch_norm(network: nn.Module) -> str | None:
-    mixing = (nn.modules.batchnorm._BatchNorm,)
+    mixing = (nn.modules.batchnorm._BatchNorm, MinibatchDiscrimination)
     return next((type(m).__name__ for m in network.modules() if isinstance(m, mixing)), None)

@@ -69,8 +69,10 @@ class Shapes(NamedTuple):
 def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, Part]:
     """Build the networks, drawn from the run's seed; return the game and its condition, resolved."""
     sample_shape, n_classes, _ = shapes
-    latent, constraint = built.latent, built.constraint
-    loss, task = copy.deepcopy(built.loss), copy.deepcopy(built.task)  # their buffers belong to one state
+    latent = built.latent
+    loss, task, constraint, of_input = (  # their buffers belong to one state
+        copy.deepcopy(part) for part in (built.loss, built.task, built.constraint, built.input)
+    )
     task.build(sample_shape)
     condition = parts.build(config.condition, "condition", Unconditional, n_classes=n_classes)
     named = config.condition
@@ -83,17 +85,18 @@ def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, P
         generator = condition.adapt(generator)
     heads = _asked("loss", config.loss, lambda: loss.heads(latent)) | condition.critic_heads
     with seeded(config.seed, "critic"):
-        seen = task.critic_shape(sample_shape, shapes.source)
+        seen = of_input.critic_shape(task.critic_shape(sample_shape, shapes.source))
         critic = task.players(lambda: _critic(config, sample_shape, seen, loss, condition, heads))
         constraint.parametrize(critic)
     if config.runtime.kernels == "fast":
         differentiated(generator, 1)
         if not any(phase.inner for phase in built.updates.phases(0)):
             differentiated(critic, 2 if constraint.penalises else 1)
-    _asked("input", config.input, lambda: built.input.check(sample_shape))
+    _asked("input", config.input, lambda: of_input.check(sample_shape))
+    _asked("constraint", config.constraint, lambda: constraint.check(sample_shape))
     dtype = torch.bfloat16 if config.runtime.precision == "bf16" else None
     of_config = {"task": task, "schedule": built.schedule, "frozen": config.freeze}
-    return Game(generator, critic, loss, constraint, latent, condition, built.input, dtype, **of_config), named
+    return Game(generator, critic, loss, constraint, latent, condition, of_input, dtype, **of_config), named
 
 
 def _generator(config: RunConfig, task: Generate, latent_size: int, shapes: Shapes) -> nn.Module:

@@ -114,7 +114,7 @@ def columns(condition: Unconditional, count: int) -> int | None:
 def _score(game: Game, x: Tensor) -> Tensor:
     """Return the critic's scores (N,) of points; of a conditional critic, their mean over the classes."""
     if not game.condition.needs_labels:
-        return game.ask(x).score
+        return game.ask(game.input.alone(x)).score
     labels = (torch.full((len(x),), y, device=x.device) for y in range(game.condition.n_classes))
     return torch.stack([game.ask(x, y).score for y in labels]).mean(dim=0)
 

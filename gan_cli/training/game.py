@@ -184,8 +184,11 @@ class Game(nn.Module):
         objective = objective if term is None else objective + term
         penalty = None
         if self.constraint.penalises if penalised is None else penalised:
-            f = self.penalised_function(real, on_real, on_fake, ask)
-            penalty = self.constraint.penalty(f, real.x, fake.x, draws)
+            if self.constraint.of_scores:
+                penalty = self.constraint.score_penalty(on_real.score, on_fake.score)
+            else:
+                f = self.penalised_function(real, on_real, on_fake, ask)
+                penalty = self.constraint.penalty(f, real.x, fake.x, draws)
             if self.schedule.moves_penalty:
                 penalty = draws.scheduled(self.schedule.penalty) * penalty
             objective = objective + self.constraint.every * penalty

@@ -229,6 +229,11 @@ def _after_critic(
         whole = (_whole(parts) for parts in zip(*outputs, strict=True))
         with torch.no_grad():
             state.game.loss.update_(*(group.whole(output) if group else output for output in whole))
+    for part in (state.game.constraint, state.game.input):
+        if part.learns:
+            whole = (_whole(parts) for parts in zip(*outputs, strict=True))
+            with torch.no_grad():
+                part.update_(*((group.whole(output) if group else output).score for output in whole))
     return {"critic/weight_norm": _norm(state.params["critic"])}
 
 

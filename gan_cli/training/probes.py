@@ -119,6 +119,7 @@ class CriticProbe:
             curves["critic/lipschitz"] = norms.max()
         with torch.no_grad():
             curves |= {f"critic/{name}": value for name, value in game.constraint.curves(state.projected).items()}
+            curves |= {f"critic/{name}": value.clone() for name, value in game.input.curves().items()}
         values = dict(zip(curves, torch.stack(list(curves.values())).tolist(), strict=True))
         for tag in (f"critic/{name}" for name in heldout):
             values[heldout_tag(tag)] = row[tag] - values[heldout_tag(tag)]

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from gan_cli.losses.base import CriticOutput
+from gan_cli.losses.feature_matching import FeatureMatching
 from gan_cli.losses.fgan import FGAN
 from gan_cli.losses.hinge import Hinge
 from gan_cli.losses.least_squares import LeastSquares
@@ -180,3 +182,11 @@ def test_not_a_number_stays_one(loss):
     assert loss.critic(broken, sound).isnan()
     assert loss.critic(sound, broken).isnan()
     assert loss.generator(broken, sound).isnan()
+
+
+def test_feature_matching_compares_mean_features():
+
+    real, fake = torch.randn(7, 3), torch.randn(5, 3)
+    outputs = [CriticOutput(f[:, 0], f, {}, f) for f in (real, fake)]
+    expected = ((real.mean(0) - fake.mean(0)) ** 2).sum()
+    assert_close(FeatureMatching().generator(outputs[1], outputs[0]), expected)

@@ -131,7 +131,7 @@ class Features(Kind):
         pictures, numbers, lines = {}, {}, []
         with evaluated(game.critic):
             for name, layer in layers.items():
-                found = responses(layer, lambda batch: game.ask(*batch), parts())
+                found = responses(layer, lambda batch: game.ask(game.input.alone(batch.x), *batch[1:]), parts())
                 best = found.topk(top, dim=0).indices.T
                 rows = []
                 for unit in range(min(self.units, len(best))):
@@ -165,7 +165,7 @@ class Features(Kind):
 
 
 def _asker(game: Any, y: Tensor | None) -> Any:
-    return lambda x: game.ask(x, y)
+    return lambda x: game.ask(game.input.alone(x), y)
 
 
 def _random_rows(n: int, k: int, among: int) -> Tensor:
