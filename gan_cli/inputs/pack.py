@@ -29,7 +29,7 @@ class Pack(Input):
         return (self.pack * sample_shape[0], *sample_shape[1:])
 
     def __call__(self, x: Tensor, stream: str, draws: Draws) -> Tensor:
-        """Return the packs (N / pack, ...) of samples (N, ...); those that fill no pack are left out, but for the first."""
+        """Return the packs (N / pack, ...) of samples (N, ...); what fills none is left out."""
         if len(x) < self.pack:  # few held-out samples
             x = x[torch.arange(self.pack, device=x.device) % len(x)]
         whole = x[: len(x) // self.pack * self.pack]
