@@ -55,6 +55,7 @@ class Generator(nn.Module):
         norm: normalisation after each hidden layer's linear map.
         init: see `initial.draw_`; `auto` is He's with the activation's gain in the hidden layers, torch's own last.
         gain: the initial weights are multiplied by it.
+        last_init: see `initial.draw_`, of the last layer; None: as `init` says.
 
     Raises:
         ValueError: the output is bounded, but the samples are points, which are unbounded.
@@ -70,6 +71,7 @@ class Generator(nn.Module):
         norm: FlatNorm = "none",
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
+        last_init: Init | None = None,
     ) -> None:
         super().__init__()
         points = len(sample_shape) == 1
@@ -81,7 +83,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(
             *_hidden_layers(sizes, activation, norm, init, gain), nn.Linear(sizes[-1], math.prod(sample_shape))
         )
-        draw_(self.layers[-1], init, gain)
+        draw_(self.layers[-1], last_init or init, gain)
 
     def forward(self, z: Tensor) -> Tensor:
         """Return samples (N, *sample_shape) for z (N, latent_size); images in [-1, 1] unless the output is linear."""
@@ -94,13 +96,13 @@ class Generator(nn.Module):
 
 
 class _Trunk(nn.Module):
-    def __init__(self, init: Init, gain: float) -> None:
+    def __init__(self, init: Init, gain: float, last_init: Init | None = None) -> None:
         super().__init__()
-        self.init, self.gain = init, gain
+        self.init, self.gain, self.last_init = init, gain, last_init
 
     def init_(self, module: nn.Module) -> None:
         """Draw the weights of the layers that follow the trunk."""
-        draw_(module, self.init, self.gain)
+        draw_(module, self.last_init or self.init, self.gain)
 
 
 class Trunk(_Trunk):
@@ -115,6 +117,7 @@ class Trunk(_Trunk):
         gain: as for `Generator`.
         minibatch_kernels: numbers that say how near a sample is to the rest of its batch (`MinibatchDiscrimination`),
             behind the features; 0: none.
+        last_init: of the layers that follow, as for `Generator`.
     """
 
     def __init__(
@@ -126,8 +129,9 @@ class Trunk(_Trunk):
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
         minibatch_kernels: NonNegativeInt = 0,
+        last_init: Init | None = None,
     ) -> None:
-        super().__init__(init, gain)
+        super().__init__(init, gain, last_init)
         sizes = [math.prod(sample_shape), *hidden]
         self.layers = nn.Sequential(*_hidden_layers(sizes, activation, norm, init, gain))
         self.n_features = sizes[-1] + minibatch_kernels

@@ -122,10 +122,10 @@ class Generator(nn.Module):
 
 
 class Trunk(nn.Module):
-    """A block down for each halving, one more at the smallest map, ReLU, and the sum over the map (SNGAN, table 6).
+    """A block down for each halving, more at the smallest map, ReLU, and the sum over the map (SNGAN, table 6).
 
-    WGAN-GP at 64 pixels has a convolution before the blocks and reads the last map as it is; at 32 pixels both papers
-    halve the map twice and not three times.
+    WGAN-GP at 64 pixels has a convolution before the blocks and reads the last map as it is; at 32 pixels it halves the
+    map twice, has two blocks at 8 x 8, and takes the mean.
 
     Args:
         sample_shape: (C, H, W) of the images.
@@ -137,6 +137,9 @@ class Trunk(nn.Module):
         attention: size of the feature map with self-attention; None: none has it.
         init: see `initial.draw_`; `auto` is glorot, sqrt(2) times that in a block's 3 x 3 convolutions.
         gain: the initial weights are multiplied by it.
+        halvings: of the map; `auto`: until it has 4 to 7 pixels a side.
+        flat_blocks: blocks at the smallest map.
+        pool: `sum` (SNGAN) or `mean` (WGAN-GP at 32 pixels) over the last map.
     """
 
     def __init__(
@@ -148,10 +151,17 @@ class Trunk(nn.Module):
         attention: PositiveInt | None = None,
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
+        halvings: Literal["auto"] | PositiveInt = "auto",
+        flat_blocks: PositiveInt = 1,
+        pool: Literal["sum", "mean"] = "sum",
     ) -> None:
         super().__init__()
         before, size = channels_and_size(sample_shape)
-        doublings = len(image_sizes(size)) - 1
+        doublings = len(image_sizes(size)) - 1 if halvings == "auto" else halvings
+        if size < 2**doublings:
+            raise ValueError(
+                f"halvings={halvings} leaves nothing of images of {size} pixels: model.critic.halvings=auto"
+            )
         check_attention(attention, [size // 2**i for i in range(1, doublings + 1)])
         layers: list[nn.Module] = []
         for i, after in enumerate(_filters(width, growth, doublings)[:doublings]):
@@ -159,9 +169,12 @@ class Trunk(nn.Module):
             layers += [Block(before, after, "down", norm, first=i == 0), *attend(attention, size, after)]
             before = after
         self.n_features = width * min(2 ** (doublings - 1), growth)
-        layers += [Block(before, self.n_features, None, norm), normalisation(norm, self.n_features), ReLU()]
+        for _ in range(flat_blocks):
+            layers.append(Block(before, self.n_features, None, norm))
+            before = self.n_features
+        layers += [normalisation(norm, self.n_features), ReLU()]
         self.layers = nn.Sequential(*layers)
-        self.init, self.gain = init, gain
+        self.init, self.gain, self.pool = init, gain, pool
         self.init_(self)
 
     def init_(self, module: nn.Module) -> None:
@@ -170,4 +183,5 @@ class Trunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (N, n_features) of images x (N, C, H, W)."""
-        return self.layers(x).sum(dim=(2, 3))
+        found = self.layers(x)
+        return found.sum(dim=(2, 3)) if self.pool == "sum" else found.mean(dim=(2, 3))
