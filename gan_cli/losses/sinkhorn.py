@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from gan_cli.core.curves import Curve
-from gan_cli.core.extras import pip_install
 from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.discrepancy import Discrepancy, Space, squared_distances
+
+_RELAXATION = 1.8  # of the last steps, where 1 is plain and 2 does not converge
 
 
 class Sinkhorn(Discrepancy):
@@ -21,9 +22,11 @@ class Sinkhorn(Discrepancy):
         S(a, b) = W(a, b) - W(a, a) / 2 - W(b, b) / 2
         W(a, b) = min over couplings p of E_p |x - y|^2 / 2 + blur^2 KL(p | a x b)
 
-    Between the cost of a transport (small blur) and a maximum mean discrepancy (large blur). The solver is geomloss's,
-    in the log domain, with the temperature lowered from diameter^2 to blur^2 in a number of steps that the settings
-    fix: no host synchronisation, and the gradient is that of the optimum, not of the steps.
+    Between the cost of a transport (small blur) and a maximum mean discrepancy (large blur). The solver works in the
+    log domain: it lowers the temperature from diameter^2 to blur^2 by scaling^2 a step, and makes `iterations`
+    over-relaxed steps there (Thibault et al. 2021). Their number is fixed, so that nothing waits for the device. The
+    gradient is that of the optimum; between two batches of 64 images of 28 x 28 with the default settings it is within
+    2 % of the exact one (a test).
 
     Differences from the paper: the cost is half of its squared distance and the divergence half of its 2 W - W - W; the
     temperature is lowered, not constant; a penalty is about the divergence's first variation in the real samples, with
@@ -35,9 +38,10 @@ class Sinkhorn(Discrepancy):
         blur: square root of the temperature, in units of distance.
         diameter: approximate diameter of the points; the temperature starts at its square.
         scaling: factor of the blur from one step to the next.
+        iterations: steps at the final blur.
 
     Raises:
-        ValueError: geomloss is not installed; the diameter is not above the blur.
+        ValueError: the diameter is not above the blur.
     """
 
     curve = "sinkhorn_divergence"
@@ -50,51 +54,57 @@ class Sinkhorn(Discrepancy):
             role="maximised",
         ),
     )
-    twice_differentiable = False  # geomloss holds the potentials constant as it differentiates
+    twice_differentiable = False  # the potentials are held constant in every gradient
 
     def __init__(
         self,
         space: Space = "features",
         blur: PositiveFloat = 1.0,
         diameter: PositiveFloat = 50.0,
-        scaling: Annotated[float, Field(gt=0, lt=1)] = 0.7,
+        scaling: Annotated[float, Field(gt=0, lt=1)] = 0.8,
+        iterations: PositiveInt = 50,
     ) -> None:
         super().__init__(space)
         if diameter <= blur:
             raise ValueError(f"diameter={diameter} must be above blur={blur}, its final value")
-        self.blur = blur
-        self._options = {"p": 2, "blur": blur, "diameter": diameter, "scaling": scaling, "backend": "tensorized"}
-        self._solver()  # report a missing library before anything is built
-
-    def _solver(self, **options: Any) -> Any:
-        try:
-            from geomloss import SamplesLoss
-        except ImportError as error:
-            raise ValueError(f"needs geomloss ({error}): {pip_install('sinkhorn')}") from error
-        return SamplesLoss("sinkhorn", cost=_cost, **self._options, **options)
+        self.blur, self.iterations = blur, iterations
+        steps = math.ceil(math.log(blur / diameter) / math.log(scaling))
+        self.blurs = [diameter * scaling**i for i in range(steps)] + [blur]
 
     def distance(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return S between the batches."""
-        with torch.set_grad_enabled(torch.is_grad_enabled()):  # geomloss leaves gradients on
-            value = self._solver(debias=True)(real, fake)
-        return value if torch.is_grad_enabled() else value.detach()
+        across, within = self._potentials(real, fake), (self._potentials(real, real), self._potentials(fake, fake))
+        terms = []
+        for i, (own, other) in enumerate(((real, fake), (fake, real))):
+            biased = self._transform(own, other.detach(), across[1 - i])
+            terms.append((biased - self._transform(own, own.detach(), sum(within[i]) / 2)).mean())
+        return terms[0] + terms[1]
 
     def penalised_function(self, at: CriticOutput, real: CriticOutput, fake: CriticOutput) -> Tensor:
         """Return the first variation of S in the real samples, the debiased potential, at these points."""
-        x, on_real, on_fake = self.points(at), self.points(real), self.points(fake)
-        with torch.no_grad():
-            solver = self._solver(debias=False, potentials=True)
-            across = solver(on_real, on_fake)[1].detach()
-            within = sum(solver(on_real, on_real)).detach() / 2
+        x, on_real, on_fake = self.points(at), self.points(real).detach(), self.points(fake).detach()
+        across, within = self._potentials(on_real, on_fake)[1], sum(self._potentials(on_real, on_real)) / 2
         return self._transform(x, on_fake, across) - self._transform(x, on_real, within)
 
+    @torch.no_grad()
+    def _potentials(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the dual potentials (N,) and (M,) of the entropic transport between points (N, D) and (M, D)."""
+        cost = squared_distances(x, y) / 2
+        f, g = cost.new_zeros(len(x)), cost.new_zeros(len(y))
+        for blur in self.blurs:
+            f = soft_minimum(cost, g, blur**2)
+            g = soft_minimum(cost.T, f, blur**2)
+        for _ in range(self.iterations):
+            f = torch.lerp(f, soft_minimum(cost, g, self.blur**2), _RELAXATION)
+            g = torch.lerp(g, soft_minimum(cost.T, f, self.blur**2), _RELAXATION)
+        return f, soft_minimum(cost.T, f, self.blur**2)
+
     def _transform(self, x: Tensor, y: Tensor, potential: Tensor) -> Tensor:
-        """Return the soft minimum over y of the cost minus the potential, (N,) at points x (N, D)."""
-        temperature = self.blur**2
-        exponents = (potential - squared_distances(x, y) / 2) / temperature
-        return -temperature * (exponents.logsumexp(dim=1) - math.log(len(y)))
+        """Return the potential at points x (N, D) that belongs to a potential (M,) at points y (M, D)."""
+        return soft_minimum(squared_distances(x, y) / 2, potential, self.blur**2)
 
 
-def _cost(x: Tensor, y: Tensor) -> Tensor:
-    """Return half the squared distances (1, N, M) between points (1, N, D) and (1, M, D)."""
-    return squared_distances(x[0], y[0])[None] / 2
+def soft_minimum(cost: Tensor, potential: Tensor, temperature: float) -> Tensor:
+    """Return the soft minimum over the columns of cost (N, M) minus potential (M,), (N,)."""
+    exponents = (potential - cost) / temperature
+    return -temperature * (exponents.logsumexp(dim=1) - math.log(cost.shape[1]))
