@@ -89,10 +89,20 @@ class FileCollection:
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    def prepare(self, position: int) -> np.ndarray:
+        """Return the prepared image at a position; called from several threads.
+
+        Raises:
+            BadPicture: it cannot be used.
+            UserError: it has colours and must be grey.
+            OSError: its file cannot be read.
+        """
+        with self._read(position) as file:
+            return read_picture(file, self.shape, self._background, self._only_grey)
+
     def _decode(self, position: int) -> np.ndarray:
         try:
-            with self._read(position) as file:
-                return read_picture(file, self.shape, self._background, self._only_grey)
+            return self.prepare(position)
         except OSError as error:
             raise BadPicture(f"cannot be read ({error.strerror or error})") from error
 

@@ -54,12 +54,20 @@ def read_picture(
         BadPicture: corrupt, truncated, more than 8 bits a channel, CMYK or another colour space, or too many pixels.
         UserError: `only_grey` is set and there are colours.
     """
+    return squared(read_upright(file, background), shape, only_grey)
+
+
+def read_upright(file: BinaryIO, background: tuple[int, int, int]) -> Image.Image:
+    """Return a whole picture of mode L or RGB, turned by its EXIF orientation and put on the background.
+
+    Raises:
+        BadPicture: as `read_picture`.
+    """
     try:
         with Image.open(file) as image:
             _check(image)
-            upright = ImageOps.exif_transpose(image)
-            return _prepared(_opaque(upright, background), shape, only_grey)
-    except (BadPicture, UserError):
+            return _opaque(ImageOps.exif_transpose(image), background)
+    except BadPicture:
         raise
     except Image.DecompressionBombError as error:
         raise BadPicture(f"a decompression bomb: {error}") from error
@@ -111,7 +119,12 @@ def _opaque(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
     return image if image.mode == "L" else image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _prepared(image: Image.Image, shape: Sequence[int], only_grey: bool) -> np.ndarray:
+def squared(image: Image.Image, shape: Sequence[int], only_grey: bool) -> np.ndarray:
+    """Return the central square of a picture of mode L or RGB, (C, S, S) uint8.
+
+    Raises:
+        UserError: `only_grey` is set and there are colours.
+    """
     channels, size, _ = shape
     if only_grey and image.mode == "RGB":
         pixels = np.asarray(image)
