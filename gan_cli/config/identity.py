@@ -13,7 +13,9 @@ from gan_cli.errors import UserError
 if TYPE_CHECKING:  # help and unknown options need no pydantic
     from gan_cli.config.schema import RunConfig
 
+PLACES = ("dataset.path", "dataset.path_b", "dataset_b.path", "dataset_b.path_b")  # of the data
 FREE = (
+    *PLACES,
     "train.steps",
     "run_dir",
     "allow_targets",
@@ -22,13 +24,13 @@ FREE = (
     "extractor",
     "checkpoint",
     "runtime",
-    "dataset.path",
     "dataset.resident",
+    "dataset_b.resident",
     "resume",
     "force",
     "sweep",
 )
-FREE_IN_WORDS = "train.steps, log.*, evaluate.*, checkpoint.*, runtime.*, dataset.path and dataset.resident"
+FREE_IN_WORDS = "train.steps, log.*, evaluate.*, checkpoint.*, runtime.*, and path, path_b and resident of a dataset"
 DATA = "the data"  # stands beside the keys in a comparison: their fingerprint
 _SHOWN = 3  # differences that are spelled out
 
@@ -50,10 +52,13 @@ def identifying(config: RunConfig) -> dict[str, Any]:
 
     A run that exists may find its data elsewhere, for it knows their fingerprint; before, the directory stands for it.
     """
-    found = leaves(config.plain())
-    kept = {key: value for key, value in found.items() if not is_free(key)}
-    path = found.get("dataset.path")
-    return kept | ({} if path is None else {"dataset.path": absolute(path)})
+    kept = {key: value for key, value in leaves(config.plain()).items() if not is_free(key)}
+    return kept | places(config)
+
+
+def places(config: RunConfig) -> dict[str, str]:
+    """Return where the data are, by dotted key, as every working directory has it."""
+    return {key: absolute(path) for key, path in leaves(config.plain()).items() if key in PLACES and path is not None}
 
 
 def absolute(path: str) -> str:

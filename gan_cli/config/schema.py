@@ -226,7 +226,9 @@ ResumeLog = _or_null("ResumeLog", "As in `Log`.", _fields(Log))
 ResumeEvaluate = _or_null("ResumeEvaluate", "As in `Evaluate`.", _fields(Evaluate))
 ResumeCheckpoint = _or_null("ResumeCheckpoint", "As in `Checkpoint`.", _fields(Checkpoint))
 ResumeRuntime = _or_null("ResumeRuntime", "As in `Runtime`.", _fields(Runtime))
-ResumeDataset = _or_null("ResumeDataset", "The place of the same data.", {"path": Text, "resident": Resident})
+ResumeDataset = _or_null(
+    "ResumeDataset", "The place of the same data.", {"path": Text, "path_b": Text, "resident": Resident}
+)
 
 
 class ResumeConfig(Config):
@@ -241,6 +243,7 @@ class ResumeConfig(Config):
     checkpoint: ResumeCheckpoint
     runtime: ResumeRuntime
     dataset: ResumeDataset
+    dataset_b: ResumeDataset
 
 
 class GeneratorConfig(Config):

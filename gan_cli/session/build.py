@@ -284,15 +284,21 @@ def _resolved(config: RunConfig, built: Parts, shape: tuple[int, ...]) -> RunCon
             without = constraint.needs_per_image_gradients or constraint.critic_norm == "none" or loss.energy
             norm = "none" if network == "critic" and without else "batch"
             model = model.replace(**{network: part.replace(norm=norm)})
-    place = config.dataset.arguments.get("path")
     kernels = (
         ("torch" if parts.own_code(config) else "fast") if config.runtime.kernels == "auto" else config.runtime.kernels
     )
     return config.replace(
         model=model,
-        dataset=config.dataset.replace(path=absolute(place)) if place else config.dataset,
+        dataset=_placed(config.dataset),
+        dataset_b=config.dataset_b and _placed(config.dataset_b),
         init_from=absolute(config.init_from) if config.init_from else None,
         constraint=settled(config.constraint, constraint, constraint.resolve(shape)),
         latent=settled(config.latent, built.latent, built.latent.resolve(shape)),
         runtime=config.runtime.replace(kernels=kernels),
     )
+
+
+def _placed(dataset: Part) -> Part:
+    """Return a dataset with the place of its files as every working directory has it."""
+    given = {key: dataset.arguments.get(key) for key in ("path", "path_b")}
+    return dataset.replace(**{key: absolute(path) for key, path in given.items() if path})

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gan_cli.config.identity import DATA, Change, differences, require_same
-from gan_cli.config.schema import Config, ResumeConfig, RunConfig
+from gan_cli.config.identity import DATA, Change, differences, places, require_same
+from gan_cli.config.schema import Config, Part, ResumeConfig, RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.extras import require_trackers
 from gan_cli.errors import UserError
@@ -41,7 +41,7 @@ def with_changes(saved: RunConfig, changes: ResumeConfig) -> RunConfig:
         changes: null where the run's own value stays. Another device resolves precision and engine again.
 
     Raises:
-        UserError: a key of the dataset that this run's dataset does not have.
+        UserError: a key of a dataset that this run's does not have.
     """
     found = saved
     for group in ("train", "log", "evaluate", "checkpoint", "runtime"):
@@ -50,10 +50,14 @@ def with_changes(saved: RunConfig, changes: ResumeConfig) -> RunConfig:
         if group == "runtime" and given.get("device", saved.runtime.device) != saved.runtime.device:
             given = {"precision": "auto", "engine": "auto", **given}
         found = found.replace(**{group: own.replace(**given)})
-    data = {key: value for key, value in changes.dataset if value is not None}
-    if unknown := [key for key in data if key not in saved.dataset.arguments]:
-        raise UserError(f"dataset.{unknown[0]}={data[unknown[0]]}: this run's dataset has no such key; leave it out")
-    return found.replace(dataset=saved.dataset.replace(**data), allow_targets=changes.allow_targets)
+    for group in ("dataset", "dataset_b"):
+        part: Part | None = getattr(saved, group)
+        given = {key: value for key, value in getattr(changes, group) if value is not None}
+        if unknown := [key for key in given if part is None or key not in part.arguments]:
+            key = unknown[0]
+            raise UserError(f"{group}.{key}={given[key]}: this run's {group} has no such key; leave it out")
+        found = found.replace(**{group: part and part.replace(**given)})
+    return found.replace(allow_targets=changes.allow_targets)
 
 
 def holds_run(path: Path) -> bool:
@@ -103,7 +107,7 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
         raise UserError(
             f"train.steps={total}: {run.path} is at step {step} of {own} already; train.steps={own} continues it"
         )
-    if finished and before.dataset.arguments.get("path") == plan.config.dataset.arguments.get("path"):
+    if finished and places(before) == places(plan.config):
         return _done(run, step)
     plan, data = plan.open()
     changes = differences(before, plan.config) | _data_change(run.path, found, data.fingerprint)
