@@ -37,7 +37,7 @@ class CelebA(ImageSet):
         paths = [str(root / picture.name) for picture in listing.pictures]
         shape = (3, self.image_size, self.image_size)
         key = Digest()
-        key.texts(f"{p.name}\n{p.size}\n{p.changed_ns}" for p in listing.pictures)
+        key.texts(picture.identity for picture in listing.pictures)
         return FileCollection(paths, lambda position: open(paths[position], "rb"), shape, key=key.text())
 
     def _root(self) -> Path:

@@ -16,7 +16,7 @@ from gan_cli.data.pictures import colour_of, has_colour
 from gan_cli.data.places import given
 from gan_cli.errors import UserError
 
-_EXAMINED = 32  # headers by which greyscale and colour are distinguished, spread over the whole directory
+_EXAMINED = 32
 _EXPECTED = "pictures, flat or in one sub-folder for each class"
 
 
@@ -83,11 +83,11 @@ class Folder(ImageSet):
         only_grey = self.wanted_channels == "auto" and channels == 1
         paths = [str(root / picture.name) for picture in listing.pictures]
         key = Digest()
-        key.texts(f"{p.name}\n{p.size}\n{p.changed_ns}" for p in listing.pictures)
+        key.texts(picture.identity for picture in listing.pictures)
         key.texts([repr((shape, background, only_grey, self.skip_bad))])
         return FileCollection(
             paths,
-            lambda position: _open(paths[position]),
+            lambda position: open_picture(paths[position]),
             shape,
             key=key.text(),
             labels=listing.labels,
@@ -104,16 +104,17 @@ class Folder(ImageSet):
                 raise UserError(f"dataset=folder needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
             root = given(self.path, _EXPECTED)
             listing = list_pictures(root)
-            channels = _channels(root, listing) if self.wanted_channels == "auto" else self.wanted_channels
+            channels = channels_of(root, listing) if self.wanted_channels == "auto" else self.wanted_channels
             self._listed = (root, listing, channels)
         return self._listed
 
 
-def _channels(root: Path, listing: Listing) -> int:
+def channels_of(root: Path, listing: Listing) -> Literal[1, 3]:
+    """Return 1 if the headers of up to 32 pictures, spread over the whole directory, have no colours, else 3."""
     n = len(listing.pictures)
     for position in np.unique(np.linspace(0, n - 1, min(n, _EXAMINED)).astype(int)).tolist():
         try:
-            with _open(root / listing.pictures[position].name) as file:
+            with open_picture(root / listing.pictures[position].name) as file:
                 if has_colour(file):
                     return 3
         except OSError:  # reported with its name when the images are read
@@ -121,5 +122,6 @@ def _channels(root: Path, listing: Listing) -> int:
     return 1
 
 
-def _open(path: str | Path) -> BinaryIO:
+def open_picture(path: str | Path) -> BinaryIO:
+    """Open a file for `FileCollection`, which closes it."""
     return open(path, "rb")

@@ -39,6 +39,11 @@ class Picture(NamedTuple):
     size: int
     changed_ns: int
 
+    @property
+    def identity(self) -> str:
+        """What tells it from other pictures and from what it was, for a digest."""
+        return f"{self.name}\n{self.size}\n{self.changed_ns}"
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -55,11 +60,15 @@ class Listing:
     class_names: tuple[str, ...] | None
 
 
-def list_pictures(root: Path) -> Listing:
+def list_pictures(root: Path, key: str = "dataset.path") -> Listing:
     """List the pictures directly in a directory, or those in its sub-folders at any depth, one class for each.
 
     Files of other kinds and names that start with a dot are ignored; links are followed, but no directory is
     entered from inside itself. A single sub-folder is not a class.
+
+    Args:
+        root: the directory.
+        key: where it stands in the config, for the error.
 
     Raises:
         UserError: there are no pictures, pictures both beside and in sub-folders, or an unreadable directory.
@@ -68,15 +77,15 @@ def list_pictures(root: Path) -> Listing:
         flat, folders = _split(root)
         groups = {folder: sorted(_below(root, folder, frozenset({_identity(root)}))) for folder in folders}
     except OSError as error:
-        raise UserError(f"dataset.path={root}: {error.filename} cannot be read: {error.strerror}") from error
+        raise UserError(f"{key}={root}: {error.filename} cannot be read: {error.strerror}") from error
     groups = {folder: found for folder, found in groups.items() if found}
     if flat and groups:
         raise UserError(
-            f"dataset.path={root} has {len(flat)} picture(s), such as {min(flat).name}, beside sub-folders with "
+            f"{key}={root} has {len(flat)} picture(s), such as {min(flat).name}, beside sub-folders with "
             f"pictures, such as {min(groups)}: use either a flat directory, or one sub-folder for each class"
         )
     if not flat and not groups:
-        raise UserError(f"dataset.path={root} and its sub-folders have no pictures ({' '.join(EXTENSIONS)})")
+        raise UserError(f"{key}={root} and its sub-folders have no pictures ({' '.join(EXTENSIONS)})")
     if flat or len(groups) == 1:
         return Listing(sorted(flat) or next(iter(groups.values())), None, None)
     names = sorted(groups)

@@ -47,12 +47,13 @@ def require(library: str, extra: str, name: str, role: str, otherwise: str = "")
         raise UserError(f"dataset={name}: {library} {role} and is not installed: {fix}")
 
 
-def given(path: str, expected: str) -> Path:
-    """Return `dataset.path` as an existing directory.
+def given(path: str, expected: str, key: str = "dataset.path") -> Path:
+    """Return a path of the user's as an existing directory.
 
     Args:
         path: path as typed by the user, relative to the working directory.
         expected: the expected files, for the error.
+        key: where the path stands in the config, for the error.
 
     Raises:
         UserError: there is no such directory.
@@ -61,7 +62,7 @@ def given(path: str, expected: str) -> Path:
     if directory.is_dir():
         return directory
     what = "is a file" if directory.exists() else "does not exist"
-    raise UserError(f"dataset.path={path} {what}: it must be a directory with {expected}")
+    raise UserError(f"{key}={path} {what}: it must be a directory with {expected}")
 
 
 def download(name: str, expected: str, fetch: Callable[[str], object]) -> Path:
