@@ -97,7 +97,7 @@ def test_every_option_passes_the_check_and_builds(composer, tmp_path, group, opt
         overrides += ["evaluate.every_steps=1"]
     if group == "dataset" and ".synthetic." in (CONF / group / f"{option}.yaml").read_text():
         overrides += ["model=toy_mlp"]
-    if option == "folder":
+    if option in ("folder", "pairs", "translate"):
         Image.new("L", (40, 30)).save(tmp_path / "grey.png")
         overrides += [f"dataset.path={tmp_path}"]
     config = validate("train", composer.compose(overrides), overrides)

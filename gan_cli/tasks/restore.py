@@ -116,9 +116,17 @@ class Restore(Paired):
         self.degradation = degradation
 
     def expected_shapes(self, dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-        """Return the shapes of an image and of a degraded one."""
-        shape = tuple(dataset.expected_shape())
-        return shape, self.source_shape(shape)
+        """Return the shapes of an image and of a degraded one.
+
+        Raises:
+            UserError: the dataset has sources of its own.
+        """
+        if hasattr(dataset, "expected_source_shape"):
+            raise UserError(
+                f"task=restore makes what the generator reads, and dataset={type(dataset).__name__} brings it: "
+                "task=translate, or dataset=folder"
+            )
+        return super().expected_shapes(dataset)
 
     def source_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of a degraded image."""
