@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.session import build
@@ -10,13 +11,16 @@ from gan_cli.training.eager import Eager
 from tests.conftest import CONF, OF_TASKS, options
 from tests.helpers import Labelled
 from tests.session.test_exact_resume import assert_exact
+from tests.tasks.made_pairs import write_pairs
 
 SHAPE = (1, 16, 16)
 SMALL = ("model.width=4", "train.batch_size=4", "train.steps=2", "model.critic.halvings=1")
 TASKS = {  # each with what its option does not choose
     "restore": ("model=srresnet", "model.generator.blocks=1"),
+    "translate": (),
     "cycle": ("dataset@dataset_b=fashion_mnist_10k", "dataset_b.image_size=16", "model.generator.blocks=1"),
 }
+BROUGHT = {"translate": SHAPE}  # the shape of the sources that the data bring
 GROUPS = ("loss", "constraint", "updates", "input", "condition", "optimizer")
 REFUSED = {  # what is refused -> why; with one task, or with all
     **{("loss", loss): "auto-encoder" for loss in ("ebgan", "began")},
@@ -35,9 +39,20 @@ def test_the_tasks_are_those_of_the_options():
     assert {path.stem for path in (CONF / "task").glob("*.yaml")} == {"generate", *TASKS}
 
 
-def two_steps(plan, n_classes):
-    state = plan.state_for(SHAPE, n_classes)
-    run = Eager(plan.parts.updates, Labelled(SHAPE, 4), 4, 0, plan.device)
+class WithSources(Labelled):
+    def batch(self, x) -> Batch:
+        return super().batch(x)._replace(source=-x.flip(3))
+
+
+def planned(config, task, n_classes):
+    return build.check(config, SHAPE, n_classes, BROUGHT.get(task))
+
+
+def two_steps(config, task, n_classes):
+    plan = planned(config, task, n_classes)
+    state = plan.state_for(SHAPE, n_classes, BROUGHT.get(task))
+    kind = WithSources if task in BROUGHT else Labelled
+    run = Eager(plan.parts.updates, kind(SHAPE, 4), 4, 0, plan.device)
     for _ in range(2):
         assert all(bool(value.isfinite()) for logs in run(state) for value in logs.values())
         state.step += 1
@@ -55,16 +70,17 @@ def test_every_option_trains_with_every_task_or_is_refused(config_of, task, grou
     config = config_of(*overrides_of(task, f"{group}={option}", *short))
     if (reason := REFUSED.get((group, option)) or REFUSED.get((task, group, option))) is not None:
         with pytest.raises(UserError, match=reason):
-            build.check(config, SHAPE, n_classes)
+            planned(config, task, n_classes)
     else:
-        two_steps(build.check(config, SHAPE, n_classes), n_classes)
+        two_steps(config, task, n_classes)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_of_every_task_resumes_exactly(config_of, tmp_path, monkeypatch, task):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     steps = ("train.steps=5", "checkpoint.every_steps=3", "log.every_steps=2", "log.samples_every_steps=3")
-    few = ("dataset.limit=40", *(("dataset_b.limit=40", "task.history=6") if task == "cycle" else ()))
+    few = ["dataset.limit=40", *(("dataset_b.limit=40", "task.history=6") if task == "cycle" else ())]
+    few += [f"dataset.path={write_pairs(tmp_path / 'pairs')}"] if task == "translate" else []
     assert_exact(config_of(*overrides_of(task, *steps, *few)), tmp_path, monkeypatch)
 
 
@@ -93,6 +109,13 @@ def test_a_model_that_reads_z_alone_is_refused_where_there_is_a_picture(config_o
         (("task=restore", "degradation=grey"), "the images are grey already"),
         (("task=restore", "model=unet"), "unet writes images of the size that it reads"),
         (("task=restore", "dataset=ring"), "degrades images, and the data are points"),
+        (
+            ("task=translate",),
+            "dataset=pairs needs a directory of pictures of two halves side by side, A | B; or, with",
+        ),
+        (("task=translate", "dataset=ring"), "dataset=Ring has no pairs: dataset=pairs dataset.path=DIRECTORY, or"),
+        (("task=restore", "dataset=pairs"), "task=restore makes what the generator reads, and dataset=Pairs brings it"),
+        (("task=translate", "task.content_weight=0", "task.adversarial_weight=0"), "would have nothing to minimise"),
     ],
 )
 def test_mistakes(refused, overrides, expected):
