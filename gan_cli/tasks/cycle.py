@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt
@@ -24,7 +26,8 @@ class Cycle(Generate):
     The two generators are one player and the two critics the other, as the authors train them. A batch has images of A
     in its even rows and of B in its odd ones, and the source of each row is the other of its pair: the generator of
     even rows writes A from B. The paper's objective is a sum over both directions; here all terms are means over the
-    batch, which halves each of them alike.
+    batch, which halves each of them alike. Differences from the paper: the learning rate does not fall in the second
+    half of the training, and a batch has many images; train.batch_size=2, one of each domain, is the paper's.
 
     Args:
         dataset_b: the images of domain B; `dataset` has those of A.
@@ -33,6 +36,10 @@ class Cycle(Generate):
             code).
         history: generated images of each domain that are kept; the critics learn from one of them in half of the cases
             (Shrivastava et al. 2017; section 4); 0: from the newest alone.
+        adversarial_weight: of the game in the generator's objective; the paper's (D - 1)^2 is twice that of loss=lsgan.
+
+    Raises:
+        ValueError: no weight is above 0.
     """
 
     reads = "image"
@@ -60,10 +67,14 @@ class Cycle(Generate):
         cycle_weight: NonNegativeFloat = 10.0,
         identity_weight: NonNegativeFloat = 0.5,
         history: NonNegativeInt = 50,
+        adversarial_weight: NonNegativeFloat = 2.0,
     ) -> None:
         super().__init__()
+        if not cycle_weight and not adversarial_weight:
+            raise ValueError("cycle_weight=0 and adversarial_weight=0: the generator would have nothing to minimise")
         self.dataset_b = dataset_b
         self.cycle_weight, self.identity_weight, self.history = cycle_weight, identity_weight, history
+        self.adversarial_weight = adversarial_weight
 
     def expected_shapes(self, dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         """Return the shape of the images twice.
@@ -76,9 +87,11 @@ class Cycle(Generate):
                 f"dataset.flip={str(flips[0]).lower()} and dataset_b.flip={str(flips[1]).lower()}: task=cycle reflects "
                 "the images of both domains, or none; give both the same value"
             )
-        shapes = tuple(dataset.expected_shape()), tuple(self.dataset_b.expected_shape())
-        _require_equal(*shapes)
-        return shapes
+        shape = tuple(dataset.expected_shape())
+        with _named_b():
+            shape_b = tuple(self.dataset_b.expected_shape())
+        _require_equal(shape, shape_b)
+        return shape, shape_b
 
     def expected_classes(self, dataset: Dataset) -> int | None:
         """Return 0: images without pairs have no labels in common."""
@@ -109,9 +122,11 @@ class Cycle(Generate):
                 f"train.batch_size={batch_size}: task=cycle takes as many images of each domain: "
                 f"train.batch_size={batch_size + 1}"
             )
-        first, second = (found.open(batch_size // 2, seed, device) for found in (dataset, self.dataset_b))
-        _require_equal(first.shape, second.shape)
-        return two_sets(first, second)
+        a = dataset.open(batch_size // 2, seed, device)
+        with _named_b():
+            b = self.dataset_b.open(batch_size // 2, seed, device)
+        _require_equal(a.shape, b.shape)
+        return two_sets(a, b)
 
     def with_source(self, batch: Batch, draws: Draws) -> Batch:
         """Return the batch with the other image of each pair as its source."""
@@ -153,6 +168,15 @@ class Cycle(Generate):
             weight = self.cycle_weight * self.identity_weight
             terms["identity"] = Term(l1_loss(again(real.x), real.x), weight)
         return terms
+
+
+@contextmanager
+def _named_b() -> Iterator[None]:
+    """Let an error of a dataset name the keys of dataset_b."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(re.sub(r"\bdataset(?=[.=])", "dataset_b", str(error))) from error
 
 
 def _require_equal(a: tuple[int, ...], b: tuple[int, ...]) -> None:
