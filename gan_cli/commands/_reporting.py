@@ -115,7 +115,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
     device = next(loaded.state.game.parameters()).device
     data = open_singly(build.dataset(loaded.config), device)
     size = available(data.train)
-    real, labels, _ = take(data.train, 0, _REALS if size is None else min(_REALS, size))
+    real, labels, *_ = take(data.train, 0, _REALS if size is None else min(_REALS, size))
     conditional = loaded.state.game.condition.needs_labels
     y = in_turn(labels, asked.count) if conditional else None
     extractor = None

@@ -41,7 +41,7 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
     """
     run = look(config)
     data, extractor = run.data, run.extractor
-    (real, labels, _), of_training = _reals(data)
+    (real, labels, *_), of_training = _reals(data)
     fakes = Fakes(run, labels, config)
     if len(real) < 3:
         raise UserError(f"{run.path}: {len(real)} real samples are too few to define a duplicate; at least 3 needed")

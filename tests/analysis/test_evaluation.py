@@ -25,7 +25,7 @@ def sets():
     """Real images of the train split, other ones, and what becomes of the others."""
     data = open_singly(FashionMNIST10k(28), CPU)
     reals = two_sets(data, "train", 2 * N)
-    x, y, _ = reals.second
+    x, y, *_ = reals.second
     noise = torch.randn(N, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     few = x[torch.arange(N) % 50]
     return {

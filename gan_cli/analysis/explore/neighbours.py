@@ -65,7 +65,7 @@ class Neighbours(Kind):
             raise UserError(
                 f"kind=neighbours: {n_heldout} held-out images are too few to compare with; at least {LEAST} are needed"
             )
-        real, labels, _ = take(data.heldout, 0, n_heldout)
+        real, labels, *_ = take(data.heldout, 0, n_heldout)
         y = in_turn(labels, self.count) if look.state.game.condition.needs_labels else None
         fake = as_stored(look.draw(look.z(self.count, config.seed), y, size))
         k = min(self.k, n_train)
