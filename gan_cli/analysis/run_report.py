@@ -15,7 +15,7 @@ from gan_cli.analysis import page, verdicts
 from gan_cli.analysis.figures import MEDIAN_WINDOW
 from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.names import option
-from gan_cli.core.curves import FALLBACK, Curve, find
+from gan_cli.core.curves import OBJECTIVES, Curve, find
 from gan_cli.runs.directory import SAMPLES
 from gan_cli.runs.reading import Run, headline
 
@@ -69,7 +69,7 @@ def estimate_of(rows: Sequence[Mapping[str, float]], own: Sequence[Curve] = ()) 
     if not rows:
         return ""
     tag = headline(rows[-1])
-    if tag not in ("", FALLBACK):
+    if tag not in ("", *OBJECTIVES):
         return tag
     return next((known for known in rows[-1] if (curve := find(known, own)) and curve.role), tag)
 
@@ -108,10 +108,10 @@ def add_estimate(
     drawn = report_plots.estimate(tag, steps, values, at, smooth, window, pictures)
     caption = f"{tag}: {verdicts.meaning(tag, own)}."
     if pictures:
-        caption += " Above it: samples of the same z at several steps."
+        caption += " Above it: samples of the same z, or of the same sources, at several steps."
     part.figures["estimate"] = ("The estimate, with samples at several steps", drawn, caption)
     part.numbers["estimate"] = {"tag": tag, "steps": len(steps), "window": window, "last": _number(smooth[-1])}
-    if tag == FALLBACK:
+    if tag in OBJECTIVES:
         part.verdicts.append(Verdict("unknown", f"this loss does not estimate a distance, so the curve is {tag}"))
     part.verdicts += verdicts.trend(tag, at, smooth, run.total_steps)
     part.verdicts += verdicts.overfitting(tag, rows)

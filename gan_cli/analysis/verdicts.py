@@ -11,7 +11,7 @@ from gan_cli.analysis.correlation import FEWEST, Correlation
 from gan_cli.analysis.critic_health import Further, GradientNorms
 from gan_cli.analysis.quality_points import Points
 from gan_cli.config.schema import RunConfig
-from gan_cli.core.curves import FALLBACK, Curve, find, heldout_tag, is_maximised
+from gan_cli.core.curves import FALLBACK, OBJECTIVES, Curve, find, heldout_tag, is_maximised
 
 RISE = 0.10  # of the estimate: with a larger rise a critic is not optimal
 SATURATED = 0.5  # share of weights at the bound: from here on the clip limits the critic
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
 def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, total_steps: int) -> list[Verdict]:
     """Report how the filtered curve ends."""
     finite = filtered[np.isfinite(filtered)]
-    if len(finite) < _FEWEST_ROWS or tag == FALLBACK:
+    if len(finite) < _FEWEST_ROWS or tag in OBJECTIVES:
         return []
     peak, end = int(np.argmax(finite)), finite[-1]
     span = finite.max() - finite.min()

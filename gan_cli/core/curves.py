@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FALLBACK = "critic/loss"  # the curve of a run whose loss estimates nothing
+OBJECTIVES = (FALLBACK, "generator/loss")  # the second where no critic is trained
 OF_THE_CRITIC = frozenset(
     {"score", "score/distance", "objective", "energy", "critic features", "critic features^2", "critic kernel"}
 )

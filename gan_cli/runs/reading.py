@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_cli.core import untrusted
-from gan_cli.core.curves import FALLBACK, is_estimate
+from gan_cli.core.curves import OBJECTIVES, is_estimate
 from gan_cli.core.files import is_held
 from gan_cli.errors import UserError
 from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status
@@ -22,7 +22,7 @@ class Standing(NamedTuple):
 
     Attributes:
         step: of its last row; 0 before the first.
-        tag: of the critic's estimate, its loss where there is none; "" before the first row.
+        tag: of the critic's estimate, else of its loss or the generator's; "" before the first row.
         value: the tag's.
         steps_per_second: as measured last; 0.0 before the first row.
     """
@@ -34,8 +34,8 @@ class Standing(NamedTuple):
 
 
 def headline(row: Mapping[str, float]) -> str:
-    """Return the tag that says most of a row: the critic's estimate, its loss where there is none, or ''."""
-    return next(filter(is_estimate, row), FALLBACK if FALLBACK in row else "")
+    """Return the tag that says most of a row: the critic's estimate, else its loss or the generator's, or ''."""
+    return next(filter(is_estimate, row), next((tag for tag in OBJECTIVES if tag in row), ""))
 
 
 def standing(run: Path) -> Standing:
