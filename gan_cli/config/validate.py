@@ -140,7 +140,7 @@ def _check_request(config: RunConfig) -> None:
         return
     usual = Evaluate()
     given = [f"evaluate.{k}={show(v)}" for k, v in config.evaluate.plain().items() if v != getattr(usual, k)]
-    if config.extractor != SUITABLE:
+    if config.extractor != SUITABLE and config.task.arguments.get("content") != "features":
         given.append(f"extractor ({config.extractor.name})")
     if given:
         raise UserError(f"{given[0]}: evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500")

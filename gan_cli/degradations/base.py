@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -11,7 +12,15 @@ from gan_cli.rng import Draws
 
 
 class Degradation(ABC):
-    """Turns images into worse ones, on the device, so that any set of images gives pairs."""
+    """Turns images into worse ones, on the device, so that any set of images gives pairs.
+
+    Attributes:
+        leaves_holes: a degraded image has one more channel, which is 1 in a hole and -1 outside.
+        baseline: what `unlearned` returns, in words.
+    """
+
+    leaves_holes: ClassVar[bool] = False
+    baseline: ClassVar[str] = "the degraded image itself"
 
     def source_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return the shape of a degraded image, for images (C, H, W).
@@ -37,8 +46,20 @@ class Degradation(ABC):
 
     def unlearned(self, source: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Return images (N, *sample_shape) made of the sources without learning, the baseline of a comparison."""
-        channels, *size = sample_shape
-        return resized(source[:, :channels].expand(-1, channels, -1, -1), size)
+        return as_sample(source, sample_shape)
+
+
+def as_sample(images: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
+    """Return images (N, C', H', W') as (N, C, H, W): resized, grey from colours or the reverse.
+
+    Args:
+        images: channels beyond the third are left out.
+        sample_shape: (C, H, W), C 1 or 3.
+    """
+    channels, *size = sample_shape
+    images = images[:, :3] if images.shape[1] >= 3 else images[:, :1]
+    images = luma(images) if channels == 1 else images.expand(-1, channels, -1, -1)
+    return resized(images, size)
 
 
 def resized(images: Tensor, size: tuple[int, ...] | list[int]) -> Tensor:

@@ -24,6 +24,9 @@ class Mask(Degradation):
         share: the hole's side as a share of the image's; without effect for `half`.
     """
 
+    leaves_holes = True
+    baseline = "each hole in the mean colour of what is around it"
+
     def __init__(
         self, region: Literal["centre", "boxes", "half"] = "centre", share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     ) -> None:
@@ -36,8 +39,7 @@ class Mask(Degradation):
 
     def __call__(self, x: Tensor, draws: Draws) -> Tensor:
         """Return the images with their holes."""
-        hole = self._hole(x, draws)
-        return torch.cat([torch.where(hole, 0.0, x), torch.where(hole, 1.0, -1.0)], dim=1)
+        return with_hole(x, self._hole(x, draws))
 
     def _hole(self, x: Tensor, draws: Draws) -> Tensor:
         """Return where the holes are, (N, 1, H, W)."""
@@ -58,3 +60,14 @@ class Mask(Degradation):
     def completed(self, output: Tensor, source: Tensor) -> Tensor:
         """Return the output in the hole, and the source around it."""
         return torch.where(source[:, -1:] > 0, output, source[:, :-1])
+
+    def unlearned(self, source: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
+        """Return the source with its hole in the mean colour of the rest."""
+        known = (source[:, -1:] < 0).to(source.dtype)
+        mean = (source[:, :-1] * known).sum(dim=(2, 3), keepdim=True) / known.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+        return self.completed(mean.expand_as(source[:, :-1]), source)
+
+
+def with_hole(x: Tensor, hole: Tensor) -> Tensor:
+    """Return sources (N, C + 1, H, W) of images x (N, C, H, W) with holes (N, 1, H, W), which are true there."""
+    return torch.cat([torch.where(hole, 0.0, x), torch.where(hole, 1.0, -1.0)], dim=1)

@@ -19,6 +19,8 @@ class Downsample(Degradation):
         filter: `bicubic`, antialiased as in Pillow and Matlab; `box`, the mean of each factor x factor square.
     """
 
+    baseline = "bicubic interpolation"
+
     def __init__(self, factor: Literal[2, 4, 8] = 4, filter: Literal["bicubic", "box"] = "bicubic") -> None:
         self.factor, self.filter = factor, filter
 

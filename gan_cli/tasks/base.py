@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_cli.core.curves import Curve
 from gan_cli.data.source import Batch, Dataset, RealData
+from gan_cli.degradations.base import Degradation
 from gan_cli.rng import Draws
 
 
@@ -28,18 +29,24 @@ class Generate(nn.Module):
     Attributes:
         reads: what the generator reads besides, its source: an `image`, a `vector`, or None.
         twofold: a player has two networks, and a batch alternates between two domains.
+        degradation: what makes sources of whole pictures; None: the data bring them, or there are none.
         needs_extractor: terms are measured in the features of an extractor, which `use` gives.
         history: earlier fakes that the critic learns from too.
         adversarial_weight: factor of the game's objective in the generator's.
+        baseline: what `unlearned` returns, in words; '': nothing.
+        pairs: what `measures` compares, in words; '': nothing.
         logged: declarations of the curves of `generator_terms`, and of `measures`.
     """
 
     reads: ClassVar[Literal["image", "vector"] | None] = None
     twofold: ClassVar[bool] = False
     logged: ClassVar[tuple[Curve, ...]] = ()
+    degradation: Degradation | None = None
     history: int = 0
     needs_extractor: bool = False
     adversarial_weight: float = 1.0
+    baseline: str = ""
+    pairs: str = ""
 
     def expected_shapes(self, dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         """Return the shapes of a sample and of its source (None: there is none), before the data are read.
@@ -118,6 +125,18 @@ class Generate(nn.Module):
             fake: generated, with its source.
             real: the real samples that belong to the same sources.
             again: the generator, source -> samples.
+        """
+        return {}
+
+    def unlearned(self, source: Tensor, sample_shape: tuple[int, ...]) -> Tensor | None:
+        """Return samples (N, *sample_shape) made of sources without learning, the baseline of every score, or None."""
+        return None
+
+    def measures(self, fake: Batch, real: Batch, again: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Return scores that compare samples one by one, by the name of their curve, `quality/NAME`.
+
+        Arguments as for `generator_terms`. The same is computed of real samples and of `unlearned` in the place of the
+        generator.
         """
         return {}
 

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from gan_cli.core.curves import Curve
+from gan_cli.data.loader import to_bytes
 from gan_cli.data.source import Batch, Dataset, RealData
 from gan_cli.data.two_sets import two_sets
 from gan_cli.errors import UserError
+from gan_cli.metrics.fidelity import fidelity
 from gan_cli.models.two_domains import TwoDomains, exchanged
 from gan_cli.rng import Draws
 from gan_cli.tasks.base import Generate, Term, with_planes
@@ -60,6 +62,8 @@ class Cycle(Generate):
             chart=("Content", "identity"),
         ),
     )
+    baseline = "the image of the other domain itself"
+    pairs = "each image and its translation there and back"
 
     def __init__(
         self,
@@ -168,6 +172,14 @@ class Cycle(Generate):
             weight = self.cycle_weight * self.identity_weight
             terms["identity"] = Term(l1_loss(again(real.x), real.x), weight)
         return terms
+
+    def unlearned(self, source: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
+        """Return the sources: images that are not translated."""
+        return source
+
+    def measures(self, fake: Batch, real: Batch, again: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Return PSNR and SSIM of the translations there and back; images that are not translated have the best."""
+        return fidelity(to_bytes(again(exchanged(fake.x))), to_bytes(real.x), "there_and_back")
 
 
 @contextmanager

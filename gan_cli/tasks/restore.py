@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate, l1_loss, mse_loss
 
 from gan_cli.core.curves import Curve
+from gan_cli.data.loader import to_bytes
 from gan_cli.data.source import Batch, Dataset
-from gan_cli.degradations.base import Degradation
+from gan_cli.degradations.base import Degradation, as_sample
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
+from gan_cli.metrics.fidelity import fidelity
 from gan_cli.rng import Draws
 from gan_cli.tasks.base import Generate, Term, with_planes
 
@@ -46,6 +48,8 @@ class Paired(Generate):
             chart=("Content", "content"),
         ),
     )
+    baseline = "the source itself"
+    pairs = "each image and its target"
 
     def __init__(self, content: Content, content_weight: float, adversarial_weight: float, critic_reads: Read) -> None:
         super().__init__()
@@ -87,6 +91,14 @@ class Paired(Generate):
         (extractor,) = self._extractor
         return mse_loss(extractor.differentiable(fake).x, extractor(real).x)
 
+    def unlearned(self, source: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
+        """Return the sources as samples: resized and with as many channels."""
+        return as_sample(source, sample_shape)
+
+    def measures(self, fake: Batch, real: Batch, again: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Return PSNR and SSIM."""
+        return fidelity(to_bytes(fake.x), to_bytes(real.x))
+
 
 class Restore(Paired):
     """The generator reads a degraded image and writes the whole one; any set of images gives pairs.
@@ -113,7 +125,9 @@ class Restore(Paired):
         critic_reads: Read = "sample",
     ) -> None:
         super().__init__(content, content_weight, adversarial_weight, critic_reads)
-        self.degradation = degradation
+        self.degradation, self.baseline = degradation, degradation.baseline
+        if degradation.leaves_holes:
+            self.pairs = "each image and its target, whole, and in the hole alone"
 
     def expected_shapes(self, dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         """Return the shapes of an image and of a degraded one.
@@ -144,3 +158,14 @@ class Restore(Paired):
     def written(self, output: Tensor, source: Tensor | None) -> Tensor:
         """Return the output, with what the source shows whole as it was."""
         return self.degradation.completed(output, source)
+
+    def unlearned(self, source: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
+        """Return what the degradation's baseline makes of the sources."""
+        return self.degradation.unlearned(source, sample_shape)
+
+    def measures(self, fake: Batch, real: Batch, again: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Return PSNR and SSIM, and those of the holes."""
+        found = super().measures(fake, real, again)
+        if self.degradation.leaves_holes:
+            found |= fidelity(to_bytes(fake.x), to_bytes(real.x), "hole", real.source[:, -1:] > 0)
+        return found
