@@ -1,7 +1,8 @@
-"""Scores of fake samples against real ones, each with its floor: the score of other real samples."""
+"""Scores of fake samples against real ones, each with its floor, the score of other real samples, and a baseline."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -18,9 +19,12 @@ from gan_cli.metrics.manifold import manifold
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.metrics.transport import exact_w1, sliced_w1
 from gan_cli.rng import Draws
+from gan_cli.tasks.base import Generate
 from gan_cli.training.game import Game
-from gan_cli.training.sampling import sample
+from gan_cli.training.sampling import generate, sample
 from gan_cli.training.state import TrainState
+
+Again = Callable[[Tensor], Tensor]
 
 
 class Score(NamedTuple):
@@ -32,7 +36,8 @@ class Score(NamedTuple):
         floor: score of as many other real samples in their place; None if that has no meaning.
         n_real: number of real samples compared with.
         n_fake: number of fakes, and of other real samples for the floor.
-        space: the space in which distances are measured.
+        space: the space in which distances are measured; `pairs`: of each sample from its target.
+        baseline: score of what is made of the same sources without learning; None where there are no sources.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Score(NamedTuple):
     n_real: int
     n_fake: int
     space: str
+    baseline: float | None = None
 
     @property
     def tag(self) -> str:
@@ -49,27 +55,51 @@ class Score(NamedTuple):
 
 
 class Reference:
-    """Real samples to compare fakes with; their features, and the floors, are computed once.
+    """Real samples to compare fakes with; their features, the floors and the baselines are computed once.
+
+    Where samples are of two domains in turn, each has its own scores, whose names end in _a and _b.
 
     Args:
         data: dataset of the samples.
-        reals: two sets of N real samples.
+        reals: two sets of N real samples, the first with its sources where the task has sources.
         extractor: a loaded extractor; None for points.
         w1_count: samples of each kind for the exact distance and the critic's estimate; all if there are fewer.
         batch_size: number of images that the extractor reads at a time.
+        task: what the generator reads; None: z alone.
     """
 
     def __init__(
-        self, data: RealData, reals: Reals, extractor: Extractor | None, w1_count: int, batch_size: int
+        self,
+        data: RealData,
+        reals: Reals,
+        extractor: Extractor | None,
+        w1_count: int,
+        batch_size: int,
+        task: Generate | None = None,
     ) -> None:
-        self.data, self.reals, self.extractor = data, reals, extractor
-        self.count, self.w1_count, self.batch_size = len(reals.first.x), min(w1_count, len(reals.first.x)), batch_size
-        self._real = self._features(reals.first.x)
-        self.floors = self._compared(reals.second.x)
+        self.data, self.reals, self.extractor, self.task = data, reals, extractor, task or Generate()
+        self.domains = ("_a", "_b") if self.task.twofold else ("",)
+        self.count, self.batch_size = len(reals.first.x), batch_size
+        self.w1_count = min(w1_count, self.count) // len(self.domains) * len(self.domains)
+        self._real = [self._features(x) for x in self._by_domain(reals.first.x)]
+        self.floors = self._compared(reals.second.x, lambda source: reals.second.x)
+        source, shape = reals.first.source, data.shape
+        plain = None if source is None else self.task.unlearned(source, shape)
+        self.baselines = (
+            None if plain is None else self._compared(as_stored(plain), lambda s: self.task.unlearned(s, shape))
+        )
 
-    def scores(self, fake: Tensor) -> list[Score]:
-        """Return the scores of N fakes in the extractor's space and in the samples' own."""
-        return _with_floors(self._compared(fake), self.floors)
+    def scores(self, fake: Tensor, again: Again | None = None) -> list[Score]:
+        """Return the scores of N fakes in the extractor's space and in the samples' own, and those of pairs.
+
+        Args:
+            fake: (N, ...), made of the sources of the first set where there are any.
+            again: the generator, source -> samples, where there are sources.
+        """
+        found = _with_floors(self._compared(fake, again), self.floors)
+        if self.baselines is None:
+            return found
+        return [s._replace(baseline=plain.value) for s, plain in zip(found, self.baselines, strict=True)]
 
     def modes(self, fake: Tensor) -> list[Score]:
         """Return the scores of the modes that N fakes reach, if the modes are known."""
@@ -94,11 +124,20 @@ class Reference:
     def _features(self, x: Tensor) -> Features | None:
         return None if self.extractor is None else extract(self.extractor, x, self.batch_size)
 
-    def _compared(self, x: Tensor) -> list[Score]:
-        scores = []
-        if self.extractor is not None:
-            scores += compared_features(self.extractor, self._real, self._features(x))
-        return scores + compared_samples(self.reals.first.x, x, self.w1_count)
+    def _by_domain(self, x: Tensor) -> list[Tensor]:
+        return [x[i :: len(self.domains)] for i in range(len(self.domains))]
+
+    def _compared(self, fake: Tensor, again: Again | None) -> list[Score]:
+        first, scores = self.reals.first, []
+        domains = zip(self.domains, self._real, self._by_domain(first.x), self._by_domain(fake), strict=True)
+        for end, features, real, x in domains:
+            found = compared_samples(real, x, self.w1_count // len(self.domains))
+            if self.extractor is not None:
+                found = compared_features(self.extractor, features, self._features(x)) + found
+            scores += [score._replace(name=score.name + end) for score in found]
+        measured = {} if again is None else self.task.measures(first._replace(x=fake), first, again)
+        n = self.count
+        return scores + [Score(name, value, None, n, n, "pairs") for name, value in measured.items()]
 
 
 def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_size: int) -> Batch:
@@ -110,6 +149,16 @@ def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_
     real = game.read(real, draws)
     parts = sample(game, network, len(real.x), draws, batch_size, real.y, real.source)
     return Batch(torch.cat([as_stored(part) for part in parts]), real.y, None, real.source)
+
+
+def again_by(game: Game, network: nn.Module, y: Tensor | None, batch_size: int) -> Again:
+    """Return the generator as source -> samples at z = 0; images are rounded as in an 8-bit file."""
+
+    def again(source: Tensor) -> Tensor:
+        z = source.new_zeros(len(source), game.latent.total_size)
+        return torch.cat([as_stored(part) for part in generate(game, network, z, y, batch_size, source)])
+
+    return again
 
 
 def extract(extractor: Extractor, images: Tensor, batch_size: int) -> Features:

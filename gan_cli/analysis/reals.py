@@ -11,6 +11,7 @@ from torch import Tensor
 from gan_cli.data.loader import to_bytes, to_float
 from gan_cli.data.source import Batch, Dataset, RealData, Source
 from gan_cli.errors import UserError
+from gan_cli.tasks.base import Generate
 
 AUTO_COUNT = 5_000  # samples where the data have more
 POINTS = 500  # a batch of an endless stream
@@ -30,17 +31,28 @@ class Reals(NamedTuple):
     second_split: str
 
 
-def open_singly(dataset: Dataset, device: torch.device) -> RealData:
-    """Open a dataset in the same order for every run, one image per batch, so that none is left out.
+def open_singly(dataset: Dataset, device: torch.device, task: Generate | None = None) -> RealData:
+    """Open a dataset in the same order for every run, one image (of each domain) per batch, so that none is left out.
+
+    Args:
+        dataset: unopened.
+        device: where the data will be.
+        task: what a run makes of the data; None: samples alone.
 
     Raises:
         UserError: the data are missing or damaged.
     """
-    return dataset.open(1 if len(dataset.expected_shape()) == 3 else POINTS, 0, device)
+    task = task or Generate()
+    singly = len(dataset.expected_shape()) == 3
+    return task.open(dataset, (2 if task.twofold else 1) if singly else POINTS, 0, device)
 
 
 def two_sets(
-    data: RealData, split: Literal["train", "heldout"], n_wanted: int | Literal["auto"], key: str = "count"
+    data: RealData,
+    split: Literal["train", "heldout"],
+    n_wanted: int | Literal["auto"],
+    key: str = "count",
+    task: Generate | None = None,
 ) -> Reals:
     """Return n samples of a split, and n others: from the other split if it has as many, else from the same split.
 
@@ -49,15 +61,20 @@ def two_sets(
         split: split of the first set.
         n_wanted: n; `auto`: as many as both sets can have, at most AUTO_COUNT.
         key: the config key of n.
+        task: what a run makes of the data; None: samples alone.
 
     Raises:
-        UserError: there are not enough samples.
+        UserError: there are not enough samples, or an odd number of two domains.
     """
     other = "heldout" if split == "train" else "train"
     own_source, other_source = getattr(data, split), getattr(data, other)
     own, others = _size(own_source), _size(other_source)
     most = max(min(own, others), own // 2)
+    domains = 2 if task and task.twofold else 1
+    most -= most % domains
     n = min(AUTO_COUNT, most) if n_wanted == "auto" else n_wanted
+    if n % domains:
+        raise UserError(f"{key}={n}: the samples are of two domains, as many of each: {key}={n + 1}")
     if n > most:
         raise UserError(
             f"{key}={n}: the {split} split has {own:,} samples and the other {others:,}; two sets with no sample in "

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from gan_cli.analysis.evaluation import Reference, Score, fakes_like
+from gan_cli.analysis.evaluation import Reference, Score, again_by, fakes_like
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import Reals, two_sets
 from gan_cli.commands._results import looking_protocol, write_json
@@ -27,14 +27,15 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
     Raises:
         UserError: there is no run, no intact checkpoint, no data to compare with, or no extractor for them.
     """
-    run = look(config)
-    data, extractor = run.data, run.extractor
-    reals = two_sets(data, config.split, config.count)
+    run = look(config, sources=True)
+    data, extractor, game = run.data, run.extractor, run.state.game
+    reals = two_sets(data, config.split, config.count, task=game.task)
     draws = Draws(run.device, config.seed, "sample")
-    fake = fakes_like(reals.first, run.state.game, run.network, draws, config.batch_size)
+    reals = reals._replace(first=game.read(reals.first, draws))
+    fake = fakes_like(reals.first, game, run.network, draws, config.batch_size)
     protocol = _protocol(run, reals, config)
-    reference = Reference(data, reals, extractor, config.w1_count, config.batch_size)
-    scores = reference.scores(fake.x) + reference.modes(fake.x)
+    reference = Reference(data, reals, extractor, config.w1_count, config.batch_size, game.task)
+    scores = reference.scores(fake.x, again_by(game, run.network, fake.y, config.batch_size)) + reference.modes(fake.x)
     scores += reference.critic(run.state, fake, config.seed)
     print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(scores)]))
     name = _name(protocol, extractor, len(reals.first.x), config.split)
@@ -49,21 +50,29 @@ def _protocol(run: Look, reals: Reals, config: EvaluateConfig) -> dict[str, Any]
     kind = "images" if len(data.shape) == 3 else "points"
     n, shape = len(reals.first.x), " x ".join(map(str, data.shape))
     stored = ", stored in 8 bits" if kind == "images" else ""
-    classes = ", with the classes of the real ones" if run.state.game.condition.needs_labels else ""
-    return looking_protocol(run, config) | {
+    game = run.state.game
+    classes = ", with the classes of the real ones" if game.condition.needs_labels else ""
+    protocol = looking_protocol(run, config) | {
         "real": f"{n} {kind} of {shape}, {config.split} split, data {data.fingerprint}",
         "floor": f"{n} other real {kind} in place of the fakes, {reals.second_split} split",
         "fake": f"{n} {kind}, seed {config.seed}{stored}{classes}",
     }
+    if game.task.baseline:
+        protocol["baseline"] = f"{game.task.baseline}, in place of the fakes"
+    if game.task.pairs:
+        protocol["pairs"] = f"{game.task.pairs}, values of 8 bits, all channels; means over the images"
+    return protocol
 
 
 def table(scores: list[Score]) -> str:
     """Return the scores as a table of text."""
-    rows = [("score", "value", "floor", "real", "fake", "in", "better")]
+    rows = [("score", "value", "floor", "baseline", "real", "fake", "in", "better")]
     for s in scores:
-        floor = "" if s.floor is None else f"{s.floor:.5g}"
-        real, fake = str(s.n_real or ""), str(s.n_fake)
-        rows.append((s.name, f"{s.value:.5g}", floor, real, fake, s.space, curves.better(s.tag)))
+        floor, baseline = ("" if value is None else f"{value:.5g}" for value in (s.floor, s.baseline))
+        real, fake, better = str(s.n_real or ""), str(s.n_fake), curves.better(s.tag)
+        rows.append((s.name, f"{s.value:.5g}", floor, baseline, real, fake, s.space, better))
+    if all(s.baseline is None for s in scores):
+        rows = [(*row[:3], *row[4:]) for row in rows]
     return "\n".join(columns(rows))
 
 

@@ -96,7 +96,7 @@ class Plan:
         runtime.apply(self.config.runtime)
         named = extractor(self.config)
         chosen = named.choose(data) if len(data.shape) == 3 else None
-        found = prepare(self.config, self.parts.dataset, chosen, self.device)
+        found = prepare(self.config, self.parts.dataset, chosen, self.device, self.parts.task)
         if chosen is None:
             return self, found
         part = _named(self.config.extractor, chosen)
@@ -132,7 +132,7 @@ class Plan:
         """
         runtime.apply(self.config.runtime)
         try:
-            return self._state(self._shapes(sample_shape, n_classes, source_shape), self.device)
+            return self._state(self.shapes(sample_shape, n_classes, source_shape), self.device)
         except RuntimeError as error:
             raise runtime.out_of_memory(error, self.config) or error from error
 
@@ -141,9 +141,10 @@ class Plan:
     ) -> TrainState:
         """Build what `state_for` builds on the meta device: names, shapes and types, without memory for the values."""
         with torch.device("meta"), Undrawn():
-            return self._state(self._shapes(sample_shape, n_classes, source_shape), None)
+            return self._state(self.shapes(sample_shape, n_classes, source_shape), None)
 
-    def _shapes(self, sample: tuple[int, ...], n_classes: int, source: tuple[int, ...] | None) -> Shapes:
+    def shapes(self, sample: tuple[int, ...], n_classes: int, source: tuple[int, ...] | None = None) -> Shapes:
+        """Return what the networks are built for; arguments as for `state_for`."""
         return Shapes(sample, n_classes, source or self.parts.task.source_shape(sample))
 
     def _state(self, shapes: Shapes, device: torch.device | None) -> TrainState:
@@ -183,7 +184,7 @@ def check(
         parts.build(config.latent, "latent", Latent),
         parts.build(config.input, "input", Input),
         parts.build(config.updates, "updates", Updates),
-        _task(config),
+        task(config),
         parts.build(config.schedule, "schedule", Schedule),
     )
     if sample_shape is None:
@@ -247,8 +248,8 @@ def _named(part: Part, chosen: Extractor) -> Part:
     return part if part.target == target else Part.of(target, {})
 
 
-def _task(config: RunConfig) -> Generate:
-    """Build the task with the parts that only it uses.
+def task(config: RunConfig) -> Generate:
+    """Construct the task that a config names, with the parts that only it uses.
 
     Raises:
         UserError: one that it does not use, or lacks.

@@ -17,6 +17,7 @@ from gan_cli.errors import UserError
 from gan_cli.runs import directory
 from gan_cli.session import build
 from gan_cli.session.load import generator_of, load
+from gan_cli.training.sampling import require_noise
 
 
 def open_data(path: Path, allow_targets: Sequence[str], device: torch.device) -> RealData:
@@ -26,25 +27,29 @@ def open_data(path: Path, allow_targets: Sequence[str], device: torch.device) ->
         UserError: they are not there.
     """
     config = validate_saved(directory.read_config(path), allow_targets)
-    data = open_singly(build.dataset(config), device)
+    data = open_singly(build.dataset(config), device, build.task(config))
     sessions = directory.read_status(path).get("sessions") or [{}]
     if sessions[-1].get("data") not in (None, data.fingerprint):
         print(f"gan: warning: {path} was trained on other data than its config names now", file=sys.stderr)
     return data
 
 
-def look(config: GeneratorConfig, data: Demand = "needed") -> Look:
+def look(config: GeneratorConfig, data: Demand = "needed", sources: bool = False) -> Look:
     """Open a run, and its data and the extractor that the command's config names or leaves to the data.
 
     Args:
         config: of a command; its `extractor` is used where data are.
         data: `none`: neither data nor extractor are opened; `wanted`: they are left out where they cannot be.
+        sources: the command can use a generator that reads more than z.
 
     Raises:
-        UserError: there is no run, no good checkpoint; where needed, no data to compare with, or no extractor for them.
+        UserError: there is no run, no good checkpoint, or a generator that makes nothing of z alone; where needed, no
+            data to compare with, or no extractor for them.
     """
     path = Path(config.run)
-    state, shape, _ = load(path, config.device, config.checkpoint, config.allow_targets)
+    state, shape, *_ = load(path, config.device, config.checkpoint, config.allow_targets)
+    if not sources:
+        require_noise(state.game)
     found = Look(path, state, generator_of(state, config.weights), shape, None, None)
     if data == "none":
         return found

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from gan_cli.analysis.evaluation import Reference, fakes_like
+from gan_cli.analysis.evaluation import Reference, again_by, fakes_like
 from gan_cli.analysis.reals import open_singly, two_sets
 from gan_cli.config.schema import RunConfig
 from gan_cli.data.source import Dataset
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
+from gan_cli.tasks.base import Generate
 from gan_cli.training.probes import Row, due
 from gan_cli.training.state import TrainState
 
@@ -47,8 +48,10 @@ class Evaluation:
             return {}
         real = self.reference.reals.first
         draws = Draws(real.x.device, self.seed, "sample")
-        fake = fakes_like(real, state.game, state.best_generator(), draws, self.batch_size)
-        scores = self.reference.scores(fake.x) + self.reference.critic(state, fake, self.seed)
+        network = state.best_generator()
+        fake = fakes_like(real, state.game, network, draws, self.batch_size)
+        again = again_by(state.game, network, fake.y, self.batch_size)
+        scores = self.reference.scores(fake.x, again) + self.reference.critic(state, fake, self.seed)
         return {score.tag: score.value for score in scores}
 
     def protocol(self) -> dict[str, Any]:
@@ -61,6 +64,8 @@ class Evaluation:
             "floor_split": reference.reals.second_split,
             "floors": {score.tag: score.value for score in reference.floors},
         }
+        if reference.baselines is not None:
+            found["baselines"] = {score.tag: score.value for score in reference.baselines}
         if extractor is not None:
             found |= {"extractor": extractor.name, "sha256": extractor.sha256, "resize": extractor.resize}
         return found
@@ -69,14 +74,20 @@ class Evaluation:
         """Return the protocol in a line."""
         reference, extractor = self.reference, self.reference.extractor
         space = f" in the features of {extractor.name}" if extractor else ""
-        floors = ", ".join(f"{score.name} {score.value:.4g}" for score in reference.floors)
+        floors, baselines = (
+            ", ".join(f"{score.name} {score.value:.4g}" for score in found)
+            for found in (reference.floors, reference.baselines or [])
+        )
+        baselines = baselines and f"; {reference.task.baseline}: {baselines}"
         return (
             f"evaluated every {self.every_steps} steps: {reference.count} fakes against as many real samples of the "
-            f"{self.split} split{space}; floors: {floors}"
+            f"{self.split} split{space}; floors: {floors}{baselines}"
         )
 
 
-def prepare(config: RunConfig, dataset: Dataset, extractor: Extractor | None, device: torch.device) -> Evaluation:
+def prepare(
+    config: RunConfig, dataset: Dataset, extractor: Extractor | None, device: torch.device, task: Generate
+) -> Evaluation:
     """Read the samples to compare with, the same for every run on these data, and compute the floors.
 
     Args:
@@ -84,16 +95,18 @@ def prepare(config: RunConfig, dataset: Dataset, extractor: Extractor | None, de
         dataset: unopened.
         extractor: not yet loaded; None for points.
         device: of the run.
+        task: of the run.
 
     Raises:
         UserError: there are not enough samples, or the extractor's weights are not there.
     """
     asked = config.evaluate
-    data = open_singly(dataset, device)
-    reals = two_sets(data, asked.split, asked.count, "evaluate.count")
+    data = open_singly(dataset, device, task)
+    reals = two_sets(data, asked.split, asked.count, "evaluate.count", task)
+    reals = reals._replace(first=task.with_source(reals.first, Draws(device, config.seed, "sample")))
     if extractor is not None:
         with torch.random.fork_rng(devices=[]):  # a network draws its weights before they are read
             extractor.load(device)
-    reference = Reference(data, reals, extractor, asked.w1_count, config.train.batch_size)
+    reference = Reference(data, reals, extractor, asked.w1_count, config.train.batch_size, task)
     intervals = asked.every_steps, config.log.every_steps
     return Evaluation(reference, asked.split, *intervals, config.seed, config.train.batch_size)

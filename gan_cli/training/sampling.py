@@ -57,11 +57,8 @@ def generate(
     Raises:
         UserError: the generator reads sources, and there are none.
     """
-    if game.task.reads is not None and source is None:
-        raise UserError(
-            f"this run's generator reads {_READ[game.task.reads]} and makes nothing of z alone: gan sample RUN "
-            "source=PICTURES applies it to pictures, gan evaluate RUN measures it"
-        )
+    if source is None:
+        require_noise(game)
     was_training = network.training
     try:
         for start in range(0, len(z), batch_size):
@@ -73,3 +70,16 @@ def generate(
             yield x
     finally:
         network.train(was_training)
+
+
+def require_noise(game: Game) -> None:
+    """Refuse a game whose generator makes nothing of z alone.
+
+    Raises:
+        UserError: the generator reads sources.
+    """
+    if game.task.reads is not None:
+        raise UserError(
+            f"this run's generator reads {_READ[game.task.reads]} and makes nothing of z alone: gan sample RUN "
+            "source=PICTURES applies it to pictures, gan evaluate RUN measures it"
+        )
