@@ -10,6 +10,7 @@ import torch
 
 from gan_cli.analysis import critic_health, quality_points, report_plots, run_report, verdicts
 from gan_cli.analysis.correlation import correlation
+from gan_cli.analysis.evaluation import fakes_like
 from gan_cli.analysis.quality_points import Points
 from gan_cli.analysis.reals import available, in_turn, open_singly, take
 from gan_cli.analysis.run_report import Part
@@ -74,8 +75,8 @@ def part_of(run: Run, asked: Asked) -> Part:
 
 
 def _open(loaded: Loaded) -> RealData:
-    config, device = loaded.config, next(loaded.state.game.parameters()).device
-    return build.dataset(config).open(config.train.batch_size, config.seed, device)
+    config, game = loaded.config, loaded.state.game
+    return game.task.open(build.dataset(config), config.train.batch_size, config.seed, next(game.parameters()).device)
 
 
 def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | None, asked: Asked, reason: str) -> None:
@@ -112,12 +113,15 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
     Raises:
         UserError: there are no data to compare with, or no extractor for them.
     """
-    device = next(loaded.state.game.parameters()).device
-    data = open_singly(build.dataset(loaded.config), device)
-    size = available(data.train)
+    game = loaded.state.game
+    device = next(game.parameters()).device
+    data = open_singly(build.dataset(loaded.config), device, game.task)
+    size, held = available(data.train), available(data.heldout)
     real, labels, *_ = take(data.train, 0, _REALS if size is None else min(_REALS, size))
-    conditional = loaded.state.game.condition.needs_labels
+    conditional, translates = game.condition.needs_labels, game.task.reads is not None
     y = in_turn(labels, asked.count) if conditional else None
+    n = min(asked.count, held or asked.count)
+    sources = take(data.heldout, 0, n - n % (2 if game.task.twofold else 1)) if translates else None
     extractor = None
     if len(loaded.shape) == 3:
         extractor = build.extractor(asked).choose(data)
@@ -129,14 +133,17 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
                 state = load(run.path, asked.device, step, asked.allow_targets).state
             except UserError:
                 continue  # damaged: `gan doctor` reports it
-            draws = Draws(device, asked.seed, "sample")
-            parts = sample(state.game, state.best_generator(), asked.count, draws, y=y)
-            yield step, torch.cat(list(parts))
+            network, draws = state.best_generator(), Draws(device, asked.seed, "sample")
+            if sources is None:
+                yield step, torch.cat(list(sample(state.game, network, asked.count, draws, y=y)))
+            else:
+                yield step, fakes_like(sources, state.game, network, draws, 250).x
 
     def pictures() -> Iterator[tuple[int, torch.Tensor]]:
         wanted = loaded.config.log.sample_count
-        # Those of a conditional run have the classes in equal shares, whatever they are in the data.
-        for path in [] if conditional else sorted((run.path / directory.SAMPLES).glob("step_*.png")):
+        # Those of a conditional run have the classes in equal shares, whatever they are in the data; those of a
+        # generator that reads pictures show these too.
+        for path in [] if conditional or translates else sorted((run.path / directory.SAMPLES).glob("step_*.png")):
             if path.stem[5:].isdigit():
                 images = quality_points.grid_images(path, loaded.shape, wanted if isinstance(wanted, int) else 64)
                 if images is not None:
