@@ -267,6 +267,10 @@ class SampleConfig(GeneratorConfig):
     y: Classes | None = None
     c: Codes | None = None
     truncation: Annotated[PositiveFloat, Field(examples=[2.0])] | None = None
+    source: Text | None = None
+    direction: Literal["a_to_b", "b_to_a"] | None = None
+    degrade: bool = False
+    tile: Literal["auto"] | Annotated[Count, Field(examples=[256])] = "auto"
 
 
 class EvaluateConfig(GeneratorConfig):

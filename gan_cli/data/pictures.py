@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
@@ -63,11 +64,52 @@ def read_upright(file: BinaryIO, background: tuple[int, int, int]) -> Image.Imag
     Raises:
         BadPicture: as `read_picture`.
     """
+    with _decoded(file) as image:
+        return _opaque(image, background)
+
+
+class Whole(NamedTuple):
+    """A picture of any size.
+
+    Attributes:
+        pixels: (C, H, W) uint8; what is transparent is on white.
+        opaque: (1, H, W) bool.
+        other_colours: its own colours are not those of C channels: they are lost, or three equal channels take the
+            place of grey.
+    """
+
+    pixels: np.ndarray
+    opaque: np.ndarray
+    other_colours: bool
+
+
+def read_whole(file: BinaryIO, channels: int) -> Whole:
+    """Return a picture in its own size, turned by its EXIF orientation.
+
+    Args:
+        file: open for reading in binary, seekable.
+        channels: C, 1 or 3.
+
+    Raises:
+        BadPicture: as `read_picture`.
+    """
+    with _decoded(file) as image:
+        transparent = _is_transparent(image)
+        alpha = np.asarray(image.convert("RGBA").getchannel("A")) if transparent else np.full(image.size[::-1], 255)
+        image = _opaque(image, (255, 255, 255))
+        pixels = np.atleast_3d(np.asarray(image.convert("L" if channels == 1 else "RGB"))).transpose(2, 0, 1)
+        own = image.mode == "RGB" and bool((np.asarray(image) != np.asarray(image)[:, :, :1]).any())
+        return Whole(pixels, (alpha == 255)[None], own if channels == 1 else image.mode == "L")
+
+
+@contextmanager
+def _decoded(file: BinaryIO) -> Iterator[Image.Image]:
+    """Yield a picture, turned by its EXIF orientation; whatever a damaged one leads to is a BadPicture."""
     try:
         with Image.open(file) as image:
             _check(image)
-            return _opaque(ImageOps.exif_transpose(image), background)
-    except BadPicture:
+            yield ImageOps.exif_transpose(image)
+    except (BadPicture, UserError):
         raise
     except Image.DecompressionBombError as error:
         raise BadPicture(f"a decompression bomb: {error}") from error
@@ -112,8 +154,12 @@ def _is_deep(image: Image.Image) -> bool:
     return any(";16" in str(d) for d in decoders)
 
 
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
+
+
 def _opaque(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+    if _is_transparent(image):
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
     return image if image.mode == "L" else image.convert("L" if image.mode == "1" else "RGB")

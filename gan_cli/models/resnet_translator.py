@@ -42,9 +42,14 @@ class Generator(nn.Module):
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.
 
+    Attributes:
+        multiple: larger pictures than those it learnt from have sides that are multiples of it.
+
     Raises:
         ValueError: sources of another size, or sides that are no multiple of 4.
     """
+
+    multiple = 2**_HALVINGS
 
     def __init__(
         self,

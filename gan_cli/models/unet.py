@@ -36,6 +36,9 @@ class Generator(nn.Module):
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.
 
+    Attributes:
+        multiple: 2^depth; larger pictures than those it learnt from have sides that are multiples of it.
+
     Raises:
         ValueError: sources of another size.
     """
@@ -58,6 +61,7 @@ class Generator(nn.Module):
                 f"{list(sample_shape[1:])}: model=srresnet"
             )
         depth = max(1, min(sample_shape[1:]).bit_length() - 1)
+        self.multiple = 2**depth
         filters = [width * 2 ** min(i, _MOST) for i in range(depth)]
         bias = norm == "none"
         self.down, self.up = nn.ModuleList(), nn.ModuleList()

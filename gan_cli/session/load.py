@@ -27,11 +27,13 @@ class Loaded(NamedTuple):
         state: restored.
         shape: of its samples, (C, H, W) or (D,).
         config: the run's own, checked and resolved.
+        source_shape: of what its generator reads beside z, (C', H', W') or (F,); None: it reads z alone.
     """
 
     state: TrainState
     shape: tuple[int, ...]
     config: RunConfig
+    source_shape: tuple[int, ...] | None = None
 
 
 def load(path: Path, device: str = "auto", which: str | int = "latest", allow_targets: Sequence[str] = ()) -> Loaded:
@@ -61,7 +63,7 @@ def load(path: Path, device: str = "auto", which: str | int = "latest", allow_ta
         raise UserError(f"{found.path} does not fit the config beside it: {error}") from error
     state = plan.state_for(shape, n_classes, source)
     restore(state, found)
-    return Loaded(state, shape, plan.config)
+    return Loaded(state, shape, plan.config, plan.shapes(shape, n_classes, source).source)
 
 
 def generator_of(state: TrainState, weights: str) -> torch.nn.Module:

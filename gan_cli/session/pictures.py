@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_cli.analysis import figures
 from gan_cli.conditions.base import Unconditional
@@ -89,21 +89,34 @@ class Pictures:
     def _translated(self, state: TrainState) -> object:
         """Return held-out sources, what the generator makes of them, and what they should be, in rows."""
         game, heldout = state.game, self.data.heldout
-        real = game.read(heldout.batch(*heldout.draw(0)).head(self.translated), self.draws())
-        network = state.best_generator()
+        real = heldout.batch(*heldout.draw(0))
+        rows = min(self.translated, len(real.x))
+        real = game.read(real.head(rows - rows % 2 if game.task.twofold else rows), self.draws())
         z = game.latent.sample(len(real.x), self.draws())
-
-        def again(source: Tensor) -> Tensor:
-            return torch.cat(list(generate(game, network, z, real.y, source=source)))
-
-        fake = Batch(again(real.source), real.y, None, real.source)
-        with torch.no_grad():
-            panels = game.task.panels(fake, real, again)
+        panels = panels_of(game, state.best_generator(), z, real)
         return figures.image_grid(figures.side_by_side(panels, self.data.shape), len(panels))
 
     def _keep(self, name: str, tag: str, step: int, picture: object) -> None:
         figures.save_png(self.folder / name, picture)
         self.board.image(tag, step, picture)
+
+
+def panels_of(game: Game, network: nn.Module, z: Tensor, real: Batch, batch_size: int = 256) -> list[Tensor]:
+    """Return what a picture shows side by side, (N, ...) each: sources, what a network makes of them, the targets.
+
+    Args:
+        game: its generator reads pictures.
+        network: the generator or its moving average.
+        z: (N, size).
+        real: N real samples with their sources.
+        batch_size: samples at a time.
+    """
+
+    def again(source: Tensor) -> Tensor:
+        return torch.cat(list(generate(game, network, z, real.y, batch_size, source)))
+
+    fake = Batch(again(real.source), real.y, None, real.source)
+    return game.task.panels(fake, real, again)
 
 
 def columns(condition: Unconditional, count: int) -> int | None:
