@@ -63,7 +63,7 @@ def query(tmp_path, monkeypatch, capsys):
         ("gan train constraint=none const", ["constraint.", "constraint="]),
         ("gan train optimizer=adam optimizer.critic.be", ["optimizer.critic.betas."]),
         ("gan train train.stpes=3 lo", ["loss="]),
-        ("gan train --cfg job loss=no", ["loss=nonsaturating"]),
+        ("gan train --cfg job loss=nons", ["loss=nonsaturating"]),
         ("gan resume runs/x runtime.th", ["runtime.threads="]),
         ("gan sample runs/x form", ["format="]),
         ("gan sample run=x co", ["count="]),
