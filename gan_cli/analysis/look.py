@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from gan_cli.config.schema import GeneratorConfig
 from gan_cli.data.source import RealData
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
@@ -62,3 +63,18 @@ class Look(NamedTuple):
         parts = generate(self.state.game, self.network, z, y, batch_size)
         batches = math.ceil(len(z) / batch_size)
         return torch.cat(list(tqdm(parts, what, batches, unit="batch", disable=None, leave=False)))
+
+    def protocol(self, config: GeneratorConfig) -> dict[str, Any]:
+        """Return the protocol of a result: the run, its generator, how it is sampled, the extractor."""
+        psi = getattr(self.state.game.latent, "psi", None)
+        found = {
+            "run": str(self.path),
+            "step": self.state.step,
+            "weights": "raw" if self.network is self.state.game.generator else "ema",
+            "seed": config.seed,
+            "truncation": "none" if psi is None else f"every number of z within {psi}",
+        }
+        if (extractor := self.extractor) is not None:
+            weights = "no weights" if extractor.sha256 is None else f"weights' SHA-256 {extractor.sha256}"
+            found |= {"extractor": f"{extractor.name}, {weights}", "resize": extractor.resize}
+        return found

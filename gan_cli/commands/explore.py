@@ -12,14 +12,13 @@ from typing import Any
 from gan_cli.analysis.explore.base import Found, Kind
 from gan_cli.analysis.explore.clips import encoded
 from gan_cli.analysis.figures import save_png
-from gan_cli.commands._results import looking_protocol, write_json
+from gan_cli.commands._results import write_json
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.schema import ExploreConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.session import build
-from gan_cli.session.look import look
+from gan_cli.session.explore import explore as explored
 
 EXPLORE = "explore"
 _LONG = 80  # characters of a file's name that give the arguments
@@ -32,17 +31,8 @@ def explore(config: ExploreConfig, line: CommandLine) -> None:
         UserError: there is no run, no intact checkpoint, or nothing that this kind can show.
     """
     name = line.choices.get("kind") or config.kind.name
-    kind = build.kind(config)
-    run = look(config, kind.data)
-    if len(run.shape) != 3:
-        raise UserError(f"kind={name}: it shows images, but this run generates points; use gan sample {run.path}")
-    found = kind(run, config)
+    protocol, found, kind, run = explored(config, name)
     arguments = config.kind.arguments
-    protocol = looking_protocol(run, config) | {"kind": name, "arguments": arguments}
-    if run.data is not None:
-        protocol["data"] = run.data.fingerprint
-    if run.lacking:
-        protocol["left out"] = f"the parts that need the data or an extractor: {run.lacking}"
     given = {"arguments": " ".join(f"{key}={show(value)}" for key, value in arguments.items()) or "none"}
     lines = [f"{key}: {value}" for key, value in (protocol | given).items()]
     print("\n".join([*lines, "", *found.lines, ""]))

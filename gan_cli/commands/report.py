@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     require_writable(out)
     extractor = _extractor(arguments.extractor)
     from gan_cli.analysis import page
-    from gan_cli.commands._reporting import Asked, part_of
+    from gan_cli.session.report import Asked, part_of
 
     asked = Asked(extractor, arguments.device, arguments.seed, arguments.count, arguments.updates, allowed)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,23 +11,18 @@ import torch
 from torch import Tensor
 
 from gan_cli.analysis import figures
-from gan_cli.analysis.reals import available, take
 from gan_cli.commands._applying import apply
 from gan_cli.config.arguments import key_of
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.schema import SampleConfig
 from gan_cli.core.files import replace_file
-from gan_cli.core.text import did_you_mean, show
-from gan_cli.data.source import Batch
+from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.rng import Draws
 from gan_cli.runs import directory
 from gan_cli.session.applying import pictures_at
 from gan_cli.session.load import Loaded, generator_of, load
-from gan_cli.session.look import open_data
-from gan_cli.session.pictures import columns, panels_of
+from gan_cli.session.samples import classes_of, labels_of, samples, z_of
 from gan_cli.training.game import Game
-from gan_cli.training.sampling import generate
 
 
 def sample(config: SampleConfig, line: CommandLine) -> None:
@@ -37,34 +31,25 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
     Raises:
         UserError: there is no run, no intact checkpoint, or the run cannot generate such samples.
     """
-    path, count = Path(config.run), config.count
+    path = Path(config.run)
     run = load(path, config.device, config.checkpoint, config.allow_targets)
     if len(run.shape) == 1 and config.format == "png":
         raise UserError("format=png: the samples are points, not images; use format=npz")
-    game, network = run.state.game, generator_of(run.state, config.weights)
+    game = run.state.game
     _refuse(game, config, line)
-    chosen = _classes(run, path, config)
+    chosen = classes_of(run, config)
+    out = Path(config.out) if config.out else path / directory.SAMPLES / _name(run, chosen, config)
     if config.source is not None:
         n = len(files := pictures_at(config.source))
-        out = Path(config.out) if config.out else path / directory.SAMPLES / _name(run, network, chosen, config)
-        print(apply(run, config, files, _z(run, n, config), _labels(run, chosen, n), out))
+        print(apply(run, config, files, z_of(run, n, config), labels_of(run, chosen, n), out))
         return
-    z = _z(run, count, config)
-    across = (len(chosen) if len(chosen) > 1 else None) if chosen else columns(game.condition, count)
-    if game.task.reads == "image":
-        real = _heldout(run, path, config)
-        panels = panels_of(game, network, z, real, config.batch_size)
-        across = len(panels) * max(1, round(math.sqrt(count / len(panels))))
-        batches = iter([figures.side_by_side(panels, run.shape) if config.format == "grid" else panels[1]])
-    else:
-        batches = generate(game, network, z, _labels(run, chosen, count), config.batch_size)
-    out = Path(config.out) if config.out else path / directory.SAMPLES / _name(run, network, chosen, config)
+    drawn = samples(run, config)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if config.format == "grid":
-            _write_grid(out, batches, across)
+            _write_grid(out, drawn.batches, drawn.columns)
         else:
-            _WRITERS[config.format](out, batches, count)
+            _WRITERS[config.format](out, drawn.batches, config.count)
     except OSError as error:
         raise UserError(f"out={out} cannot be written ({error.strerror})") from error
     print(out)
@@ -93,87 +78,12 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
         raise UserError("this run's generator reads the class of a picture too: y=CLASS")
 
 
-def _labels(run: Loaded, chosen: list[int], count: int) -> Tensor | None:
-    """Return labels (count,): the requested classes, or all, in turn; None for a run without classes."""
-    condition, device = run.state.game.condition, next(run.state.game.parameters()).device
-    if not condition.needs_labels:
-        return None
-    classes = torch.tensor(chosen or range(condition.n_classes), device=device)
-    return classes[torch.arange(count, device=device) % len(classes)]
-
-
-def _heldout(run: Loaded, path: Path, config: SampleConfig) -> Batch:
-    """Return held-out samples with their sources.
-
-    Raises:
-        UserError: there are fewer, or an odd number of two domains is asked for.
-    """
-    game, device, count = run.state.game, next(run.state.game.parameters()).device, config.count
-    data = open_data(path, config.allow_targets, device)
-    most = available(data.heldout)
-    if most is not None and count > most:
-        raise UserError(f"count={count}: {most} pictures are held out; count={most} or less")
-    if game.task.twofold and count % 2:
-        raise UserError(f"count={count}: the samples are of two domains, as many of each: count={count + 1}")
-    return game.read(take(data.heldout, 0, count), Draws(device, config.seed, "sample"))
-
-
-def _z(run: Loaded, count: int, config: SampleConfig) -> Tensor:
-    """Return z (count, size) by the config: from the run's prior, within bounds, with given codes.
-
-    Raises:
-        UserError: the prior has no such codes, or has its own bounds.
-    """
-    latent = run.state.game.latent
-    prior, psi, c = latent, config.truncation, config.c
-    if psi is not None:
-        try:
-            prior = latent.truncated(psi)
-        except ValueError as error:
-            raise UserError(f"truncation={psi}: {error}; leave truncation out") from error
-    z = prior.sample(count, Draws(next(run.state.game.parameters()).device, config.seed, "sample"))
-    try:
-        return z if c is None else latent.with_codes(z, c if isinstance(c, list) else [c])
-    except ValueError as error:
-        raise UserError(f"c={show(c)}: {error}") from error
-
-
-def _classes(run: Loaded, path: Path, config: SampleConfig) -> list[int]:
-    """Return the numbers of the requested classes; [] for all classes.
-
-    Raises:
-        UserError: the run has no classes, or not these classes.
-    """
-    condition, asked = run.state.game.condition, config.y
-    if asked is None:
-        return []
-    if not condition.needs_labels:
-        raise UserError(f"y={show(asked)}: this run was trained without classes (condition=none); leave y out")
-    chosen = asked if isinstance(asked, list) else [asked]
-    names: tuple[str, ...] = ()
-    if any(isinstance(one, str) for one in chosen):  # only the data have the names
-        names = open_data(path, config.allow_targets, next(run.state.game.parameters()).device).class_names or ()
-    return [_number(one, names, condition.n_classes, asked) for one in chosen]
-
-
-def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: object) -> int:
-    if isinstance(one, str):
-        if one not in names:
-            raise UserError(
-                f"y={show(asked)}: no such class as {one}{did_you_mean(one, names) or ';'} classes: {', '.join(names)}"
-            )
-        return names.index(one)
-    if one >= n_classes:
-        raise UserError(f"y={show(asked)}: the run's classes are 0 to {n_classes - 1}")
-    return one
-
-
-def _name(run: Loaded, network: torch.nn.Module, chosen: list[int], config: SampleConfig) -> str:
+def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:
     """Return a file name that is different for different samples."""
     what = f"count_{config.count}" if config.source is None else Path(config.source).resolve().name
     parts = [f"step_{run.state.step:010d}_seed_{config.seed}_{what}"]
     parts += [config.direction] * (config.direction is not None) + ["degraded"] * config.degrade
-    if run.state.ema and network is run.state.game.generator:
+    if run.state.ema and generator_of(run.state, config.weights) is run.state.game.generator:
         parts.append("raw")
     if chosen:
         parts.append("y_" + "+".join(map(str, chosen)))

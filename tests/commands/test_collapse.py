@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_cli.analysis import fakes
 from gan_cli.analysis.reals import open_singly
-from gan_cli.commands import _results
 from gan_cli.data.images import FashionMNIST10k
 
 FEW = ("batches=10", "max_size=16", "count=100")
@@ -54,7 +54,7 @@ def real_images(numbers):
 
 def answer(monkeypatch, draw):
     """Let the run's generator answer with what a function draws."""
-    monkeypatch.setattr(_results, "sample", lambda game, network, n, draws, batch_size=256, y=None: iter([draw(n)]))
+    monkeypatch.setattr(fakes, "sample", lambda game, network, n, draws, batch_size=256, y=None: iter([draw(n)]))
 
 
 def repeat(monkeypatch, images, noise=0.0):

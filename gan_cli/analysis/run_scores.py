@@ -1,0 +1,62 @@
+"""The scores of a run's generator against its data, with their protocol."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gan_cli.analysis.evaluation import Reference, Score, again_by, fakes_like
+from gan_cli.analysis.look import Look
+from gan_cli.analysis.reals import Reals, two_sets
+from gan_cli.config.schema import EvaluateConfig
+from gan_cli.rng import Draws
+
+
+class RunScores(NamedTuple):
+    """The result of an evaluation.
+
+    Attributes:
+        protocol: everything that the scores depend on.
+        scores: by name, such as exact_w1, in the order in which they are shown.
+        samples: number of samples of each kind.
+    """
+
+    protocol: dict[str, Any]
+    scores: dict[str, Score]
+    samples: int
+
+
+def run_scores(run: Look, config: EvaluateConfig) -> RunScores:
+    """Score a run's generator against its data.
+
+    Raises:
+        UserError: there are not enough real samples.
+    """
+    game = run.state.game
+    reals = two_sets(run.data, config.split, config.count, task=game.task)
+    draws = Draws(run.device, config.seed, "sample")
+    reals = reals._replace(first=game.read(reals.first, draws))
+    fake = fakes_like(reals.first, game, run.network, draws, config.batch_size)
+    protocol = _protocol(run, reals, config)
+    reference = Reference(run.data, reals, run.extractor, config.w1_count, config.batch_size, game.task)
+    scores = reference.scores(fake.x, again_by(game, run.network, fake.y, config.batch_size)) + reference.modes(fake.x)
+    scores += reference.critic(run.state, fake, config.seed)
+    return RunScores(protocol, {score.name: score for score in scores}, len(reals.first.x))
+
+
+def _protocol(run: Look, reals: Reals, config: EvaluateConfig) -> dict[str, Any]:
+    """Return the protocol: everything that the scores depend on."""
+    data, game = run.data, run.state.game
+    kind = "images" if len(data.shape) == 3 else "points"
+    n, shape = len(reals.first.x), " x ".join(map(str, data.shape))
+    stored = ", stored in 8 bits" if kind == "images" else ""
+    classes = ", with the classes of the real ones" if game.condition.needs_labels else ""
+    protocol = run.protocol(config) | {
+        "real": f"{n} {kind} of {shape}, {config.split} split, data {data.fingerprint}",
+        "floor": f"{n} other real {kind} in place of the fakes, {reals.second_split} split",
+        "fake": f"{n} {kind}, seed {config.seed}{stored}{classes}",
+    }
+    if game.task.baseline:
+        protocol["baseline"] = f"{game.task.baseline}, in place of the fakes"
+    if game.task.pairs:
+        protocol["pairs"] = f"{game.task.pairs}, values of 8 bits, all channels; means over the images"
+    return protocol

@@ -1,0 +1,133 @@
+"""Samples of a run, by class, code and truncation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gan_cli.analysis import figures
+from gan_cli.analysis.reals import available, take
+from gan_cli.config.schema import SampleConfig
+from gan_cli.core.text import did_you_mean, show
+from gan_cli.data.source import Batch
+from gan_cli.errors import UserError
+from gan_cli.rng import Draws
+from gan_cli.session.load import Loaded, generator_of
+from gan_cli.session.look import open_data
+from gan_cli.session.pictures import columns, panels_of
+from gan_cli.training.sampling import generate
+
+
+class Samples(NamedTuple):
+    """Samples that are drawn as they are read.
+
+    Attributes:
+        batches: the samples, float32 (<= batch_size, ...).
+        classes: numbers of the requested classes; [] for all classes.
+        columns: of a grid of them; None: as near to a square as their number allows.
+    """
+
+    batches: Iterator[Tensor]
+    classes: list[int]
+    columns: int | None
+
+
+def samples(run: Loaded, config: SampleConfig) -> Samples:
+    """Return the samples that a config asks for; of a generator that reads pictures, what it makes of held-out ones.
+
+    Raises:
+        UserError: the run cannot generate such samples.
+    """
+    game, count = run.state.game, config.count
+    network = generator_of(run.state, config.weights)
+    z = z_of(run, count, config)
+    chosen = classes_of(run, config)
+    if game.task.reads == "image":
+        panels = panels_of(game, network, z, _heldout(run, config), config.batch_size)
+        shown = figures.side_by_side(panels, run.shape) if config.format == "grid" else panels[1]
+        return Samples(iter([shown]), chosen, len(panels) * max(1, round(math.sqrt(count / len(panels)))))
+    across = (len(chosen) if len(chosen) > 1 else None) if chosen else columns(game.condition, count)
+    return Samples(generate(game, network, z, labels_of(run, chosen, count), config.batch_size), chosen, across)
+
+
+def labels_of(run: Loaded, chosen: list[int], count: int) -> Tensor | None:
+    """Return labels (count,): the requested classes, or all, in turn; None for a run without classes."""
+    condition, device = run.state.game.condition, next(run.state.game.parameters()).device
+    if not condition.needs_labels:
+        return None
+    classes = torch.tensor(chosen or range(condition.n_classes), device=device)
+    return classes[torch.arange(count, device=device) % len(classes)]
+
+
+def _heldout(run: Loaded, config: SampleConfig) -> Batch:
+    """Return held-out samples with their sources.
+
+    Raises:
+        UserError: there are fewer, or an odd number of two domains is asked for.
+    """
+    game, device, count = run.state.game, next(run.state.game.parameters()).device, config.count
+    data = open_data(Path(config.run), config.allow_targets, device)
+    most = available(data.heldout)
+    if most is not None and count > most:
+        raise UserError(f"count={count}: {most} pictures are held out; count={most} or less")
+    if game.task.twofold and count % 2:
+        raise UserError(f"count={count}: the samples are of two domains, as many of each: count={count + 1}")
+    return game.read(take(data.heldout, 0, count), Draws(device, config.seed, "sample"))
+
+
+def z_of(run: Loaded, count: int, config: SampleConfig) -> Tensor:
+    """Return z (count, size) by the config: from the run's prior, within bounds, with given codes.
+
+    Raises:
+        UserError: the prior has no such codes, or has its own bounds.
+    """
+    latent = run.state.game.latent
+    prior, psi, c = latent, config.truncation, config.c
+    if psi is not None:
+        try:
+            prior = latent.truncated(psi)
+        except ValueError as error:
+            raise UserError(f"truncation={psi}: {error}; leave truncation out") from error
+    z = prior.sample(count, Draws(next(run.state.game.parameters()).device, config.seed, "sample"))
+    try:
+        return z if c is None else latent.with_codes(z, c if isinstance(c, list) else [c])
+    except ValueError as error:
+        raise UserError(f"c={show(c)}: {error}") from error
+
+
+def classes_of(run: Loaded, config: SampleConfig) -> list[int]:
+    """Return the numbers of the requested classes; [] for all classes.
+
+    Raises:
+        UserError: the run has no classes, or not these classes.
+    """
+    condition, asked = run.state.game.condition, config.y
+    if asked is None:
+        return []
+    if not condition.needs_labels:
+        raise UserError(f"y={show(asked)}: this run was trained without classes (condition=none); leave y out")
+    chosen = asked if isinstance(asked, list) else [asked]
+    names: tuple[str, ...] = ()
+    if any(isinstance(one, str) for one in chosen):  # only the data have the names
+        names = (
+            open_data(Path(config.run), config.allow_targets, next(run.state.game.parameters()).device).class_names
+            or ()
+        )
+    return [_number(one, names, condition.n_classes, asked) for one in chosen]
+
+
+def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: object) -> int:
+    if isinstance(one, str):
+        if one not in names:
+            raise UserError(
+                f"y={show(asked)}: no such class as {one}{did_you_mean(one, names) or ';'} classes: {', '.join(names)}"
+            )
+        return names.index(one)
+    if one >= n_classes:
+        raise UserError(f"y={show(asked)}: the run's classes are 0 to {n_classes - 1}")
+    return one
