@@ -10,7 +10,8 @@ from pydantic import Field, PositiveInt
 
 from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection
-from gan_cli.data.image_set import ImageSet, Limit
+from gan_cli.data.fixed_set import Limit
+from gan_cli.data.image_set import ImageSet
 from gan_cli.data.listing import Listing, list_pictures
 from gan_cli.data.pictures import colour_of, has_colour
 from gan_cli.data.places import given

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from gan_cli.data.collection import Collection
 from gan_cli.data.digest import digest
+from gan_cli.data.fixed_set import Limit
 from gan_cli.data.folder import Folder
-from gan_cli.data.image_set import ImageSet, Limit
+from gan_cli.data.image_set import ImageSet
 from gan_cli.data.images import MNIST, FashionMNIST, FashionMNIST10k
 from gan_cli.data.loader import Order
 from gan_cli.data.source import Batch, RealData, Source
