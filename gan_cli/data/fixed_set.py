@@ -105,7 +105,8 @@ class FixedSet(ABC):
     ) -> Resident | Mapped:
         rows = ready.rows(positions)
         own = None if labels is None else labels[positions]
-        resident = is_resident(self.resident, bytes_of(ready.images.shape[1:], len(rows)), device)
+        size = ready.images.itemsize * bytes_of(ready.images.shape[1:], len(rows))
+        resident = is_resident(self.resident, size, device)
         on = device if resident else torch.device("cpu")
         order = self._order(len(rows), min(batch_size, len(rows)), seed, stream, on)
         if resident:

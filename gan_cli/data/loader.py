@@ -1,4 +1,4 @@
-"""Batches of images, resident on the training device or memory-mapped and prefetched; both give the same bits."""
+"""Batches of samples, resident on the training device or memory-mapped and prefetched; both give the same bits."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Order:
 
 
 class Resident:
-    """Images on the training device; a batch is an index gather.
+    """Samples on the training device; a batch is an index gather.
 
     Args:
-        images: (N, C, H, W) uint8.
+        images: (N, C, H, W) uint8 or float32, or points (N, D) float32.
         rows: (n,) the rows of `images` that this source uses.
         labels: (n,) int64 labels of these rows, or None.
         order: order of the batches, on `device`.
@@ -68,11 +68,12 @@ class Resident:
         self._labels = None if labels is None else torch.from_numpy(labels).to(device)
         shape = (len(rows), *images.shape[1:])
         try:
-            self._images = torch.empty(shape, dtype=torch.uint8, device=device)
+            self._images = torch.empty(shape, dtype=_dtype(images), device=device)
         except (RuntimeError, MemoryError) as error:
+            size = images.itemsize * int(np.prod(shape)) / 1e9
             raise UserError(
-                f"dataset.resident=true: {int(np.prod(shape)) / 1e9:.2f} GB of images do not fit into the memory of "
-                f"{device}; use dataset.resident=auto (or false), which reads them from the disk"
+                f"dataset.resident=true: {size:.2f} GB of images do not fit into the memory of {device}; use "
+                "dataset.resident=auto (or false), which reads them from the disk"
             ) from error
         for start in range(0, len(rows), _COPY_ROWS):
             part = torch.from_numpy(images[rows[start : start + _COPY_ROWS]])
@@ -87,7 +88,7 @@ class Resident:
         (index,) = drawn
         # index_select copies whole images; indexing with a tensor goes byte by byte, 13 times slower on a CPU
         labels = None if self._labels is None else self._labels.index_select(0, index)
-        return Batch(to_float(self._images.index_select(0, index)), labels)
+        return Batch(as_float(self._images.index_select(0, index)), labels)
 
     def at(self, index: Tensor) -> Batch:
         """Return the images and labels of any (n,) indices on the CPU."""
@@ -95,10 +96,10 @@ class Resident:
 
 
 class Mapped:
-    """Images in a file that is larger than memory; a thread reads the next batches ahead of their use.
+    """Samples in a file that is larger than memory; a thread reads the next batches ahead of their use.
 
     Args:
-        images: (N, C, H, W) uint8, memory-mapped.
+        images: as for `Resident`, memory-mapped.
         rows: (n,) the rows of `images` that this source uses.
         labels: (n,) int64 labels of these rows, or None.
         order: order of the batches, on the CPU.
@@ -121,12 +122,12 @@ class Mapped:
         self._next = Prefetcher(self._read, ahead) if ahead else self._read
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
-        """Return the uint8 images of batch k, and its labels if there are any, on the device."""
+        """Return the samples of batch k as they are stored, and its labels if there are any, on the device."""
         return self._moved(self._next(k))
 
     def batch(self, *drawn: Tensor) -> Batch:
-        """Convert drawn images."""
-        return Batch(to_float(drawn[0]), drawn[1] if len(drawn) > 1 else None)
+        """Convert drawn samples."""
+        return Batch(as_float(drawn[0]), drawn[1] if len(drawn) > 1 else None)
 
     def at(self, index: Tensor) -> Batch:
         """Return the images and labels of any (n,) indices on the CPU."""
@@ -148,7 +149,7 @@ class _Reader:
 
     def at(self, index: Tensor) -> tuple[Tensor, ...]:
         shape = (len(index), *self._images.shape[1:])
-        x = torch.empty(shape, dtype=torch.uint8, pin_memory=self._pinned)
+        x = torch.empty(shape, dtype=_dtype(self._images), pin_memory=self._pinned)
         # take releases the interpreter's lock while it waits for the disk; clip, unlike raise, writes to `out` directly
         np.take(self._images, self._rows[index.numpy()], axis=0, out=x.numpy(), mode="clip")
         if self._labels is None:
@@ -165,3 +166,12 @@ def to_bytes(images: Tensor) -> Tensor:
 def to_float(images: Tensor) -> Tensor:
     """Return uint8 images as float32 in [-1, 1], x / 127.5 - 1."""
     return images.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def as_float(stored: Tensor) -> Tensor:
+    """Return stored samples as float32: uint8 images as `to_float` has them, other samples unchanged."""
+    return to_float(stored) if stored.dtype == torch.uint8 else stored
+
+
+def _dtype(images: np.ndarray) -> torch.dtype:
+    return torch.uint8 if images.dtype == np.uint8 else torch.float32

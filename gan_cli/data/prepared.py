@@ -31,7 +31,7 @@ class Prepared:
     """Images that are ready for training.
 
     Attributes:
-        images: (n, C, S, S) uint8, an array or a memory-mapped file.
+        images: (n, C, S, S) uint8, an array or a memory-mapped file; of a dataset of arrays as `loader.Resident`.
         positions: (n,) positions of these images in their collection, ascending.
         digest: identifies the pixels.
         bad: name and reason of each requested image that cannot be read.

@@ -37,10 +37,13 @@ def channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
     """Return C and H of images (C, H, W).
 
     Raises:
-        ValueError: the samples are points.
+        ValueError: the samples are points, or the images are not square.
     """
     if len(sample_shape) != 3:
         raise ValueError(f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp")
+    if sample_shape[1] != sample_shape[2]:
+        height, width = sample_shape[1:]
+        raise ValueError(f"these convolutions are for square images, and these are {height} x {width}: model=toy_mlp")
     return sample_shape[0], sample_shape[1]
 
 

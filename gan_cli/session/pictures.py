@@ -34,6 +34,7 @@ class Pictures:
     """A grid of images, or a plot of points over the critic's score, as PNG and in TensorBoard.
 
     Of a generator that reads pictures: rows of held-out sources, of what it makes of them, and of what they should be.
+    Of points in more than two dimensions the first two are shown, without the score.
 
     Args:
         every_steps: steps between two pictures; step 0 has one.
@@ -77,9 +78,10 @@ class Pictures:
             return
         fake = torch.cat(list(sample(state.game, state.best_generator(), self.count, self.draws())))
         if len(self.data.shape) == 1:
-            real = self.data.fixed(self.count).x
+            real, plane = self.data.fixed(self.count).x, self.data.shape[0] <= 2
             with buffers_kept(state.game), torch.no_grad():
-                picture = figures.points_figure(real, fake, lambda x: _score(state.game, x))
+                score = (lambda x: _score(state.game, x)) if plane else None
+                picture = figures.points_figure(real[:, :2], fake[:, :2], score)
         else:
             picture = figures.image_grid(fake, columns(state.game.condition, self.count))
             if state.step == 0:

@@ -1,0 +1,156 @@
+"""The base class of datasets whose samples are arrays, and what such arrays may be."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli.data.digest import Digest
+from gan_cli.data.fixed_set import FixedSet, Stored
+from gan_cli.data.prepared import Prepared
+from gan_cli.data.split import check_batch, split
+from gan_cli.errors import UserError
+
+CHANNELS = (1, 3)  # of images
+_ROWS = 4096  # hashed at a time
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Samples and their labels.
+
+    Attributes:
+        x: images (N, C, H, W), uint8 or float32 in [-1, 1]; or points (N, D), float32.
+        labels: (N,) int64 in [0, n_classes), or None.
+        class_names: of the labels, or None.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+class ArraySet(FixedSet):
+    """A dataset whose samples are arrays; a subclass has them."""
+
+    @abstractmethod
+    def arrays(self) -> Arrays:
+        """Return the samples.
+
+        Raises:
+            UserError: they are not there.
+        """
+
+    def expected_shape(self) -> tuple[int, ...]:
+        """Return (C, H, W) or (D,)."""
+        return self.arrays().x.shape[1:]
+
+    def expected_classes(self) -> int:
+        """Return the number of classes, 0 without labels."""
+        return len(self.classes or self.arrays().class_names or ()) if self.arrays().class_names else 0
+
+    def stored(self, batch_size: int, device: torch.device) -> Stored:
+        """Split the samples.
+
+        Raises:
+            UserError: they are fewer than a batch.
+        """
+        x, labels, names = (found := self.arrays()).x, found.labels, found.class_names
+        parts = split(len(x), labels, names, classes=self.classes, holdout=self.holdout, limit=self.limit)
+        check_batch(f"dataset={self.name}", parts, batch_size)
+        running, used = Digest(), parts.positions
+        running.texts([str(x.dtype)])
+        for start in range(0, len(used), _ROWS):
+            running.update(x[used[start : start + _ROWS]])
+        return Stored(x.shape[1:], Prepared(x, np.arange(len(x)), running.text(), []), parts)
+
+
+def as_arrays(data: Any) -> Arrays:
+    """Return data of Python's as samples: an array or tensor, a pair of those and labels, or a map-style Dataset.
+
+    Args:
+        data: images (N, C, H, W), (N, H, W, C) or (N, H, W), uint8, or floating-point in [-1, 1]; points (N, D);
+            (x, y) with labels y (N,), whole numbers from 0; a Dataset of such images or points, with or without labels,
+            of which each is read once.
+
+    Raises:
+        UserError: anything else.
+    """
+    names = None
+    if isinstance(data, tuple) and len(data) == 2:
+        x, y = data
+    elif isinstance(data, (Tensor, np.ndarray)):
+        x, y = data, None
+    elif hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        x, y = _read(data)
+        names = getattr(data, "classes", None)
+    else:
+        raise UserError(
+            f"dataset={type(data).__name__}: must be a tensor or an array of samples, a pair (x, y) with labels, or a "
+            "map-style Dataset (with a length and an item for each number)"
+        )
+    x = _samples(_array(x))
+    if y is None:
+        return Arrays(x)
+    labels = _labels(_array(y), len(x))
+    count = int(labels.max(initial=-1)) + 1
+    known = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names) and len(names) >= count
+    return Arrays(x, labels, tuple(names) if known else tuple(map(str, range(count))))
+
+
+def _array(value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        value = value.detach().cpu()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    return np.asarray(value)
+
+
+def _read(data: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return all items of a Dataset: samples, and labels where an item has a second part."""
+    items = [data[i] for i in range(len(data))]
+    pairs = [item if isinstance(item, (tuple, list)) else (item,) for item in items]
+    if not pairs:
+        raise UserError(f"dataset={type(data).__name__}: it is empty")
+    x = [_array(pair[0]) for pair in pairs]
+    if odd := next((i for i, sample in enumerate(x) if sample.shape != x[0].shape), None):
+        raise UserError(
+            f"dataset={type(data).__name__}: item 0 has the shape {x[0].shape} and item {odd} {x[odd].shape}; all need "
+            "the same one"
+        )
+    return np.stack(x), (np.stack([_array(pair[1]) for pair in pairs]) if len(pairs[0]) > 1 else None)
+
+
+def _samples(x: np.ndarray) -> np.ndarray:
+    shown = f"dataset: the samples are {x.dtype} {x.shape}"
+    if x.ndim == 3:
+        x = x[:, None]
+    elif x.ndim == 4 and x.shape[1] not in CHANNELS and x.shape[3] in CHANNELS:
+        x = x.transpose(0, 3, 1, 2)
+    if x.ndim not in (2, 4) or not x.size or (x.ndim == 4 and x.shape[1] not in CHANNELS):
+        raise UserError(f"{shown}; they must be images (N, C, H, W) with 1 or 3 channels, or points (N, D)")
+    if x.ndim == 4 and x.dtype == np.uint8:
+        return x
+    if not np.issubdtype(x.dtype, np.floating) and x.ndim == 4:
+        raise UserError(f"{shown}; images must be uint8, or floating-point in [-1, 1]")
+    x = x.astype(np.float32, copy=False)
+    low, high = float(x.min()), float(x.max())
+    if not np.isfinite(low + high):
+        raise UserError(f"{shown}; some of their values are not finite")
+    if x.ndim == 4 and not (-1 <= low < 0 and high <= 1):
+        fix = "2 * x - 1" if low >= 0 and high <= 1 else "uint8, or x / 127.5 - 1 if they are in [0, 255]"
+        raise UserError(f"{shown}, from {low:g} to {high:g}; floating-point images must be in [-1, 1]: give {fix}")
+    return x
+
+
+def _labels(y: np.ndarray, n: int) -> np.ndarray:
+    if y.shape != (n,) or not np.issubdtype(y.dtype, np.integer) or (n and y.min() < 0):
+        raise UserError(
+            f"dataset: the labels are {y.dtype} {y.shape}; they must be whole numbers from 0, one for each of the "
+            f"{n:,} samples"
+        )
+    return y.astype(np.int64)
