@@ -15,10 +15,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gan_cli.config.schema import Config, ConfigType, Part
 from gan_cli.config.targets import MOVED, check_target, is_allowed
-from gan_cli.core.text import did_you_mean, missing, show, unknown_key, wrong_value
+from gan_cli.core.text import did_you_mean, missing, show, told, unknown_key, wrong_value
 from gan_cli.errors import UserError
 
 T = TypeVar("T")
+GIVEN = "gan_cli.models.given.Given"  # stands for a network that Python gives
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 _GIVEN = {  # arguments that gan gives itself
     "condition": ("n_classes",),
@@ -40,12 +41,14 @@ _OPTIMIZER_RANGES: dict[str, tuple[Any, ...]] = {  # torch.optim annotates types
 }
 
 
-def check(config: ConfigType, allow_targets: Sequence[str] = ()) -> ConfigType:
+def check(config: ConfigType, allow_targets: Sequence[str] = (), typed: Sequence[str] = ()) -> ConfigType:
     """Return a config whose parts have been checked against the classes that they name; these are imported.
 
     Args:
         config: of any command.
         allow_targets: module prefixes that the command line permits.
+        typed: the keys of the command line. Where they replace the class of an option (`model.critic._target_`), what
+            the option says of its own class, and the new one does not take, goes.
 
     Raises:
         UserError: a class outside the permitted modules or not found; an argument that is unknown, missing, or of a
@@ -55,7 +58,7 @@ def check(config: ConfigType, allow_targets: Sequence[str] = ()) -> ConfigType:
         key: check_target(key, MOVED.get(part.target, part.target), allow_targets) for key, part in parts_of(config)
     }
     for key, part in parts_of(config):  # all are permitted: from here on they are imported
-        checked = _checked(key, Part.of(targets[key], part.arguments), allow_targets)
+        checked = _checked(key, Part.of(targets[key], part.arguments), allow_targets, typed)
         config = _with(config, key.split("."), checked)
     return config
 
@@ -83,7 +86,12 @@ def with_defaults(config: ConfigType) -> ConfigType:
 
 def own_code(config: Config) -> bool:
     """Return whether a part is of code outside gan_cli and torch."""
-    return any(not part.target.startswith(("gan_cli.", "torch.")) for _, part in parts_of(config))
+    return any(is_own(part) for _, part in parts_of(config))
+
+
+def is_own(part: Part) -> bool:
+    """Return whether a part is of code outside gan_cli and torch, or an object of Python in its place."""
+    return part.target == GIVEN or not part.target.startswith(("gan_cli.", "torch."))
 
 
 def class_of(part: Part, key: str) -> type:
@@ -99,11 +107,19 @@ def class_of(part: Part, key: str) -> type:
     except (ImportError, SyntaxError) as error:
         is_absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
         raise UserError(f"{where}: {error}{'; a class is named as module.Class' * is_absent}") from error
+    except Exception as error:
+        raise UserError(f"{where}: {told(error)}") from error
     found = getattr(module, name, None)
     if not inspect.isclass(found):
         classes = [n for n, value in vars(module).items() if inspect.isclass(value) and n != name]
         raise UserError(f"{where}: {module_name} has no class {name}{did_you_mean(name, classes)}")
     return found
+
+
+def takes(part: Part, key: str, name: str) -> bool:
+    """Return whether a part's class takes an argument of this name."""
+    parameters, is_open = _parameters(class_of(part, key))
+    return is_open or name in parameters
 
 
 def build(part: Part, key: str, role: type[T], **given: Any) -> T:
@@ -132,6 +148,10 @@ def build(part: Part, key: str, role: type[T], **given: Any) -> T:
         return cls(**part.arguments, **given)
     except ValueError as error:
         raise UserError(f"{key} ({cls.__name__}): {error}") from error
+    except Exception as error:
+        if not is_own(part):
+            raise
+        raise UserError(f"{key} ({part.target}): {told(error)}") from error
 
 
 def _with(config: ConfigType, path: list[str], part: Part) -> ConfigType:
@@ -139,7 +159,7 @@ def _with(config: ConfigType, path: list[str], part: Part) -> ConfigType:
     return config.replace(**{name: _with(getattr(config, name), rest, part) if rest else part})
 
 
-def _checked(key: str, part: Part, allow_targets: Sequence[str]) -> Part:
+def _checked(key: str, part: Part, allow_targets: Sequence[str], typed: Sequence[str]) -> Part:
     cls = class_of(part, key)
     home = f"{cls.__module__}.{cls.__qualname__}"
     if not is_allowed(home, allow_targets):  # imported into an allowed module from elsewhere
@@ -147,6 +167,9 @@ def _checked(key: str, part: Part, allow_targets: Sequence[str]) -> Part:
     parameters, is_open = _parameters(cls)
     given = _GIVEN.get(key, ())
     known = {name: parameter for name, parameter in parameters.items() if name not in given}
+    if f"{key}._target_" in typed and not is_open:
+        own = {word.removeprefix(f"{key}.").partition(".")[0] for word in typed if word.startswith(f"{key}.")}
+        part = Part.of(part.target, {name: v for name, v in part.arguments.items() if name in known or name in own})
     for name, value in part.arguments.items():
         if name in given:
             raise UserError(f"{key}.{name}={show(value)}: gan gives {name} itself; leave it out")

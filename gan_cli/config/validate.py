@@ -52,7 +52,7 @@ def validate(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Config:
         if isinstance(config, RunConfig):
             _check_request(config)
             require_trackers(config.log.to)
-        return parts.check(config, allowed)
+        return parts.check(config, allowed, list(map(key_of, overrides)))
     except RecursionError as error:
         raise UserError("the config is nested too deeply, or refers to itself") from error
 

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import difflib
 import json
+import sysconfig
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gan_cli.errors import UserError
 
 MAX_SHOWN = 80
+# A mistake in a user's code shows in these files too, and is not there.
+_INSTALLED = (*dict.fromkeys(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")), "<frozen")
 
 
 def one_line(text: object) -> str:
     """Return the text with every run of white space and unprintable characters as one space."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def told(error: BaseException) -> str:
+    """Return an error of a user's own code in one line: its type, its text, and the place in that code."""
+    text = one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    places = [
+        f"{frame.f_code.co_filename}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not frame.f_globals.get("__name__", "").startswith("gan_cli.")
+        and not frame.f_code.co_filename.startswith(_INSTALLED)
+    ]
+    return f"{text} ({places[-1]})" if places else text
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

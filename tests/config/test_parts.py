@@ -241,3 +241,28 @@ def test_every_optimizer_of_torch_takes_its_own_defaults_and_no_others(name):
     for argument in ({"lr": -1.0}, {"lr": "fast"}, {"lr": None}, {"params": []}, {"nonsense": 1}):
         with pytest.raises(UserError, match=r"^optimizer\.generator\."):
             optimizers(name, **argument)
+
+
+def test_what_an_option_says_of_a_class_that_the_command_line_replaces_goes():
+    option = Part.of("theirs.parts.Own", {"a": 1, "width": 64, "b": 2.0, "norm": "auto"})
+
+    def replaced(*typed):
+        return parts.check(Holder(part=option), ["theirs"], typed).part.arguments
+
+    assert replaced("part._target_") == {"a": 1, "b": 2.0}
+    for typed in ((), ("part.a",), ("part._target_", "part.width"), ("part._target_", "part.width.of")):
+        with pytest.raises(UserError, match=r"part\.width=64: no such key"):
+            replaced(*typed)
+
+
+def test_a_mistake_in_the_users_module_is_told_with_its_place(tmp_path):
+    (tmp_path / "theirs_too.py").write_text("class Own:\n    def __init__(self):\n        self.a = {}['b']\n")
+    (tmp_path / "theirs_wrong.py").write_text("import torch\n\nx = torch.zeros(2) @ torch.zeros(3)\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        with pytest.raises(UserError, match=rf"^part \(theirs_too\.Own\): KeyError: 'b' \({tmp_path}/\S+, line 3\)$"):
+            parts.build(Part.of("theirs_too.Own", {}), "part", object)
+        with pytest.raises(UserError, match=r"^part\._target_=theirs_wrong\.X: RuntimeError: .*wrong\.py, line 3\)$"):
+            parts.class_of(Part.of("theirs_wrong.X", {}), "part")
+    finally:
+        sys.path.remove(str(tmp_path))
