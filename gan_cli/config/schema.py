@@ -144,8 +144,8 @@ class Runtime(Config):
 class Model(Config):
     """The two networks, the width that their blocks refer to, and the code's size of an auto-encoder critic."""
 
-    width: Annotated[Count, Field(examples=[64])] | None
-    code_size: Annotated[Count, Field(examples=[64])]
+    width: Annotated[Count, Field(examples=[64])] | None = None
+    code_size: Annotated[Count, Field(examples=[64])] | None = None
     generator: Part
     critic: Part
 

@@ -16,7 +16,7 @@ class CriticOutput(NamedTuple):
 
     Attributes:
         score: (N,) float32, unbounded; with an auto-encoder critic the energy, at least 0.
-        features: (N, F) float32, the critic's last hidden layer.
+        features: (N, F) float32, the critic's last hidden layer; None where the critic gives scores alone.
         heads: linear heads on the features by name, each (N, size).
         x: the samples (N, ...), as the critic reads them.
         y: labels (N,) of the samples, or None.
@@ -24,7 +24,7 @@ class CriticOutput(NamedTuple):
     """
 
     score: Tensor
-    features: Tensor
+    features: Tensor | None
     heads: dict[str, Tensor]
     x: Tensor
     y: Tensor | None = None

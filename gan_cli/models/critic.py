@@ -1,4 +1,4 @@
-"""The critic: a trunk, a linear score, and the linear heads of a loss or a condition."""
+"""The critic: a trunk, a linear score, and the linear heads of a loss or a condition; or one that gives scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Critic(nn.Module):
     an image's patches count as samples, one after the other.
 
     Args:
-        trunk: samples (N, ...) -> features (N, trunk.n_features); its `init_` draws the layers that follow.
+        trunk: samples (N, ...) -> features (N, trunk.n_features); its `init_`, where it has one, draws the layers that
+            follow.
         heads: name -> size of further linear heads.
         n_embedded: number of embedded classes; the embedding's inner product with the features is added to the score.
     """
@@ -32,7 +33,7 @@ class Critic(nn.Module):
         self.score = head(1)
         self.heads = nn.ModuleDict({name: head(size) for name, size in heads.items()})
         self.embedding = head(n_embedded, bias=False) if n_embedded else None
-        trunk.init_(nn.ModuleList(m for m in (self.score, self.heads, self.embedding) if m is not None))
+        _draw_as(trunk, *(m for m in (self.score, self.heads, self.embedding) if m is not None))
 
     def forward(
         self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
@@ -90,7 +91,7 @@ class EnergyCritic(nn.Module):
         self.decoder = decoder
         self.norm = norm
         self.heads = nn.ModuleDict({name: nn.Linear(code_size, size) for name, size in heads.items()})
-        trunk.init_(nn.ModuleList([self.score, self.heads]))
+        _draw_as(trunk, self.score, self.heads)
 
     def reconstruct(self, trunk_input: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code (N, code_size) and the reconstruction (N, ...), float32."""
@@ -107,3 +108,28 @@ class EnergyCritic(nn.Module):
             energy = difference.abs().mean(dim=1) if self.norm == "l1" else difference.square().mean(dim=1)
             heads = {name: head(code) for name, head in self.heads.items()}
             return CriticOutput(energy, code, heads, x, y, c)
+
+
+class ScoreCritic(nn.Module):
+    """A critic whose network gives the scores itself, and no features.
+
+    Args:
+        trunk: samples (N, ...) -> scores (N,) or (N, 1).
+    """
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(
+        self, x: Tensor, y: Tensor | None = None, c: Tensor | None = None, trunk_input: Tensor | None = None
+    ) -> CriticOutput:
+        """Return the output for x (N, ...), without features. Arguments as for `Critic`."""
+        score = self.trunk(x if trunk_input is None else trunk_input)
+        return CriticOutput(score.float().reshape(len(x)), None, {}, x, y, c)
+
+
+def _draw_as(trunk: nn.Module, *layers: nn.Module) -> None:
+    """Draw the weights of layers as the trunk's are drawn, where it says how."""
+    if hasattr(trunk, "init_"):
+        trunk.init_(nn.ModuleList(layers))

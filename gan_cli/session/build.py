@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +17,7 @@ from gan_cli.config.identity import absolute
 from gan_cli.config.schema import ExploreConfig, Part, RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.flipped import Flipped
+from gan_cli.data.in_memory import InMemory
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.degradations.base import Degradation
 from gan_cli.errors import UserError
@@ -26,9 +29,11 @@ from gan_cli.models.initial import Undrawn
 from gan_cli.schedules.schedule import Schedule
 from gan_cli.session import engines, runtime
 from gan_cli.session.compatibility import no_labels, refuse, refuse_frozen
+from gan_cli.session.given import Given
 from gan_cli.session.initial import begin_with
-from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, settled
+from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, is_foreign, settled
 from gan_cli.session.periodic_evaluation import Evaluation, prepare
+from gan_cli.session.trial import try_networks
 from gan_cli.tasks.base import Generate
 from gan_cli.training.ema import MovingAverage
 from gan_cli.training.state import TrainState
@@ -103,7 +108,7 @@ class Plan:
         return dataclasses.replace(self, config=self.config.replace(extractor=part)), found
 
     def state(self, data: RealData, is_new: bool = True) -> TrainState:
-        """Build what is trained; see `state_for`.
+        """Build what is trained, as `state_for` does, and try networks that are not of this package on two samples.
 
         Args:
             data: opened.
@@ -113,6 +118,7 @@ class Plan:
             UserError: there is no such run, or nothing of it fits.
         """
         state = self.state_for(data.shape, len(data.class_names or ()), data.source_shape)
+        try_networks(self.config, state.game, data)
         if is_new and self.config.init_from is not None:
             self.notes.append(begin_with(state, self.config))
         return state
@@ -139,8 +145,8 @@ class Plan:
     def outline(
         self, sample_shape: tuple[int, ...], n_classes: int, source_shape: tuple[int, ...] | None = None
     ) -> TrainState:
-        """Build what `state_for` builds on the meta device: names, shapes and types, without memory for the values."""
-        with torch.device("meta"), Undrawn():
+        """Build what `state_for` builds, on the meta device where possible: names, shapes and types without values."""
+        with _without_values(self.config):
             return self._state(self.shapes(sample_shape, n_classes, source_shape), None)
 
     def shapes(self, sample: tuple[int, ...], n_classes: int, source: tuple[int, ...] | None = None) -> Shapes:
@@ -151,8 +157,11 @@ class Plan:
         game, _ = build_game(self.config, self.parts, shapes)
         if device is not None:
             game = game.to(device)
-            if len(shapes.sample) == 3:
-                game = game.to(memory_format=torch.channels_last)
+            for player in ("generator", "critic") if len(shapes.sample) == 3 else ():
+                # Any other module may read its maps in torch's own order, by `view`.
+                taken = ("sample_shape", "source_shape")
+                if any(parts.takes(getattr(self.config.model, player), f"model.{player}", name) for name in taken):
+                    getattr(game, player).to(memory_format=torch.channels_last)
         train = self.config.train
         halflife = train.ema_halflife_images
         ema = MovingAverage(game.generator, halflife, train.batch_size) if halflife else None
@@ -164,6 +173,7 @@ def check(
     sample_shape: tuple[int, ...] | None = None,
     n_classes: int | None = None,
     source_shape: tuple[int, ...] | None = None,
+    given: Given | None = None,
 ) -> Plan:
     """Resolve every `auto` and refuse what cannot be built or cannot mean anything, before data are read.
 
@@ -172,13 +182,14 @@ def check(
         sample_shape: (C, H, W) or (D,) where it is known; None: the dataset is asked.
         n_classes: of the labels where it is known; None: the dataset is asked.
         source_shape: of what the generator reads beside z, where the data bring it and the sample_shape is given.
+        given: what Python gives in the place of parts; None: nothing.
 
     Raises:
         UserError: an impossible combination, or hardware that is not there.
     """
     config = config.replace(runtime=runtime.resolve(config.runtime))
     built = Parts(
-        _dataset(config),
+        dataset(config, given),
         parts.build(config.loss, "loss", Loss),
         parts.build(config.constraint, "constraint", Constraint),
         parts.build(config.latent, "latent", Latent),
@@ -186,6 +197,7 @@ def check(
         parts.build(config.updates, "updates", Updates),
         task(config),
         parts.build(config.schedule, "schedule", Schedule),
+        given or Given(),
     )
     if sample_shape is None:
         shape, source = built.task.expected_shapes(built.dataset)
@@ -198,7 +210,7 @@ def check(
     if needs_labels and n_classes == 0:
         raise no_labels(config)
     try:
-        with torch.device("meta"), Undrawn():
+        with _without_values(config):
             # 2: any number of classes will do for the check
             game, condition = build_game(config, built, Shapes(shape, n_classes or 2, source))
     except (RuntimeError, OverflowError) as error:
@@ -220,9 +232,18 @@ def check(
     return Plan(config, built, torch.device(config.runtime.device), needs_labels, advice, engine)
 
 
-def dataset(config: RunConfig) -> Dataset:
-    """Construct the dataset that a config names, unopened."""
-    return parts.build(config.dataset, "dataset", object)
+def dataset(config: RunConfig, given: Given | None = None) -> Dataset:
+    """Construct the dataset that a config names, unopened; the samples of one in memory are those that Python gives.
+
+    Raises:
+        UserError: another kind of class, or samples that are none.
+    """
+    if not callable(getattr(parts.class_of(config.dataset, "dataset"), "open", None)):
+        raise UserError(f"dataset={config.dataset.target}: not a dataset; see `gan list dataset`")
+    found = parts.build(config.dataset, "dataset", object)
+    if isinstance(found, InMemory) and given is not None and given.dataset is not None:
+        found.give(given.dataset)
+    return found
 
 
 def loaded(chosen: Extractor, device: torch.device) -> Extractor:
@@ -269,10 +290,14 @@ def task(config: RunConfig) -> Generate:
     return parts.build(config.task, "task", Generate, **given)
 
 
-def _dataset(config: RunConfig) -> Dataset:
-    if not callable(getattr(parts.class_of(config.dataset, "dataset"), "open", None)):
-        raise UserError(f"dataset={config.dataset.target}: not a dataset; see `gan list dataset`")
-    return dataset(config)
+@contextmanager
+def _without_values(config: RunConfig) -> Iterator[None]:
+    """Build networks for their shapes alone; those of the user's own as they are, since their code may read values."""
+    if is_foreign(config.model.generator) or is_foreign(config.model.critic):
+        yield
+        return
+    with torch.device("meta"), Undrawn():
+        yield
 
 
 def _resolved(config: RunConfig, built: Parts, shape: tuple[int, ...]) -> RunConfig:

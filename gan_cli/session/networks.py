@@ -5,25 +5,28 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from gan_cli.conditions.base import Unconditional
 from gan_cli.config import parts
 from gan_cli.config.schema import Part, RunConfig
 from gan_cli.constraints.base import Constraint
+from gan_cli.core.text import told
 from gan_cli.data.source import Dataset
 from gan_cli.errors import UserError
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
-from gan_cli.models.critic import Critic, EnergyCritic
+from gan_cli.models.critic import Critic, EnergyCritic, ScoreCritic
 from gan_cli.models.derivatives import differentiated
 from gan_cli.models.initial import seeded
 from gan_cli.schedules.schedule import Schedule
+from gan_cli.session.given import Given
 from gan_cli.tasks.base import Generate
 from gan_cli.training.game import Game
 from gan_cli.updates.base import Updates
@@ -33,7 +36,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Parts:
-    """What a config names, each part built once; the networks and their condition need the data's shape and classes."""
+    """What a config names, each part built once; the networks and their condition need the data's shape and classes.
+
+    Attributes:
+        given: networks in the place of those that the config names.
+    """
 
     dataset: Dataset
     loss: Loss
@@ -43,6 +50,7 @@ class Parts:
     updates: Updates
     task: Generate
     schedule: Schedule
+    given: Given = field(default_factory=Given)
 
 
 def settled(part: Part, built: object, values: Mapping[str, Any]) -> Part:
@@ -69,7 +77,7 @@ class Shapes(NamedTuple):
 def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, Part]:
     """Build the networks, drawn from the run's seed; return the game and its condition, resolved."""
     sample_shape, n_classes, _ = shapes
-    latent = built.latent
+    latent, given = built.latent, built.given
     loss, task, constraint, of_input = (  # their buffers belong to one state
         copy.deepcopy(part) for part in (built.loss, built.task, built.constraint, built.input)
     )
@@ -78,15 +86,15 @@ def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, P
     named = config.condition
     with seeded(config.seed, "generator"):
         size = condition.latent_size(latent.total_size)
-        generator = task.players(lambda: _generator(config, task, size, shapes))
+        generator = task.players(lambda: _generator(config, given, task, size, shapes))
         named = settled(named, condition, _asked("condition", named, lambda: condition.resolve(generator)))
         if (resized := condition.latent_size(latent.total_size)) != size:
-            generator = task.players(lambda: _generator(config, task, resized, shapes))
+            generator = task.players(lambda: _generator(config, given, task, resized, shapes))
         generator = condition.adapt(generator)
     heads = _asked("loss", config.loss, lambda: loss.heads(latent)) | condition.critic_heads
     with seeded(config.seed, "critic"):
         seen = of_input.critic_shape(task.critic_shape(sample_shape, shapes.source))
-        critic = task.players(lambda: _critic(config, sample_shape, seen, loss, condition, heads))
+        critic = task.players(lambda: _critic(config, given, sample_shape, seen, loss, condition, heads))
         constraint.parametrize(critic)
     if config.runtime.kernels == "fast":
         differentiated(generator, 1)
@@ -99,32 +107,34 @@ def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, P
     return Game(generator, critic, loss, constraint, latent, condition, of_input, dtype, **of_config), named
 
 
-def _generator(config: RunConfig, task: Generate, latent_size: int, shapes: Shapes) -> nn.Module:
+def _generator(config: RunConfig, given: Given, task: Generate, latent_size: int, shapes: Shapes) -> nn.Module:
     """Make the generator: of z, of z and a vector, or of a picture with z's numbers as further channels.
 
     Raises:
         UserError: the model reads something else than the task gives it.
     """
     part = config.model.generator
-    reads_image = "source_shape" in inspect.signature(parts.class_of(part, "model.generator")).parameters
-    if reads_image != (task.reads == "image"):
+    reads_image = task.reads == "image"
+    if not is_foreign(part) and reads_image != parts.takes(part, "model.generator", "source_shape"):
         raise UserError(
-            f"model.generator={part.target}: it reads a picture, and task={config.task.name} gives it none: "
-            "task=restore (or translate, cycle), or model=dcgan"
-            if reads_image
-            else f"model.generator={part.target}: it reads z alone, and task={config.task.name} gives it a picture: "
+            f"model.generator={part.target}: it reads z alone, and task={config.task.name} gives it a picture: "
             "model=unet (or srresnet)"
+            if reads_image
+            else f"model.generator={part.target}: it reads a picture, and task={config.task.name} gives it none: "
+            "task=restore (or translate, cycle), or model=dcgan"
         )
     if reads_image:
         channels, *sides = shapes.source
-        return _network(config, "generator", source_shape=(channels + latent_size, *sides), sample_shape=shapes.sample)
+        sizes = {"source_shape": (channels + latent_size, *sides), "sample_shape": shapes.sample}
+        return _network(config, given, "generator", **sizes)
     if not (size := latent_size + (shapes.source[0] if task.reads == "vector" else 0)):
         raise UserError(f"latent={config.latent.name}: the generator would have nothing to read: latent=normal")
-    return _network(config, "generator", latent_size=size, sample_shape=shapes.sample)
+    return _network(config, given, "generator", latent_size=size, sample_shape=shapes.sample)
 
 
 def _critic(
     config: RunConfig,
+    given: Given,
     sample_shape: tuple[int, ...],
     seen_shape: tuple[int, ...],
     loss: Loss,
@@ -132,19 +142,19 @@ def _critic(
     heads: Mapping[str, int],
 ) -> nn.Module:
     """Make the critic that the loss asks for from the model's trunk, and its decoder from the generator's family."""
-    trunk = _network(config, "critic", sample_shape=condition.critic_shape(seen_shape))
-    for attribute in ("n_features", "init_"):
-        if not hasattr(trunk, attribute):
-            raise UserError(f"model.critic={config.model.critic.target}: has no {attribute}, not a trunk")
-    if loss.energy is None:
-        return Critic(trunk, heads, condition.n_classes if condition.projects else 0)
-    if condition.projects:
+    if loss.energy and condition.projects:
         raise UserError(
             f"condition={config.condition.name} adds to a linear score, and the score of loss={config.loss.name} is an "
             f"energy: condition=concat"
         )
+    trunk = _network(config, given, "critic", sample_shape=condition.critic_shape(seen_shape))
+    _require(config, trunk, loss, condition, heads)
+    if not hasattr(trunk, "n_features"):
+        return ScoreCritic(trunk)
+    if loss.energy is None:
+        return Critic(trunk, heads, condition.n_classes if condition.projects else 0)
     model = config.model
-    if hasattr(trunk, "head") or "source_shape" in inspect.signature(parts.class_of(model.generator, "")).parameters:
+    if hasattr(trunk, "head") or parts.takes(model.generator, "model.generator", "source_shape"):
         raise UserError(
             f"loss={config.loss.name} makes an auto-encoder of the critic, with the generator as its decoder: "
             "model=dcgan (or resnet, mlp), or loss=lsgan"
@@ -152,13 +162,77 @@ def _critic(
     of_critic, of_decoder = model.critic.arguments, model.generator
     if "norm" in of_critic and of_decoder.arguments.get("norm", "none") != "none":
         of_decoder = of_decoder.replace(norm=of_critic["norm"])  # the decoder is part of the critic
-    size = {"latent_size": model.code_size, "sample_shape": sample_shape}
-    decoder = parts.build(of_decoder, "model.generator", nn.Module, **size)
+    decoder = _built(of_decoder, "model.generator", latent_size=model.code_size, sample_shape=sample_shape)
     return EnergyCritic(trunk, decoder, model.code_size, loss.energy, heads)
 
 
-def _network(config: RunConfig, player: str, **given: Any) -> nn.Module:
-    return parts.build(getattr(config.model, player), f"model.{player}", nn.Module, **given)
+def _require(
+    config: RunConfig, trunk: nn.Module, loss: Loss, condition: Unconditional, heads: Mapping[str, int]
+) -> None:
+    """Require of networks what the loss and the condition read of them.
+
+    Raises:
+        UserError: all that is missing.
+    """
+    model, readers, missing = config.model, [], []
+    if loss.energy or heads.keys() - condition.critic_heads.keys() or (loss.critic_plays and not loss.reads_score):
+        readers.append(f"loss={config.loss.name}")
+    if condition.critic_heads or condition.projects:
+        readers.append(f"condition={config.condition.name}")
+    if readers and not hasattr(trunk, "n_features"):
+        missing.append(f"model.critic ({name_of(model.critic)}) must return features (N, F), and have n_features = F")
+    if loss.energy and model.code_size is None:
+        missing.append("the size of its code must be given: +model.code_size=64")
+    if loss.energy and not parts.takes(model.generator, "model.generator", "latent_size"):
+        missing.append(f"model.generator ({name_of(model.generator)}) must take latent_size: another one of it decodes")
+    if missing:
+        raise UserError(f"{' and '.join(readers)} read features of the critic: {'; '.join(missing)}")
+
+
+def name_of(network: Part) -> str:
+    """Return the name of a network's class, for messages."""
+    return network.arguments["name"] if network.target == parts.GIVEN else network.target
+
+
+def is_foreign(network: Part) -> bool:
+    """Return whether a network is not one of this package."""
+    return network.target == parts.GIVEN or not network.target.startswith("gan_cli.")
+
+
+def _network(config: RunConfig, given: Given, player: str, **sizes: Any) -> nn.Module:
+    """Build a network, or copy the one that Python gives, for training.
+
+    Args:
+        config: names it.
+        given: may have it.
+        player: generator or critic.
+        **sizes: given to a class that takes them.
+    """
+    part, key = getattr(config.model, player), f"model.{player}"
+    shown = f"{key} ({name_of(part)})"
+    if (module := getattr(given, player)) is not None:
+        try:
+            network = copy.deepcopy(module).train()
+        except Exception as error:
+            raise UserError(f"{shown}: it cannot be copied: {told(error)}") from error
+    elif part.target == parts.GIVEN:
+        raise UserError(
+            f"{shown}: this network is an object of Python, which no config builds; give it again, as in "
+            f"gan_cli.load(RUN, {player}=module)"
+        )
+    else:
+        network = _built(part, key, **sizes)
+    if is_foreign(part):
+        if any(map(is_lazy, network.parameters())):
+            raise UserError(f"{shown}: it has lazy layers, whose sizes only a first batch shows; give their sizes")
+        if not any(p.requires_grad for p in network.parameters()):
+            raise UserError(f"{shown}: it has no weights to train")
+    return network
+
+
+def _built(part: Part, key: str, **sizes: Any) -> nn.Module:
+    taken = {name: size for name, size in sizes.items() if parts.takes(part, key, name)}
+    return parts.build(part, key, nn.Module, **taken)
 
 
 def build_optimizers(

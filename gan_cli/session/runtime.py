@@ -55,11 +55,11 @@ def require_memory(networks: nn.Module, config: RunConfig) -> None:
     device = config.runtime.device
     cuda = device.startswith("cuda")
     room = torch.cuda.get_device_properties(device).total_memory if cuda else memory_bytes()
-    needed = 2 * sum(t.numel() * t.element_size() for t in networks.parameters())
+    needed, width = 2 * sum(t.numel() * t.element_size() for t in networks.parameters()), config.model.width
     if needed > room:
         raise UserError(
             f"the networks and their gradients are {needed / 1e9:,.0f} GB, {device} has {room / 1e9:,.0f} GB: "
-            f"a smaller model.width (now {config.model.width}) or dataset.image_size"
+            f"{'smaller networks' if width is None else f'a smaller model.width (now {width})'} or dataset.image_size"
         )
 
 
@@ -68,8 +68,9 @@ def out_of_memory(error: Exception, config: RunConfig) -> GanError | None:
     first_line = str(error).partition("\n")[0]
     if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in first_line:
         return None
-    batch_size, width = config.train.batch_size, config.model.width
-    return GanError(f"out of memory at train.batch_size={batch_size}, model.width={width}: halve either ({first_line})")
+    sizes = [f"train.batch_size={config.train.batch_size}"]
+    sizes += [f"model.width={config.model.width}"] if config.model.width else []
+    return GanError(f"out of memory at {', '.join(sizes)}: halve {'either' if sizes[1:] else 'it'} ({first_line})")
 
 
 def _require(device: str, here: Processes) -> None:

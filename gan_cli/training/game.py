@@ -79,11 +79,14 @@ class Game(nn.Module):
         self.autocast_dtype = autocast_dtype
 
     def players(self) -> dict[str, dict[str, nn.Parameter]]:
-        """Return who trains what, by player and name: the loss's heads on the critic move with the generator."""
+        """Return who trains what, by player and name: the loss's heads on the critic move with the generator.
+
+        What needs no gradient, such as a layer that the user has frozen, is nobody's.
+        """
         loss_heads = tuple(f"heads.{name}." for name in self.loss.heads(self.latent))
-        critic = {f"critic.{name}": p for name, p in self.critic.named_parameters()}
+        critic = {f"critic.{name}": p for name, p in self.critic.named_parameters() if p.requires_grad}
         with_generator = {k: p for k, p in critic.items() if k.removeprefix("critic.").startswith(loss_heads)}
-        generator = {f"generator.{name}": p for name, p in self.generator.named_parameters()}
+        generator = {f"generator.{name}": p for name, p in self.generator.named_parameters() if p.requires_grad}
         players = {
             "critic": {name: p for name, p in critic.items() if name not in with_generator},
             "generator": generator | with_generator,
@@ -104,7 +107,7 @@ class Game(nn.Module):
             for prefix, module in self.critic.named_modules()
             if not prefix.startswith("heads") and self.constraint.projects(module)
             for name, p in module.named_parameters(recurse=False)
-            if not self.is_frozen(f"critic.{prefix}.{name}")
+            if p.requires_grad and not self.is_frozen(f"critic.{prefix}.{name}")
         }
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
