@@ -11,6 +11,7 @@ class GanError(Exception):
     """
 
     exit_code = 1
+    reported = False  # by another process already
 
 
 class UserError(GanError):

@@ -10,9 +10,9 @@ from gan_cli.errors import GanError, UserError
 
 
 def print_error(error: GanError, where: str = "") -> None:
-    """Print an error; a mistake that every process of a run makes, by the first of them alone."""
+    """Print an error; one that every process of a run meets, by the first of them alone."""
     if rank():
-        if isinstance(error, UserError):
+        if isinstance(error, UserError) or error.reported:
             return
         where = f"process {rank()}: {where}"
     print(f"gan: {where}{one_line(error)}", file=sys.stderr, flush=True)

@@ -14,8 +14,9 @@ from gan_cli.runs.saver import Saver
 from gan_cli.session import engines
 from gan_cli.session.incidents import Incidents, beside
 from gan_cli.session.job import Job
+from gan_cli.session.own_callbacks import OwnCallbacks
 from gan_cli.session.pictures import ModeCoverage, Pictures, picture_name
-from gan_cli.session.progress import Progress
+from gan_cli.session.progress import Progress, Silent
 from gan_cli.training.best import Best
 from gan_cli.training.callbacks import Checkpoints, Curves, StopOnNonFinite, StopOnSignal
 from gan_cli.training.eager import Eager
@@ -79,6 +80,7 @@ class Callbacks:
         curves: writes the rows.
         pictures: draws samples.
         checkpoints: saves.
+        own: calls the user's functions.
         saver: writes what they save.
         stop: ends the run on a signal.
         warnings: to be shown as the session begins.
@@ -89,6 +91,7 @@ class Callbacks:
     curves: Curves
     pictures: Callable[..., None]
     checkpoints: Checkpoints
+    own: OwnCallbacks
     saver: Saver
     stop: StopOnSignal
     warnings: list[str]
@@ -105,7 +108,7 @@ def open_outputs(job: Job) -> Outputs:
     run.write_config(config.replace(run_dir=str(run.path)).plain())
     first, kept = _first_row(job)
     metrics = MetricsLog(run.path, kept if job.earlier else None)
-    progress = Progress(job.state.total_steps, step)
+    progress = Progress(job.state.total_steps, step, None if job.extras.caller.progress else Silent())
     status = directory.read_status(run.path) if job.earlier else {}
     incidents = Incidents(run, progress.note, status, step)
     board = Boards(run.path, first if job.earlier else None, config.log.to, incidents.failed)
@@ -153,8 +156,9 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
 
     checkpoints = Checkpoints(save, saver, saving.every_steps, saving.every_seconds, milestones, best)
     agreed = extras.group.agreed if extras.group else None
-    stop = StopOnSignal(checkpoints.save_and_wait, str(job.run.path), agreed)
-    return Callbacks(engine, watch, curves, pictures, checkpoints, saver, stop, warnings)
+    stop = StopOnSignal(checkpoints.save_and_wait, str(job.run.path), agreed, extras.caller.stops)
+    own = OwnCallbacks(extras.caller.callbacks, checkpoints.save_and_wait)
+    return Callbacks(engine, watch, curves, pictures, checkpoints, own, saver, stop, warnings)
 
 
 def _first_row(job: Job) -> tuple[int, int]:

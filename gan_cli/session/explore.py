@@ -9,6 +9,7 @@ from gan_cli.analysis.look import Look
 from gan_cli.config.schema import ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.session import build
+from gan_cli.session.given import Given
 from gan_cli.session.look import look
 
 
@@ -28,18 +29,19 @@ class Explored(NamedTuple):
     run: Look
 
 
-def explore(config: ExploreConfig, name: str) -> Explored:
+def explore(config: ExploreConfig, name: str, given: Given | None = None) -> Explored:
     """Explore a run's generator.
 
     Args:
         config: names the run and the kind.
         name: the option of the kind, for messages and the protocol.
+        given: what Python gives in the place of parts; None: nothing.
 
     Raises:
         UserError: there is no run, no intact checkpoint, or nothing that this kind can show.
     """
     kind = build.kind(config)
-    run = look(config, kind.data)
+    run = look(config, kind.data, given=given)
     if len(run.shape) != 3:
         raise UserError(f"kind={name}: it shows images, but this run generates points; use gan sample {run.path}")
     found = kind(run, config)

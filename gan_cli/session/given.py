@@ -19,3 +19,8 @@ class Given(NamedTuple):
     generator: nn.Module | None = None
     critic: nn.Module | None = None
     dataset: Any = None
+
+    @property
+    def networks(self) -> bool:
+        """Whether a network is among them."""
+        return self.generator is not None or self.critic is not None

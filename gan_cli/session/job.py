@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gan_cli.config.identity import Change
+from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.data.source import RealData
 from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.session.build import Plan
+from gan_cli.session.own_callbacks import Callback
 from gan_cli.session.periodic_evaluation import Evaluation
 from gan_cli.training.distributed import ProcessGroup
 from gan_cli.training.state import TrainState
@@ -30,6 +32,22 @@ class Earlier(NamedTuple):
     forced: Mapping[str, Change] = {}
 
 
+class Caller(NamedTuple):
+    """Who asks for a session.
+
+    Attributes:
+        command: what run.json says of it; None: the process's own command line.
+        callbacks: functions of the user's, called after each step.
+        stops: signals that end the session after the step.
+        progress: show on stderr how far the run is.
+    """
+
+    command: Sequence[str] | None = None
+    callbacks: Sequence[Callback] = ()
+    stops: Stops = OF_A_COMMAND
+    progress: bool = True
+
+
 class Extras(NamedTuple):
     """What a session may have besides.
 
@@ -37,11 +55,13 @@ class Extras(NamedTuple):
         choices: the option chosen of each group, for names; None: as an earlier session has it.
         evaluation: scores the generator now and then; None: never.
         group: the processes that train together, of which this is the main one; None: it trains alone.
+        caller: who asks for it.
     """
 
     choices: Mapping[str, str] | None = None
     evaluation: Evaluation | None = None
     group: ProcessGroup | None = None
+    caller: Caller = Caller()
 
 
 @dataclass

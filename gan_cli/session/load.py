@@ -16,6 +16,7 @@ from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.checkpoint_meta import sample_shape, source_shape
 from gan_cli.session import build
+from gan_cli.session.given import Given
 from gan_cli.session.restore import restore
 from gan_cli.training.state import TrainState
 
@@ -28,15 +29,23 @@ class Loaded(NamedTuple):
         shape: of its samples, (C, H, W) or (D,).
         config: the run's own, checked and resolved.
         source_shape: of what its generator reads beside z, (C', H', W') or (F,); None: it reads z alone.
+        given: what Python gave in the place of parts; None: nothing.
     """
 
     state: TrainState
     shape: tuple[int, ...]
     config: RunConfig
     source_shape: tuple[int, ...] | None = None
+    given: Given | None = None
 
 
-def load(path: Path, device: str = "auto", which: str | int = "latest", allow_targets: Sequence[str] = ()) -> Loaded:
+def load(
+    path: Path,
+    device: str = "auto",
+    which: str | int = "latest",
+    allow_targets: Sequence[str] = (),
+    given: Given | None = None,
+) -> Loaded:
     """Rebuild a run's networks; no dataset is needed.
 
     Args:
@@ -44,6 +53,7 @@ def load(path: Path, device: str = "auto", which: str | int = "latest", allow_ta
         device: where they are computed: auto, cpu, cuda or cuda:N.
         which: a checkpoint: `latest`, `best`, or a step.
         allow_targets: module prefixes that the command line permits.
+        given: what Python gives in the place of parts; None: nothing.
 
     Raises:
         UserError: there is no run, or no good checkpoint.
@@ -56,14 +66,14 @@ def load(path: Path, device: str = "auto", which: str | int = "latest", allow_ta
     except ValueError as error:
         raise UserError(f"{found.path}: {error}") from error
     n_classes = found.meta.get("n_classes", 0)
-    plan = build.check(config, shape, n_classes, source)
+    plan = build.check(config, shape, n_classes, source, given)
     try:
         plan.outline(shape, n_classes, source).check_fit(found.tensors)  # before memory is taken for networks
     except ValueError as error:
         raise UserError(f"{found.path} does not fit the config beside it: {error}") from error
     state = plan.state_for(shape, n_classes, source)
     restore(state, found)
-    return Loaded(state, shape, plan.config, plan.shapes(shape, n_classes, source).source)
+    return Loaded(state, shape, plan.config, plan.shapes(shape, n_classes, source).source, given)
 
 
 def generator_of(state: TrainState, weights: str) -> torch.nn.Module:

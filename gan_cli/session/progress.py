@@ -1,8 +1,9 @@
-"""Progress of a run on stderr: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a run on stderr: a bar on a terminal and in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import time
 from collections.abc import Mapping
@@ -26,13 +27,19 @@ class Progress:
         total_steps: where the run ends.
         start_step: where this session begins.
         stream: a terminal gets a bar, anything else lines: the first step, the last, and between them one every
-            10 seconds at first and ever fewer later.
+            10 seconds at first and ever fewer later. None: stderr, or in a notebook a bar below the cell.
     """
 
     def __init__(self, total_steps: int, start_step: int, stream: TextIO | None = None) -> None:
         self._stream = _Tolerant(sys.stderr if stream is None else stream)
-        view = _Bar if self._stream.isatty() else _Lines
-        self._view = view(total_steps, start_step, self._stream)
+        if stream is None and _in_notebook():
+            from tqdm.auto import tqdm as widget
+
+            self._view = _Bar(total_steps, start_step, self._stream, widget)
+        elif self._stream.isatty():
+            self._view = _Bar(total_steps, start_step, self._stream, tqdm)
+        else:
+            self._view = _Lines(total_steps, start_step, self._stream)
 
     def update(self, step: int) -> None:
         """Show that a step is done; cheap enough for every step."""
@@ -54,6 +61,19 @@ class Progress:
         self._view.close()
 
 
+def _in_notebook() -> bool:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return shell is not None and "IPKernelApp" in shell.config
+
+
+class Silent(io.TextIOBase):
+    """A stream that shows nothing."""
+
+    def write(self, text: str) -> int:
+        """Take a text."""
+        return len(text)
+
+
 class _Tolerant:
     """A stream whose reader may go away (`gan train 2>&1 | head`) without ending the run."""
 
@@ -73,8 +93,9 @@ class _Tolerant:
 
 
 class _Bar:
-    def __init__(self, total_steps: int, start_step: int, stream: TextIO) -> None:
+    def __init__(self, total_steps: int, start_step: int, stream: TextIO, kind: type[tqdm]) -> None:
         self.value = ""
+        self._kind = kind
         self._total_steps = total_steps
         self._stream = stream
         self._bar = self._draw(start_step)
@@ -97,7 +118,7 @@ class _Bar:
     def _draw(self, step: int) -> tqdm:
         layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
         form = {"unit": " steps", "bar_format": layout, "dynamic_ncols": True}
-        return tqdm(total=self._total_steps, initial=step, file=self._stream, **form)
+        return self._kind(total=self._total_steps, initial=step, file=self._stream, **form)
 
 
 class _Lines:

@@ -23,6 +23,7 @@ from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.runs.reading import Run
 from gan_cli.session import build
+from gan_cli.session.given import Given
 from gan_cli.session.load import Loaded, load
 from gan_cli.training.sampling import sample
 
@@ -40,6 +41,7 @@ class Asked(NamedTuple):
         count: number of samples of each checkpoint.
         updates: updates of the critic alone, to see if it is optimal.
         allow_targets: module prefixes that the command line permits.
+        given: what Python gives in the place of parts; None: nothing.
     """
 
     extractor: SchemaPart
@@ -48,6 +50,7 @@ class Asked(NamedTuple):
     count: int
     updates: int
     allow_targets: list[str]
+    given: Given | None = None
 
 
 def part_of(run: Run, asked: Asked) -> Part:
@@ -56,7 +59,7 @@ def part_of(run: Run, asked: Asked) -> Part:
     rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
     loaded, reason = None, ""
     try:
-        loaded = load(run.path, asked.device, "latest", asked.allow_targets)
+        loaded = load(run.path, asked.device, "latest", asked.allow_targets, asked.given)
     except UserError as error:
         reason = str(error)
     own = loaded.state.game.loss.logged if loaded else ()
@@ -76,7 +79,8 @@ def part_of(run: Run, asked: Asked) -> Part:
 
 def _open(loaded: Loaded) -> RealData:
     config, game = loaded.config, loaded.state.game
-    return game.task.open(build.dataset(config), config.train.batch_size, config.seed, next(game.parameters()).device)
+    dataset, device = build.dataset(config, loaded.given), next(game.parameters()).device
+    return game.task.open(dataset, config.train.batch_size, config.seed, device)
 
 
 def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | None, asked: Asked, reason: str) -> None:
@@ -115,7 +119,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
     """
     game = loaded.state.game
     device = next(game.parameters()).device
-    data = open_singly(build.dataset(loaded.config), device, game.task)
+    data = open_singly(build.dataset(loaded.config, loaded.given), device, game.task)
     size, held = available(data.train), available(data.heldout)
     real, labels, *_ = take(data.train, 0, _REALS if size is None else min(_REALS, size))
     conditional, translates = game.condition.needs_labels, game.task.reads is not None
@@ -130,7 +134,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
     def drawn() -> Iterator[tuple[int, torch.Tensor]]:
         for step in checkpoint.steps(run.path / directory.CHECKPOINTS):
             try:
-                state = load(run.path, asked.device, step, asked.allow_targets).state
+                state = load(run.path, asked.device, step, asked.allow_targets, asked.given).state
             except UserError:
                 continue  # damaged: `gan doctor` reports it
             network, draws = state.best_generator(), Draws(device, asked.seed, "sample")

@@ -16,6 +16,7 @@ from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.session import build
+from gan_cli.session.given import Given
 from gan_cli.session.job import Earlier, Extras
 from gan_cli.session.restore import restore
 from gan_cli.session.session import Session, encoded
@@ -73,7 +74,9 @@ def holds_run(path: Path) -> bool:
     return True
 
 
-def open_session(path: Path, config: RunConfig, force: bool, extras: Extras | None = None) -> Resumed:
+def open_session(
+    path: Path, config: RunConfig, force: bool, extras: Extras | None = None, given: Given | None = None
+) -> Resumed:
     """Continue a run from its newest checkpoint that verifies, or from step 0 where it was killed before its first.
 
     Args:
@@ -81,12 +84,13 @@ def open_session(path: Path, config: RunConfig, force: bool, extras: Extras | No
         config: to continue with, validated.
         force: continue although the identity of the run differs from what it was.
         extras: the session's; its evaluation is prepared here.
+        given: what Python gives in the place of parts.
 
     Raises:
         UserError: another run than before without `force`, no checkpoint that verifies, or a directory in use.
     """
     require_trackers(config.log.to)
-    plan = build.check(config)
+    plan = build.check(config, given=given)
     run = RunDirectory(path)
     try:
         return _opened(plan, run, force, extras or Extras())

@@ -71,7 +71,7 @@ def _heldout(run: Loaded, config: SampleConfig) -> Batch:
         UserError: there are fewer, or an odd number of two domains is asked for.
     """
     game, device, count = run.state.game, next(run.state.game.parameters()).device, config.count
-    data = open_data(Path(config.run), config.allow_targets, device)
+    data = open_data(Path(config.run), run)
     most = available(data.heldout)
     if most is not None and count > most:
         raise UserError(f"count={count}: {most} pictures are held out; count={most} or less")
@@ -114,10 +114,7 @@ def classes_of(run: Loaded, config: SampleConfig) -> list[int]:
     chosen = asked if isinstance(asked, list) else [asked]
     names: tuple[str, ...] = ()
     if any(isinstance(one, str) for one in chosen):  # only the data have the names
-        names = (
-            open_data(Path(config.run), config.allow_targets, next(run.state.game.parameters()).device).class_names
-            or ()
-        )
+        names = open_data(Path(config.run), run).class_names or ()
     return [_number(one, names, condition.n_classes, asked) for one in chosen]
 
 

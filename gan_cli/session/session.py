@@ -18,6 +18,7 @@ from gan_cli.runs.provenance import provenance, unlike
 from gan_cli.session import engines, runtime
 from gan_cli.session.assemble import Callbacks, Outputs, assemble, open_outputs
 from gan_cli.session.job import Job
+from gan_cli.session.own_callbacks import Stopped, name_of
 from gan_cli.training.phases import Logs
 from gan_cli.training.state import TrainState
 from gan_cli.training.state_checks import failed_in_step
@@ -49,7 +50,7 @@ class Session(Job):
         return self
 
     def train(self) -> None:
-        """Train to the end and leave the reason of any other end in run.json.
+        """Train to the end, or until a function of the user's stops it; leave the reason of such an end in run.json.
 
         Raises:
             GanError: the run stopped early, or something beside the training failed; its message says why.
@@ -71,12 +72,17 @@ class Session(Job):
                 if group:
                     group.begin(self.state)
                 self._describe()
-                after = [watchers.watch, watchers.curves, watchers.pictures, watchers.checkpoints, watchers.stop]
-                fit(self.state, self._runner(), after)
+                if self.plan.parts.given.networks and not self.state.step:
+                    watchers.checkpoints.save(self.state)  # no seed draws the weights that the run begins with
+                after = [watchers.watch, watchers.curves, watchers.pictures, watchers.checkpoints, watchers.own]
+                fit(self.state, self._runner(), [*after, watchers.stop])
                 final = encoded(watchers.curves.last)
                 self.run.write_status("finished", step=self.state.step, final=final, **outputs.incidents.facts())
             except BaseException as error:
                 self._ended(error)
+                if isinstance(error, Stopped):
+                    outputs.progress.note(f"{error}; `gan resume {self.run.path}` continues it")
+                    return
                 explained = self._explained(error)
                 raise explained from (None if explained is error else error)
             outputs.note(f"finished {self.state.step} steps; `gan sample {self.run.path}` draws from the generator")
@@ -105,6 +111,8 @@ class Session(Job):
         now = provenance(self.plan.device, self.data.fingerprint)
         now |= {"precision": config.runtime.precision, "engine": config.runtime.engine}
         now["processes"] = extras.group.size if extras.group else 1
+        now |= {"command": [*extras.caller.command]} if extras.caller.command else {}
+        now |= {"callbacks": list(map(name_of, extras.caller.callbacks))} if extras.caller.callbacks else {}
         before = directory.read_status(self.run.path)
         sessions = before.get("sessions", [])
         if sessions and (changes := unlike(sessions[-1], now)):
@@ -136,7 +144,7 @@ class Session(Job):
             self.callbacks.saver.wait()
         except Exception as late:
             self.outputs.warn(f"a checkpoint was still being written, and failed: {late}")
-        status = "interrupted" if isinstance(error, Interrupted) else "failed"
+        status = "interrupted" if isinstance(error, (Interrupted, Stopped)) else "failed"
         reason = str(error) or type(error).__name__
         with suppress(OSError):
             self.run.write_status(status, step=self.state.step, reason=reason, **self.outputs.incidents.facts())

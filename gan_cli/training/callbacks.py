@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from gan_cli.core.curves import Curve
+from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.training.averages import Averages
 from gan_cli.training.best import Best
@@ -217,7 +218,7 @@ class Checkpoints:
 
 
 class StopOnSignal:
-    """On SIGINT, SIGTERM or SIGUSR1, lets the step finish, saves, and ends the run; a second signal ends it at once.
+    """On a signal, lets the step finish, saves, and ends the run; a second signal ends it at once.
 
     A context manager: the handlers are in place inside it.
 
@@ -227,21 +228,25 @@ class StopOnSignal:
         agreed: where several processes train, returns the largest number that one of them gives, in each of them; then
             they stop after the same step, and a second signal, which their launcher sends after its own, changes
             nothing. None: this process is alone.
+        stops: the signals.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-
     def __init__(
-        self, save: Callable[[TrainState], None], run: str, agreed: Callable[[int], int] | None = None
+        self,
+        save: Callable[[TrainState], None],
+        run: str,
+        agreed: Callable[[int], int] | None = None,
+        stops: Stops = OF_A_COMMAND,
     ) -> None:
         self.save = save
         self.run = run
         self.agreed = agreed
+        self.stops = stops
         self.received: int | None = None
 
     def __enter__(self) -> StopOnSignal:
         """Install the handlers."""
-        self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
+        self._before = {number: signal.signal(number, self._receive) for number in self.stops.numbers}
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -251,8 +256,8 @@ class StopOnSignal:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        for other in () if self.agreed else self.SIGNALS:
-            signal.signal(other, signal.SIG_DFL)
+        for other in () if self.agreed else self.stops.numbers:
+            signal.signal(other, self.stops.again)
 
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
         """Stop if a signal came.
