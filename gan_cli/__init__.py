@@ -1,0 +1,33 @@
+"""Adversarial (GAN) experiments: `gan` on the command line, and the same from Python.
+
+    import gan_cli
+
+    run = gan_cli.train(["loss=wgan_gp", "train.steps=500"])
+    x = run.sample(64, seed=0)
+
+`train`, `sweep` and `compose` take overrides as the command line does; `load` and `list_runs` find runs that exist.
+Mistakes are raised as `gan_cli.errors.UserError`, everything else that ends a run as another `gan_cli.errors.GanError`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gan_cli.api.begin import compose, sweep, train
+    from gan_cli.api.find import list_runs, load
+    from gan_cli.api.run import Run
+
+__all__ = ["Run", "compose", "list_runs", "load", "sweep", "train"]
+_HOMES = {"Run": "run", "compose": "begin", "list_runs": "find", "load": "find", "sweep": "begin", "train": "begin"}
+
+
+def __getattr__(name: str) -> Any:  # so that the command line pays for nothing of it
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gan_cli' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"gan_cli.api.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

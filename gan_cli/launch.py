@@ -8,6 +8,7 @@ import string
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -15,13 +16,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.config.arguments import Arguments, key_of, parse, quoted_override, split_positional
 from gan_cli.config.command_line import CommandLine
-from gan_cli.config.compose import VERSION_BASE, Composer
+from gan_cli.config.compose import VERSION_BASE, Composer, choices
 from gan_cli.config.explain import refuse_without_effect
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, top_keys
 from gan_cli.core.processes import processes
 from gan_cli.core.terminal import print_error
 from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, Interrupted, UserError
+
+if TYPE_CHECKING:
+    from gan_cli.sweeps.record import Swept
 
 
 def launch(command: str, argv: Sequence[str]) -> int:
@@ -46,10 +50,14 @@ def launch(command: str, argv: Sequence[str]) -> int:
         if cfg.hydra.mode != RunMode.MULTIRUN:
             return _run(composer, cfg, arguments)
     from gan_cli.sweeps.grid import sweep
+    from gan_cli.sweeps.record import Asker
 
     if processes().size > 1:
         raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
-    return sweep(composer, arguments, overrides, multirun, _by_hydra)
+    swept = sweep(composer, arguments, overrides, multirun, _by_hydra, Asker(sys.argv))
+    for line in swept.lines:
+        print(line, flush=True)
+    return swept.code
 
 
 def call(command: str, cfg: DictConfig, line: CommandLine) -> None:
@@ -73,11 +81,11 @@ def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
             raise UserError(f"{override}: is about a sweep, and this is one run; add -m")
     if cfg.hydra.sweeper.get("params") and "hydra.mode=run" not in map(str.lower, arguments.overrides):
         raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
-    call(composer.command, cfg, CommandLine(arguments.overrides, _choices(cfg)))
+    call(composer.command, cfg, CommandLine(arguments.overrides, choices(cfg)))
     return 0
 
 
-def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> int:
+def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Swept:
     """Leave a sweep to the launcher and sweeper of Hydra's that the command line names.
 
     Args:
@@ -88,6 +96,7 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> in
     from hydra.core.hydra_config import HydraConfig
 
     from gan_cli.sweeps.grid import cell_name
+    from gan_cli.sweeps.record import Swept
 
     codes: list[int] = []
 
@@ -97,7 +106,7 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> in
         where = cell_name(here.job.num, count, overrides) if here.mode == RunMode.MULTIRUN else ""
         print(where, flush=True)
         try:
-            call(composer.command, cfg, CommandLine(overrides, _choices(cfg, here.runtime.choices)))
+            call(composer.command, cfg, CommandLine(overrides, choices(cfg, here.runtime.choices)))
         except GanError as error:
             if not str(here.launcher.get("_target_", "")).endswith(".BasicLauncher"):
                 raise  # the job runs in another process, and its launcher brings the error back
@@ -109,17 +118,12 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> in
     try:
         _hydra_main(composer, arguments, job)
     except _Stop:
-        return codes[-1]
-    return codes[0] if codes else 0
+        return Swept(codes[-1])
+    return Swept(codes[0] if codes else 0)
 
 
 class _Stop(BaseException):
     """Ends Hydra's loop over the jobs of a sweep, which continues after an Exception."""
-
-
-def _choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]:
-    found = cfg.hydra.runtime.choices if found is None else found
-    return {group: name for group, name in found.items() if name is not None and not group.startswith("hydra/")}
 
 
 def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> None:

@@ -37,6 +37,14 @@ print(json.dumps(found))
 """
 
 
+def test_the_python_surface_costs_nothing_until_it_is_used(tmp_path):
+    code = (
+        "import sys, gan_cli; found = [m for m in sys.modules if m.startswith('gan_cli.')]; assert not found, found;"
+        "from gan_cli import Run, list_runs, load; assert 'torch' not in sys.modules and 'hydra' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ, check=True)
+
+
 def test_torch_is_imported_by_what_needs_it_alone(tmp_path):
     expected = {
         line: [code, *modules]

@@ -9,6 +9,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from torch.nn.functional import interpolate
 
 from gan_cli.core.files import replace_file
 from gan_cli.data.loader import to_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MEDIAN_WINDOW = 101  # of the WGAN paper's curves
 _MAGENTA = torch.tensor([255, 0, 255], dtype=torch.uint8)
@@ -93,9 +97,14 @@ def save_png(path: Path, array: np.ndarray) -> None:
     Raises:
         OSError: the file cannot be written (a full disk, for example).
     """
-    png = io.BytesIO()
-    Image.fromarray(array).save(png, format="PNG")
-    replace_file(path, [png.getvalue()])
+    replace_file(path, [png(array)])
+
+
+def png(array: np.ndarray) -> bytes:
+    """Return (H, W, 3) uint8 as a PNG, the same bytes for the same pixels."""
+    content = io.BytesIO()
+    Image.fromarray(array).save(content, format="PNG")
+    return content.getvalue()
 
 
 def points_figure(
@@ -131,7 +140,7 @@ def points_figure(
     return draw(None if real is None else _numpy(real), _numpy(fake), ticks, scores)
 
 
-def curve_figure(rows: Sequence[Mapping[str, float]], tags: Sequence[str]) -> np.ndarray:
+def curve_figure(rows: Sequence[Mapping[str, float]], tags: Sequence[str]) -> Figure:
     """Draw curves of metrics.jsonl over the step: thin lines as logged, thick ones through a median filter of 101 rows.
 
     The filter is that of the WGAN paper's figures; curves of fewer rows are drawn as logged, and so are the first and
@@ -140,9 +149,6 @@ def curve_figure(rows: Sequence[Mapping[str, float]], tags: Sequence[str]) -> np
     Args:
         rows: of `metrics_log.read_rows`.
         tags: one curve each.
-
-    Returns:
-        (height, width, 3) uint8.
 
     Raises:
         ValueError: a tag that no row has.

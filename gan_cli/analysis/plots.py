@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -61,9 +62,18 @@ def histograms(
     return rendered(figure)
 
 
-def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
+class Shown(Figure):
+    """A figure that a notebook shows, although no part of pyplot knows it."""
+
+    def _repr_png_(self) -> bytes:
+        png = io.BytesIO()
+        self.savefig(png, format="png")
+        return png.getvalue()
+
+
+def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
     """Draw curves: tag -> (steps, values, steps of filtered values, filtered values, which may be empty)."""
-    figure = Figure(figsize=(8.0, 4.5), dpi=100, layout="constrained")
+    figure = Shown(figsize=(8.0, 4.5), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     for i, (tag, (steps, values, filtered_steps, filtered)) in enumerate(series.items()):
         colour = f"C{i}"
@@ -76,7 +86,7 @@ def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     axes.margins(x=0.01)
     axes.grid(alpha=0.3)
     axes.legend()
-    return rendered(figure)
+    return figure
 
 
 def _legend(

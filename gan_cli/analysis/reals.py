@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_cli.data.fixed_set import FixedSet
 from gan_cli.data.loader import to_bytes, to_float
 from gan_cli.data.source import Batch, Dataset, RealData, Source
 from gan_cli.errors import UserError
@@ -43,7 +44,7 @@ def open_singly(dataset: Dataset, device: torch.device, task: Generate | None = 
         UserError: the data are missing or damaged.
     """
     task = task or Generate()
-    singly = len(dataset.expected_shape()) == 3
+    singly = isinstance(dataset, FixedSet) or len(dataset.expected_shape()) == 3
     return task.open(dataset, (2 if task.twofold else 1) if singly else POINTS, 0, device)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gan_cli.analysis import page, verdicts
-from gan_cli.analysis.figures import MEDIAN_WINDOW
+from gan_cli.analysis.figures import MEDIAN_WINDOW, png
 from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.names import option
 from gan_cli.core.curves import OBJECTIVES, Curve, find
@@ -41,6 +41,13 @@ class Part:
     verdicts: list[Verdict] = field(default_factory=list)
     figures: dict[str, tuple[str, np.ndarray, str]] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
+
+    def pngs(self) -> dict[str, bytes]:
+        """Return the pictures of the figures, by stem."""
+        return {stem: png(pixels) for stem, (_, pixels, _) in self.figures.items()}
+
+    def _repr_html_(self) -> str:
+        return self.section(self.pngs(), 3)
 
     def section(self, pngs: Mapping[str, bytes], level: int) -> str:
         """Return the content as HTML."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gan_cli.config.arguments import key_of
 from gan_cli.config.targets import permitted
@@ -58,15 +56,6 @@ def require_writable(out: Path) -> None:
     existing = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UserError(f"--out {out}: {existing} is not a writable directory; choose another one")
-
-
-def png(pixels: Any) -> bytes:
-    """Return pixels (height, width, 3) uint8 as a PNG."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def write(out: Path, files: dict[str, bytes]) -> None:

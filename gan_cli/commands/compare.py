@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._pages import allowed_targets, common, gather, png, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
@@ -52,15 +52,15 @@ def main(argv: list[str]) -> int:
     require_writable(out)
     pictures = {}
     if found.tags:
-        from gan_cli.analysis import comparison_plots
+        from gan_cli.analysis import comparison_plots, figures
 
-        pictures["curves"] = png(comparison_plots.curves(found, found.tags))
+        pictures["curves"] = figures.png(comparison_plots.curves(found, found.tags))
     samples, without = _samples(runs, allowed, arguments.seed)
     found.notes.extend(without)
     if samples:
-        from gan_cli.analysis import comparison_plots
+        from gan_cli.analysis import comparison_plots, figures
 
-        pictures["samples"] = png(comparison_plots.sheet(samples))
+        pictures["samples"] = figures.png(comparison_plots.sheet(samples))
     print(comparison_text.table(found))
     files = {
         "groups.csv": comparison_text.groups_csv(found).encode(),

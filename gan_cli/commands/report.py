@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_cli.commands._pages import allowed_targets, common, gather, png, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.errors import UserError
 
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
     files, sections = {}, []
     for i, part in enumerate(parts):
         stems = {stem: stem if one else f"{i + 1}_{stem}" for stem in part.figures}
-        pngs = {stem: png(pixels) for stem, (_, pixels, _) in part.figures.items()}
+        pngs = part.pngs()
         files |= {f"{stems[stem]}.png": content for stem, content in pngs.items()}
         sections.append(part.section(pngs, 1 if one else 2))
         print("\n".join([f"{part.name}: {part.facts}", *(f"  {_MARKS[v.kind]} {v.text}" for v in part.verdicts)]))

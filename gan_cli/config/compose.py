@@ -155,3 +155,14 @@ class Composer(NamedTuple):
             raise UserError(f"{' '.join(chosen)}: not installed plugins of Hydra; a config may choose those") from error
         with suppress(HydraException), initialize(None, job_name=self.command, version_base=VERSION_BASE):
             yield compose(None, words, return_hydra_config=True)
+
+
+def choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]:
+    """Return the option chosen of each group.
+
+    Args:
+        cfg: composed, with its `hydra` block.
+        found: the choices that Hydra itself knows in a job of its own; None: those in the block.
+    """
+    found = cfg.hydra.runtime.choices if found is None else found
+    return {group: name for group, name in found.items() if name is not None and not group.startswith("hydra/")}

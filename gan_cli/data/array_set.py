@@ -81,6 +81,8 @@ def as_arrays(data: Any) -> Arrays:
     Raises:
         UserError: anything else.
     """
+    if isinstance(data, Arrays):
+        return data
     names = None
     if isinstance(data, tuple) and len(data) == 2:
         x, y = data

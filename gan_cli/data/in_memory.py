@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from gan_cli.data.array_set import Arrays, ArraySet, as_arrays
+from gan_cli.data.array_set import Arrays, ArraySet
 from gan_cli.errors import UserError
 
 
@@ -12,15 +10,7 @@ class InMemory(ArraySet):
     """Samples of `gan_cli.train(dataset=...)`; a config cannot hold them, so every use of the run gives them again."""
 
     name = "memory"
-    _arrays: Arrays | None = None
-
-    def give(self, data: Any) -> None:
-        """Take the samples; see `array_set.as_arrays`.
-
-        Raises:
-            UserError: they are no samples.
-        """
-        self._arrays = as_arrays(data)
+    given: Arrays | None = None  # put here before it is opened
 
     def arrays(self) -> Arrays:
         """Return the samples.
@@ -28,9 +18,9 @@ class InMemory(ArraySet):
         Raises:
             UserError: none were given.
         """
-        if self._arrays is None:
+        if self.given is None:
             raise UserError(
                 "dataset=memory: the data of this run are in Python's memory; give them again, as in "
                 "gan_cli.load(RUN, dataset=x)"
             )
-        return self._arrays
+        return self.given

@@ -236,13 +236,13 @@ def dataset(config: RunConfig, given: Given | None = None) -> Dataset:
     """Construct the dataset that a config names, unopened; the samples of one in memory are those that Python gives.
 
     Raises:
-        UserError: another kind of class, or samples that are none.
+        UserError: another kind of class.
     """
     if not callable(getattr(parts.class_of(config.dataset, "dataset"), "open", None)):
         raise UserError(f"dataset={config.dataset.target}: not a dataset; see `gan list dataset`")
     found = parts.build(config.dataset, "dataset", object)
-    if isinstance(found, InMemory) and given is not None and given.dataset is not None:
-        found.give(given.dataset)
+    if isinstance(found, InMemory) and given is not None:
+        found.given = given.dataset
     return found
 
 

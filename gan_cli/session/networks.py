@@ -76,6 +76,7 @@ class Shapes(NamedTuple):
 
 def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, Part]:
     """Build the networks, drawn from the run's seed; return the game and its condition, resolved."""
+    require_given(config, built.given)
     sample_shape, n_classes, _ = shapes
     latent, given = built.latent, built.given
     loss, task, constraint, of_input = (  # their buffers belong to one state
@@ -189,6 +190,21 @@ def _require(
         raise UserError(f"{' and '.join(readers)} read features of the critic: {'; '.join(missing)}")
 
 
+def require_given(config: RunConfig, given: Given) -> None:
+    """Require the networks that no config builds.
+
+    Raises:
+        UserError: one was not given.
+    """
+    for player in ("generator", "critic"):
+        part = getattr(config.model, player)
+        if part.target == parts.GIVEN and player not in given.networks:
+            raise UserError(
+                f"model.{player} ({name_of(part)}): this network is an object of Python, which no config builds; give "
+                f"one like it again, as in gan_cli.load(RUN, {player}=module)"
+            )
+
+
 def name_of(network: Part) -> str:
     """Return the name of a network's class, for messages."""
     return network.arguments["name"] if network.target == parts.GIVEN else network.target
@@ -215,11 +231,6 @@ def _network(config: RunConfig, given: Given, player: str, **sizes: Any) -> nn.M
             network = copy.deepcopy(module).train()
         except Exception as error:
             raise UserError(f"{shown}: it cannot be copied: {told(error)}") from error
-    elif part.target == parts.GIVEN:
-        raise UserError(
-            f"{shown}: this network is an object of Python, which no config builds; give it again, as in "
-            f"gan_cli.load(RUN, {player}=module)"
-        )
     else:
         network = _built(part, key, **sizes)
     if is_foreign(part):

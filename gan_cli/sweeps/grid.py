@@ -19,6 +19,7 @@ from gan_cli.config.validate import validate
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
 from gan_cli.sweeps.keys import Cell, checked_cell, is_about_sweep
+from gan_cli.sweeps.record import Asker, Swept
 
 Check = Callable[[list[str]], Config]
 _PLUGINS = ("sweeper", "launcher")
@@ -43,9 +44,10 @@ def sweep(
     arguments: Arguments,
     overrides: Sequence[Override],
     multirun: bool,
-    by_hydra: Callable[[Composer, Arguments, int | None], int],
-) -> int:
-    """Run a sweep and return its exit code.
+    by_hydra: Callable[[Composer, Arguments, int | None], Swept],
+    asker: Asker,
+) -> Swept:
+    """Run a sweep.
 
     Args:
         composer: of the command.
@@ -53,6 +55,7 @@ def sweep(
         overrides: parsed.
         multirun: the command line says `-m`.
         by_hydra: runs a sweep whose launcher or sweeper is not ours, of so many cells.
+        asker: who asks for it.
 
     Raises:
         UserError: the first cell that cannot run, and why.
@@ -77,7 +80,7 @@ def sweep(
         return by_hydra(composer, arguments, len(cells))
     from gan_cli.sweeps import run  # imports torch: a wrong cell is refused before
 
-    return run.search(request.task, checked, flags) if is_search else run.grid(cells, flags)
+    return run.search(request.task, checked, flags, asker) if is_search else run.grid(cells, flags, asker)
 
 
 def check_cells(cells: Sequence[list[str]], checked: Check) -> list[Cell]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.core.files import is_held
+from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.sweeps import process
 from gan_cli.sweeps.display import Display
 from gan_cli.sweeps.plan import is_finished
@@ -49,6 +50,7 @@ class Pool:
     display: Display  # shows every change, and the progress
     save: Callable[[], None]  # writes sweep.json
     search: Search | None = None  # chooses the jobs' values and ends some early; None: a grid
+    stops: Stops = OF_A_COMMAND  # signals that stop the sweep
 
     def __post_init__(self) -> None:
         self._waiting = [job for job in self.jobs if job.state == "waiting"]
@@ -63,7 +65,7 @@ class Pool:
         Returns:
             the signal that stopped the sweep; None: every job was run.
         """
-        handlers = {n: signal.signal(n, lambda n, frame: self._signals.append(n)) for n in process.STOPS}
+        handlers = {n: signal.signal(n, lambda n, frame: self._signals.append(n)) for n in self.stops.numbers}
         sent = 0
         try:
             while self._running or (self._waiting and not self._signals):
@@ -150,7 +152,7 @@ def end_state(job: Job, stopping: bool) -> str:
     code = job.exit_code or 0
     if code in (0, _FINISHED_WITH_FAILURES) or is_finished(job):
         return "finished"
-    stopped = code - 128 in process.STOPS or -code in process.STOPS
+    stopped = not {code - 128, -code}.isdisjoint(OF_A_COMMAND.numbers)
     return "interrupted" if stopped or (stopping and code < 0) else "failed"
 
 

@@ -18,7 +18,6 @@ from gan_cli.config.tree import PACKAGE
 from gan_cli.core.text import one_line
 from gan_cli.sweeps.record import Job
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _BOOT = (  # like the console script: the working directory is not on sys.path
     "import sys; sys.path[:] = [p for p in sys.path if p] + [sys.argv.pop(1)]; sys.argv[0] = 'gan'; "
     "from gan_cli.cli import main; sys.exit(main())"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -19,18 +18,19 @@ from gan_cli.sweeps import plan, process, record, space
 from gan_cli.sweeps.display import Display
 from gan_cli.sweeps.keys import Cell, is_about_sweep, varied_keys
 from gan_cli.sweeps.pool import ENDED, Pool, exit_code
-from gan_cli.sweeps.record import RECORD, Folder, Job, Record
+from gan_cli.sweeps.record import RECORD, Asker, Folder, Job, Record, Swept
 
 if TYPE_CHECKING:  # it needs Optuna, an extra
     from gan_cli.sweeps.search import Search
 
 
-def grid(cells: Sequence[Cell], flags: Sequence[str]) -> int:
-    """Run a grid and return its exit code.
+def grid(cells: Sequence[Cell], flags: Sequence[str], asker: Asker) -> Swept:
+    """Run a grid.
 
     Args:
         cells: all of them, checked.
         flags: see `process.arguments`.
+        asker: who asks for it.
 
     Raises:
         UserError: a directory that is something else, or in use.
@@ -40,16 +40,19 @@ def grid(cells: Sequence[Cell], flags: Sequence[str]) -> int:
     path = plan.folder_for(asked.name, varied_keys([cell.overrides for cell in cells]))
     with _held(path, None) as (folder, before):
         jobs = plan.jobs_of(cells, path, before, threads)
-        return _run(folder, _begun(before, jobs, None), jobs, places, flags, None)
+        return _run(folder, _begun(before, jobs, None, asker), jobs, places, flags, None, asker)
 
 
-def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config], flags: Sequence[str]) -> int:
-    """Run a search, whose jobs are chosen as it goes, and return its exit code.
+def search(
+    overrides: Sequence[Override], checked: Callable[[list[str]], Config], flags: Sequence[str], asker: Asker
+) -> Swept:
+    """Run a search, whose jobs are chosen as it goes.
 
     Args:
         overrides: fixed and varied.
         checked: returns the config of a trial's overrides.
         flags: see `process.arguments`.
+        asker: who asks for it.
 
     Raises:
         UserError: a trial that cannot run, nothing to search, Optuna is not installed, or a directory that is
@@ -74,10 +77,9 @@ def search(overrides: Sequence[Override], checked: Callable[[list[str]], Config]
         jobs = trials(path, before, config, threads)
         study = Study(path, found.axes, asked, config.train.steps, len(places))
         chooser = Search(study, found, asked.metric, jobs)
-        code = _run(folder, _begun(before, jobs, identity), jobs, places, flags, chooser)
-        if best := chooser.best():
-            print(best, flush=True)
-        return code
+        swept = _run(folder, _begun(before, jobs, identity, asker), jobs, places, flags, chooser, asker)
+        best = chooser.best()
+        return swept._replace(lines=[*swept.lines, best]) if best else swept
 
 
 def _machine(sweep: Sweep) -> tuple[list[str | None], int]:
@@ -109,22 +111,28 @@ def _another(folder: Path, before: Mapping[str, Any] | None, identity: Mapping[s
     return UserError(f"{folder} is another search ({key}: {then} then, {now} now): choose another sweep.name")
 
 
-def _begun(before: Record | None, jobs: list[Job], search: dict[str, Any] | None) -> Record:
+def _begun(before: Record | None, jobs: list[Job], search: dict[str, Any] | None, asker: Asker) -> Record:
     """Return the record of this command: its jobs behind those of earlier commands that it leaves out."""
     mine = {job.identity for job in jobs}
     others = [job for job in before.jobs if job.identity not in mine] if before else []
     for job in others:
         job.state = "interrupted" if job.state == "running" else job.state
-    return Record(status="running", exit_code=None, command=sys.argv, jobs=[*others, *jobs], search=search)
+    return Record(status="running", exit_code=None, command=[*asker.command], jobs=[*others, *jobs], search=search)
 
 
 def _run(
-    folder: Folder, now: Record, jobs: list[Job], places: list[str | None], flags: Sequence[str], search: Search | None
-) -> int:
+    folder: Folder,
+    now: Record,
+    jobs: list[Job],
+    places: list[str | None],
+    flags: Sequence[str],
+    search: Search | None,
+    asker: Asker,
+) -> Swept:
     with Display(jobs) as display:
         display.note(f"{folder.path}: {_plan(jobs, places)}")
         folder.write(now)
-        pool = Pool(jobs, places, flags, process.start, display, lambda: folder.write(now), search)
+        pool = Pool(jobs, places, flags, process.start, display, lambda: folder.write(now), search, asker.stops)
         try:
             received = pool.run()
         except UserError:
@@ -138,8 +146,8 @@ def _run(
     counts = Counter(job.state for job in jobs)
     states = ("finished", "pruned", "failed", "interrupted", "waiting")
     ends = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
-    print(f"{folder.path}: {ends}; {folder.path / RECORD} says how each ended", flush=True)
-    return now.exit_code
+    line = f"{folder.path}: {ends}; {folder.path / RECORD} says how each ended"
+    return Swept(now.exit_code, [line], folder.path, jobs)
 
 
 def _plan(jobs: Sequence[Job], places: Sequence[str | None]) -> str:

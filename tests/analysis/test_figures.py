@@ -208,10 +208,17 @@ def test_short_curves_are_drawn_as_logged(monkeypatch, count, filtered_count):
 @pytest.mark.filterwarnings("error")
 def test_curves_with_gaps_are_drawn():
     rows = [{"step": i, "a": float("nan") if 30 < i < 60 else 1.0 * i, "b": -1.0} for i in range(300)]
-    picture = curve_figure(rows, ["a", "b"])
+    picture = plots.rendered(curve_figure(rows, ["a", "b"]))
     assert picture.shape == (450, 800, 3)
     for red, green, blue in ((0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)):
         assert (picture == (red, green, blue)).all(axis=2).sum() > 300
+
+
+def test_a_notebook_shows_curves_without_pyplot(tmp_path):
+    figure = curve_figure([{"step": i, "a": 1.0 * i} for i in range(5)], ["a"])
+    (tmp_path / "a.png").write_bytes(figure._repr_png_())
+    with Image.open(tmp_path / "a.png") as picture:
+        np.testing.assert_allclose(np.asarray(picture)[..., :3], plots.rendered(figure), atol=8)
 
 
 def test_a_curve_that_no_row_has_is_refused():

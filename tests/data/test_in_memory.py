@@ -21,7 +21,7 @@ Y = torch.arange(40) % 4
 
 def opened(data, batch_size=8, seed=0, **keys):
     found = InMemory(**keys)
-    found.give(data)
+    found.given = as_arrays(data)
     return found.open(batch_size, seed, CPU)
 
 

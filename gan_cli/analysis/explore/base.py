@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.analysis.explore.clips import Clip
+from gan_cli.analysis.figures import png
 from gan_cli.analysis.look import Demand, Look
 from gan_cli.config.schema import ExploreConfig
 from gan_cli.errors import UserError
@@ -31,6 +32,9 @@ class Found(NamedTuple):
     numbers: dict[str, Any]
     lines: list[str]
     clips: Mapping[str, Clip] = MappingProxyType({})
+
+    def _repr_png_(self) -> bytes:
+        return png(self.pictures.get("", next(iter(self.pictures.values()))))
 
 
 class Kind(ABC):

@@ -1,0 +1,99 @@
+"""Finds runs that exist."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gan_cli.api.run import Run
+from gan_cli.core.text import did_you_mean
+from gan_cli.errors import UserError
+from gan_cli.runs import reading
+from gan_cli.runs.directory import ROOT, STATUS
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_SHOWN = 5  # runs that a message names
+
+
+def load(
+    run: str | Path = "latest",
+    *,
+    checkpoint: Literal["latest", "best"] | int = "latest",
+    weights: Literal["auto", "ema", "raw"] = "auto",
+    device: str = "auto",
+    allow_targets: Sequence[str] = (),
+    generator: nn.Module | None = None,
+    critic: nn.Module | None = None,
+    dataset: Any = None,
+) -> Run | list[Run]:
+    """Find a run, or the runs of a sweep; its weights are read when they are first used.
+
+    Args:
+        run: a run's directory; a sweep's, or any directory of runs; the name of one in runs/, or its end, if that is
+            unique; "latest": the run in runs/ that was written to last.
+        checkpoint: latest; best, by the run's checkpoint.best; or the step of a checkpoint that the run has kept.
+        weights: of the generator: ema, its moving average; raw; auto: the moving average if the run has one.
+        device: where networks are computed: auto, cpu, cuda or cuda:N.
+        allow_targets: modules of your own parts that the run may import.
+        generator: a module with the run's architecture, where the run was trained with one that Python gave.
+        critic: likewise.
+        dataset: the run's samples, where Python gave them.
+
+    Returns:
+        the run, or a list of runs for a directory of several.
+
+    Raises:
+        UserError: there is no such run, or several; its config is not valid; or it needs what is not given.
+    """
+    path = find(run)
+    given: dict[str, Any] = {"generator": generator, "critic": critic, "dataset": dataset}
+    settings = {"checkpoint": checkpoint, "weights": weights, "device": device, "allow_targets": allow_targets}
+    found = [Run(each, **settings, **given) for each in reading.below(path)]
+    for each in found:
+        each.check()
+    return found[0] if reading.is_run(path) else found
+
+
+def list_runs(directory: str | Path = ROOT) -> list[Run]:
+    """Return the runs in a directory and in the sweeps there, by name; nothing of them is loaded.
+
+    Raises:
+        UserError: no such directory.
+    """
+    if not Path(directory).is_dir():
+        raise UserError(f"{directory}: no such directory; gan_cli.train creates runs/")
+    return [Run(path) for path in reading.below(Path(directory))]
+
+
+def find(name: str | Path) -> Path:
+    """Return the directory of a run, or of several, by its path, its name in runs/, the end of that, or `latest`.
+
+    Raises:
+        UserError: there is none, or several.
+    """
+    runs = reading.below(ROOT)
+    if name == "latest" and not Path(name).is_dir():
+        if not runs:
+            raise UserError(f"run=latest: there is no run in {ROOT}")
+        return max(runs, key=_written)
+    for path in (Path(name), ROOT / name):
+        if reading.is_run(path) or (path.is_dir() and reading.below(path)):
+            return path
+    ends = [path for path in runs if str(path).endswith(os.fspath(name))]
+    if len(ends) == 1:
+        return ends[0]
+    if ends:
+        shown = ", ".join(map(str, ends[:_SHOWN])) + ", ..." * (len(ends) > _SHOWN)
+        raise UserError(f"run={name}: {len(ends)} runs end like this: {shown}")
+    if Path(name).is_dir():
+        raise UserError(f"run={name}: this directory is not a run's, and holds none")
+    raise UserError(f"run={name}: no such run{did_you_mean(str(name), [path.name for path in runs])}")
+
+
+def _written(run: Path) -> int:
+    """Return when a run's status was written last, in nanoseconds; 0 before the first time."""
+    return (run / STATUS).stat().st_mtime_ns if (run / STATUS).exists() else 0

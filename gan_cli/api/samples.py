@@ -1,0 +1,33 @@
+"""Samples that a notebook shows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gan_cli.analysis import figures
+
+
+class Samples(Tensor):
+    """Samples, which a notebook shows as a grid of images or a plot of points; what is computed of them is plain.
+
+    Attributes:
+        columns: of the grid; None: as near to a square as may be.
+    """
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+    columns: int | None = None
+
+    @classmethod
+    def of(cls, x: Tensor, columns: int | None) -> Samples:
+        """Return samples (N, ...) as such a tensor."""
+        samples = x.as_subclass(cls)
+        samples.columns = columns
+        return samples
+
+    def _repr_png_(self) -> bytes | None:
+        if self.dim() == 4 and len(self):
+            return figures.png(figures.image_grid(self, self.columns))
+        if self.dim() == 2 and self.shape[1] in (1, 2):
+            return figures.png(figures.points_figure(None, self, None))
+        return None
