@@ -45,10 +45,15 @@ def workplace(tmp_path_factory):
     """A directory with the README's own files, and one run to sample and resume."""
     place = tmp_path_factory.mktemp("readme")
     (place / "my_conf" / "loss").mkdir(parents=True)
-    blocks = dict(BLOCKS)
-    (place / "my_losses.py").write_text(blocks["python"])
-    (place / "my_conf" / "loss" / "my_loss.yaml").write_text(blocks["yaml"])
+    (place / "my_losses.py").write_text(python("class LeastSquares"))
+    (place / "my_conf" / "loss" / "my_loss.yaml").write_text(dict(BLOCKS)["yaml"])
     return place
+
+
+def python(text):
+    """The README's block of Python that holds a text."""
+    (found,) = (block for kind, block in BLOCKS if kind == "python" and text in block)
+    return found
 
 
 def small_grid(arguments):
@@ -93,6 +98,20 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         runs = [path.parent for path in Path("runs").glob("**/config.yaml")]
         assert len(runs) == (2 if "-m" in arguments else 1)
         assert all((run / "metrics.jsonl").stat().st_size for run in runs)
+
+
+def test_the_lines_of_python(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    code = python("import gan_cli")
+    assert code.count('"train.steps=300"]') == 2
+    own = [word for word in SHORT if not word.startswith("model.")]
+    for words in (SHORT, own):  # both networks are given in the second run
+        code = code.replace('"train.steps=300"]', f"*{words}]", 1)
+    found = {}
+    exec(code.replace("count=500", "count=20, w1_count=10"), found)
+    assert found["x"].shape == (64, 1, 32, 32)
+    assert found["own"].sample(2).shape == (2, 1, 28, 28)
+    assert (workplace / "estimate.png").stat().st_size
 
 
 MISTAKES = [pair for kind, block in BLOCKS if kind == "console" for pair in re.findall(r"^\$ (.*)\n(.*)$", block, re.M)]
