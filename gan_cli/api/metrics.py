@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gan_cli.errors import UserError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,8 +28,10 @@ class Metrics(dict[str, np.ndarray]):
         """Return them as a pandas data frame, indexed by the step.
 
         Raises:
-            ImportError: pandas is not installed.
+            UserError: pandas is not installed.
         """
-        import pandas as pd
-
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise UserError(f"a data frame needs pandas ({error}): pip install pandas") from error
         return pd.DataFrame(self).set_index("step")

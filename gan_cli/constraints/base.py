@@ -55,7 +55,7 @@ class Constraint:
         """Change the parametrisation of the critic's weights, once, when the critic is built.
 
         Args:
-            critic: with the attributes `trunk`, `score` and `heads`; the heads are left alone.
+            critic: with the attribute `trunk`, and `score` and `heads` where it has features; the heads are left alone.
         """
 
     def penalty(self, f: ScoreFunction, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:

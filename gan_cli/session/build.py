@@ -236,12 +236,16 @@ def dataset(config: RunConfig, given: Given | None = None) -> Dataset:
     """Construct the dataset that a config names, unopened; the samples of one in memory are those that Python gives.
 
     Raises:
-        UserError: another kind of class.
+        UserError: another kind of class, or samples for a dataset that has its own.
     """
     if not callable(getattr(parts.class_of(config.dataset, "dataset"), "open", None)):
         raise UserError(f"dataset={config.dataset.target}: not a dataset; see `gan list dataset`")
     found = parts.build(config.dataset, "dataset", object)
-    if isinstance(found, InMemory) and given is not None:
+    if given is not None and given.dataset is not None:
+        if not isinstance(found, InMemory):
+            raise UserError(
+                f"dataset: the data of this run are those of its config ({config.dataset.name}); leave it out"
+            )
         found.given = given.dataset
     return found
 

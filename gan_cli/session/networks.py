@@ -191,10 +191,10 @@ def _require(
 
 
 def require_given(config: RunConfig, given: Given) -> None:
-    """Require the networks that no config builds.
+    """Require the networks that no config builds, and no others.
 
     Raises:
-        UserError: one was not given.
+        UserError: one was not given, or is one of this package.
     """
     for player in ("generator", "critic"):
         part = getattr(config.model, player)
@@ -203,6 +203,8 @@ def require_given(config: RunConfig, given: Given) -> None:
                 f"model.{player} ({name_of(part)}): this network is an object of Python, which no config builds; give "
                 f"one like it again, as in gan_cli.load(RUN, {player}=module)"
             )
+        if not is_foreign(part) and player in given.networks:
+            raise UserError(f"{player}: the config of this run builds its own ({part.target}); leave it out")
 
 
 def name_of(network: Part) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -33,7 +34,9 @@ class Progress:
     def __init__(self, total_steps: int, start_step: int, stream: TextIO | None = None) -> None:
         self._stream = _Tolerant(sys.stderr if stream is None else stream)
         if stream is None and _in_notebook():
-            from tqdm.auto import tqdm as widget
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # without ipywidgets it is a bar of text
+                from tqdm.auto import tqdm as widget
 
             self._view = _Bar(total_steps, start_step, self._stream, widget)
         elif self._stream.isatty():

@@ -72,7 +72,7 @@ class Session(Job):
                 if group:
                     group.begin(self.state)
                 self._describe()
-                if self.plan.parts.given.networks and not self.state.step:
+                if self.plan.parts.given.networks and self.found is None:
                     watchers.checkpoints.save(self.state)  # no seed draws the weights that the run begins with
                 after = [watchers.watch, watchers.curves, watchers.pictures, watchers.checkpoints, watchers.own]
                 fit(self.state, self._runner(), [*after, watchers.stop])

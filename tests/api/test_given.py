@@ -17,7 +17,7 @@ from torch.utils.data import TensorDataset
 import gan_cli
 from gan_cli.cli import main
 from gan_cli.errors import UserError
-from tests.api.conftest import OF_POINTS, Points
+from tests.api.conftest import OF_POINTS, POINTS, Points
 
 X = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
 OWN = [*OF_POINTS, "latent.size=2"]
@@ -106,6 +106,10 @@ def test_what_a_run_of_pythons_objects_asks_for():
         run.evaluate()
     with pytest.raises(UserError, match="does not fit the config beside it"):
         gan_cli.load("run", generator=Points(2, 3), critic=nn.Sequential(Points(3, 1))).sample(3)
+    usual = gan_cli.train([*POINTS, "run_dir=usual"], progress=False)
+    for name, value in (("generator", Points(2, 2)), ("dataset", X)):
+        with pytest.raises(UserError, match=f"^{name}: the .* of this run .*; leave it out"):
+            gan_cli.load(usual.path, **{name: value}).sample(3)
     for data in (X * 2, X[:, :2]):
         with pytest.raises(UserError, match=r"trained so far with other settings \(the data: "):
             gan_cli.load("run", **given, dataset=data).resume(["train.steps=6"], progress=False)
