@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from gan_cli.runs.reading import is_run
 if TYPE_CHECKING:
     from torch import nn
 
+    from gan_cli.session.own_callbacks import Callback
     from gan_cli.sweeps.record import Swept
 
 
@@ -44,7 +45,7 @@ def train(
     generator: nn.Module | None = None,
     critic: nn.Module | None = None,
     dataset: Any = None,
-    callbacks: Sequence[Callable[[Any, Mapping[str, float]], Any]] = (),
+    callbacks: Sequence[Callback] = (),
     config_dir: str | Path | None = None,
     progress: bool = True,
 ) -> Run:

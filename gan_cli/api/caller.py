@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from gan_cli.core.processes import processes
 from gan_cli.core.signals import of_a_call
 from gan_cli.errors import UserError
 from gan_cli.session.job import Caller
-
-Callback = Callable[[Any, Mapping[str, float]], Any]
+from gan_cli.session.own_callbacks import Callback
 
 
 def caller_of(command: Sequence[str], callbacks: Sequence[Callback], progress: bool) -> Caller:

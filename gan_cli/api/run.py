@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gan_cli.config.schema import RunConfig
     from gan_cli.session.given import Given
     from gan_cli.session.load import Loaded
+    from gan_cli.session.own_callbacks import Callback
     from gan_cli.session.plain_networks import PlainCritic, PlainGenerator
 
 _GROUPS = ("extractor", "kind")  # whose options are words of ours
@@ -229,7 +230,7 @@ class Run:
         self,
         overrides: Sequence[str] = (),
         *,
-        callbacks: Sequence[Callable[[Any, Mapping[str, float]], Any]] = (),
+        callbacks: Sequence[Callback] = (),
         progress: bool = True,
     ) -> Run:
         """Continue the run, as `gan resume`, and return it as it is then.
