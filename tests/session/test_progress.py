@@ -1,11 +1,13 @@
 import io
 import itertools
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from gan_cli.session import progress
-from gan_cli.session.progress import Progress
+from gan_cli.session.progress import Progress, Silent
 
 TAG = "critic/wasserstein_estimate"
 
@@ -135,3 +137,24 @@ def test_a_reader_that_went_away_does_not_end_the_run():
     for step in (1, 2, 3):
         progress.update(step)
     progress.close()
+
+
+def test_a_notebook_gets_a_bar(monkeypatch, capsys):
+    kernel = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
+    bar = Progress(3, 0)
+    for step in (1, 2, 3):
+        bar.update(step)
+    bar.note("a line")
+    bar.close()
+    shown = capsys.readouterr().err
+    assert "100%|" in shown
+    assert "a line\n" in shown
+
+
+def test_nothing_is_shown_where_nobody_wants_it(capfd):
+    bar = Progress(3, 0, Silent())
+    bar.update(1)
+    bar.note("a line")
+    bar.close()
+    assert capfd.readouterr() == ("", "")
