@@ -16,7 +16,7 @@ from gan_cli.data.array_set import Arrays, as_arrays
 from gan_cli.data.in_memory import InMemory
 from gan_cli.errors import UserError
 
-_OF_TORCH = frozenset(vars(nn.Module()))
+_VALUES = ("training", "_parameters", "_buffers", "_modules")  # of a module: compared by name, shape and type
 
 
 class Given(NamedTuple):
@@ -92,7 +92,8 @@ def _refuse(words: Sequence[str], key: str, what: str) -> None:
 def _builds_itself(module: nn.Module) -> bool:
     """Return whether a module's class, found by its name and called without arguments, makes the same network."""
     kind = type(module)
-    if kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is not kind:
+    home = sys.modules.get(kind.__module__)
+    if kind.__module__.startswith(("__main__", "gan_cli.")) or getattr(home, kind.__qualname__, None) is not kind:
         return False
     try:
         with torch.random.fork_rng(devices=[]):
@@ -103,7 +104,11 @@ def _builds_itself(module: nn.Module) -> bool:
 
 def _structure(network: nn.Module) -> list[Any]:
     """Return everything of a network but its values and its mode."""
-    own = [
-        (name, type(m), {k: v for k, v in vars(m).items() if k not in _OF_TORCH}) for name, m in network.named_modules()
+    return [
+        [
+            (name, type(m), {k: v for k, v in vars(m).items() if k not in _VALUES})
+            for name, m in network.named_modules()
+        ],
+        [(name, t.shape, t.dtype) for name, t in network.state_dict().items()],
+        [p.requires_grad for p in network.parameters()],
     ]
-    return [own, [(name, t.shape, t.dtype) for name, t in network.state_dict().items()]]

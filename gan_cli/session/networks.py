@@ -187,7 +187,8 @@ def _require(
     if loss.energy and not parts.takes(model.generator, "model.generator", "latent_size"):
         missing.append(f"model.generator ({name_of(model.generator)}) must take latent_size: another one of it decodes")
     if missing:
-        raise UserError(f"{' and '.join(readers)} read features of the critic: {'; '.join(missing)}")
+        verb = "read" if len(readers) > 1 else "reads"
+        raise UserError(f"{' and '.join(readers)} {verb} features of the critic: {'; '.join(missing)}")
 
 
 def require_given(config: RunConfig, given: Given) -> None:

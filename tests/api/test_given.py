@@ -131,9 +131,11 @@ def test_a_class_that_is_found_by_its_name_needs_no_object(mine):
 
 
 def test_another_build_of_a_class_does_need_it(mine):
-    changed, unlike = mine.G(hidden=6), mine.G()
+    changed, unlike, hooked, frozen = mine.G(hidden=6), mine.G(), mine.G(), mine.G()
     unlike.layers[1] = nn.ReLU()
-    for generator in (changed, unlike):
+    hooked.register_forward_hook(lambda module, inputs, x: x + 1)
+    frozen.layers[0].requires_grad_(False)
+    for generator in (changed, unlike, hooked, frozen):
         run = trained(generator=generator, critic=mine.D(), dataset=X)
         assert run.config.model.generator.arguments == {"name": "mine.G"}
         assert run.config.model.critic.target == "mine.D"
@@ -193,7 +195,7 @@ def test_mistakes_leave_nothing():
             {**given, "dataset": X},
             "model.generator (",
         ),
-        (["loss=infogan", "latent=infogan"], {**given, "dataset": X}, "loss=InfoGAN read features of the critic: "),
+        (["loss=infogan", "latent=infogan"], {**given, "dataset": X}, "loss=InfoGAN reads features of the critic: "),
     ):
         with pytest.raises(UserError) as caught:
             trained(*words, **arguments)
