@@ -11,11 +11,12 @@ import numpy as np
 from google.protobuf.struct_pb2 import Value
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams import api_pb2, metadata
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.plugins.custom_scalar.layout_pb2 import Category, Chart, Layout, MultilineChartContent
+from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
-from tensorboard.plugins.text.summary_v2 import text_pb
-from torch.utils.tensorboard import summary as summaries
 
 from gan_cli.core.curves import Curve, declared, heldout_tag, is_estimate
 from gan_cli.runs.event_file import EventFile
@@ -57,7 +58,7 @@ class Board:
 
     def text(self, tag: str, text: str) -> None:
         """Write Markdown; for YAML, wrap it in a fenced block."""
-        self._write(text_pb(tag, text), 0)
+        self._write(_about(tag, "text", text=text.encode()), 0)
 
     def hparams(self, settings: Mapping[str, str | float | int | bool]) -> None:
         """Write the run's row of the HPARAMS table; every scalar of the run is a metric there.
@@ -69,16 +70,21 @@ class Board:
         for key, value in settings.items():
             _set(start.hparams[key], value)
         content = HParamsPluginData(session_start_info=start)
-        self._write(_about(metadata.SESSION_START_INFO_TAG, content), 0)
+        self._write(_about("_hparams_/session_start_info", "hparams", content.SerializeToString()), 0)
         self._has_row = True
 
     def layout(self) -> None:
         """Write the CUSTOM SCALARS page, the Wasserstein panel first."""
-        panels = {
-            category: {title: ["Multiline", tags] for title, tags in charts.items()}
-            for category, charts in layout().items()
-        }
-        self._write(summaries.custom_scalars(panels), 0)
+        panels = Layout(
+            category=[
+                Category(
+                    title=category,
+                    chart=[Chart(title=title, multiline=MultilineChartContent(tag=t)) for title, t in charts.items()],
+                )
+                for category, charts in layout().items()
+            ]
+        )
+        self._write(_about("custom_scalars__config__", "custom_scalars", text=panels.SerializeToString()), 0)
 
     def flush(self) -> None:
         """Return once everything written is on the disk; call it before a checkpoint is committed."""
@@ -98,7 +104,8 @@ class Board:
     def _write_end(self, success: bool) -> None:
         status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
         end = SessionEndInfo(status=status, end_time_secs=time.time())
-        self._write(_about(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end)), 0)
+        content = HParamsPluginData(session_end_info=end).SerializeToString()
+        self._write(_about("_hparams_/session_end_info", "hparams", content), 0)
 
     def _write(self, summary: Summary, step: int) -> None:
         self._file.write(Event(step=step, summary=summary))
@@ -127,8 +134,13 @@ def _with_twin(curve: Curve) -> str:
     return f"{start}_({kind}|{heldout_tag(curve.pattern).rpartition('_')[2]})"
 
 
-def _about(tag: str, content: HParamsPluginData) -> Summary:
-    return Summary(value=[Summary.Value(tag=tag, metadata=metadata.create_summary_metadata(content))])
+def _about(tag: str, plugin: str, content: bytes = b"", text: bytes | None = None) -> Summary:
+    """Return what a plugin reads about a run: its own content, or a text."""
+    about = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name=plugin, content=content))
+    tensor = (
+        None if text is None else TensorProto(dtype="DT_STRING", string_val=[text], tensor_shape=TensorShapeProto())
+    )
+    return Summary(value=[Summary.Value(tag=tag, metadata=about, tensor=tensor)])
 
 
 def _set(field: Value, value: str | float | bool) -> None:
