@@ -91,13 +91,18 @@ def to_uint8(images: Tensor) -> np.ndarray:
     return pixels.numpy()
 
 
-def save_png(path: Path, array: np.ndarray) -> None:
+def save_png(path: Path, array: np.ndarray) -> bytes:
     """Write (H, W, 3) uint8 as a PNG, the same bytes for the same pixels; the file is replaced whole or not at all.
+
+    Returns:
+        what the file holds.
 
     Raises:
         OSError: the file cannot be written (a full disk, for example).
     """
-    replace_file(path, [png(array)])
+    content = png(array)
+    replace_file(path, [content])
+    return content
 
 
 def png(array: np.ndarray) -> bytes:

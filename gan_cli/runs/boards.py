@@ -35,10 +35,10 @@ class Boards:
         for tracker in self._trackers:
             tracker.scalars(step, row)
 
-    def image(self, tag: str, step: int, image: np.ndarray) -> None:
-        """Write a picture: (H, W, 3) uint8."""
+    def image(self, tag: str, step: int, image: np.ndarray, png: bytes) -> None:
+        """Write a picture: (H, W, 3) uint8, and the same encoded."""
         if self._board:
-            self._board.image(tag, step, image)
+            self._board.image(tag, step, png)
         for tracker in self._trackers:
             tracker.image(tag, step, image)
 

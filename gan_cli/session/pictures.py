@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -88,7 +89,7 @@ class Pictures:
                 self._keep("real.png", "samples/real", 0, figures.image_grid(self.data.fixed(self.count).x))
         self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
 
-    def _translated(self, state: TrainState) -> object:
+    def _translated(self, state: TrainState) -> np.ndarray:
         """Return held-out sources, what the generator makes of them, and what they should be, in rows."""
         game, heldout = state.game, self.data.heldout
         real = heldout.batch(*heldout.draw(0))
@@ -98,9 +99,9 @@ class Pictures:
         panels = panels_of(game, state.best_generator(), z, real)
         return figures.image_grid(figures.side_by_side(panels, self.data.shape), len(panels))
 
-    def _keep(self, name: str, tag: str, step: int, picture: object) -> None:
-        figures.save_png(self.folder / name, picture)
-        self.board.image(tag, step, picture)
+    def _keep(self, name: str, tag: str, step: int, picture: np.ndarray) -> None:
+        png = figures.save_png(self.folder / name, picture)
+        self.board.image(tag, step, picture, png)
 
 
 def panels_of(game: Game, network: nn.Module, z: Tensor, real: Batch, batch_size: int = 256) -> list[Tensor]:
