@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
+import torch._dynamo  # noqa: F401  (every optimizer imports it; here it takes less time)
 import yaml
 
 from gan_cli.config.identity import listed
