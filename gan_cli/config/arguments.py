@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 
-# Hydra's flags: those that take a value, with an example, and those that do not. `--info` takes one of INFO or none.
-_VALUED = {"--package": "train", "--config-path": "DIR", "--config-name": "NAME", "--config-dir": "DIR", "--cfg": "job"}
-_PLAIN = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion")
-_NAMES = (*_VALUED, *_PLAIN, "--info")
-_SHORT = {"-p": "--package", "-cp": "--config-path", "-cn": "--config-name", "-cd": "--config-dir", "-c": "--cfg"}
-_SHORT |= {"-h": "--help", "-r": "--run", "-m": "--multirun", "-sc": "--shell-completion", "-i": "--info"}
-_CFG = ("job", "hydra", "all")
+_PLACES = ("--config-path", "--config-name", "--config-dir")
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 _GROUPS = {"dataset_b": "dataset@dataset_b"}  # a second choice of a group, as Hydra names it
-_KEY = re.compile(r"^[+~]*([A-Za-z_]\w*)[\w.@/:-]*=")
 
 
 class Arguments(NamedTuple):
@@ -35,8 +29,7 @@ class Arguments(NamedTuple):
 
     def places(self) -> list[str]:
         """Return those flags that choose the config directories, for a job of a sweep."""
-        chosen = ("--config-path", "--config-name", "--config-dir")
-        return Arguments([], {name: value for name, value in self.flags.items() if name in chosen}).argv()
+        return Arguments([], {name: value for name, value in self.flags.items() if name in _PLACES}).argv()
 
     @property
     def shows(self) -> bool:
@@ -50,50 +43,40 @@ def parse(argv: Sequence[str]) -> Arguments:
     Raises:
         UserError: a flag that is unknown or lacks its value, or flags that exclude each other.
     """
-    overrides: list[str] = []
-    flags: dict[str, str | None] = {}
-    rest = list(argv)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            overrides += rest
-            break
-        if not word.startswith("-") or word == "-":
-            head, equals, value = word.partition("=")
-            overrides.append(_GROUPS.get(head, head) + equals + value)
-            continue
-        name, value = _flag(word)
-        if name in _VALUED and value is None:
-            if not rest:
-                raise UserError(f"{word}: its value is missing; write {word} {_VALUED[name]}")
-            value = rest.pop(0)
-        elif name == "--info" and value is None:
-            value = rest.pop(0) if rest and rest[0] in _INFO else "all"
-        elif name in _PLAIN and value is not None:
-            raise UserError(f"{word}: {name} takes no value")
-        flags[name] = value
-    _check_flags(flags)
+    words = [  # `--info` may stand without its value, before an override
+        f"{word}=all" if word in ("-i", "--info") and following not in _INFO else word
+        for word, following in zip(argv, [*argv, ""][1:], strict=True)
+    ]
+    flags = vars(_parser().parse_intermixed_args(words))
+    overrides = [
+        _GROUPS.get(head, head) + equals + value
+        for head, equals, value in (word.partition("=") for word in flags.pop("overrides"))
+    ]
+    if "--resolve" in flags and not {"--cfg", "--help"} & flags.keys():
+        raise UserError("--resolve: goes with --cfg job or --help alone")
     return Arguments(overrides, flags)
 
 
-def _flag(word: str) -> tuple[str, str | None]:
-    head, equals, value = word.partition("=")
-    name = _SHORT.get(head, head)
-    close = [n for n in _NAMES if name == n] or [n for n in _NAMES if n.startswith(head) and head.startswith("--")]
-    if len(close) != 1:
-        raise UserError(f"{word}: no such flag{did_you_mean(head, _NAMES)} (`--help` lists what there is)")
-    return close[0], (value if equals else None)
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (`--help` lists what there is)")
 
 
-def _check_flags(flags: dict[str, str | None]) -> None:
-    for name, known in (("--cfg", _CFG), ("--info", _INFO)):
-        if name in flags and flags[name] not in known:
-            raise UserError(f"{name} {flags[name]}: must be one of {', '.join(known)}")
-    modes = [n for n in ("--run", "--multirun", "--cfg", "--info", "--shell-completion") if n in flags]
-    if len(modes) > 1:
-        raise UserError(f"{' '.join(modes)}: these exclude each other; give one")
-    if "--resolve" in flags and not {"--cfg", "--help"} & flags.keys():
-        raise UserError("--resolve: goes with --cfg job or --help alone")
+@functools.cache
+def _parser() -> argparse.ArgumentParser:
+    """Return a parser of Hydra's flags."""
+    parser = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("overrides", nargs="*", default=[])
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--cfg", "-c", dest="--cfg", choices=("job", "hydra", "all"))
+    modes.add_argument("--info", "-i", dest="--info", choices=_INFO)
+    for owner, *names in ((modes, "--run", "-r"), (modes, "--multirun", "-m"), (parser, "--help", "-h")):
+        owner.add_argument(*names, dest=names[0], action="store_const", const=None)
+    for name in ("--hydra-help", "--resolve"):
+        parser.add_argument(name, dest=name, action="store_const", const=None)
+    for name, short in (("--package", "-p"), *zip(_PLACES, ("-cp", "-cn", "-cd"), strict=True)):
+        parser.add_argument(name, short, dest=name)
+    return parser
 
 
 def key_of(override: str) -> str:
@@ -111,20 +94,18 @@ def split_positional(words: Sequence[str], keys: Sequence[str]) -> tuple[str | N
     Returns:
         the bare argument, or None, and the other words in order.
     """
-    candidates = [w for w in words if not _is_override(w, keys)]
-    existing = [w for w in candidates if Path(w).exists()]
-    bare = [w for w in candidates if "=" not in w or not _KEY.match(w) or "/" in w.partition("=")[0]]
-    chosen, others = next(iter(existing or bare), None), list(words)
+    chosen = next((word for word in words if not _is_override(word, keys)), None)
+    others = list(words)
     if chosen is not None:
         others.remove(chosen)
     return chosen, others
 
 
 def _is_override(word: str, keys: Sequence[str]) -> bool:
-    found = _KEY.match(word)
-    if found is None:
-        return word.startswith("~") and word[1:] in keys
-    return found.group(1) in (*keys, "hydra")
+    key, equals, _ = word.partition("=")
+    if re.split("[.@/:]", key.lstrip("+~"))[0] in (*keys, "hydra"):
+        return bool(equals) or word.startswith("~")
+    return bool(equals) and "/" not in key and not Path(word).exists()
 
 
 def quoted_override(key: str, text: str) -> str:
