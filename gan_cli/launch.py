@@ -19,7 +19,6 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_cli.config.arguments import Arguments, key_of, parse, quoted_override, split_positional
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.compose import VERSION_BASE, Composer, choices
-from gan_cli.config.explain import refuse_without_effect
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, top_keys
 from gan_cli.core.processes import processes
 from gan_cli.core.terminal import print_error
@@ -92,6 +91,8 @@ def _importing() -> Iterator[None]:
 
 def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
     """Make one run."""
+    from gan_cli.config.explain import refuse_without_effect
+
     refuse_without_effect(arguments.overrides)
     for override in arguments.overrides:
         if key_of(override).startswith("sweep."):
@@ -160,8 +161,6 @@ def _show(composer: Composer, arguments: Arguments) -> int:
     try:
         if "--help" in flags:
             print(_help(cfg, composer, "--resolve" in flags))
-        elif "--cfg" in flags:
-            print(_config(cfg, flags), end="")
         else:
             logging.raiseExceptions = False  # `gan train --info | head`: what reads has enough
             _hydra_main(composer, arguments, lambda cfg: None)
@@ -170,19 +169,6 @@ def _show(composer: Composer, arguments: Arguments) -> int:
     except OmegaConfBaseException as error:
         raise UserError(f"the config cannot be shown: {one_line(error)}") from error
     return 0
-
-
-def _config(cfg: DictConfig, flags: dict[str, str | None]) -> str:
-    """Return what `--cfg` shows."""
-    of_hydra = [key for key in cfg if (key == "hydra") == (flags["--cfg"] == "hydra")]
-    shown = cfg if flags["--cfg"] == "all" else OmegaConf.masked_copy(cfg, of_hydra)
-    package = flags.get("--package") or "_global_"
-    head = ""
-    if package != "_global_":
-        head, shown = f"# @package {package}\n", OmegaConf.select(shown, package)
-        if shown is None:
-            raise UserError(f"--package {package}: no such key in the config")
-    return head + OmegaConf.to_yaml(shown, resolve="--resolve" in flags)
 
 
 def _help(cfg: DictConfig, composer: Composer, resolve: bool) -> str:

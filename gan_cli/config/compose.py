@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from hydra import compose, initialize, initialize_config_dir
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from gan_cli.config import foreign
 from gan_cli.config.arguments import Arguments, key_of, quoted
-from gan_cli.config.explain import explain, unreadable
 from gan_cli.config.tree import conf_dir, options
-from gan_cli.core.text import one_line, show
+from gan_cli.core.text import did_you_mean, show
 from gan_cli.errors import UserError
 
 VERSION_BASE = "1.3"
 _SEARCH_PATH = "hydra.searchpath"
 _SEVERAL = "experiment"  # the group whose options may be chosen together
+_PLUGINS = ("hydra/launcher", "hydra/sweeper")
 
 
 class Composer(NamedTuple):
@@ -40,7 +38,7 @@ class Composer(NamedTuple):
         """Return the composer that a command line asks for; its files are checked before Hydra reads them.
 
         Raises:
-            UserError: a directory that is not there, or files in it that no config needs.
+            UserError: a directory or a primary config that is not there, or files that no config needs.
         """
         flags = arguments.flags
         places = {
@@ -51,15 +49,54 @@ class Composer(NamedTuple):
                 raise UserError(f"{flag} {flags[flag]}: no such directory")
         name = (flags.get("--config-name") or command).removesuffix(".yaml")
         composer = cls(command, places.get("--config-path", conf_dir()), name, places.get("--config-dir"))
-        for path in composer.foreign:
-            foreign.check_files(path)
-            foreign.refuse_search_path(path / f"{name}.yaml")
+        if not (composer.directories[0] / f"{name}.yaml").is_file():
+            known = [path.stem for directory in composer.directories for path in directory.glob("*.yaml")]
+            raise UserError(f"--config-name {name}: no such config{did_you_mean(name, known)}")
+        if composer.foreign:
+            from gan_cli.config.foreign import check_files
+
+            for path in composer.foreign:
+                check_files(path)
         return composer
 
     @property
+    def directories(self) -> list[Path]:
+        """The directories of configs; Hydra reads the primary config from the first one alone."""
+        found = [self.conf, *([self.user_dir] if self.user_dir else [])]
+        return found if (self.conf / f"{self.name}.yaml").is_file() else found[::-1]
+
+    @property
     def foreign(self) -> list[Path]:
-        """The directories outside the package."""
-        return [path for path in self._directories if path != conf_dir()]
+        """Those outside the package."""
+        return [path for path in self.directories if path != conf_dir()]
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group; [] for what is not a group."""
+        return options(group, *self.directories)
+
+    def parse(self, overrides: Sequence[str]) -> list[Override]:
+        """Return the overrides as Hydra reads them.
+
+        Raises:
+            UserError: one that cannot be read.
+        """
+        if not overrides:
+            return []
+        with self._hydra():
+            try:
+                parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([*overrides])
+            except HydraException as error:
+                raise self._explained(error, overrides) from error
+        for override in parsed:
+            group, value = override.key_or_group, override.value()
+            known = self.options(group) if override.package is None else []
+            is_choice = isinstance(value, str) or (isinstance(value, list) and group == _SEVERAL)
+            if known and not (is_choice or override.is_delete() or override.is_sweep_override()):
+                raise UserError(
+                    f"{override.input_line}: {group} takes one option (see `gan list {group}`); a sweep takes several: "
+                    "-m, no brackets"
+                )
+        return parsed
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Return the composed config with its `hydra` block.
@@ -73,88 +110,73 @@ class Composer(NamedTuple):
         try:
             cfg = self._composed(overrides)
         except Exception as error:  # Hydra, working on the user's input: whatever it raises is about that
-            raise explain(error, overrides, self) from error
+            raise self._explained(error, overrides) from error
         for name in ("launcher", "sweeper"):
             if not isinstance(cfg.hydra[name], DictConfig):
                 raise UserError(
                     f"hydra.{name}={show(cfg.hydra[name])}: Hydra needs one, such as hydra/{name}=basic; leave it out"
                 )
         if self.foreign:
-            foreign.check_hydra(cfg, lambda chosen: self._references(overrides, chosen))
+            self._check_hydra(cfg, overrides)
         return cfg
 
-    def parse(self, overrides: Sequence[str]) -> list[Override]:
-        """Return the overrides as Hydra reads them.
-
-        Raises:
-            UserError: one that cannot be read.
-        """
-        if not overrides:
-            return []
-        with self._hydra():
-            try:
-                parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([*overrides])
-            except OverrideParseException as error:
-                raise unreadable(error.override) from error
-            except HydraException as error:
-                raise UserError(f"the overrides cannot be read: {one_line(error)}") from error
-        for override in parsed:
-            group, value = override.key_or_group, override.value()
-            known = self.options(group) if override.package is None else []
-            if known and isinstance(value, list) and group != _SEVERAL:
-                raise UserError(
-                    f"{override.input_line}: {group} takes one option; a sweep takes several: -m, no brackets"
-                )
-            is_one = not override.is_delete() and not override.is_sweep_override()
-            if known and is_one and not isinstance(value, (str, list)):
-                raise UserError(f"{override.input_line}: must be one of {', '.join(known)}")
-        return parsed
-
-    def options(self, group: str) -> list[str]:
-        """Return the options of a group; [] for what is not a group."""
-        return options(group, *self._directories)
-
-    @property
-    def _directories(self) -> list[Path]:
-        return [self.conf, *([self.user_dir] if self.user_dir else [])]
-
     def _hydra(self) -> AbstractContextManager[None]:
-        return initialize_config_dir(str(self._places[0]), job_name=self.command, version_base=VERSION_BASE)
-
-    def forced(self, override: str, overrides: Sequence[str]) -> DictConfig:
-        """Return the config with an override of a key that is not there, for what its check says about it.
-
-        Raises:
-            Exception: Hydra's, about another override.
-        """
-        return self._composed([o if o != override else f"++{o}" for o in overrides])
+        return initialize_config_dir(str(self.directories[0]), job_name=self.command, version_base=VERSION_BASE)
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
-        further = [f"file://{path}" for path in self._places[1:]]
-        if further:  # of two search paths Hydra takes the first
-            given = next((o for o in overrides if key_of(o) == _SEARCH_PATH), f"{_SEARCH_PATH}=[]")
-            paths = OverridesParser.create().parse_override(given).value()
-            further += map(str, paths if isinstance(paths, list) else [paths])
-            overrides = [f"{_SEARCH_PATH}=[{','.join(map(quoted, further))}]", *overrides]
-        with self._hydra():
-            return compose(self.name, list(overrides), return_hydra_config=True)
+        if not self.foreign:
+            with self._hydra():
+                return compose(self.name, list(overrides), return_hydra_config=True)
+        from gan_cli.config.foreign import no_environment
 
-    @property
-    def _places(self) -> list[Path]:
-        """The directories of configs; Hydra reads the primary config from the first one alone."""
-        return self._directories if (self.conf / f"{self.name}.yaml").is_file() else self._directories[::-1]
+        given = next((o for o in overrides if key_of(o) == _SEARCH_PATH), f"{_SEARCH_PATH}=[]")
+        further = OverridesParser.create().parse_override(given).value()
+        paths = [*(f"file://{path}" for path in self.directories[1:]), *map(str, further)]
+        search = f"{_SEARCH_PATH}=[{','.join(map(quoted, paths))}]"  # of two search paths Hydra takes the first
+        with no_environment(), self._hydra():
+            return compose(self.name, [search, *overrides], return_hydra_config=True)
 
-    def _references(self, overrides: Sequence[str], chosen: Sequence[str]) -> Iterator[DictConfig]:
-        """Compose the package alone, then Hydra alone, with what the command line and `chosen` say of Hydra."""
-        words = [o for o in overrides if re.match(r"[+~]*hydra[./]", o)]
-        words += [o for o in chosen if o.partition("=")[0] not in {w.partition("=")[0] for w in words}]
+    def _check_hydra(self, cfg: DictConfig, overrides: Sequence[str]) -> None:
+        """Refuse a `hydra` block that a config directory may not make."""
+        from gan_cli.config.foreign import check_hydra
+
+        words = {key_of(o): o for o in overrides if key_of(o).startswith(("hydra.", "hydra/"))}
+        chosen = {group: cfg.hydra.runtime.choices.get(group) for group in _PLUGINS}
+        words = {group: f"{group}={name}" for group, name in chosen.items() if name is not None} | words
         try:
-            with initialize_config_dir(str(conf_dir()), job_name=self.command, version_base=VERSION_BASE):
-                yield compose(self.command, words, return_hydra_config=True)
+            package = Composer(self.command, conf_dir(), self.command)._composed([*words.values()])
         except HydraException as error:
-            raise UserError(f"{' '.join(chosen)}: not installed plugins of Hydra; a config may choose those") from error
-        with suppress(HydraException), initialize(None, job_name=self.command, version_base=VERSION_BASE):
-            yield compose(None, words, return_hydra_config=True)
+            named = " ".join(words.values())
+            raise UserError(f"{named}: not installed plugins of Hydra; a config may choose those") from error
+        check_hydra(cfg, package)
+
+    def _explained(self, error: Exception, overrides: Sequence[str]) -> UserError:
+        """Return an error of Hydra's as one about the command line or the config."""
+        from gan_cli.config.explain import explain, unknown_key
+
+        key = unknown_key(error)
+        override = next((o for o in overrides if key_of(o) == key), None)
+        return explain(error, overrides) if override is None else self._unknown(override, overrides)
+
+    def _unknown(self, override: str, overrides: Sequence[str]) -> UserError:
+        """Explain a key that the config does not have: what checks it says more than Hydra."""
+        from gan_cli.config.identity import is_free, not_free
+        from gan_cli.config.validate import validate
+
+        key = key_of(override)
+        if self.command == "resume" and (options(key, conf_dir()) or not is_free(key)):
+            return not_free(override)
+        if self.options(key):
+            return UserError(f"{override}: gan {self.command} has no {key} to choose")
+        if key.startswith("sweep.search."):
+            return UserError(f"{override}: is about a search; add sweep=optuna, and -m")
+        if not key.startswith("hydra"):
+            forced = [f"++{o}" if o == override else o for o in overrides]
+            try:
+                validate(self.command, self.compose(forced), forced)
+            except UserError as error:
+                return error
+        return UserError(f"{override}: this option does not set {key}; add it with +{override}")
 
 
 def choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]:

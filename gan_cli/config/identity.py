@@ -87,13 +87,9 @@ def differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:
 def leaves(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested settings as dotted keys and their values; a list is one value."""
     found: dict[str, Any] = {}
-    rest: list[tuple[str, Any]] = [("", settings)]
-    while rest:
-        key, value = rest.pop()
-        if isinstance(value, Mapping) and (value or not key):
-            rest += reversed([(f"{key}.{name}" if key else str(name), item) for name, item in value.items()])
-        else:
-            found[key] = value
+    for name, value in settings.items():
+        inner = isinstance(value, Mapping) and value
+        found |= {f"{name}.{key}": leaf for key, leaf in leaves(value).items()} if inner else {str(name): value}
     return found
 
 
@@ -119,10 +115,9 @@ def require_same(run: object, changes: Mapping[str, Change], force: bool) -> Non
 
 def not_free(override: str) -> UserError:
     """Return the error for an override that `gan resume` cannot take."""
-    key = key_of(override)
-    if is_free(key):
+    if is_free(key_of(override)):
         return UserError(f"{override}: gan resume takes single keys, such as runtime.device=cpu")
     return UserError(
-        f"{override}: {key} identifies the run; only {FREE_IN_WORDS} may change. To continue with another value: "
-        f"gan train THE SAME OVERRIDES {override} run_dir=RUN resume=auto force=true"
+        f"{override}: only {FREE_IN_WORDS} may change, since every other key identifies the run. To continue with "
+        f"another value: gan train THE SAME OVERRIDES {override} run_dir=RUN resume=auto force=true"
     )

@@ -8,14 +8,16 @@ import json
 import typing
 from collections.abc import Iterator, Sequence
 from types import UnionType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import annotated_types as at
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import NotRequired, Required, TypedDict
 
+from gan_cli.config.mistakes import explained, unknown_key
 from gan_cli.config.schema import Config, ConfigType, Part
 from gan_cli.config.targets import MOVED, check_target, is_allowed
-from gan_cli.core.text import did_you_mean, missing, show, told, unknown_key, wrong_value
+from gan_cli.core.text import did_you_mean, show, told
 from gan_cli.errors import UserError
 
 T = TypeVar("T")
@@ -165,24 +167,25 @@ def _checked(key: str, part: Part, allow_targets: Sequence[str], typed: Sequence
     if not is_allowed(home, allow_targets):  # imported into an allowed module from elsewhere
         raise UserError(f"{key}._target_={part.target}: it is {home}, outside the permitted modules")
     parameters, is_open = _parameters(cls)
-    given = _GIVEN.get(key, ())
-    known = {name: parameter for name, parameter in parameters.items() if name not in given}
+    for name in _GIVEN.get(key, ()):
+        parameters.pop(name, None)
+        if name in part.arguments:
+            raise UserError(f"{key}.{name}={show(part.arguments[name])}: gan gives {name} itself; leave it out")
     if f"{key}._target_" in typed and not is_open:
         own = {word.removeprefix(f"{key}.").partition(".")[0] for word in typed if word.startswith(f"{key}.")}
-        part = Part.of(part.target, {name: v for name, v in part.arguments.items() if name in known or name in own})
-    for name, value in part.arguments.items():
-        if name in given:
-            raise UserError(f"{key}.{name}={show(value)}: gan gives {name} itself; leave it out")
-        if name not in known and (not is_open or name.startswith("_")):
-            raise unknown_key(f"{key}.{name}", value, known)
-    for name, parameter in known.items():
-        if parameter.default is parameter.empty and name not in part.arguments:
-            raise missing(f"{key}.{name}", TypeAdapter(_expected(cls, parameter), config=_STRICT).json_schema())
-    arguments = {
-        name: _value(f"{key}.{name}", value, cls, known[name]) if name in known else value
-        for name, value in part.arguments.items()
-    }
-    return Part.of(part.target, arguments)
+        kept = {name: value for name, value in part.arguments.items() if name in parameters or name in own}
+        part = Part.of(part.target, kept)
+    hidden = next((name for name in part.arguments if name.startswith("_")), None)
+    if hidden is not None:  # a word of Hydra's, which no class takes, not even by **kwargs
+        raise unknown_key(key, hidden, part.arguments[hidden], parameters)
+    kinds = TypedDict("kinds", {name: _expected(cls, parameter) for name, parameter in parameters.items()})
+    kinds.__pydantic_config__ = _STRICT | {"extra": "allow" if is_open else "forbid"}
+    adapter = TypeAdapter(kinds)
+    try:
+        checked = adapter.validate_json(json.dumps(part.arguments))
+    except ValidationError as error:
+        raise explained(error, adapter.json_schema(), part.arguments, key) from error
+    return Part.of(part.target, adapter.dump_python(checked, mode="json"))
 
 
 def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
@@ -213,14 +216,15 @@ def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
 def _expected(cls: type, parameter: inspect.Parameter) -> Any:
     """Return the type that a value from YAML must have; what YAML cannot hold, such as a Tensor, is left out."""
     expected = _plain_type(parameter.annotation)
-    if not f"{cls.__module__}.".startswith("torch.optim."):
-        return expected
-    if parameter.name == "betas":
-        unit = typing.Annotated[float, at.Ge(0), at.Lt(1)]
-        return tuple[tuple(unit for _ in typing.get_args(expected))]
-    for limit in _OPTIMIZER_RANGES.get(parameter.name, ()) if expected is float else ():
-        expected = typing.Annotated[expected, limit]
-    return expected
+    if f"{cls.__module__}.".startswith("torch.optim."):
+        if parameter.name == "betas":
+            expected = tuple[tuple(Annotated[(float, *_UNIT)] for _ in typing.get_args(expected))]
+        for limit in _OPTIMIZER_RANGES.get(parameter.name, ()) if expected is float else ():
+            expected = Annotated[expected, limit]
+    if parameter.default is parameter.empty:
+        return Required[expected]
+    shown = isinstance(parameter.default, (bool, int, float, str, list, tuple))
+    return NotRequired[Annotated[expected, Field(examples=[parameter.default])] if shown else expected]
 
 
 def _plain_type(annotation: Any) -> Any:
@@ -235,13 +239,3 @@ def _plain_type(annotation: Any) -> Any:
     except Exception:  # pydantic knows no such type
         return Any
     return annotation
-
-
-def _value(key: str, value: Any, cls: type, parameter: inspect.Parameter) -> Any:
-    """Return a plain value in the type that is expected: strict, as JSON, without infinities or NaN."""
-    adapter = TypeAdapter(_expected(cls, parameter), config=_STRICT)
-    try:
-        return adapter.dump_python(adapter.validate_json(json.dumps(value)), mode="json")
-    except ValidationError as error:
-        default = parameter.default if isinstance(parameter.default, (bool, int, float, str, list, tuple)) else None
-        raise wrong_value(key, value, adapter.json_schema(), default) from error

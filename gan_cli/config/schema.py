@@ -34,7 +34,6 @@ Codes = Annotated[
     Field(examples=[3], description="a code's value, or a list of them as in c=[3,null,0.5]"),
 ]
 Steps = Annotated[Count, Field(examples=[2000])]
-Resident = Literal["auto"] | bool
 
 ConfigType = TypeVar("ConfigType", bound="Config")
 PartType = TypeVar("PartType", bound="Part")
@@ -212,23 +211,19 @@ class RunConfig(Config):
     sweep: Sweep = Field(default_factory=Sweep, exclude=True)
 
 
-def _or_null(name: str, doc: str, fields: dict[str, Any]) -> type[Config]:
-    """Return a model in which every field may be null: as the run has it."""
-    return create_model(name, __base__=Config, __doc__=doc, **{key: (kind | None, ...) for key, kind in fields.items()})
+def _or_null(model: type[Config], *names: str) -> type[Config]:
+    """Return a model of these keys, or of all, in which each may be null: as the run has it."""
+    kinds = get_type_hints(model, include_extras=True)
+    fields = {name: (kinds[name] | None, ...) for name in names or model.model_fields}
+    return create_model(f"Resume{model.__name__}", __base__=Config, __doc__=model.__doc__, **fields)
 
 
-def _fields(model: type[Config]) -> dict[str, Any]:
-    return {key: get_type_hints(model, include_extras=True)[key] for key in model.model_fields}
+class Place(Config):
+    """The place of the same data; null: as the run has it."""
 
-
-ResumeTrain = _or_null("ResumeTrain", "How long.", {"steps": Steps})
-ResumeLog = _or_null("ResumeLog", "As in `Log`.", _fields(Log))
-ResumeEvaluate = _or_null("ResumeEvaluate", "As in `Evaluate`.", _fields(Evaluate))
-ResumeCheckpoint = _or_null("ResumeCheckpoint", "As in `Checkpoint`.", _fields(Checkpoint))
-ResumeRuntime = _or_null("ResumeRuntime", "As in `Runtime`.", _fields(Runtime))
-ResumeDataset = _or_null(
-    "ResumeDataset", "The place of the same data.", {"path": Text, "path_b": Text, "resident": Resident}
-)
+    path: Text | None
+    path_b: Text | None
+    resident: Literal["auto"] | bool | None
 
 
 class ResumeConfig(Config):
@@ -237,13 +232,13 @@ class ResumeConfig(Config):
     run: Run
     force: bool
     allow_targets: Prefixes
-    train: ResumeTrain
-    log: ResumeLog
-    evaluate: ResumeEvaluate
-    checkpoint: ResumeCheckpoint
-    runtime: ResumeRuntime
-    dataset: ResumeDataset
-    dataset_b: ResumeDataset
+    train: _or_null(Train, "steps")
+    log: _or_null(Log)
+    evaluate: _or_null(Evaluate)
+    checkpoint: _or_null(Checkpoint)
+    runtime: _or_null(Runtime)
+    dataset: Place
+    dataset_b: Place
 
 
 class GeneratorConfig(Config):

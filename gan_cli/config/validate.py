@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from gan_cli.config import parts
 from gan_cli.config.arguments import key_of
-from gan_cli.config.schema import SCHEMAS, SUITABLE, Config, Evaluate, Part, RunConfig
-from gan_cli.config.targets import check_prefixes, check_target, permitted
-from gan_cli.config.tree import conf_dir, options
+from gan_cli.config.mistakes import explained
+from gan_cli.config.schema import SCHEMAS, SUITABLE, Config, Evaluate, RunConfig
+from gan_cli.config.targets import check_prefixes, permitted
 from gan_cli.core.extras import require_trackers
-from gan_cli.core.text import missing, one_line, show, unknown_key, wrong_value
+from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def _typed(command: str, plain: dict[str, Any]) -> Config:
     try:
         return schema.model_validate_json(json.dumps(plain, default=str))
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # it explains the others
-        raise _explained(first["type"], first["loc"], schema, plain) from error
+        raise explained(error, schema.model_json_schema(), plain) from error
 
 
 def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
@@ -104,21 +102,6 @@ def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
         return check("train", {**plain, "allow_targets": check_prefixes(list(allow_targets))}, allow_targets)
     except RecursionError as error:
         raise UserError("config.yaml is nested too deeply to be the config of a run") from error
-
-
-def unknown(command: str, key: str, value: Any) -> UserError | None:
-    """Return the error for a dotted key that no option of a command could set; None where a part may have it."""
-    schema = SCHEMAS[command]
-    path = key.split(".")
-    for depth, name in enumerate(path):
-        if name not in schema.model_fields:
-            below = "".join(f".{part}" for part in path[depth + 1 :])
-            return unknown_key(".".join(path[: depth + 1]), value, schema.model_fields, below)
-        inner = _model(schema.model_fields[name].annotation)
-        if inner is None:
-            return None
-        schema = inner
-    return None
 
 
 def _check_request(config: RunConfig) -> None:
@@ -161,8 +144,6 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     raw = OmegaConf.to_container(cfg, resolve=False, enum_to_str=True)
-    if not isinstance(raw, dict):
-        raise UserError(f"the config is {show(raw)}; it must be a mapping of keys to values")
     raw.pop("hydra", None)
     count = 0
     for key, text in _texts(raw):
@@ -199,38 +180,3 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
         yield from _texts(inner, f"{key}.{name}" if key else str(name))
-
-
-def _explained(kind: str, loc: tuple[Any, ...], schema: type[Config], plain: dict[str, Any]) -> UserError:
-    """Walk down the models as far as `loc` leads; what is below (a union's member, a list's index) is one value."""
-    value: Any = plain
-    for depth, name in enumerate(loc):
-        key, group = ".".join(map(str, loc[: depth + 1])), loc[0]
-        field = schema.model_fields.get(str(name))
-        given = isinstance(value, dict) and name in value
-        value = value.get(name) if isinstance(value, dict) else value
-        if field is None:
-            return unknown_key(key, value, schema.model_fields)
-        inner = _model(field.annotation)
-        if inner is not None and given and depth + 1 < len(loc):
-            schema = inner
-        elif field.annotation is Part and given and value is not None:
-            if isinstance(value, dict) and "_target_" in value:
-                check_target(key, value["_target_"])  # is not even text
-            return UserError(
-                f"{key}={show(value)}: must be a mapping with a _target_; choose an option ({group}=OPTION)"
-            )
-        elif field.annotation is Part or (inner is not None and not given and options(key, conf_dir())):
-            return UserError(f"no {group} is chosen; add {group}=OPTION (see `gan list {group}`)")
-        elif inner is not None:
-            return UserError(f"{key}={show(value)}: holds the keys {', '.join(inner.model_fields)}; set those it needs")
-        else:
-            described = schema.model_json_schema()["properties"][str(name)]
-            return missing(key, described) if kind == "missing" else wrong_value(key, value, described)
-    return UserError(f"the config is {show(plain)}; it must be a mapping of keys to values")
-
-
-def _model(annotation: Any) -> type[Config] | None:
-    """The annotation where it is one of our models, or that model where it is one or null."""
-    kinds = get_args(annotation) or (annotation,)
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Config)), None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import math
-import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
@@ -17,7 +17,7 @@ MAX_ALIASES = 100  # in a YAML file
 _PLAIN = (str, bool, int, float, type(None))
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Refuses aliases that multiply: those inside an anchored value, and more than a config needs."""
 
     _aliases = _anchored = 0
@@ -47,19 +47,13 @@ def read(path: Path, limit: int) -> bytes:
     Raises:
         OSError: it cannot be read, is a link, a pipe, a device or a directory, or is larger.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, "is a link", str(path)) from error
-        raise
-    about = os.fstat(descriptor)
+    about = path.lstat()
     if not stat.S_ISREG(about.st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "is not a plain file", str(path))
-    with open(descriptor, "rb") as file:
-        if about.st_size > limit:
-            raise OSError(errno.EFBIG, f"holds {about.st_size:,} bytes; at most {limit:,} are allowed", str(path))
+        kind = "is a link" if stat.S_ISLNK(about.st_mode) else "is not a plain file"
+        raise OSError(errno.EINVAL, kind, str(path))
+    if about.st_size > limit:
+        raise OSError(errno.EFBIG, f"holds {about.st_size:,} bytes; at most {limit:,} are allowed", str(path))
+    with path.open("rb") as file:
         return file.read(limit)
 
 
@@ -69,10 +63,7 @@ def parse_json(content: bytes) -> Any:
     Raises:
         ValueError: anything else; the text is one line.
     """
-    try:
-        return check(json.loads(content.decode(), parse_constant=_not_finite))
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    return _checked(lambda: json.loads(content.decode()))
 
 
 def parse_yaml(content: bytes) -> Any:
@@ -81,25 +72,14 @@ def parse_yaml(content: bytes) -> Any:
     Raises:
         ValueError: anything else; the text is one line.
     """
-    node = compose_yaml(content)
+    return _checked(lambda: yaml.load(content.decode(), Loader))
+
+
+def _checked(parse: Callable[[], Any]) -> Any:
     try:
-        return None if node is None else check(yaml.SafeLoader("").construct_document(node))
+        return check(parse())
     except Exception as error:  # what a tag asks for cannot be made of its text: the library raises many kinds
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
-
-
-def compose_yaml(content: bytes) -> yaml.Node | None:
-    """Return the nodes of one YAML document.
-
-    Raises:
-        ValueError: it is not YAML, is nested too deeply, or its aliases stand for too much; the text is one line.
-    """
-    try:
-        return yaml.compose(content.decode(), _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from error
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def check(value: Any) -> Any:
@@ -126,7 +106,3 @@ def check(value: Any) -> Any:
         elif isinstance(item, float) and not math.isfinite(item):
             raise ValueError("a number that is not finite")
     return value
-
-
-def _not_finite(text: str) -> NoReturn:
-    raise ValueError(f"the number {text}, which is not finite")

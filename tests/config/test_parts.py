@@ -15,7 +15,6 @@ from gan_cli.errors import UserError
 
 MODULE = """
     from __future__ import annotations
-    import dataclasses
     import typing as t
     from dataclasses import dataclass, field
     from os import path
@@ -34,7 +33,7 @@ MODULE = """
                      e: tuple[int, ...] = (), f: Union[float, Tensor] = 1.0, g: Annotated[float, Gt(0), Lt(1)] = 0.5,
                      h: "PositiveInt" = 1, i=3, j: Tensor = None, k: Alias = 1, l: t.Any = None,
                      m: bool = False, n: Annotated[str, Field(pattern="^x")] = "x", o: list[PositiveInt] | None = None,
-                     p: dict[str, int] = {}) -> None:
+                     p: dict[str, int] = {}, q: Annotated[list[bool], Field(min_length=2)] = ()) -> None:
             super().__init__()
             if a > 99:
                 raise ValueError(f"a={a} is too large")
@@ -43,7 +42,6 @@ MODULE = """
         def __init__(self, extra: int, b: bool = True, **kwargs): ...
     class Open:
         def __init__(self, a: int, **kwargs): ...
-    class FromBase(Base): ...
     class Positional:
         def __init__(self, a: int, /, b: int): ...
     class Untyped:
@@ -54,10 +52,6 @@ MODULE = """
         a: PositiveInt
         b: list[int] = field(default_factory=list)
         c: int = field(init=False, default=3)
-    @dataclasses.dataclass(frozen=True)
-    class MoreData:
-        a: PositiveInt
-        d: float = 1.0
     def function(a: int): ...
 """
 OTHER = """
@@ -115,7 +109,7 @@ def refusal(name, allowed="theirs", **arguments):
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        *((name, {}) for name in ("Plain", "parts.Base", "other.Base", "FromBase")),
+        *((name, {}) for name in ("Plain", "parts.Base", "other.Base")),
         ("parts.Passes", {"extra": 1, "a": 2, "b": False}),
         ("parts.Open", {"a": 1, "zz": 3}),
         ("parts.Untyped", {"a": [], "b": "x"}),
@@ -168,9 +162,9 @@ def test_values_come_in_the_annotated_types():
 @pytest.mark.parametrize(
     ("name", "arguments", "told"),
     [
-        ("Own", {"a": 0}, "part.a=0: must be a whole number of at least 1, such as part.a=1"),
-        ("Own", {"a": True}, "part.a=true: must be a whole number of at least 1"),
-        ("Own", {"a": "1"}, "part.a=1: must be a whole number of at least 1"),
+        ("Own", {"a": 0}, "part.a=0: must be a whole number above 0"),
+        ("Own", {"a": True}, "part.a=true: must be a whole number above 0"),
+        ("Own", {"a": "1"}, "part.a=1: must be a whole number above 0"),
         ("Own", {"b": None}, "part.b=null: must be a number, such as part.b=0.5"),
         ("Own", {"b": float("inf")}, "part.b=inf: must be a number"),
         ("Own", {"b": True}, "part.b=true: must be a number"),
@@ -180,16 +174,16 @@ def test_values_come_in_the_annotated_types():
         ("Own", {"e": [0.5]}, "part.e=[0.5]: must be a list, each a whole number"),
         ("Own", {"f": "x"}, "part.f=x: must be a number"),
         ("Own", {"g": 1}, "part.g=1: must be a number above 0 and below 1"),
-        ("Own", {"h": 0}, "part.h=0: must be a whole number of at least 1"),
-        ("Own", {"k": 0}, "part.k=0: must be a whole number of at least 1"),
+        ("Own", {"h": 0}, "part.h=0: must be a whole number above 0, such as part.h=1"),
+        ("Own", {"k": 0}, "part.k=0: must be a whole number above 0"),
         ("Own", {"m": 1}, "part.m=1: must be true or false, such as part.m=false"),
         ("Own", {"n": "y"}, "part.n=y: must be text"),
-        ("Own", {"o": [0]}, "part.o=[0]: must be a list, each a whole number of at least 1 or null"),
+        ("Own", {"o": [0]}, "part.o=[0]: must be a list, each a whole number above 0 or null"),
+        ("Own", {"q": [True]}, "part.q=[true]: must be a list of at least 2, each true or false"),
         ("Own", {"p": {"q": "x"}}, "part.p={q: x}: must be a mapping of keys to values"),
         ("Own", {"bb": 1}, "part.bb=1: no such key; did you mean part.b=1? keys of part: a, b,"),
-        ("Child", {}, "part.a: no value is given; add +part.a=1 or another value: a whole number of at least 1"),
+        ("Child", {}, "part.a: no value is given; add +part.a=VALUE: a whole number above 0"),
         ("Plain", {"a": 1}, "part.a=1: no such key; keys of part: none"),
-        ("FromBase", {"size": 0}, "part.size=0: must be"),
         ("Positional", {"a": 1}, "part.a=1: no such key; keys of part: b"),
         ("Passes", {"extra": 1}, "part.a: no value"),
         ("Passes", {"extra": 1, "a": 2, "b": 0.5}, "part.b=0.5: must be true or false"),
@@ -197,9 +191,8 @@ def test_values_come_in_the_annotated_types():
         ("Open", {"a": 1, "_recursive_": False}, "part._recursive_=false: no such key"),
         ("Untyped", {"c": 1}, "part.c=1: no such key; keys of part: a, b"),
         ("Data", {"a": 0}, "part.a=0: must be"),
-        ("Data", {"a": 1, "b": ["x"]}, "part.b=[x]: must be a list, each a whole number, such as part.b=[1]"),
+        ("Data", {"a": 1, "b": ["x"]}, "part.b=[x]: must be a list, each a whole number"),
         ("Data", {"a": 1, "c": 2}, "part.c=2: no such key; keys of part: a, b"),
-        ("MoreData", {"a": 1, "d": "x"}, "part.d=x: must be a number"),
     ],
 )
 def test_wrong_arguments(name, arguments, told):

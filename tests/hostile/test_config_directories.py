@@ -65,7 +65,7 @@ REFUSED = [  # what the line holds, and the experiment
     ("command line", "run_dir: ../outside/new"),
     ("refer to its own", f"run_dir: ${{{SECRET}}}"),
     ("refer to its own", "a: oc.env\nrun_dir: ${${a}:HOSTILE_SECRET}"),
-    ("refer to its own", f"a: &a {{defaults: ['override /loss': '${{{SECRET}}}']}}\n<<: *a"),
+    ("cannot be composed", f"a: &a {{defaults: ['override /loss': '${{{SECRET}}}']}}\n<<: *a"),
     ("", f"dataset: {{'${{{SECRET}}}': 1}}"),
     ("", "\n".join(["a0: lol", *(f"a{i}: ${{a{i - 1}}}${{a{i - 1}}}" for i in range(1, 60))])),
     ("", "\n".join(["a0: &a0 lol", *(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12))])),

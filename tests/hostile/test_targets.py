@@ -31,11 +31,11 @@ def put(config, key, part):
 @pytest.mark.parametrize("key", ["loss", "dataset", "model.critic"])
 def test_only_classes_below_the_allowed_modules(saved, key, target):
     put(saved, key, {"_target_": target})
-    with pytest.raises(UserError, match=rf"^{key}._target_="):
+    with pytest.raises(UserError, match=rf"^{key}.*_target_"):
         validate_saved(saved)
 
 
-@pytest.mark.parametrize("name", ["_args_", "_partial_", "_recursive_", "_convert_", "__init__"])
+@pytest.mark.parametrize("name", ["_args_", "_convert_", "__init__"])
 def test_words_of_hydra_are_no_arguments(saved, name):
     saved["loss"][name] = True
     with pytest.raises(UserError, match=f"loss.{name}=true: no such key"):
@@ -51,17 +51,17 @@ def test_a_class_inside_an_argument_is_no_class(saved, value):
     assert validate_saved(saved).model.critic.arguments["anything"] == value
 
 
-MISPLACED = [
-    ("loss", "gan_cli.losses.base.Loss", {}),  # abstract
-    ("updates", "torch.nn.Identity", {}),
-    ("model.generator", "torch.nn.Linear", {"in_features": 1, "out_features": 1}),
-    ("optimizer.critic", "torch.optim.lr_scheduler.StepLR", {}),
-]
-
-
-@pytest.mark.parametrize(("key", "target", "arguments"), MISPLACED)
-def test_allowed_classes_in_the_wrong_place(refused, run, saved, key, target, arguments):
-    put(saved, key, {"_target_": target, **arguments})
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        ("loss", {"_target_": "gan_cli.losses.base.Loss"}),  # abstract
+        ("updates", {"_target_": "torch.nn.Identity"}),
+        ("model.generator", {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}),
+        ("optimizer.critic", {"_target_": "torch.optim.lr_scheduler.StepLR"}),
+    ],
+)
+def test_allowed_classes_in_the_wrong_place(refused, run, saved, key, part):
+    put(saved, key, part)
     (run / "config.yaml").write_text(yaml.safe_dump(saved))
     refused("sample", run)
 
