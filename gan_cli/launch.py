@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_cli.config.arguments import Arguments, key_of, parse, quoted_override, split_positional
 from gan_cli.config.command_line import CommandLine
 from gan_cli.config.compose import VERSION_BASE, Composer, choices
-from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, top_keys
+from gan_cli.config.tree import conf_dir, groups, positional_key
 from gan_cli.core.processes import processes
 from gan_cli.core.terminal import print_error
 from gan_cli.core.text import one_line
@@ -191,5 +191,5 @@ def _with_positional(arguments: Arguments, primary: Path) -> Arguments:
     key = positional_key(primary)
     if key is None:
         return arguments
-    chosen, others = split_positional(arguments.overrides, [*top_keys(primary), *chosen_groups(primary)])
+    chosen, others = split_positional(arguments.overrides)
     return arguments if chosen is None else arguments._replace(overrides=[quoted_override(key, chosen), *others])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from gan_cli.errors import UserError
@@ -84,28 +84,23 @@ def key_of(override: str) -> str:
     return override.lstrip("+~").partition("=")[0]
 
 
-def split_positional(words: Sequence[str], keys: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Separate the bare argument from the overrides.
-
-    Args:
-        words: what is not a flag.
-        keys: the command's top-level keys; `key=...` of another name may be a path with an equals sign.
+def split_positional(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Separate the bare argument from the overrides: a path may hold an equals sign too.
 
     Returns:
         the bare argument, or None, and the other words in order.
     """
-    chosen = next((word for word in words if not _is_override(word, keys)), None)
+    chosen = next((word for word in words if not _is_override(word)), None)
     others = list(words)
     if chosen is not None:
         others.remove(chosen)
     return chosen, others
 
 
-def _is_override(word: str, keys: Sequence[str]) -> bool:
+def _is_override(word: str) -> bool:
     key, equals, _ = word.partition("=")
-    if re.split("[.@/:]", key.lstrip("+~"))[0] in (*keys, "hydra"):
-        return bool(equals) or word.startswith("~")
-    return bool(equals) and "/" not in key and not Path(word).exists()
+    is_path = os.path.exists(word) or ("/" in key and not key.lstrip("+~").startswith("hydra/"))
+    return not is_path and (bool(equals) or word.startswith("~"))
 
 
 def quoted_override(key: str, text: str) -> str:

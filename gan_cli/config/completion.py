@@ -58,14 +58,15 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
             Composer.of(name, Arguments([], flags))  # refuses files that Hydra should not read
     except GanError:
         return []  # a flag that waits for its value is another case: a file, which the shell itself completes
-    positional, keys = positional_key(config), [*top_keys(config), *chosen_groups(config)]
+    positional = positional_key(config)
     if positional is not None:
-        chosen, rest = split_positional(rest, keys)
+        chosen, rest = split_positional(rest)
         if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:
             return sorted(glob.glob(glob.escape(word) + "*/")) if shell == "fish" else []
     options = [f"{flag}={flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in flags]
     os.environ["COMP_LINE"] = " ".join(["gan", *rest, word])
     found = _hydra_completion(name, [f"query={shell}", *options]).split()
+    keys = [*top_keys(config), *chosen_groups(config)]
     return found if positional is None else [f for f in found if re.split("[=.]", f)[0] in keys]
 
 

@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.arguments import Arguments, key_of, quoted
 from gan_cli.config.tree import conf_dir, options
@@ -159,24 +159,20 @@ class Composer(NamedTuple):
         return explain(error, overrides) if override is None else self._unknown(override, overrides)
 
     def _unknown(self, override: str, overrides: Sequence[str]) -> UserError:
-        """Explain a key that the config does not have: what checks it says more than Hydra."""
-        from gan_cli.config.identity import is_free, not_free
-        from gan_cli.config.validate import validate
+        """Explain a key that the config does not have."""
+        from gan_cli.config.identity import is_free, leaves, not_free
 
-        key = key_of(override)
+        key, _, value = override.partition("=")
         if self.command == "resume" and (options(key, conf_dir()) or not is_free(key)):
             return not_free(override)
         if self.options(key):
             return UserError(f"{override}: gan {self.command} has no {key} to choose")
-        if key.startswith("sweep.search."):
+        there = leaves(OmegaConf.to_container(self.compose([o for o in overrides if o != override]), resolve=False))
+        if "sweep.search" in there and key.startswith("sweep.search."):
             return UserError(f"{override}: is about a search; add sweep=optuna, and -m")
-        if not key.startswith("hydra"):
-            forced = [f"++{o}" if o == override else o for o in overrides]
-            try:
-                validate(self.command, self.compose(forced), forced)
-            except UserError as error:
-                return error
-        return UserError(f"{override}: this option does not set {key}; add it with +{override}")
+        known = {*there, *(name.partition(".")[0] for name in there)}
+        hint = did_you_mean(key, sorted(known), suffix=f"={value}") or ";"
+        return UserError(f"{override}: no such key{hint} +{override} adds one that the options leave out")
 
 
 def choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]:

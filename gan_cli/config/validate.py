@@ -119,14 +119,13 @@ def _check_request(config: RunConfig) -> None:
         raise UserError(
             "force=true: continues a run with another config, so it needs one; add resume=auto, or leave it out"
         )
-    if config.evaluate.every_steps:
-        return
-    usual = Evaluate()
-    given = [f"evaluate.{k}={show(v)}" for k, v in config.evaluate.plain().items() if v != getattr(usual, k)]
-    if config.extractor != SUITABLE and config.task.arguments.get("content") != "features":
-        given.append(f"extractor ({config.extractor.name})")
-    if given:
-        raise UserError(f"{given[0]}: evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500")
+    of_task = config.task.arguments.get("content") == "features"
+    unused = config.extractor != SUITABLE and not of_task
+    if not config.evaluate.every_steps and (config.evaluate != Evaluate() or unused):
+        raise UserError(
+            "evaluate.every_steps=0 evaluates nothing, so evaluate.* and extractor have no effect; add "
+            "evaluate.every_steps=500"
+        )
 
 
 def _refuse_places(plain: dict[str, Any], overrides: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 _BUFFER = 2**20  # bytes
 _LOCK = ".lock"
@@ -31,18 +31,15 @@ def hold(directory: Path) -> IO[str]:
 
 def is_held(directory: Path) -> bool:
     """Return whether a process holds a directory now; nothing is written to find that out."""
+    lock = directory / _LOCK
     try:
-        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if lock.is_file():  # a pipe is not waited for
+            with open(lock) as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         return False
-    finally:
-        os.close(descriptor)
     return False
 
 
@@ -58,9 +55,9 @@ class AppendFile:
     """
 
     def __init__(self, path: Path, new: bool = False) -> None:
-        exclusive = os.O_EXCL if new else 0
-        self.path = path
-        self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | exclusive, 0o666)
+        if new:
+            open(path, "xb").close()
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
 
     def write(self, piece: bytes) -> None:
         """Append a piece, or nothing: after an error the file is as it was, and the call may be tried again.
@@ -68,46 +65,29 @@ class AppendFile:
         Raises:
             OSError: a full disk, for one.
         """
-        descriptor = self._open()
-        size = os.fstat(descriptor).st_size
+        size = os.fstat(self._file.fileno()).st_size
         rest = memoryview(piece)
         try:
             while rest:
-                rest = rest[os.write(descriptor, rest) :]
+                rest = rest[self._file.write(rest) :]
         except BaseException:
-            os.ftruncate(descriptor, size)
+            self._file.truncate(size)
             raise
 
     def sync(self) -> None:
         """Return once everything appended is on the disk."""
-        os.fsync(self._open())
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def _open(self) -> int:
-        if self._descriptor is None:
-            raise ValueError(f"{self.path} is closed")
-        return self._descriptor
+        self._file.close()
 
 
-class Written(NamedTuple):
-    """What a file holds.
-
-    Attributes:
-        bytes: its size.
-        sha256: in hexadecimal.
-    """
-
-    bytes: int
-    sha256: str
-
-
-def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Written:
+def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> dict[str, int | str]:
     """Write a new file, piece after piece, and return once it is on the disk.
+
+    Returns:
+        its size in `bytes`, and its `sha256` in hexadecimal.
 
     Raises:
         OSError: for example, the file exists or the disk is full.
@@ -120,7 +100,7 @@ def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Written:
             size += len(piece)
         file.flush()
         os.fsync(file.fileno())
-    return Written(size, digest.hexdigest())
+    return {"bytes": size, "sha256": digest.hexdigest()}
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:

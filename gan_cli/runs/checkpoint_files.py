@@ -68,7 +68,7 @@ def write(folder: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[
             _STATE: write_synced(temporary / _STATE, pieces(tensors)),
             _META: write_synced(temporary / _META, [json.dumps(dict(meta), allow_nan=False, indent=1).encode()]),
         }
-        write_synced(temporary / _MANIFEST, [manifest({name: written._asdict() for name, written in files.items()})])
+        write_synced(temporary / _MANIFEST, [manifest(files)])
         sync_directory(temporary)
         if final.exists():
             remove(final)

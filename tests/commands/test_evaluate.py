@@ -128,9 +128,9 @@ def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):
 
 
 def test_mistakes_of_an_evaluation_while_training(refused):
-    reason, every = "evaluate.every_steps=0 evaluates nothing; add evaluate.every_steps=500", "evaluate.every_steps=1"
-    assert refused("train", *SMALL, "evaluate.count=30") == f"evaluate.count=30: {reason}"
-    assert refused("train", *SMALL, "extractor=pixels") == f"extractor (Pixels): {reason}"
+    every = "evaluate.every_steps=1"
+    for without_effect in ("evaluate.count=30", "extractor=pixels"):
+        assert "add evaluate.every_steps=500" in refused("train", *SMALL, without_effect)
     assert "evaluate.count=5: must be" in refused("train", *SMALL, every, "evaluate.count=5")
     assert "need evaluate.count=4750 or less" in refused("train", *SMALL, every, "evaluate.count=5000")
     assert "extractor" in refused("train", *SMALL, every, "extractor=inception", "extractor.weights=nowhere.pth")

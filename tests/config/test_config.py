@@ -44,10 +44,10 @@ def test_values_come_in_their_types():
 MISTAKES = """\
 loss=wgann | loss=wgann: no such option; did you mean loss=wgan? see `gan list loss` for all
 model=dcgna | model=dcgna: no such option; did you mean model=dcgan? options of model: dcgan, dcgan_plain,
-modle=dcgan | modle=dcgan: no such key; did you mean model=dcgan? keys: seed,
-train.stpes=3 | train.stpes=3: no such key; did you mean train.steps=3? keys of train: steps,
+modle=dcgan | modle=dcgan: no such key; did you mean model=dcgan?
+train.stpes=3 | train.stpes=3: no such key; did you mean train.steps=3?
 +train.stpes=3 | train.stpes=3: no such key; did you mean train.steps=3?
-foo.bar=1 | foo={bar: 1}: no such key; keys: seed,
+foo.bar=1 | foo.bar=1: no such key; +foo.bar=1 adds one that the options leave out
 +foo=1 | foo=1: no such key; keys: seed,
 model.critic.widht=3 | model.critic.widht=3: no such key; did you mean model.critic.width=3?
 +constraint.d=1 | constraint.d=1: no such key; keys of constraint: c
@@ -86,8 +86,8 @@ loss@x=wgan | the config cannot be composed: Could not override 'loss@x'. Did yo
 hydra.sweeper=null | hydra.sweeper=null: Hydra needs one, such as hydra/sweeper=basic; leave it out
 hydra.run.dir=x | hydra.run.dir=x: has no effect, since gan makes a run itself
 +hydra.callbacks.x={_target_:os.system} | +hydra.callbacks.x={_target_:os.system}: has no effect
-hydra.nothing=1 | hydra.nothing=1: this option does not set hydra.nothing; add it with +hydra.nothing=1
-updates=alternating updates.burst_n_critic=3 | updates.burst_n_critic=3: this option does not set
+hydra.swep.dir=1 | hydra.swep.dir=1: no such key; did you mean hydra.sweep.dir=1?
+updates=alternating updates.burst_n_critic=3 | updates.burst_n_critic=3: no such key; did you mean updates.n_critic=3?
 optimizer.lr=1e308 | optimizer.generator.lr=1e+308: must be a number above 0 and at most 3e+38
 optimizer.critic.eps=-1 | optimizer.critic.eps=-1: must be a number above 0
 optimizer.critic.momentum=1 | optimizer.critic.momentum=1: must be a number of at least 0 and below 1
