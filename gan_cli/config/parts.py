@@ -10,37 +10,18 @@ from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, TypeVar
 
-import annotated_types as at
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from typing_extensions import NotRequired, Required, TypedDict
+from typing_extensions import TypedDict
 
-from gan_cli.config.mistakes import explained, unknown_key
+from gan_cli.config.mistakes import explained
 from gan_cli.config.schema import Config, ConfigType, Part
 from gan_cli.config.targets import MOVED, check_target, is_allowed
-from gan_cli.core.text import did_you_mean, show, told
+from gan_cli.core.text import did_you_mean, told
 from gan_cli.errors import UserError
 
 T = TypeVar("T")
 GIVEN = "gan_cli.models.given.Given"  # stands for a network that Python gives
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
-_GIVEN = {  # arguments that gan gives itself
-    "condition": ("n_classes",),
-    "task": ("degradation", "dataset_b"),
-    "model.generator": ("latent_size", "sample_shape", "source_shape"),
-    "model.critic": ("sample_shape",),
-    "optimizer.generator": ("params",),
-    "optimizer.critic": ("params",),
-}
-_UNIT = (at.Ge(0), at.Lt(1))
-_OPTIMIZER_RANGES: dict[str, tuple[Any, ...]] = {  # torch.optim annotates types, and checks ranges only when it runs
-    "lr": (at.Gt(0), at.Le(3e38)),
-    "eps": (at.Gt(0),),
-    "alpha": _UNIT,
-    "momentum": _UNIT,
-    "rho": _UNIT,
-    "weight_decay": (at.Ge(0),),
-    "lr_decay": (at.Ge(0),),
-}
 
 
 def check(config: ConfigType, allow_targets: Sequence[str] = (), typed: Sequence[str] = ()) -> ConfigType:
@@ -53,8 +34,8 @@ def check(config: ConfigType, allow_targets: Sequence[str] = (), typed: Sequence
             the option says of its own class, and the new one does not take, goes.
 
     Raises:
-        UserError: a class outside the permitted modules or not found; an argument that is unknown, missing, or of a
-            wrong type or range.
+        UserError: a class outside the permitted modules or not found; an argument that is unknown, or of a wrong type
+            or range.
     """
     targets = {
         key: check_target(key, MOVED.get(part.target, part.target), allow_targets) for key, part in parts_of(config)
@@ -80,8 +61,7 @@ def with_defaults(config: ConfigType) -> ConfigType:
     for key, part in parts_of(config):
         if part.target.startswith("gan_cli."):
             known = _parameters(class_of(part, key))[0].values()
-            given = _GIVEN.get(key, ())
-            defaults = {p.name: p.default for p in known if p.default is not p.empty and p.name not in given}
+            defaults = {p.name: p.default for p in known if p.default is not p.empty}
             config = _with(config, key.split("."), part.replace(**{**defaults, **part.arguments}))
     return config
 
@@ -134,7 +114,7 @@ def build(part: Part, key: str, role: type[T], **given: Any) -> T:
         **given: arguments that no config has.
 
     Raises:
-        UserError: another kind of class, or arguments that it does not take.
+        UserError: another kind of class, arguments that it lacks or does not take, or a value that it refuses.
     """
     cls = class_of(part, key)
     if not issubclass(cls, role):
@@ -145,7 +125,8 @@ def build(part: Part, key: str, role: type[T], **given: Any) -> T:
     try:
         inspect.signature(cls).bind(**part.arguments, **given)
     except TypeError as error:
-        raise UserError(f"{key} ({cls.__name__}): {error}") from error
+        reason = str(error).removeprefix("inspect.Signature.bind() ")
+        raise UserError(f"{key} ({cls.__name__}): {reason}") from error
     try:
         return cls(**part.arguments, **given)
     except ValueError as error:
@@ -167,18 +148,11 @@ def _checked(key: str, part: Part, allow_targets: Sequence[str], typed: Sequence
     if not is_allowed(home, allow_targets):  # imported into an allowed module from elsewhere
         raise UserError(f"{key}._target_={part.target}: it is {home}, outside the permitted modules")
     parameters, is_open = _parameters(cls)
-    for name in _GIVEN.get(key, ()):
-        parameters.pop(name, None)
-        if name in part.arguments:
-            raise UserError(f"{key}.{name}={show(part.arguments[name])}: gan gives {name} itself; leave it out")
     if f"{key}._target_" in typed and not is_open:
         own = {word.removeprefix(f"{key}.").partition(".")[0] for word in typed if word.startswith(f"{key}.")}
         kept = {name: value for name, value in part.arguments.items() if name in parameters or name in own}
         part = Part.of(part.target, kept)
-    hidden = next((name for name in part.arguments if name.startswith("_")), None)
-    if hidden is not None:  # a word of Hydra's, which no class takes, not even by **kwargs
-        raise unknown_key(key, hidden, part.arguments[hidden], parameters)
-    kinds = TypedDict("kinds", {name: _expected(cls, parameter) for name, parameter in parameters.items()})
+    kinds = TypedDict("kinds", {name: _kind(parameter) for name, parameter in parameters.items()}, total=False)
     kinds.__pydantic_config__ = _STRICT | {"extra": "allow" if is_open else "forbid"}
     adapter = TypeAdapter(kinds)
     try:
@@ -213,18 +187,10 @@ def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
     return found, is_open
 
 
-def _expected(cls: type, parameter: inspect.Parameter) -> Any:
+def _kind(parameter: inspect.Parameter) -> Any:
     """Return the type that a value from YAML must have; what YAML cannot hold, such as a Tensor, is left out."""
-    expected = _plain_type(parameter.annotation)
-    if f"{cls.__module__}.".startswith("torch.optim."):
-        if parameter.name == "betas":
-            expected = tuple[tuple(Annotated[(float, *_UNIT)] for _ in typing.get_args(expected))]
-        for limit in _OPTIMIZER_RANGES.get(parameter.name, ()) if expected is float else ():
-            expected = Annotated[expected, limit]
-    if parameter.default is parameter.empty:
-        return Required[expected]
-    shown = isinstance(parameter.default, (bool, int, float, str, list, tuple))
-    return NotRequired[Annotated[expected, Field(examples=[parameter.default])] if shown else expected]
+    kind, default = _plain_type(parameter.annotation), parameter.default
+    return Annotated[kind, Field(examples=[default])] if isinstance(default, (bool, int, float, str)) else kind
 
 
 def _plain_type(annotation: Any) -> Any:

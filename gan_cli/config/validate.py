@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ _PLACES = ("run", "run_dir", "out")  # where files are written
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")  # \${ is text
 _REFERENCE = re.compile(r"\$\{[\w.\[\]-]+\}")
 MAX_REFERENCES = 32  # in one config: references to references multiply
+MAX_NUMBER = 3e38  # of float32
 MAX_TEXT = 1000  # characters of a text with references
 
 
@@ -74,9 +76,11 @@ def check(command: str, plain: dict[str, Any], allow_targets: Sequence[str] = ()
 def _typed(command: str, plain: dict[str, Any]) -> Config:
     """Return the config with its keys and values checked, and its parts not."""
     schema = SCHEMAS[command]
-    for key, text in _texts(plain):
-        if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    for key, value in _values(plain):
+        if isinstance(value, str) and ("\0" in value or any("\ud800" <= c <= "\udfff" for c in value)):
             raise UserError(f"{key}: holds a character that is not text")
+        if isinstance(value, float) and MAX_NUMBER < abs(value) < math.inf:
+            raise UserError(f"{key}={show(value)}: torch has no numbers beyond {MAX_NUMBER:g}")
     try:
         return schema.model_validate_json(json.dumps(plain, default=str))
     except ValidationError as error:
@@ -173,9 +177,14 @@ def _references(key: str, text: str) -> int:
     return count
 
 
-def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
+def _texts(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    return ((key, value) for key, value in _values(config) if isinstance(value, str))
+
+
+def _values(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what mappings and lists hold, with its dotted key."""
+    if not isinstance(value, (dict, list)):
         yield key, value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, inner in items:
-        yield from _texts(inner, f"{key}.{name}" if key else str(name))
+        return
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _values(inner, f"{key}.{name}" if key else str(name))
