@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 from gan_cli.config.tree import positional_key, primary_config
-from gan_cli.core.terminal import print_error
-from gan_cli.core.text import did_you_mean
+from gan_cli.core.text import did_you_mean, print_error
 from gan_cli.errors import GanError, UserError
 
 COMMANDS = Path(__file__).parent / "commands"

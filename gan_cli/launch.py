@@ -16,13 +16,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.config.arguments import Arguments, key_of, parse, quoted_override, split_positional
-from gan_cli.config.command_line import CommandLine
+from gan_cli.config.arguments import Arguments, CommandLine, key_of, parse, quoted_override, split_positional
 from gan_cli.config.compose import VERSION_BASE, Composer, choices
 from gan_cli.config.tree import conf_dir, groups, positional_key
 from gan_cli.core.processes import processes
-from gan_cli.core.terminal import print_error
-from gan_cli.core.text import one_line
+from gan_cli.core.text import one_line, print_error
 from gan_cli.errors import GanError, Interrupted, UserError
 
 if TYPE_CHECKING:

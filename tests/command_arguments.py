@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from gan_cli.config.command_line import CommandLine
+from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import Config
 from gan_cli.config.validate import check
 from tests.conftest import CONF

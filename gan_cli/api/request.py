@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gan_cli.config.arguments import Arguments, quoted
-from gan_cli.config.command_line import CommandLine
+from gan_cli.config.arguments import Arguments, CommandLine, quoted
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:

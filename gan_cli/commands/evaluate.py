@@ -11,7 +11,7 @@ from gan_cli.analysis.evaluation import Score
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.run_scores import RunScores, run_scores
 from gan_cli.commands._results import write_json
-from gan_cli.config.command_line import CommandLine
+from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import EvaluateConfig
 from gan_cli.core import curves
 from gan_cli.core.text import columns

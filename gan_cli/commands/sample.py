@@ -12,8 +12,7 @@ from torch import Tensor
 
 from gan_cli.analysis import figures
 from gan_cli.commands._applying import apply
-from gan_cli.config.arguments import key_of
-from gan_cli.config.command_line import CommandLine
+from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import SampleConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.text import show

@@ -37,6 +37,13 @@ class Arguments(NamedTuple):
         return not self.flags.keys().isdisjoint({"--help", "--hydra-help", "--cfg", "--info"})
 
 
+class CommandLine(NamedTuple):
+    """What a command gets beside its config."""
+
+    overrides: list[str]  # as they were typed
+    choices: dict[str, str]  # the option chosen of each group
+
+
 def parse(argv: Sequence[str]) -> Arguments:
     """Sort arguments into overrides and flags, wherever each stands.
 

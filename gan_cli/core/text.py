@@ -1,13 +1,17 @@
-"""Text for the terminal: one line, columns, values as a user types them, close matches."""
+"""Text for the terminal: one line, columns, values as a user types them, close matches, errors."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from gan_cli.core.processes import rank
+from gan_cli.errors import GanError, UserError
 
 MAX_SHOWN = 80
 # A mistake in a user's code shows in these files too, and is not there.
@@ -48,3 +52,12 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "", suffix: str 
     """Return '; did you mean X?' for the closest known word, with what stands before and after it, or ''."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {prefix}{close[0]}{suffix}?" if close else ""
+
+
+def print_error(error: GanError, where: str = "") -> None:
+    """Print an error; one that every process of a run meets, by the first of them alone."""
+    if rank():
+        if isinstance(error, UserError) or error.reported:
+            return
+        where = f"process {rank()}: {where}"
+    print(f"gan: {where}{one_line(error)}", file=sys.stderr, flush=True)

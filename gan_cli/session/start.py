@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from gan_cli.config.arguments import key_of
-from gan_cli.config.command_line import CommandLine
+from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import ResumeConfig, RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.processes import restarts

@@ -22,9 +22,9 @@ from tqdm import tqdm
 from gan_cli.analysis import figures, plots  # noqa: F401  (imported here rather than in each child)
 from gan_cli.cli import main
 from gan_cli.commands import resume, train
-from gan_cli.config.command_line import CommandLine
+from gan_cli.config.arguments import CommandLine
 from gan_cli.config.validate import check
-from gan_cli.core.terminal import print_error
+from gan_cli.core.text import print_error
 from gan_cli.errors import GanError
 from gan_cli.runs import provenance
 from gan_cli.session import build, session

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gan_cli.cli import main
-from gan_cli.core.terminal import print_error
+from gan_cli.core.text import print_error
 from gan_cli.errors import GanError
 from gan_cli.runs import checkpoint
 from tests.command_arguments import arguments_for
