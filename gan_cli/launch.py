@@ -7,8 +7,7 @@ import importlib
 import logging
 import string
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,7 @@ def launch(command: str, argv: Sequence[str]) -> int:
     arguments = _with_positional(parse(argv), conf_dir() / f"{command}.yaml")
     composer = Composer.of(command, arguments)
     overrides = composer.parse(arguments.overrides)
-    if arguments.shows:
+    if not arguments.flags.keys().isdisjoint({"--help", "--hydra-help", "--cfg", "--info"}):
         return _show(composer, arguments)
     swept = next((o for o in overrides if o.is_sweep_override()), None)
     multirun = "--multirun" in arguments.flags
@@ -65,26 +64,18 @@ def call(command: str, cfg: DictConfig, line: CommandLine) -> None:
     Raises:
         GanError: the config is wrong, or the command ended early.
     """
-    with _importing():
+    if is_first := "torch" not in sys.modules:
+        gc.disable()  # to go through what importing torch makes, again and again, takes a tenth of the time
+    try:
         from gan_cli.config.validate import validate
 
         config = validate(command, cfg, line.overrides)
         module = importlib.import_module(f"gan_cli.commands.{command}")
-    getattr(module, command)(config, line)
-
-
-@contextmanager
-def _importing() -> Iterator[None]:
-    """Spare the garbage collector what importing torch makes: going through that takes a tenth of the time."""
-    if "torch" in sys.modules:
-        yield
-        return
-    gc.disable()
-    try:
-        yield
     finally:
-        gc.freeze()
-        gc.enable()
+        if is_first:
+            gc.freeze()
+            gc.enable()
+    getattr(module, command)(config, line)
 
 
 def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:

@@ -31,11 +31,6 @@ class Arguments(NamedTuple):
         """Return those flags that choose the config directories, for a job of a sweep."""
         return Arguments([], {name: value for name, value in self.flags.items() if name in _PLACES}).argv()
 
-    @property
-    def shows(self) -> bool:
-        """They ask Hydra to show something, not to do it."""
-        return not self.flags.keys().isdisjoint({"--help", "--hydra-help", "--cfg", "--info"})
-
 
 class CommandLine(NamedTuple):
     """What a command gets beside its config."""

@@ -23,16 +23,14 @@ def complete(argv: list[str], commands: Mapping[str, str]) -> int:
         UserError: not one of these.
     """
     words = [w for w in argv if w not in ("-sc", "--shell-completion") and w not in commands]
-    verb, _, shell = words[0].partition("=") if len(words) == 1 else ("", "", "")
-    if verb not in ("install", "uninstall", "query") or shell not in ("bash", "zsh", "fish"):
-        raise UserError(
-            f"-sc {' '.join(words)}: must be install, uninstall or query of bash, zsh or fish: -sc install=bash"
-        )
-    if verb != "query":
-        print(_hydra_completion("train", [f"{verb}={shell}"]), end="")
+    given = " ".join(words)
+    match = re.fullmatch("(install|uninstall|query)=(bash|zsh|fish)", given)
+    if match is None:
+        raise UserError(f"-sc {given}: must be install, uninstall or query of bash, zsh or fish: -sc install=bash")
+    if match[1] != "query":
+        print(_hydra_completion("train", words), end="")
         return 0
-    line = os.environ.get("COMP_LINE", "")
-    found = _query(line.partition(" ")[2], shell, commands)
+    found = _query(os.environ.get("COMP_LINE", "").partition(" ")[2], shell := match[2], commands)
     if found:
         print(("\n" if shell == "fish" else " ").join(found))
     return 0

@@ -36,7 +36,6 @@ Codes = Annotated[
 Steps = Annotated[Count, Field(examples=[2000])]
 
 ConfigType = TypeVar("ConfigType", bound="Config")
-PartType = TypeVar("PartType", bound="Part")
 
 
 class Config(BaseModel):
@@ -65,7 +64,7 @@ class Part(BaseModel):
     target: str = Field(alias="_target_")
 
     @classmethod
-    def of(cls: type[PartType], target: str, arguments: dict[str, Any]) -> PartType:
+    def of(cls, target: str, arguments: dict[str, Any]) -> Part:
         """Return a part of a class and its arguments."""
         return cls.model_validate({**arguments, "_target_": target})
 
@@ -79,7 +78,7 @@ class Part(BaseModel):
         """The name of the class, such as WeightClip."""
         return self.target.rpartition(".")[2]
 
-    def replace(self: PartType, **arguments: Any) -> PartType:
+    def replace(self, **arguments: Any) -> Part:
         """Return a copy with other arguments."""
         return self.of(self.target, {**self.arguments, **arguments})
 
