@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.config.arguments import Arguments, CommandLine, key_of, parse, quoted_override, split_positional
 from gan_cli.config.compose import VERSION_BASE, Composer, choices
-from gan_cli.config.tree import conf_dir, groups, positional_key
+from gan_cli.config.tree import conf_dir, positional_key
 from gan_cli.core.processes import processes
 from gan_cli.core.text import one_line, print_error
 from gan_cli.errors import GanError, Interrupted, UserError
@@ -120,27 +120,24 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
             print_error(error, f"{where}: ")
             codes.append(error.exit_code)
             if isinstance(error, Interrupted):
-                raise _Stop from error
+                sys.exit(error.exit_code)  # Hydra's loop over the jobs continues after an Exception
 
-    try:
-        _hydra_main(composer, arguments, job)
-    except _Stop:
-        return Swept(codes[-1])
-    return Swept(codes[0] if codes else 0)
+    ended = _hydra_main(composer, arguments, job)
+    return Swept(ended or (codes[0] if codes else 0))
 
 
-class _Stop(BaseException):
-    """Ends Hydra's loop over the jobs of a sweep, which continues after an Exception."""
-
-
-def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> None:
+def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> int:
+    """Call Hydra's own main function, and return the exit code that it, or a job, ends with."""
     import hydra
 
     saved, sys.argv = sys.argv, ["gan", *arguments.argv()]
     try:
         hydra.main(config_path=str(composer.conf), config_name=composer.name, version_base=VERSION_BASE)(job)()
+    except SystemExit as end:
+        return int(end.code or 0)
     finally:
         sys.argv = saved
+    return 0
 
 
 def _show(composer: Composer, arguments: Arguments) -> int:
@@ -152,9 +149,7 @@ def _show(composer: Composer, arguments: Arguments) -> int:
             print(_help(cfg, composer, "--resolve" in flags))
         else:
             logging.raiseExceptions = False  # `gan train --info | head`: what reads has enough
-            _hydra_main(composer, arguments, lambda cfg: None)
-    except SystemExit as end:  # after --hydra-help
-        return int(end.code or 0)
+            return _hydra_main(composer, arguments, lambda cfg: None)
     except OmegaConfBaseException as error:
         raise UserError(f"the config cannot be shown: {one_line(error)}") from error
     return 0
@@ -162,10 +157,8 @@ def _show(composer: Composer, arguments: Arguments) -> int:
 
 def _help(cfg: DictConfig, composer: Composer, resolve: bool) -> str:
     """Fill the help template."""
-    chosen = [group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]
-    directories = [*composer.foreign, *([conf_dir()] if composer.conf == conf_dir() else [])]
-    found = groups(*directories) if chosen else {}
-    listing = [f"{group}: {', '.join(options)}" for group, options in found.items() if group in chosen]
+    chosen = sorted(group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/"))
+    listing = [f"{group}: {', '.join(composer.options(group))}" for group in chosen]
     heading = ["Options, as group=option (`gan list` shows what each one is)"] if listing else []
     shown = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     return string.Template(cfg.hydra.help.template).safe_substitute(

@@ -29,7 +29,7 @@ def explained(error: ValidationError, schema: dict[str, Any], given: Any, key: s
     node, value, is_given = schema, given, True
     for name in first["loc"]:
         known = _keys(node, schema)
-        if known is None or _is_part(node) or not (is_given and isinstance(value, dict)):
+        if known is None or not (is_given and isinstance(value, dict)):
             break  # what is below, such as a union's member or a list's index, is one value
         parent, key = key, f"{key}.{name}" if key else str(name)
         is_given, value = name in value, value.get(name)
@@ -37,10 +37,8 @@ def explained(error: ValidationError, schema: dict[str, Any], given: Any, key: s
             return unknown_key(parent, str(name), value, known)
         node = known[name]
     group, known = key.partition(".")[0], _keys(node, schema)
-    if (_is_part(node) and value is None) or (known and not is_given and options(key, conf_dir())):
+    if known and not is_given and options(key, conf_dir()):
         return UserError(f"no {group} is chosen; add {group}=OPTION (see `gan list {group}`)")
-    if _is_part(node):
-        return UserError(f"{key}={show(value)}: must be a mapping with a _target_; choose an option ({group}=OPTION)")
     if known and key:
         return UserError(f"{key}={show(value)}: holds the keys {', '.join(known)}; set those it needs")
     if not is_given:
@@ -83,19 +81,11 @@ def example(schema: dict[str, Any]) -> Any:
 
 def _keys(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any] | None:
     """Return the keys of a mapping with their schemas; None for what is no mapping with known keys."""
-    for kind in _kinds(node):
+    for kind in node.get("anyOf") or node.get("allOf") or [node]:
         kind = schema["$defs"][kind["$ref"].rpartition("/")[2]] if "$ref" in kind else kind
         if "properties" in kind:
             return kind["properties"]
     return None
-
-
-def _is_part(node: dict[str, Any]) -> bool:
-    return any(kind.get("$ref") == "#/$defs/Part" for kind in _kinds(node))
-
-
-def _kinds(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return node.get("anyOf") or node.get("allOf") or [node]
 
 
 def _alternatives(schema: dict[str, Any]) -> list[str]:

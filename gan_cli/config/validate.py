@@ -22,7 +22,7 @@ from gan_cli.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_PLACES = ("run", "run_dir", "out")  # where files are written
+_TYPED = ("allow_targets", "run", "run_dir", "out")  # keys that the command line alone may set
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")  # \${ is text
 _REFERENCE = re.compile(r"\$\{[\w.\[\]-]+\}")
 MAX_REFERENCES = 32  # in one config: references to references multiply
@@ -44,12 +44,13 @@ def validate(command: str, cfg: DictConfig, overrides: Sequence[str]) -> Config:
     allowed = permitted(overrides)
     try:
         plain = _resolved(cfg, command)
-        if (found := plain.get("allow_targets", [])) != allowed:
-            raise UserError(
-                f"allow_targets={show(found)}: taken from the command line alone, since a config must not choose what "
-                f"code runs; if you trust it, add allow_targets={show(found)} there"
-            )
-        _refuse_places(plain, overrides)
+        for key in _TYPED:
+            if plain.get(key) and key not in map(key_of, overrides):
+                given = f"{key}={show(plain[key])}"
+                raise UserError(
+                    f"{given}: taken from the command line alone, since a config must choose neither what code runs "
+                    f"nor where files are written; if you trust it, add {given} there"
+                )
         config = _typed(command, plain)
         if isinstance(config, RunConfig):
             _check_request(config)
@@ -100,9 +101,9 @@ def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
     if not isinstance(plain, dict):
         raise UserError(f"config.yaml holds {show(plain)}, not the config of a run")
     try:
-        for key, text in _texts(plain):
-            if "${" in key or "${" in text:
-                raise UserError(f"{key}={show(text)}: a saved config holds values, not interpolations")
+        for key, value in _values(plain):
+            if "${" in f"{key}{value}":
+                raise UserError(f"{key}={show(value)}: a saved config holds values, not interpolations")
         return check("train", {**plain, "allow_targets": check_prefixes(list(allow_targets))}, allow_targets)
     except RecursionError as error:
         raise UserError("config.yaml is nested too deeply to be the config of a run") from error
@@ -111,34 +112,18 @@ def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
 def _check_request(config: RunConfig) -> None:
     """Refuse keys of `gan train` that contradict each other or would have no effect."""
     if config.checkpoint.best is None and config.checkpoint.best_is != "max":
-        raise UserError(
-            "checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/kl_to_uniform"
-        )
+        raise UserError("checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/modes")
     if config.init_weights != "auto" and config.init_from is None:
         raise UserError(f"init_weights={config.init_weights}: of which run? add init_from=runs/NAME")
-    auto = config.resume == "auto"
-    if auto and config.run_dir is None:
+    if config.resume == "auto" and config.run_dir is None:
         raise UserError("resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME")
-    if config.force and not auto:
-        raise UserError(
-            "force=true: continues a run with another config, so it needs one; add resume=auto, or leave it out"
-        )
-    of_task = config.task.arguments.get("content") == "features"
-    unused = config.extractor != SUITABLE and not of_task
+    if config.force and config.resume != "auto":
+        raise UserError("force=true: continues a run with another config; add resume=auto, or leave it out")
+    unused = config.extractor != SUITABLE and config.task.arguments.get("content") != "features"
     if not config.evaluate.every_steps and (config.evaluate != Evaluate() or unused):
         raise UserError(
-            "evaluate.every_steps=0 evaluates nothing, so evaluate.* and extractor have no effect; add "
-            "evaluate.every_steps=500"
+            "evaluate.* and extractor: evaluate nothing at evaluate.every_steps=0; add another, such as 500"
         )
-
-
-def _refuse_places(plain: dict[str, Any], overrides: Sequence[str]) -> None:
-    for key in _PLACES:
-        if plain.get(key) is not None and key not in map(key_of, overrides):
-            raise UserError(
-                f"{key}={show(plain[key])}: taken from the command line alone, since a config must not choose where "
-                f"files are written; if that is the place, add {key}={show(plain[key])} there"
-            )
 
 
 def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
@@ -149,36 +134,27 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
     raw = OmegaConf.to_container(cfg, resolve=False, enum_to_str=True)
     raw.pop("hydra", None)
     count = 0
-    for key, text in _texts(raw):
-        if text == "???":
+    for key, value in _values(raw):
+        if value == "???":
             if key == "run":
                 raise UserError(f"no run is named; write gan {command} RUN, such as gan {command} runs/NAME")
             raise UserError(f"{key}: no value is given; add {key}=VALUE")
-        count += _references(key, text)
-    if count > MAX_REFERENCES:
-        raise UserError(
-            f"the config holds {count} references to other keys; {MAX_REFERENCES} are the most there can be"
-        )
+        text = _ESCAPED.sub("", str(value))
+        here = text.count("${")
+        count += here
+        if here and (here != len(_REFERENCE.findall(text)) or len(text) > MAX_TEXT or count > MAX_REFERENCES):
+            raise UserError(
+                f"{key}={show(value)}: a config may refer to its own keys alone, as in ${{train.steps}}, and "
+                f"{MAX_REFERENCES} times"
+            )
     try:
         return OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
     except OmegaConfBaseException as error:
         key = error.full_key or "config"
-        text = next((t for k, t in _texts(raw) if k == key), "")
         reason = one_line(str(error.msg or error).splitlines()[0])
-        raise UserError(f"{key}={show(text)}: {reason}; give a value or a key that exists") from error
-
-
-def _references(key: str, text: str) -> int:
-    """Return how many references a text holds."""
-    text = _ESCAPED.sub("", text)
-    count = text.count("${")
-    if count and (len(text) > MAX_TEXT or count != len(_REFERENCE.findall(text))):
-        raise UserError(f"{key}={show(text)}: a config may refer to its own keys alone, as in ${{train.steps}}")
-    return count
-
-
-def _texts(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    return ((key, value) for key, value in _values(config) if isinstance(value, str))
+        raise UserError(
+            f"{key}={show(dict(_values(raw)).get(key))}: {reason}; give a value or a key that exists"
+        ) from error
 
 
 def _values(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
