@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import os
 import sys
@@ -87,11 +86,9 @@ def dispatch(argv: list[str]) -> int:
 
 def commands() -> dict[str, str]:
     """Return every command's name and one-line meaning: a file each in commands/, its docstring's first line."""
-    files = sorted(path for path in COMMANDS.glob("*.py") if not path.stem.startswith("_"))
-    order = {name: i for i, name in enumerate(("train", "resume", "sample", "list", "runs", "board"))}
-    files.sort(key=lambda path: order.get(path.stem, len(order)))
-    docs = {path.stem: ast.get_docstring(ast.parse(path.read_bytes())) or "" for path in files}
-    return {name: doc.partition("\n")[0] for name, doc in docs.items()}
+    files = {path.stem: path for path in sorted(COMMANDS.glob("[!_]*.py"))}
+    names = dict.fromkeys(["train", "resume", "sample", "list", "runs", "board", *files])
+    return {name: files[name].read_text().partition("\n")[0].strip('"') for name in names}
 
 
 def overview() -> str:

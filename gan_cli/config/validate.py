@@ -121,9 +121,7 @@ def _check_request(config: RunConfig) -> None:
         raise UserError("force=true: continues a run with another config; add resume=auto, or leave it out")
     unused = config.extractor != SUITABLE and config.task.arguments.get("content") != "features"
     if not config.evaluate.every_steps and (config.evaluate != Evaluate() or unused):
-        raise UserError(
-            "evaluate.* and extractor: evaluate nothing at evaluate.every_steps=0; add another, such as 500"
-        )
+        raise UserError("evaluate.* and extractor: no effect, since nothing is evaluated; add evaluate.every_steps=500")
 
 
 def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
