@@ -88,7 +88,7 @@ def commands() -> dict[str, str]:
     """Return every command's name and one-line meaning: a file each in commands/, its docstring's first line."""
     files = {path.stem: path for path in sorted(COMMANDS.glob("[!_]*.py"))}
     names = dict.fromkeys(["train", "resume", "sample", "list", "runs", "board", *files])
-    return {name: files[name].read_text().partition("\n")[0].strip('"') for name in names}
+    return {name: files[name].read_text(encoding="utf-8").partition("\n")[0].strip('"') for name in names}
 
 
 def overview() -> str:

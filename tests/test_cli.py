@@ -18,15 +18,14 @@ from gan_cli.errors import Interrupted, NonFiniteError
 
 @pytest.fixture
 def command(monkeypatch):
-    """Put a function in a command's place; returns what it was called with."""
+    """Put a function in a command's place, which ends its calls by these errors; returns what it was called with."""
 
-    def install(name, end=None):
-        calls = []
+    def install(name, *errors):
+        calls, ends = [], iter(errors)
 
         def body(config, line):
             calls.append((config, *line))
-            error = end(len(calls)) if end else None
-            if error is not None:
+            if error := next(ends, None):
                 raise error
 
         monkeypatch.setitem(sys.modules, f"gan_cli.commands.{name}", types.SimpleNamespace(**{name: body}))
@@ -56,70 +55,52 @@ def test_help_lists_every_file_of_commands_with_its_meaning(gan):
     files = {p.stem for p in (Path(cli.__file__).parent / "commands").glob("[!_]*.py")}
     assert set(cli.commands()) == files >= {"train", "resume", "sample", "list", "board"}
     ended = gan("--help")
-    assert ended == gan("-h") == gan()
-    assert ended.code == 0
+    assert ended == gan("-h") == gan() == (0, cli.overview() + "\n", "")
     for name, meaning in cli.commands().items():
+        assert re.search(rf"^  {name} .*  {re.escape(meaning)}$", ended.out, re.MULTILINE), name
         assert meaning
-        assert f"  {name}" in ended.out
-        assert meaning in ended.out
 
 
-def test_version(gan):
-    assert gan("--version").out.split()[0] == "gan"
-    assert gan("train", "--version").out == gan("--version").out
-
-
-@pytest.mark.parametrize(("given", "is_set"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_of_torch_do_not_spin_while_they_wait_unless_the_user_says_so(gan, monkeypatch, given, is_set):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if given:
-        monkeypatch.setenv("OMP_WAIT_POLICY", given)
-    gan("--version")
-    assert os.environ["OMP_WAIT_POLICY"] == is_set
+def test_version_and_threads_of_torch_do_not_spin_while_they_wait_unless_the_user_says_so(gan, monkeypatch):
+    for given, is_set in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        if given:
+            monkeypatch.setenv("OMP_WAIT_POLICY", given)
+        assert gan("--version").out == gan("train", "--version").out
+        assert gan("--version").out.split()[0] == "gan"
+        assert os.environ["OMP_WAIT_POLICY"] == is_set
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("tran", ".*did you mean train\\?.*"),
-        ("--fast", ".*no such flag.*"),
+        ("tran", "tran: no such command; did you mean train? commands: train, "),
+        ("--fast", "--fast: no such flag; commands: "),
         ("resume", "no run is named; write gan resume RUN, such as gan resume runs/NAME"),
-        ("sample", "no run is named; write gan sample RUN, such as gan sample runs/NAME"),
-        ("board", "runs: no such directory.*"),
-        ("board nowhere --port 7007", "nowhere: no such directory.*"),
+        ("board nowhere --port 7007", "nowhere: no such directory"),
     ],
 )
 def test_one_line(refused, line, expected):
-    assert re.fullmatch(expected, refused(*line.split()))
+    assert refused(*line.split()).startswith(expected)
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "expected"),
-    [
-        (NonFiniteError("loss is nan\nat step 3"), 70, "gan: loss is nan at step 3\n"),
-        (KeyboardInterrupt(), 130, ""),
-    ],
-)
-def test_errors_give_one_line_or_none_and_their_exit_code(gan, command, error, code, expected):
-    command("train", lambda n: error)
-    assert gan("train") == (code, "", expected)
-
-
-def test_a_bug_keeps_its_traceback(gan, command):
-    command("train", lambda n: ZeroDivisionError("oops"))
+def test_an_error_gives_one_line_and_its_exit_code_and_a_bug_its_traceback(gan, command):
+    command("train", NonFiniteError("loss is nan\nat step 3"), KeyboardInterrupt(), ZeroDivisionError())
+    assert gan("train") == (70, "", "gan: loss is nan at step 3\n")
+    assert gan("train") == (130, "", "")
     with pytest.raises(ZeroDivisionError):
         gan("train")
 
 
 def test_sweep_goes_on_after_a_failed_cell_and_ends_with_an_interrupted_one(gan, command, tmp_path):
-    calls = command("sample", lambda n: NonFiniteError("nan") if n == 2 else None)
+    calls = command("sample", None, NonFiniteError("nan"))
     ended = gan("sample", "run=x", "seed=0,1,2", "-m", "count=1")
     assert ended.code == 70
     assert [config.seed for config, _, _ in calls] == [0, 1, 2]
     assert ended.err == "gan: cell 2 of 3 (run=x seed=1 count=1): nan\n"
     assert {p.name for p in tmp_path.rglob("*")} >= {"multirun.yaml"}
     assert {p.relative_to(tmp_path).parts[:2] for p in tmp_path.rglob("*.yaml")} == {("runs", ".sweeps")}
-    calls = command("sample", lambda n: Interrupted("saved at step 3", 2))
+    calls = command("sample", Interrupted("saved at step 3", 2))
     assert gan("sample", "run=x", "-m", "seed=0,1,2").code == 130
     assert len(calls) == 1
 
@@ -134,27 +115,22 @@ def test_any_path_reaches_the_command(path, gan, command, tmp_path):
     assert calls[0][0].run == path
 
 
-@pytest.mark.parametrize("name", ["train", "resume", "sample"])
-def test_help_of_a_command_lists_its_keys(gan, name):
-    ended = gan(name, "--help")
-    assert ended.code == 0
-    assert ended.out.startswith(f"gan {name} ")
-    assert "allow_targets: []" in ended.out
-    assert ("\nloss: began, ebgan, " in ended.out) == (name == "train")
-
-
-def test_hydras_own_views_work(gan, tmp_path):
+def test_help_and_hydras_own_views_and_mistakes_there(gan, tmp_path):
+    for wrong in ("loss=nope", "experiment=null", "train.stpes=1"):
+        for flags in (["--cfg", "job"], ["--help"], ["--info"]):
+            ended = gan("train", wrong, *flags)
+            assert (ended.code, ended.out) == (2, "")
+            assert ended.err.startswith(f"gan: {wrong}: ")
+    for name in ("train", "resume", "sample"):
+        ended = gan(name, "--help")
+        assert ended.out.startswith(f"gan {name} ")
+        assert "allow_targets: []" in ended.out
+        assert ("\nloss: began, ebgan, " in ended.out) == (name == "train")
     assert "steps: 9" in gan("train", "--cfg", "job", "train.steps=9").out
     assert gan("train", "--cfg", "job", "--package", "latent", "--resolve").out.splitlines()[0] == "# @package latent"
     assert "steps: 9" in gan("train", "--info", "config", "train.steps=9").out
     assert "Hydra" in gan("train", "--hydra-help").out
     assert str(tmp_path) in gan("train", "--info", "searchpath", f"hydra.searchpath=[file://{tmp_path}]").out
-
-
-@pytest.mark.parametrize("wrong", ["loss=nope", "experiment=null", "train.stpes=1"])
-def test_mistakes_are_reported_where_something_is_to_be_shown(refused, wrong):
-    for flags in (["--cfg", "job"], ["--help"], ["--info"]):
-        assert refused("train", wrong, *flags).startswith(f"{wrong}: ")
 
 
 def test_python_m_gan_cli_and_a_reader_that_leaves():
