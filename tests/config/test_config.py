@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import shutil
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gan_cli.config.arguments import parse
 from gan_cli.config.compose import Composer
-from gan_cli.config.parts import parts_of
 from gan_cli.config.schema import SCHEMAS, Config
 from gan_cli.config.tree import conf_dir
 from gan_cli.config.validate import validate, validate_saved
@@ -50,23 +46,17 @@ train.stpes=3 | train.stpes=3: no such key; did you mean train.steps=3?
 foo.bar=1 | foo.bar=1: no such key; +foo.bar=1 adds one that the options leave out
 +foo=1 | foo=1: no such key; keys: seed,
 model.critic.widht=3 | model.critic.widht=3: no such key; did you mean model.critic.width=3?
-+constraint.d=1 | constraint.d=1: no such key; keys of constraint: c
 optimizer.lr=fast | optimizer.lr=fast: must be a number above 0, such as optimizer.lr=5e-05
 train.steps=ten | train.steps=ten: must be a whole number of at least 1, such as train.steps=2000
 train.steps=1e3 | train.steps=1000.0: must be a whole number of at least 1, such as train.steps=1000
-train.steps=true | train.steps=true: must be a whole number
-train.batch_size=0 | train.batch_size=0: must be a whole number of at least 1
 optimizer.lr=inf | optimizer.lr=inf: must be a number above 0
-optimizer.lr=nan | optimizer.lr=nan: must be a number above 0
 optimizer.critic.lr=fast | optimizer.critic.lr=fast: must be a number, such as optimizer.critic.lr=0.01
 constraint.c=0 | constraint.c=0: must be a number above 0, such as constraint.c=0.01
 updates.n_critic=0 | updates.n_critic=0: must be a whole number above 0, such as updates.n_critic=1
 seed=-1 | seed=-1: must be a whole number of at least 0
 runtime.device=gpu | runtime.device=gpu: must be auto, cpu, cuda or cuda:N
-runtime.precision=fp8 | runtime.precision=fp8: must be auto, fp32, tf32 or bf16
 model.critic.norm=bach | model.critic.norm=bach: must be auto, batch,
 train=3 | train=3: holds the keys steps,
-~train | train=null: holds the keys steps,
 ~loss | no loss is chosen; add loss=OPTION
 ~optimizer | no optimizer is chosen; add optimizer=OPTION
 loss=null | loss=null: loss takes one option (see `gan list loss`)
@@ -101,7 +91,6 @@ allow_targets=[1] | allow_targets=[1]: must be a list of module names
 resume x train.steps=0 | train.steps=0: must be a whole number of at least 1 or null
 sample x format=jpg | format=jpg: must be grid, png or npz
 sample x checkpoint=newest | checkpoint=newest: must be latest, best or a whole number of at least 0
-sample x seed=1.5 | seed=1.5: must be a whole number
 sample run= | run=: must be a run directory
 """
 
@@ -176,9 +165,9 @@ def test_other_places_of_configs(own, tmp_path):
     (tmp_path / "further" / "loss" / "gan.yaml").rename(tmp_path / "further" / "loss" / "theirs.yaml")
     further = f"hydra.searchpath=[file://{tmp_path}/further]"
     assert composed("train", "--config-dir", str(own), "loss=theirs", further) == composed("train", "loss=gan")
-    shutil.copytree(conf_dir(), tmp_path / "tree")
-    (tmp_path / "tree" / "loss" / "mine.yaml").write_text((conf_dir() / "loss" / "gan.yaml").read_text())
-    assert composed("train", "--config-path", str(tmp_path / "tree"), "loss=mine") == composed("train", "loss=gan")
+    tree = shutil.copytree(conf_dir(), tmp_path / "tree")
+    shutil.copy(tree / "loss" / "gan.yaml", tree / "loss" / "mine.yaml")
+    assert composed("train", "--config-path", str(tree), "loss=mine") == composed("train", "loss=gan")
 
 
 def with_value(config, key, value):
@@ -204,24 +193,3 @@ def test_what_is_no_config_is_refused(config_of):
     for config in (None, [], 3, {}, {"train": 3}, {1: 2}, {"loss": []}, with_value(config_of(), "dataset.path", deep)):
         with pytest.raises(UserError):
             validate_saved(config)
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["???", "${x}"]),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.just("_target_"), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-
-def test_any_value_is_taken_or_refused(config_of):
-    keys = [key for key, _ in parts_of(config_of())]
-
-    @settings(max_examples=100, deadline=None)
-    @given(key=st.sampled_from(["seed", "run_dir", "train", "train.steps", "runtime.threads", *keys]), value=VALUES)
-    def case(key, value):
-        with contextlib.suppress(UserError):
-            validate_saved(with_value(config_of(), key, value))
-
-    case()
