@@ -17,13 +17,12 @@ MODULE = """
     from __future__ import annotations
     import typing as t
     from dataclasses import dataclass, field
-    from os import path
     from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Optional, Union
     from annotated_types import Gt, Lt
     import torch
     from torch import Tensor, nn
     from pydantic import Field, PositiveInt
-    from .other import Base, Alias, helper
+    from .other import Base, Alias
     if TYPE_CHECKING:
         from nowhere import Unknown
     Norm = Literal["batch", "none"]
@@ -58,7 +57,6 @@ OTHER = """
     from abc import ABC, abstractmethod
     from pydantic import PositiveInt
     Alias = PositiveInt
-    helper = 3
     class Base:
         def __init__(self, size: PositiveInt = 3) -> None: ...
     class Abstract(Base, ABC):
@@ -75,21 +73,20 @@ class Optimizers(Config):
     optimizer: Optimizer
 
 
+FILES = {"__init__": "from .parts import *", "parts": MODULE, "other": OTHER}
+FILES |= {"sub": "from .parts import Data", "broken": "class Half(:", "needy": "import nowhere"}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def theirs(tmp_path_factory):
     """A package of the user's."""
-    place = tmp_path_factory.mktemp("theirs")
-    root = place / "theirs"
-    (root / "sub").mkdir(parents=True)
-    (root / "__init__.py").write_text("from .parts import *\n")
-    (root / "parts.py").write_text(textwrap.dedent(MODULE))
-    (root / "other.py").write_text(textwrap.dedent(OTHER))
-    (root / "sub" / "__init__.py").write_text("from ..parts import Data\n")
-    (root / "broken.py").write_text("class Half(:\n")
-    (root / "needy.py").write_text("import nowhere\n")
-    sys.path.insert(0, str(place))
+    root = tmp_path_factory.mktemp("place") / "theirs"
+    root.mkdir()
+    for name, text in FILES.items():
+        (root / f"{name}.py").write_text(textwrap.dedent(text))
+    sys.path.insert(0, str(root.parent))
     yield
-    sys.path.remove(str(place))
+    sys.path.remove(str(root.parent))
     for name in [name for name in sys.modules if name.partition(".")[0] == "theirs"]:
         del sys.modules[name]
 
@@ -123,29 +120,22 @@ def test_a_class_is_found_where_it_is_defined_or_imported_and_takes_its_argument
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("theirs.parts.Missing", "theirs.parts has no class Missing"),
         ("theirs.parts.Owm", "theirs.parts has no class Owm; did you mean Own?"),
         ("theirs.parts.function", "theirs.parts has no class function"),
-        ("theirs.parts.helper", "theirs.parts has no class helper"),
         ("theirs.parts.torch", "theirs.parts has no class torch"),
         ("theirs.parts.Tensor", "it is torch.Tensor, outside the permitted modules"),
-        ("theirs.parts.path", "theirs.parts has no class path"),
         ("theirs.parts.torch.load", "No module named 'theirs.parts.torch'"),
         ("theirs.parts.Own.__init__", "No module named 'theirs.parts.Own'"),
         ("theirs.nothing.Own", "No module named 'theirs.nothing'; a class is named as module.Class"),
         ("theirs.broken.Half", "invalid syntax (broken.py, line 1)"),
         ("theirs.needy.Own", "No module named 'nowhere'"),
         ("theirs", "must be a class's dotted name"),
-        ("theirs..Own", "must be a class's dotted name"),
     ],
 )
 def test_what_is_no_class_of_theirs(name, told):
     line = refusal(name)
     assert line.startswith(f"part._target_={name}: {told}")
     assert ("a class is named" in line) == ("No module named 'theirs" in line)
-
-
-def test_a_class_of_another_module_than_the_permitted_ones():
     told = "it is theirs.parts.Data, outside the permitted modules"
     assert told in refusal("theirs.sub.Data", allowed="theirs.sub", a=1)
 
@@ -163,12 +153,10 @@ def test_values_come_in_the_annotated_types():
     ("name", "arguments", "told"),
     [
         ("Own", {"a": 0}, "part.a=0: must be a whole number above 0"),
-        ("Own", {"a": True}, "part.a=true: must be a whole number above 0"),
         ("Own", {"a": "1"}, "part.a=1: must be a whole number above 0"),
         ("Own", {"b": None}, "part.b=null: must be a number, such as part.b=0.5"),
         ("Own", {"b": float("inf")}, "part.b=inf: must be a number"),
         ("Own", {"b": True}, "part.b=true: must be a number"),
-        ("Own", {"b": {"x": 1}}, "part.b={x: 1}: must be a number"),
         ("Own", {"c": "btch"}, "part.c=btch: must be batch or none, such as part.c=none"),
         ("Own", {"d": 0.5}, "part.d=0.5: must be a whole number or null"),
         ("Own", {"e": [0.5]}, "part.e=[0.5]: must be a list, each a whole number"),

@@ -42,20 +42,21 @@ def trained(shared) -> Path:
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
-    """An empty working directory, beside what lies outside the run."""
-    for name in ("here", "outside"):
-        (tmp_path / name).mkdir()
+def canary(tmp_path) -> Path:
+    """A file outside the working directory, that nothing may touch."""
+    (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "canary").write_text("alive")
+    return tmp_path / "outside" / "canary"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, canary) -> Path:
+    """An empty working directory."""
+    (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
     monkeypatch.setenv("HOSTILE_SECRET", "tops3cret")
     return tmp_path / "here"
-
-
-@pytest.fixture
-def canary(here) -> Path:
-    return here.parent / "outside" / "canary"
 
 
 @pytest.fixture
