@@ -1,4 +1,4 @@
-"""The arguments of commands that are called as functions: composing them would take most of the time."""
+"""The arguments of commands that are called as functions; without composing, which would take most of the time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from pathlib import Path
 
 import yaml
 
-from gan_cli.config.arguments import CommandLine
+from gan_cli.config.arguments import CommandLine, parse
+from gan_cli.config.compose import Composer
 from gan_cli.config.schema import Config
-from gan_cli.config.validate import check
+from gan_cli.config.validate import check, validate
 from tests.conftest import CONF
+
+
+def composed(command: str, *words: str) -> Config:
+    """Return the config that `gan COMMAND WORDS` passes to the command's function."""
+    arguments = parse(words)
+    return validate(command, Composer.of(command, arguments).compose(arguments.overrides), arguments.overrides)
 
 
 def arguments_for(command: str, run: str, *words: str) -> tuple[Config, CommandLine]:

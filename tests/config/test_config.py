@@ -8,18 +8,12 @@ import shutil
 import pytest
 import yaml
 
-from gan_cli.config.arguments import parse
-from gan_cli.config.compose import Composer
-from gan_cli.config.schema import SCHEMAS, Config
+from gan_cli.config.schema import SCHEMAS
 from gan_cli.config.tree import conf_dir
-from gan_cli.config.validate import validate, validate_saved
+from gan_cli.config.validate import validate_saved
+from gan_cli.core.text import show
 from gan_cli.errors import UserError
-
-
-def composed(command: str, *words: str) -> Config:
-    """What a command's function gets."""
-    arguments = parse(words)
-    return validate(command, Composer.of(command, arguments).compose(arguments.overrides), arguments.overrides)
+from tests.command_arguments import composed
 
 
 def test_every_primary_config_has_a_schema():
@@ -168,6 +162,13 @@ def test_other_places_of_configs(own, tmp_path):
     tree = shutil.copytree(conf_dir(), tmp_path / "tree")
     shutil.copy(tree / "loss" / "gan.yaml", tree / "loss" / "mine.yaml")
     assert composed("train", "--config-path", str(tree), "loss=mine") == composed("train", "loss=gan")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("a\n\x1b[31mb", "a [31mb"), ("x" * 99, "x" * 77 + "..."), ([None], "[null]")]
+)
+def test_values_are_shown_as_typed(value, text):
+    assert show(value) == text
 
 
 def with_value(config, key, value):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gan_cli.config import parts
-from gan_cli.config.schema import Config, Optimizer, Part
+from gan_cli.config.schema import Config, Part
 from gan_cli.errors import UserError
 
 MODULE = """
@@ -36,7 +36,6 @@ MODULE = """
             super().__init__()
             if a > 99:
                 raise ValueError(f"a={a} is too large")
-    class Child(Own): ...
     class Passes(Own):
         def __init__(self, extra: int, b: bool = True, **kwargs): ...
     class Open:
@@ -67,10 +66,6 @@ OTHER = """
 
 class Holder(Config):
     part: Part
-
-
-class Optimizers(Config):
-    optimizer: Optimizer
 
 
 FILES = {"__init__": "from .parts import *", "parts": MODULE, "other": OTHER}
@@ -154,12 +149,9 @@ def test_values_come_in_the_annotated_types():
     [
         ("Own", {"a": 0}, "part.a=0: must be a whole number above 0"),
         ("Own", {"a": "1"}, "part.a=1: must be a whole number above 0"),
-        ("Own", {"b": None}, "part.b=null: must be a number, such as part.b=0.5"),
-        ("Own", {"b": float("inf")}, "part.b=inf: must be a number"),
-        ("Own", {"b": True}, "part.b=true: must be a number"),
+        ("Own", {"b": float("inf")}, "part.b=inf: must be a number, such as part.b=0.5"),
         ("Own", {"c": "btch"}, "part.c=btch: must be batch or none, such as part.c=none"),
         ("Own", {"d": 0.5}, "part.d=0.5: must be a whole number or null"),
-        ("Own", {"e": [0.5]}, "part.e=[0.5]: must be a list, each a whole number"),
         ("Own", {"f": "x"}, "part.f=x: must be a number"),
         ("Own", {"g": 1}, "part.g=1: must be a number above 0 and below 1"),
         ("Own", {"h": 0}, "part.h=0: must be a whole number above 0, such as part.h=1"),
@@ -181,9 +173,7 @@ def test_values_come_in_the_annotated_types():
     ],
 )
 def test_wrong_arguments(name, arguments, told):
-    if name == "Own":
-        arguments = {"a": 1, **arguments}
-        assert refusal("theirs.parts.Child", **arguments).startswith(told)
+    arguments = {"a": 1, **arguments} if name == "Own" else arguments
     assert refusal(f"theirs.parts.{name}", **arguments).startswith(told)
 
 
@@ -205,22 +195,16 @@ def test_a_part_is_built_or_refused_in_one_line():
         assert str(caught.value).startswith(told)
 
 
-def optimizers(name, **arguments):
-    part = Part.of(f"torch.optim.{name}", arguments)
-    return parts.check(Optimizers(optimizer=Optimizer(lr=1.0, generator=part, critic=part)))
-
-
 @pytest.mark.parametrize(
     "name", [n for n in dir(torch.optim) if isinstance(getattr(torch.optim, n), type) and n != "Optimizer"]
 )
 def test_every_optimizer_of_torch_takes_its_own_defaults_and_no_others(name):
     given = inspect.signature(getattr(torch.optim, name)).parameters.values()
     plain = {p.name: p.default for p in given if isinstance(p.default, (bool, int, float, str, tuple))}
-    found = optimizers(name, **plain).optimizer.critic.arguments
+    found = checked(f"torch.optim.{name}", **plain)
     assert found == {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
-    for argument in ({"lr": "fast"}, {"nonsense": 1}):
-        with pytest.raises(UserError, match=r"^optimizer\.generator\."):
-            optimizers(name, **argument)
+    assert refusal(f"torch.optim.{name}", lr="fast").startswith("part.lr=fast: must be a number")
+    assert refusal(f"torch.optim.{name}", nonsense=1).startswith("part.nonsense=1: no such key")
 
 
 def test_what_an_option_says_of_a_class_that_the_command_line_replaces_goes():
@@ -235,7 +219,7 @@ def test_what_an_option_says_of_a_class_that_the_command_line_replaces_goes():
             replaced(*typed)
 
 
-def test_a_mistake_in_the_users_module_is_told_with_its_place(tmp_path):
+def test_a_mistake_in_the_users_module_has_its_place(tmp_path):
     (tmp_path / "theirs_too.py").write_text("class Own:\n    def __init__(self):\n        self.a = {}['b']\n")
     (tmp_path / "theirs_wrong.py").write_text("import torch\n\nx = torch.zeros(2) @ torch.zeros(3)\n")
     sys.path.insert(0, str(tmp_path))

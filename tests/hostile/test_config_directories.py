@@ -9,10 +9,8 @@ import sys
 import pytest
 
 from gan_cli.cli import main
-from gan_cli.config.arguments import parse
-from gan_cli.config.compose import Composer
-from gan_cli.config.validate import validate
 from gan_cli.errors import UserError
+from tests.command_arguments import composed as composed_by_words
 
 GLOBAL = "# @package _global_\n"
 SECRET = "oc.env:HOSTILE_SECRET"
@@ -42,9 +40,7 @@ def composed(conf):
 
     def compose(text, *overrides):
         conf(experiment__e=f"{GLOBAL}{text}\n")
-        overrides = ["experiment=e", *overrides]
-        cfg = Composer.of("train", parse(["--config-dir", "x"])).compose(overrides)
-        return validate("train", cfg, overrides)
+        return composed_by_words("train", "--config-dir", "x", "experiment=e", *overrides)
 
     return compose
 
@@ -121,16 +117,12 @@ def test_modules_here_hide_nothing(conf, canary, here):
     assert canary.read_text() == "alive"
 
 
-def test_the_other_commands_places(refused, conf, run):
-    conf(many="defaults: [sample, _self_]\nout: ../outside/canary\n")
-    line = refused("sample", run, "--config-dir", "x", "-cn", "many", through_main=True)
-    assert line.startswith("out=../outside/canary: taken from the command line alone")
-
-
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.open("wb").truncate(10 * 2**30)], ids=["pipe", "sparse"])
-def test_files_that_are_no_configs(refused, conf, here, make):
-    conf(other="seed: 1")
+def test_files_that_are_no_configs_and_the_other_commands_places(refused, conf, here, make):
+    conf(many="defaults: [sample, _self_]\nout: ../outside/canary\n")
+    line = refused("sample", "run", "--config-dir", "x", "-cn", "many", through_main=True)
+    assert line.startswith("out=../outside/canary: taken from the command line alone")
     make(here / "x" / "experiment.yaml")
-    assert "experiment.yaml" in refused("train", "--config-dir", "x", "-cn", "other")
+    assert "experiment.yaml" in refused("train", "--config-dir", "x", "-cn", "many")
     assert main(["list", "--config-dir", "x"]) == 0
