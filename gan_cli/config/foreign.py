@@ -25,8 +25,7 @@ _FREE = re.compile(  # keys that every command line has its own of
     r"(runtime|overrides|searchpath|job\.(override_dirname|config_name))(\.|$)"
 )
 _TEXT = re.compile(r"(help|hydra_help|mode|sweeper\.params)(\.|$)")  # keys that a config may set, as they stand
-_PARAMETER = re.compile(r"\+{0,2}([A-Za-z_]\w*)[\w./]*")
-_NOT_BY_A_SWEEP = ("hydra", "allow_targets", "run_dir", "out")
+_PARAMETER = re.compile(r"\+{0,2}(?!(hydra|allow_targets|run_dir|out)\b)[A-Za-z_][\w./]*")
 _RULE = (
     "a config directory may choose hydra/launcher and hydra/sweeper among the installed plugins, hydra.mode and "
     "hydra.sweeper.params, and nothing else of Hydra: remove it, or give it on the command line (a primary config of "
@@ -76,8 +75,7 @@ def check_hydra(cfg: DictConfig, package: DictConfig) -> None:
         if key not in allowed or allowed[key] != value:
             raise UserError(f"hydra.{key}={show(value)}: {_RULE}")
     for name in cfg.hydra.sweeper.get("params") or ():
-        match = _PARAMETER.fullmatch(str(name))
-        if match is None or match[1] in _NOT_BY_A_SWEEP:
+        if not _PARAMETER.fullmatch(str(name)):
             raise UserError(f"hydra.sweeper.params.{one_line(name)}: only on the command line can a sweep vary this")
 
 

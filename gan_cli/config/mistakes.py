@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,7 +33,9 @@ def explained(error: ValidationError, schema: dict[str, Any], given: Any, key: s
         parent, key = key, f"{key}.{name}" if key else str(name)
         is_given, value = name in value, value.get(name)
         if name not in known:
-            return unknown_key(parent, str(name), value, known)
+            hint = did_you_mean(str(name), known, f"{parent}." if parent else "", f"={show(value)}") or ";"
+            beside = f" of {parent}" * bool(parent) + f": {', '.join(known) or 'none'}"
+            return UserError(f"{key}={show(value)}: no such key{hint} keys{beside}")
         node = known[name]
     group, known = key.partition(".")[0], _keys(node, schema)
     if known and not is_given and options(key, conf_dir()):
@@ -49,21 +50,6 @@ def explained(error: ValidationError, schema: dict[str, Any], given: Any, key: s
         good = example(node)
     such_as = "" if good is None else f", such as {key}={show(good)}"
     return UserError(f"{key or 'the config'}={show(value)}: must be {describe(node)}{such_as}")
-
-
-def unknown_key(parent: str, name: str, value: Any, known: Iterable[str]) -> UserError:
-    """Return the error for a key that does not exist, with the closest one that does.
-
-    Args:
-        parent: where it stands; '': at the top.
-        name: its own.
-        value: what it was to be.
-        known: the keys beside it.
-    """
-    start = f"{parent}." if parent else ""
-    hint = did_you_mean(name, known, start, f"={show(value)}") or ";"
-    where = f" of {parent}" if parent else ""
-    return UserError(f"{start}{name}={show(value)}: no such key{hint} keys{where}: {', '.join(known) or 'none'}")
 
 
 def describe(schema: dict[str, Any]) -> str:

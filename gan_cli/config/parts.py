@@ -37,12 +37,11 @@ def check(config: ConfigType, allow_targets: Sequence[str] = (), typed: Sequence
         UserError: a class outside the permitted modules or not found; an argument that is unknown, or of a wrong type
             or range.
     """
-    targets = {
-        key: check_target(key, MOVED.get(part.target, part.target), allow_targets) for key, part in parts_of(config)
-    }
-    for key, part in parts_of(config):  # all are permitted: from here on they are imported
-        checked = _checked(key, Part.of(targets[key], part.arguments), allow_targets, typed)
-        config = _with(config, key.split("."), checked)
+    found = {key: Part.of(MOVED.get(part.target, part.target), part.arguments) for key, part in parts_of(config)}
+    for key, part in found.items():
+        check_target(key, part.target, allow_targets)
+    for key, part in found.items():  # all are permitted: from here on they are imported
+        config = _with(config, key.split("."), _checked(key, part, allow_targets, typed))
     return config
 
 

@@ -61,7 +61,12 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, serialize_by_alias=True)
 
-    target: str = Field(alias="_target_")
+    target: str = Field(
+        alias="_target_",
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
+        description="a class's dotted name",
+        examples=["my_losses.MyLoss"],
+    )
 
     @classmethod
     def of(cls, target: str, arguments: dict[str, Any]) -> Part:

@@ -76,7 +76,7 @@ optimizer.lr=1e308 | optimizer.lr=1e+308: torch has no numbers beyond 3e+38
 optimizer.critic.eps=-1 | optimizer.critic (RMSprop): Invalid epsilon value: -1.0
 loss=wgan_gp optimizer.critic.betas=[0.5,1.5] | optimizer.critic (Adam): Invalid beta parameter at index 1: 1.5
 loss=wgan_gp optimizer.critic.betas=[0.5] | optimizer.critic.betas=[0.5]: must be a list of 2, each a number
-loss._target_=3 | loss._target_=3: must be text
+loss._target_=3 | loss._target_=3: must be a class's dotted name, such as loss._target_=my_losses.MyLoss
 loss._target_=os.system | loss._target_=os.system: code outside gan_cli, torch.nn and torch.optim
 loss._target_=gan_cli.losses.minimax.Minimaks | loss._target_=gan_cli.losses.minimax.Minimaks:
 +model.generator.latent_size=3 | model.generator (Generator): got multiple values for keyword argument 'latent_size'
