@@ -91,9 +91,9 @@ sample run= | run=: must be a run directory
 
 @pytest.mark.parametrize("row", MISTAKES.splitlines())
 def test_one_line(refused, row):
-    line, told = row.split(" | ")
+    line, expected = row.split(" | ")
     words = line.split()
-    assert refused(*([] if words[0] in SCHEMAS else ["train"]), *words).startswith(told)
+    assert refused(*([] if words[0] in SCHEMAS else ["train"]), *words).startswith(expected)
 
 
 OWN = "loss=mine allow_targets=[my_losses]"
@@ -120,7 +120,7 @@ def own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("loss=mine", "loss._target_=my_losses.Mine: code outside gan_cli"),
         ("loss=mine allow_targets=[my_loss]", "loss._target_=my_losses.Mine: code outside gan_cli"),
@@ -138,9 +138,9 @@ def own(tmp_path):
         ("--config-path nowhere", "--config-path nowhere: no such directory"),
     ],
 )
-def test_one_line_about_the_users_own_configs(refused, own, line, told):
+def test_one_line_about_the_users_own_configs(refused, own, line, expected):
     said = refused("train", "--config-dir", str(own), *line.split())
-    assert said.startswith(told)
+    assert said.startswith(expected)
     assert ('experiment/broken.yaml", line 3' in said) == ("broken" in line)
 
 

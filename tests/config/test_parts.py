@@ -113,7 +113,7 @@ def test_a_class_is_found_where_it_is_defined_or_imported_and_takes_its_argument
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("theirs.parts.Owm", "theirs.parts has no class Owm; did you mean Own?"),
         ("theirs.parts.function", "theirs.parts has no class function"),
@@ -126,12 +126,12 @@ def test_a_class_is_found_where_it_is_defined_or_imported_and_takes_its_argument
         ("theirs.needy.Own", "No module named 'nowhere'"),
     ],
 )
-def test_what_is_no_class_of_theirs(name, told):
+def test_what_is_no_class_of_theirs(name, expected):
     line = refusal(name)
-    assert line.startswith(f"part._target_={name}: {told}")
+    assert line.startswith(f"part._target_={name}: {expected}")
     assert ("a class is named" in line) == ("No module named 'theirs" in line)
-    told = "it is theirs.parts.Data, outside the permitted modules"
-    assert told in refusal("theirs.sub.Data", allowed="theirs.sub", a=1)
+    expected = "it is theirs.parts.Data, outside the permitted modules"
+    assert expected in refusal("theirs.sub.Data", allowed="theirs.sub", a=1)
 
 
 def test_values_come_in_the_annotated_types():
@@ -144,7 +144,7 @@ def test_values_come_in_the_annotated_types():
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "told"),
+    ("name", "arguments", "expected"),
     [
         ("Own", {"a": 0}, "part.a=0: must be a whole number above 0"),
         ("Own", {"a": "1"}, "part.a=1: must be a whole number above 0"),
@@ -171,9 +171,9 @@ def test_values_come_in_the_annotated_types():
         ("Data", {"a": 1, "c": 2}, "part.c=2: no such key; keys of part: a, b"),
     ],
 )
-def test_wrong_arguments(name, arguments, told):
+def test_wrong_arguments(name, arguments, expected):
     arguments = {"a": 1, **arguments} if name == "Own" else arguments
-    assert refusal(f"theirs.parts.{name}", **arguments).startswith(told)
+    assert refusal(f"theirs.parts.{name}", **arguments).startswith(expected)
 
 
 def test_a_part_is_built_or_refused_in_one_line():
@@ -181,7 +181,7 @@ def test_a_part_is_built_or_refused_in_one_line():
 
     own = Part.of("theirs.parts.Own", {"a": 1})
     assert isinstance(parts.build(own, "part", torch.nn.Module, b=0.5), module.Own)
-    for part, role, given, told in (
+    for part, role, given, expected in (
         (own.replace(a=100), torch.nn.Module, {}, "part (Own): a=100 is too large"),
         (own, torch.nn.Linear, {}, "part._target_=theirs.parts.Own: not a Linear"),
         (own, torch.nn.Module, {"z": 1}, "part (Own): got an unexpected keyword argument 'z'"),
@@ -191,7 +191,7 @@ def test_a_part_is_built_or_refused_in_one_line():
     ):
         with pytest.raises(UserError) as caught:
             parts.build(part, "part", role, **given)
-        assert str(caught.value).startswith(told)
+        assert str(caught.value).startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -92,12 +92,12 @@ def refused(here, capsys) -> Callable[..., str]:
                 perform(command, *words)
             code = caught.value.exit_code
             print_error(caught.value)
-        told = capsys.readouterr()
-        *others, last = told.err.splitlines()
-        assert code == 2, told
-        assert last.startswith("gan: "), told
-        assert "Traceback" not in told.err
-        assert "tops3cret" not in told.err + told.out
+        printed = capsys.readouterr()
+        *others, last = printed.err.splitlines()
+        assert code == 2, printed
+        assert last.startswith("gan: "), printed
+        assert "Traceback" not in printed.err
+        assert "tops3cret" not in printed.err + printed.out
         assert written or all("is passed over" in line for line in others)
         assert everything(here.parent / "outside") == outside
         assert written or everything(here) == inside

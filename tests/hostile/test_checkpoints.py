@@ -73,10 +73,10 @@ def test_what_is_no_checkpoint_of_the_step_in_its_name_is_passed_over_by_name(ru
         shutil.copytree(newest, newest.with_name(name))
     forge.put(newest, forge.STATE, b"")
     perform("sample", run, "count=4")
-    told = capsys.readouterr()
-    assert "step_9999999999 is passed over" in told.err
-    assert "step_0000000003 is passed over: not a checkpoint" in told.err
-    assert "step_0000000002_seed" in told.out
+    printed = capsys.readouterr()
+    assert "step_9999999999 is passed over" in printed.err
+    assert "step_0000000003 is passed over: not a checkpoint" in printed.err
+    assert "step_0000000002_seed" in printed.out
 
 
 def rewritten(path, change):

@@ -72,13 +72,13 @@ REFUSED = [  # what the line holds, and the experiment
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize(("told", "text"), REFUSED, ids=lambda v: repr(v)[:50])
-def test_experiments_that_are_refused(conf, composed, canary, told, text):
+@pytest.mark.parametrize(("expected", "text"), REFUSED, ids=lambda v: repr(v)[:50])
+def test_experiments_that_are_refused(conf, composed, canary, expected, text):
     conf(hydra__launcher__mine="_target_: evil.Mine\n", loss__mine=GLOBAL + OWN)
     with pytest.raises(UserError) as caught:
         composed(text)
     line = str(caught.value)
-    assert told in line
+    assert expected in line
     assert not [word for word in ("tops3cret", "\n") if word in line]
     assert len(line) < 1000
     assert canary.read_text() == "alive"

@@ -43,10 +43,10 @@ def is_refused(read):
     except (UserError, ValueError) as error:
         if not isinstance(error, UserError) and type(error) is not ValueError:  # a UnicodeError: nobody wrote its text
             raise
-        told = one_line(error)
+        text = one_line(error)
     else:
         return False
-    assert told
+    assert text
     return True
 
 

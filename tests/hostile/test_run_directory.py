@@ -34,7 +34,7 @@ PLACES = [
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("kind", "name"), PLACES)
 def test_what_is_no_plain_small_file_is_refused_before_anything_is_written(refused, run, canary, kind, name):
-    path, (make, told) = run / name, KINDS[kind]
+    path, (make, expected) = run / name, KINDS[kind]
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         path.rename(path.with_name(f"{path.name}_kept"))
@@ -43,7 +43,7 @@ def test_what_is_no_plain_small_file_is_refused_before_anything_is_written(refus
         options = {"through_main": (kind, name) == ("link", ".lock"), "written": (kind, name) == ("sparse", "run.json")}
         line = refused(command, run, *words, **options)
         assert str(path) in line
-        assert told in line
+        assert expected in line
 
 
 def test_directories_without_end(refused, run):
