@@ -69,7 +69,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """Whether it is finished, running, failed, interrupted, killed or begun."""
+        """Whether it is finished, running, failed, interrupted, killed or starting."""
         return reading.look(self.path).state
 
     @property
