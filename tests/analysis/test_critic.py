@@ -29,7 +29,7 @@ def test_a_linear_critic_of_any_gradient_norm_finds_a_shift(game_of):
     real = Batch(torch.randn(64, 2), None)
     fake = Batch(real.x + torch.tensor([3.0, 4.0]), None)
     weight = torch.tensor([-0.6, -0.8]) * 7
-    game.ask = lambda x, y=None, c=None: _output(x @ weight)
+    game.ask = lambda x, y=None, c=None, source=None: _output(x @ weight)
     found = critic_distance(game, real, fake, Draws("cpu", 0, "x"))
     assert found.estimate == pytest.approx(35, rel=1e-5)
     assert found.lipschitz == pytest.approx(7, rel=1e-5)
@@ -101,8 +101,8 @@ def test_what_a_critic_adds_for_a_class_is_not_in_its_estimate(classes, monkeypa
     (before, *_) = reference.critic(state, fake, 0)
     ask, offset = type(state.game).ask, torch.tensor([-3.0, 5.0])
 
-    def moved(self, x, y=None, c=None):
-        output = ask(self, x, y, c)
+    def moved(self, x, y=None, c=None, source=None):
+        output = ask(self, x, y, c, source)
         return output._replace(score=output.score + offset[y])
 
     monkeypatch.setattr(type(state.game), "ask", moved)

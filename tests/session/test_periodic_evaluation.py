@@ -141,7 +141,7 @@ def test_a_run_that_is_not_evaluated_imports_nothing_for_it(begin, monkeypatch):
 
 def test_a_failure_ends_no_run_and_is_reported(begin, tmp_path, monkeypatch):
     session = begin("run", *POINTS, "evaluate.every_steps=2")
-    monkeypatch.setattr(session.extras.evaluation.reference, "scores", lambda fake: 1 / 0)
+    monkeypatch.setattr(session.extras.evaluation.reference, "scores", lambda fake, again: 1 / 0)
     with pytest.raises(Exception, match="Evaluation at step 2: ZeroDivisionError") as caught:
         session.train()
     assert caught.value.exit_code == 3
