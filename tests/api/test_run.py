@@ -21,6 +21,7 @@ from gan_cli.commands.evaluate import evaluate
 from gan_cli.commands.explore import explore
 from gan_cli.commands.report import main as report
 from gan_cli.commands.sample import sample
+from gan_cli.core.curves import better
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.runs.metrics_log import read_rows
@@ -41,7 +42,7 @@ def written(capsys, command, name, run, *words):
 
 
 def plain(scores):
-    return json.loads(json.dumps({name: score._asdict() for name, score in scores.items()}))
+    return json.loads(json.dumps({name: s._asdict() | {"better": better(s.tag)} for name, s in scores.items()}))
 
 
 @pytest.mark.parametrize(
