@@ -47,6 +47,7 @@ class Pairs(ImageSet):
         limit: as `ImageSet`.
         classes: as `ImageSet`.
         resident: as `ImageSet`.
+        flip: as `ImageSet`, both pictures of a pair alike.
     """
 
     name = "pairs"
@@ -65,8 +66,9 @@ class Pairs(ImageSet):
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
+        flip: bool = False,
     ) -> None:
-        super().__init__(image_size, path, holdout, limit, classes, resident)
+        super().__init__(image_size, path, holdout, limit, classes, resident, flip)
         self.path_b = path_b
         self.direction = direction
         self.wanted_channels = channels
