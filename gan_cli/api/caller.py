@@ -1,4 +1,4 @@
-"""What a session is told of a call from Python."""
+"""What a call from Python adds to a session."""
 
 from __future__ import annotations
 

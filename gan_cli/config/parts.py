@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from gan_cli.config.mistakes import explained
 from gan_cli.config.schema import Config, ConfigType, Part
 from gan_cli.config.targets import MOVED, check_target, is_allowed
-from gan_cli.core.text import did_you_mean, told
+from gan_cli.core.text import described, did_you_mean
 from gan_cli.errors import UserError
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ def class_of(part: Part, key: str) -> type:
         is_absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
         raise UserError(f"{where}: {error}{'; a class is named as module.Class' * is_absent}") from error
     except Exception as error:
-        raise UserError(f"{where}: {told(error)}") from error
+        raise UserError(f"{where}: {described(error)}") from error
     found = getattr(module, name, None)
     if not inspect.isclass(found):
         classes = [n for n, value in vars(module).items() if inspect.isclass(value) and n != name]
@@ -133,7 +133,7 @@ def build(part: Part, key: str, role: type[T], **given: Any) -> T:
     except Exception as error:
         if not is_own(part):
             raise
-        raise UserError(f"{key} ({part.target}): {told(error)}") from error
+        raise UserError(f"{key} ({part.target}): {described(error)}") from error
 
 
 def _with(config: ConfigType, path: list[str], part: Part) -> ConfigType:

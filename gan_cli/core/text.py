@@ -23,7 +23,7 @@ def one_line(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
-def told(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """Return an error of a user's own code in one line: its type, its text, and the place in that code."""
     text = one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     places = [

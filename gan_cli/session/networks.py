@@ -16,7 +16,7 @@ from gan_cli.conditions.base import Unconditional
 from gan_cli.config import parts
 from gan_cli.config.schema import Part, RunConfig
 from gan_cli.constraints.base import Constraint
-from gan_cli.core.text import told
+from gan_cli.core.text import described
 from gan_cli.data.source import Dataset
 from gan_cli.errors import UserError
 from gan_cli.inputs.base import Input
@@ -233,7 +233,7 @@ def _network(config: RunConfig, given: Given, player: str, **sizes: Any) -> nn.M
         try:
             network = copy.deepcopy(module).train()
         except Exception as error:
-            raise UserError(f"{shown}: it cannot be copied: {told(error)}") from error
+            raise UserError(f"{shown}: it cannot be copied: {described(error)}") from error
     else:
         network = _built(part, key, **sizes)
     if is_foreign(part):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.config.schema import RunConfig
-from gan_cli.core.text import told
+from gan_cli.core.text import described
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
@@ -75,7 +75,7 @@ def _try(shown: str, read: str, network: nn.Module, ask: Callable[[], Any], expe
     finally:
         handle.remove()
     if not seen:
-        raise UserError(f"{shown}: its forward fails for {read}: {told(failure)}") from failure
+        raise UserError(f"{shown}: its forward fails for {read}: {described(failure)}") from failure
     output, shapes = seen[-1], " or ".join(map(str, expected))
     if not isinstance(output, Tensor):
         raise UserError(f"{shown}: its forward returns {type(output).__name__}, and must return a tensor {shapes}")
@@ -86,4 +86,4 @@ def _try(shown: str, read: str, network: nn.Module, ask: Callable[[], Any], expe
             output.float().sum(), [p for p in network.parameters() if p.requires_grad], allow_unused=True
         )
     except RuntimeError as error:
-        raise UserError(f"{shown}: its output has no gradient: {told(error)}") from error
+        raise UserError(f"{shown}: its output has no gradient: {described(error)}") from error
