@@ -11,7 +11,7 @@ _STYLE = (
     "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{padding:.3em .8em;text-align:left;"
     "border-bottom:1px solid #ddd;white-space:nowrap}th{border-bottom:2px solid #888}.best{font-weight:700}"
     "img{max-width:100%}li{margin:.2em 0}figure{margin:1.2em 0}figcaption{color:#555;max-width:60em}"
-    "section{border-top:1px solid #ddd;margin-top:2.5em}.verdicts{list-style:none;padding:0}"
+    "section+section{border-top:1px solid #ddd;margin-top:2.5em}.verdicts{list-style:none;padding:0}"
     ".verdicts li{margin:.5em 0;padding:.4em .8em;border-left:5px solid #999;background:#f6f6f6}"
     ".verdicts li.good{border-color:#2b8a3e}.verdicts li.look{border-color:#e8590c;background:#fff4ec}"
     "code{font:13px/1.4 ui-monospace,monospace}.facts{color:#555}"
