@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_cli.analysis.birthday import Birthday, wilson
 from gan_cli.metrics.modes import ModeCoverage, kl_to_uniform
 
-FEW = 500  # different samples: a generator with fewer has collapsed, or learnt so many images by heart
+FEW = 500  # different samples: a generator with fewer has collapsed, or has memorised so many images
 MISSING_SHARE = 0.1  # a class is missing whose share is below this part of its share among reals
 LOST_MODES = 0.1  # of the modes
 EXPECTED = 5  # fakes of a class, at the lower end of the interval of its share, before it can be missing

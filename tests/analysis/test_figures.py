@@ -26,7 +26,7 @@ def test_colours_keep_their_channels_and_values_beyond_are_clamped():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_nan_is_magenta_and_spoils_no_neighbour(channels):
+def test_nan_is_magenta_and_leaves_its_neighbours_as_they_are(channels):
     images = torch.zeros(1, channels, 1, 2)
     images[0, channels - 1, 0, 1] = float("nan")
     assert image_grid(images, gap=0).tolist() == [[[128] * 3, [255, 0, 255]]]

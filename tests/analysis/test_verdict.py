@@ -40,7 +40,7 @@ def test_no_sign():
     assert many == "no sign of collapse: about 8,000 different samples (5,000 or more)"
 
 
-def test_few_samples_and_those_learnt_by_heart():
+def test_few_samples_and_memorised_ones():
     assert (
         verdict(birthday_of(60, 40, 90), 9_500, None, None) == "collapsed: it has about 60 different samples (40 to 90)"
     )

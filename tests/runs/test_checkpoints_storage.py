@@ -220,7 +220,7 @@ def test_another_error_is_not_tried_again(tmp_path, monkeypatch):
     assert checkpoint.steps(tmp_path) == [3, 2, 1]
 
 
-def test_leftovers_of_a_killed_process_with_the_same_number_are_in_nobodys_way(tmp_path):
+def test_leftovers_of_a_killed_process_with_the_same_number_are_removed(tmp_path):
     for name in (f".tmp-step_0000000003-{os.getpid()}", ".tmp-old-step_0000000001"):
         (tmp_path / name / "half").mkdir(parents=True)
     for step in (1, 2, 3):

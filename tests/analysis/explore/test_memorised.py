@@ -82,7 +82,7 @@ def test_mistakes(refused, run_of):
 
 
 @pytest.mark.slow
-def test_a_generator_that_learnt_50_images_by_heart_in_training_is_caught(gan, explore, tmp_path):
+def test_a_generator_that_memorised_50_images_in_training_is_caught(gan, explore, tmp_path):
     loss = ("loss=sinkhorn", "loss.space=pixels", "loss.blur=0.5", "loss.diameter=30", "constraint=none")
     parts = ("updates=alternating", "model=mlp", "model.width=16", "latent.size=8", "optimizer.lr=1e-3", "runtime=cpu")
     data = ("dataset.limit=50", "train.batch_size=50", "dataset.image_size=16", "train.steps=1600")
