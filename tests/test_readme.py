@@ -88,10 +88,10 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         run = next(Path("runs").glob("**/config.yaml")).parent
         arguments = [str(run) if a == "runs/NAME" else a for a in arguments]
         arguments = ["train.steps=3" if a.startswith("train.steps=") else a for a in arguments]
-    for run in GALLERY.keys() & set(arguments):
+    for run in GALLERY.keys() & {a.removeprefix("init_from=") for a in arguments}:
         if not Path("gallery", run).exists():
             assert main(["train", *GALLERY[run], *SHORT, f"run_dir={Path('gallery', run)}"]) == 0
-        arguments = [str(Path("gallery", run)) if a == run else a for a in arguments]
+        arguments = [re.sub(rf"^(init_from=)?{run}$", rf"\1{Path('gallery', run)}", a) for a in arguments]
     arguments += [a for key in (name, *arguments) for a in QUICK.get(key, [])]
     assert main([name, *arguments]) == 0, capsys.readouterr().err
     if name == "train":
