@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gan_cli.models.activations import LeakyReLU, ReLU
@@ -15,12 +15,13 @@ from gan_cli.models.initial import Init, draw_
 from gan_cli.models.layers import FlatNorm, MinibatchDiscrimination, flat_normalisation
 
 Activation = Literal["relu", "leaky_relu", "tanh"]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _hidden_layers(
-    sizes: Sequence[int], activation: Activation, norm: FlatNorm, init: Init, gain: float
+    sizes: Sequence[int], activation: Activation, norm: FlatNorm, init: Init, gain: float, dropout: float
 ) -> list[nn.Module]:
-    """Return linear layers, each with its normalisation and activation.
+    """Return linear layers, each with its normalisation, activation and dropout.
 
     `auto` draws weights so that the signal keeps its size (He et al. 2015, equation 10, with the activation's own
     gain).
@@ -32,8 +33,12 @@ def _hidden_layers(
             nn.init.kaiming_normal_(linear.weight, 0.2, nonlinearity=activation)
             nn.init.zeros_(linear.bias)
         draw_(linear, init, gain)
-        layers += [linear, *flat_normalisation(norm, after), _activation(activation)]
+        layers += [linear, *flat_normalisation(norm, after), _activation(activation), *_dropout(dropout)]
     return layers
+
+
+def _dropout(share: float) -> list[nn.Module]:
+    return [nn.Dropout(share)] if share else []
 
 
 def _activation(activation: Activation) -> nn.Module:
@@ -56,6 +61,7 @@ class Generator(nn.Module):
         init: see `initial.draw_`; `auto` is He's with the activation's gain in the hidden layers, torch's own last.
         gain: the initial weights are multiplied by it.
         last_init: see `initial.draw_`, of the last layer; None: as `init` says.
+        dropout: share of the hidden units that are dropped in training.
 
     Raises:
         ValueError: the output is bounded, but the samples are points, which are unbounded.
@@ -72,6 +78,7 @@ class Generator(nn.Module):
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
         last_init: Init | None = None,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         points = len(sample_shape) == 1
@@ -81,7 +88,7 @@ class Generator(nn.Module):
         self.sample_shape = tuple(sample_shape)
         sizes = [latent_size, *hidden]
         self.layers = nn.Sequential(
-            *_hidden_layers(sizes, activation, norm, init, gain), nn.Linear(sizes[-1], math.prod(sample_shape))
+            *_hidden_layers(sizes, activation, norm, init, gain, dropout), nn.Linear(sizes[-1], math.prod(sample_shape))
         )
         draw_(self.layers[-1], last_init or init, gain)
 
@@ -118,6 +125,7 @@ class Trunk(_Trunk):
         minibatch_kernels: numbers that say how near a sample is to the rest of its batch (`MinibatchDiscrimination`),
             behind the features; 0: none.
         last_init: of the layers that follow, as for `Generator`.
+        dropout: as for `Generator`.
     """
 
     def __init__(
@@ -130,10 +138,11 @@ class Trunk(_Trunk):
         gain: PositiveFloat = 1.0,
         minibatch_kernels: NonNegativeInt = 0,
         last_init: Init | None = None,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__(init, gain, last_init)
         sizes = [math.prod(sample_shape), *hidden]
-        self.layers = nn.Sequential(*_hidden_layers(sizes, activation, norm, init, gain))
+        self.layers = nn.Sequential(*_hidden_layers(sizes, activation, norm, init, gain, dropout))
         self.n_features = sizes[-1] + minibatch_kernels
         if minibatch_kernels:
             self.layers.append(MinibatchDiscrimination(sizes[-1], minibatch_kernels))
@@ -144,7 +153,7 @@ class Trunk(_Trunk):
 
 
 class MaxoutTrunk(_Trunk):
-    """The hidden layers of a maxout perceptron (Goodfellow et al. 2014, section 5, with dropout; none here).
+    """The hidden layers of a maxout perceptron (Goodfellow et al. 2014, section 5).
 
     Args:
         sample_shape: of one sample: (C, H, W) or (D,).
@@ -152,6 +161,7 @@ class MaxoutTrunk(_Trunk):
         pieces: number of linear pieces; a unit is their maximum.
         init: see `initial.draw_`; `auto` is torch's own.
         gain: the initial weights are multiplied by it.
+        dropout: share of the hidden units that are dropped in training, 0.5 in the paper.
     """
 
     def __init__(
@@ -161,17 +171,19 @@ class MaxoutTrunk(_Trunk):
         pieces: PositiveInt = 5,
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__(init, gain)
         sizes = [math.prod(sample_shape), *hidden]
         self.layers = nn.ModuleList(nn.Linear(before, after * pieces) for before, after in pairwise(sizes))
         self.init_(self.layers)
         self.pieces = pieces
+        self.dropout = nn.Dropout(dropout)
         self.n_features = sizes[-1]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features (N, n_features) of samples x (N, ...)."""
         x = x.flatten(1)
         for layer in self.layers:
-            x = layer(x).unflatten(1, (-1, self.pieces)).amax(dim=2)
+            x = self.dropout(layer(x).unflatten(1, (-1, self.pieces)).amax(dim=2))
         return x

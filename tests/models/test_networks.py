@@ -111,3 +111,21 @@ def test_image_sizes_double_up_to_the_size(size):
     assert sizes[-1] == size
     assert 4 <= sizes[0] < 8
     assert all(after in (2 * before, 2 * before - 1) for before, after in pairwise(sizes))
+
+
+@pytest.mark.parametrize(
+    "network", [mlp.Generator(3, (4,), (200,), dropout=0.5), mlp.MaxoutTrunk((3,), (200,), dropout=0.5)]
+)
+def test_dropout_drops_its_share_of_the_hidden_units_in_training_alone(network):
+    hidden = []
+    at = network.layers[-2] if isinstance(network, mlp.Generator) else network.dropout
+    at.register_forward_hook(lambda module, inputs, output: hidden.append((inputs[0], output)))
+    x = torch.ones(20, 3)
+    torch.manual_seed(0)
+    network(x)
+    ((before, after),) = hidden
+    kept = after != 0
+    share = (kept.sum() / (before != 0).sum()).item()
+    assert 0.4 < share < 0.6
+    torch.testing.assert_close(after[kept], 2 * before[kept])
+    assert torch.equal(network.eval()(x), network(x))
