@@ -10,6 +10,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from gan_cli.constraints.base import Constraint
+from gan_cli.core.shapes import is_toy
 from gan_cli.rng import Draws
 
 
@@ -20,7 +21,7 @@ class GradientPenalty(Constraint):
     at the cost of the whole lambda, so the paper's toy data have a smaller weight.
 
     Args:
-        weight: the paper's lambda; `auto` is the paper's value, 10 for images and 0.1 for points.
+        weight: the paper's lambda; `auto` is the paper's value, 10, and 0.1 for points of at most three dimensions.
         sided: `two` as above; `one` does not penalise norms below 1, lambda E max(0, ||grad f(x_hat)||_2 - 1)^2
             (WGAN-LP, Petzka et al. 2018), here with the same x_hat and weight.
         every: critic updates from one penalty to the next; the term is multiplied by this number.
@@ -42,7 +43,7 @@ class GradientPenalty(Constraint):
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
         """Return the weight for samples of this shape."""
-        return {"weight": (10.0 if len(sample_shape) == 3 else 0.1) if self.weight == "auto" else self.weight}
+        return {"weight": (0.1 if is_toy(sample_shape) else 10.0) if self.weight == "auto" else self.weight}
 
     def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """Return the penalty, with one interpolation point for each pair."""

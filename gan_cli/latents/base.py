@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import PositiveInt
 from torch import Tensor
 
+from gan_cli.core.shapes import is_toy
 from gan_cli.rng import Draws
 
 
@@ -44,13 +45,13 @@ class Latent(ABC):
     """A prior.
 
     Args:
-        size: dimensions of the noise; `auto` is 100 for images (Radford et al. 2016) and 2 for points (Gulrajani et
-            al. 2017).
+        size: dimensions of the noise; `auto` is 100 (Radford et al. 2016), and 2 for points of at most three
+            dimensions (Gulrajani et al. 2017).
 
     Attributes:
         codes: the latent codes, the last columns of z in this order; most priors have none.
         between: how to interpolate between two samples: `lerp` stays within bounds, `slerp` keeps the norm.
-        auto_sizes: values of `auto` for images and for points.
+        auto_sizes: values of `auto` for images and for points of at most three dimensions.
     """
 
     codes: tuple[Code, ...] = ()
@@ -72,8 +73,8 @@ class Latent(ABC):
 
     def resolve(self, sample_shape: tuple[int, ...]) -> dict[str, Any]:
         """Return values for the settings that are `auto`, for samples (C, H, W) or (D,)."""
-        images, points = self.auto_sizes
-        return {"size": (images if len(sample_shape) == 3 else points) if self.size == "auto" else self.size}
+        usual, toy = self.auto_sizes
+        return {"size": (toy if is_toy(sample_shape) else usual) if self.size == "auto" else self.size}
 
     @abstractmethod
     def sample(self, n: int, draws: Draws) -> Tensor:
