@@ -13,7 +13,10 @@ from gan_cli.errors import UserError
 if TYPE_CHECKING:  # help and unknown options need no pydantic
     from gan_cli.config.schema import RunConfig
 
-PLACES = ("dataset.path", "dataset.path_b", "dataset_b.path", "dataset_b.path_b")  # of the data
+PLACES = (  # of a run's data, which are known by their fingerprint
+    *(f"{group}.{key}" for group in ("dataset", "dataset_b") for key in ("path", "path_b", "tags")),
+    "task.vectors",
+)
 FREE = (
     *PLACES,
     "train.steps",
@@ -30,7 +33,9 @@ FREE = (
     "force",
     "sweep",
 )
-FREE_IN_WORDS = "train.steps, log.*, evaluate.*, checkpoint.*, runtime.*, and path, path_b and resident of a dataset"
+FREE_IN_WORDS = (
+    "train.steps, log.*, evaluate.*, checkpoint.*, runtime.*, and path, path_b, tags and resident of a dataset"
+)
 DATA = "the data"  # stands beside the keys in a comparison: their fingerprint
 _SHOWN = 3  # differences that are spelled out
 
@@ -64,6 +69,15 @@ def places(config: RunConfig) -> dict[str, str]:
 def absolute(path: str) -> str:
     """Return a path of the user's as every working directory has it."""
     return os.path.abspath(os.path.expanduser(path))
+
+
+def with_absolute_places(config: RunConfig) -> RunConfig:
+    """Return the config with absolute places of its data."""
+    for group, _, name in (key.partition(".") for key in PLACES):
+        part = getattr(config, group)
+        if place := part.arguments.get(name):
+            config = config.replace(**{group: part.replace(**{name: absolute(place)})})
+    return config
 
 
 def differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:

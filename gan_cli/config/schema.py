@@ -227,6 +227,7 @@ class Place(Config):
 
     path: Text | None
     path_b: Text | None
+    tags: Text | None
     resident: Literal["auto"] | bool | None
 
 

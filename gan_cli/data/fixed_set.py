@@ -13,7 +13,7 @@ from gan_cli.data.digest import digest
 from gan_cli.data.loader import Mapped, Order, Resident
 from gan_cli.data.memory import is_resident
 from gan_cli.data.prepared import Prepared
-from gan_cli.data.source import RealData
+from gan_cli.data.source import RealData, Tags
 from gan_cli.data.split import Split
 from gan_cli.rng import generator
 
@@ -90,8 +90,12 @@ class FixedSet(ABC):
             train=train,
             heldout=heldout,
             fingerprint=digest(shape, ready.digest, parts.class_names, *rows, *labels),
-            fixed=lambda n: train.at(_fixed(n, len(parts.train))),
+            fixed=lambda n: train.at(fixed_order(n, len(parts.train))),
+            tags=self._tags(parts),
         )
+
+    def _tags(self, parts: Split) -> Tags | None:
+        return None
 
     def _source(
         self,
@@ -118,7 +122,7 @@ class FixedSet(ABC):
         return Order(n, batch_size, seed, stream, device)
 
 
-def _fixed(n: int, size: int) -> torch.Tensor:
+def fixed_order(n: int, size: int) -> torch.Tensor:
     """Return n indices in [0, size) in an order that depends only on size; if n > size, they repeat from the start."""
     order = torch.randperm(size, generator=generator("cpu", 0, "fixed"))
     return order[torch.arange(n) % size]

@@ -30,6 +30,20 @@ class Batch(NamedTuple):
         return Batch(*(t if t is None else t[:n] for t in self))
 
 
+class Tags(NamedTuple):
+    """The tags of a dataset's images, as numbers of words.
+
+    Attributes:
+        vocabulary: the words, the most frequent first.
+        train: the words of each training image, at least one, in the order of the split.
+        heldout: those of each held-out image.
+    """
+
+    vocabulary: tuple[str, ...]
+    train: list[list[int]]
+    heldout: list[list[int]]
+
+
 class Source(Protocol):
     """An endless stream of batches; batch k is a pure function of (seed, k), so a resumed run needs only k."""
 
@@ -59,6 +73,7 @@ class RealData:
             from the start if there are fewer.
         source_shape: of what a generator reads beside z where the data bring it, (C', H', W') or (F,); None: they do
             not.
+        tags: of the images, where the dataset has tags.
     """
 
     shape: tuple[int, ...]
@@ -69,6 +84,7 @@ class RealData:
     fixed: Callable[[int], Batch]
     modes: tuple[Tensor, float] | None = None
     source_shape: tuple[int, ...] | None = None
+    tags: Tags | None = None
 
 
 class Dataset(Protocol):

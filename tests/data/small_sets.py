@@ -1,11 +1,13 @@
 """Small sets of images, written by the tests themselves."""
 
 import gzip
+import json
 import struct
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gan_cli.errors import UserError
 
@@ -48,3 +50,20 @@ def error_of(call):
     text = str(caught.value)
     assert "\n" not in text
     return text
+
+
+COLOURS, SHADES = ("red", "green", "blue"), ("dark", "light")
+
+
+def write_tagged(directory, n=36):
+    """Pictures of one colour in one shade, and a JSON file that says both; every third has a tag of its own too."""
+    (directory / "pictures").mkdir(parents=True)
+    tags, rng = {}, np.random.default_rng(0)
+    for i in range(n):
+        colour, shade = i % 3, i // 3 % 2
+        pixels = rng.integers(0, 40, (16, 16, 3), dtype=np.uint8)
+        pixels[..., colour] += np.uint8(80 + 100 * shade)
+        Image.fromarray(pixels).save(directory / "pictures" / f"{i:02d}.png")
+        tags[f"{i:02d}.png"] = [COLOURS[colour], SHADES[shade], *([f"own {i}"] if i % 3 == 0 else [])]
+    (directory / "tags.json").write_text(json.dumps(tags))
+    return f"dataset.path={directory / 'pictures'}", f"dataset.tags={directory / 'tags.json'}"

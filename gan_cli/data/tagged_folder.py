@@ -1,0 +1,166 @@
+"""The dataset of a directory of images and a file of their tags."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from gan_cli.core.text import show
+from gan_cli.core.untrusted import parse_json
+from gan_cli.data.collection import Collection
+from gan_cli.data.folder import Folder
+from gan_cli.data.source import Tags
+from gan_cli.data.split import Split, check_batch
+from gan_cli.errors import UserError
+
+MAX_BYTES = 2**28  # of the file of tags
+
+
+class TaggedFolder(Folder):
+    """A directory of pictures, each with tags that a JSON or CSV file names.
+
+    The vocabulary has the words that enough training images have; an image without any of them is left out.
+
+    Args:
+        image_size: as `Folder`.
+        path: as `Folder`.
+        tags: a JSON file {picture: [tag, ...]}, or a CSV file of rows `picture,tag;tag`; required. A picture is named
+            by its path below the directory.
+        min_count: training images that a word of the vocabulary has at least.
+        **others: as `Folder`.
+    """
+
+    name = "tagged_folder"
+    tagged = True
+
+    def __init__(
+        self,
+        image_size: Annotated[int, Field(ge=8, le=1024)],
+        path: str | None = None,
+        tags: str | None = None,
+        min_count: PositiveInt = 3,
+        **others: Any,
+    ) -> None:
+        super().__init__(image_size, path, **others)
+        self.tags, self.min_count = tags, min_count
+        self._words: list[tuple[str, ...]] = []
+        self._vocabulary: tuple[str, ...] = ()
+
+    def expected_shape(self) -> tuple[int, ...]:
+        """Return (C, S, S), after listing the directory and reading the tags.
+
+        Raises:
+            UserError: there are no pictures, no tags, or tags that do not belong to the pictures.
+        """
+        if not self._words:
+            if self.tags is None:
+                raise UserError("dataset=tagged_folder needs the tags of its pictures; use dataset.tags=FILE")
+            names = [picture.name for picture in self._look()[1].pictures]
+            self._words = _of_pictures(names, read_tags(self.tags), self.tags)
+        return super().expected_shape()
+
+    def collect(self) -> Collection:
+        """List the pictures, and read their tags."""
+        self.expected_shape()
+        return super().collect()
+
+    def _split(self, found: Collection, batch_size: int) -> Split:
+        parts = super()._split(found, batch_size)
+        counts = Counter(word for at in parts.train for word in self._words[at])
+        kept = [word for word, count in counts.items() if count >= self.min_count]
+        if not kept:
+            fix = f"dataset.min_count={max(counts.values())} or less" if self.min_count > 1 else "more pictures"
+            raise UserError(
+                f"dataset.min_count={self.min_count}: no tag is on as many of {len(parts.train)} training images: {fix}"
+            )
+        self._vocabulary = tuple(sorted(kept, key=lambda word: (-counts[word], word)))
+        known = set(kept)
+        of_interest = np.array([at for at in parts.positions if known.intersection(self._words[at])], dtype=np.int64)
+        if left_out := len(parts.positions) - len(of_interest):
+            rare = f"each of their tags is on fewer than {self.min_count} training images"
+            print(f"left out {left_out:,} pictures: {rare}", file=sys.stderr)
+        parts = parts.only(of_interest)
+        check_batch(self._named(), parts, batch_size)
+        return parts
+
+    def _tags(self, parts: Split) -> Tags:
+        number = {word: i for i, word in enumerate(self._vocabulary)}
+
+        def of(positions: np.ndarray) -> list[list[int]]:
+            return [[number[word] for word in self._words[at] if word in number] for at in positions]
+
+        return Tags(self._vocabulary, of(parts.train), of(parts.heldout))
+
+
+def read_tags(path: str) -> dict[str, tuple[str, ...]]:
+    """Return the tags of each picture that a JSON or CSV file names, without repetitions, in their order.
+
+    Raises:
+        UserError: it cannot be read, or is neither {picture: [tag, ...]} nor rows of `picture,tag;tag`.
+    """
+    shown, file = f"dataset.tags={path}", Path(path).expanduser()
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise UserError(f"{shown}: is larger than {MAX_BYTES:,} bytes")
+        content = file.read_bytes()
+        found = _from_csv(content) if file.suffix.casefold() == ".csv" else _from_json(content)
+    except OSError as error:
+        raise UserError(f"{shown}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{shown}: {error}") from error
+    return {name: tuple(dict.fromkeys(filter(None, (" ".join(tag.split()) for tag in tags)))) for name, tags in found}
+
+
+def _from_json(content: bytes) -> list[tuple[str, list[str]]]:
+    found = parse_json(content)
+    if not isinstance(found, Mapping):
+        raise ValueError("must be a mapping {picture: [tag, ...]}, or a CSV file whose name ends in .csv")
+    for name, tags in found.items():
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise ValueError(f"the tags of {show(name)} are {show(tags)}, and must be a list of text")
+    return list(found.items())
+
+
+def _from_csv(content: bytes) -> list[tuple[str, list[str]]]:
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
+    except csv.Error as error:
+        raise ValueError(f"is not CSV: {error}") from error
+    found: dict[str, list[str]] = {}
+    for number, row in enumerate(rows, start=1):
+        if len(row) != 2:
+            raise ValueError(f"row {number} has {len(row)} columns, and must be picture,tag;tag")
+        if row[0] in found:
+            raise ValueError(f"row {number} names {show(row[0])} again")
+        found[row[0]] = row[1].split(";")
+    return list(found.items())
+
+
+def _of_pictures(names: Sequence[str], tags: Mapping[str, tuple[str, ...]], path: str) -> list[tuple[str, ...]]:
+    """Return the tags of each picture.
+
+    Raises:
+        UserError: tags of what is no picture, or a picture without tags.
+    """
+    if unknown := tags.keys() - set(names):
+        raise UserError(
+            f"dataset.tags={path}: {_first(unknown)} named there and no picture in dataset.path; a picture is named as "
+            f"{min(names)} is"
+        )
+    if bare := [name for name in names if not tags.get(name)]:
+        raise UserError(f"dataset.tags={path}: {_first(bare)} without tags there; add tags, or remove the pictures")
+    return [tags[name] for name in names]
+
+
+def _first(names: Sequence[str] | set[str]) -> str:
+    """Return the first name and how many more there are, with their verb."""
+    more = len(names) - 1
+    return f"{show(min(names))} and {more:,} more are" if more else f"{show(min(names))} is"
