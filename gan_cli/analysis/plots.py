@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -87,6 +89,38 @@ def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
+
+
+def tags(pictures: np.ndarray, true: Sequence[Sequence[str]], generated: Sequence[Sequence[str]]) -> np.ndarray:
+    """Draw pictures (N, H, W, 3) uint8, each with its tags and, below, the words generated for it; right ones in blue.
+
+    Args:
+        pictures: at least one.
+        true: the tags of each.
+        generated: the words of each.
+    """
+    across = min(len(pictures), 4)
+    rows = -(-len(pictures) // across)
+    figure = Figure(figsize=(3.0 * across, 2.4 * rows), dpi=100)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a script that the font lacks is drawn as boxes
+        for i, (picture, own, words) in enumerate(zip(pictures, true, generated, strict=True)):
+            column, row = i % across, rows - 1 - i // across
+            axes = figure.add_axes(((column + 0.04) / across, (row + 0.48) / rows, 0.92 / across, 0.48 / rows))
+            axes.imshow(picture)
+            axes.set_axis_off()
+            x, y = (column + 0.04) / across, (row + 0.44) / rows
+            figure.text(x, y, "\n".join(_wrapped(own)), size=8, va="top", color=REAL)
+            for line, word in enumerate(words):
+                colour = SCORE if word in own else FAKE
+                place = (x + line % 3 * 0.31 / across, y - (0.2 + 0.1 * (line // 3)) / rows)
+                figure.text(*place, textwrap.shorten(word, 14, placeholder="…"), size=8, va="top", color=colour)
+        return rendered(figure)
+
+
+def _wrapped(words: Sequence[str]) -> list[str]:
+    """Return the words in two lines at most."""
+    return textwrap.wrap(", ".join(words), 44, max_lines=2, placeholder=" …")
 
 
 def _legend(

@@ -72,12 +72,12 @@ def absolute(path: str) -> str:
 
 
 def with_absolute_places(config: RunConfig) -> RunConfig:
-    """Return the config with absolute places of its data."""
+    """Return the config with absolute places of its data, and of the run that it begins with."""
     for group, _, name in (key.partition(".") for key in PLACES):
         part = getattr(config, group)
-        if place := part.arguments.get(name):
+        if part is not None and (place := part.arguments.get(name)):
             config = config.replace(**{group: part.replace(**{name: absolute(place)})})
-    return config
+    return config.replace(init_from=absolute(config.init_from) if config.init_from else None)
 
 
 def differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:

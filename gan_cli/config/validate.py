@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gan_cli.config import parts
 from gan_cli.config.arguments import key_of
 from gan_cli.config.mistakes import explained
-from gan_cli.config.schema import SCHEMAS, SUITABLE, Config, Evaluate, RunConfig
+from gan_cli.config.schema import SCHEMAS, SUITABLE, Config, Evaluate, Part, RunConfig
 from gan_cli.config.targets import check_prefixes, permitted
 from gan_cli.core.extras import require_trackers
 from gan_cli.core.text import one_line, show
@@ -119,9 +119,14 @@ def _check_request(config: RunConfig) -> None:
         raise UserError("resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME")
     if config.force and config.resume != "auto":
         raise UserError("force=true: continues a run with another config; add resume=auto, or leave it out")
-    unused = config.extractor != SUITABLE and config.task.arguments.get("content") != "features"
+    unused = config.extractor != SUITABLE and not _reads_features(config.task)
     if not config.evaluate.every_steps and (config.evaluate != Evaluate() or unused):
         raise UserError("evaluate.* and extractor: no effect, since nothing is evaluated; add evaluate.every_steps=500")
+
+
+def _reads_features(task: Part) -> bool:
+    """Return whether a task needs an extractor, by its config alone: its class is not imported yet."""
+    return task.arguments.get("content") == "features" or task.name == "Tag"
 
 
 def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 MOST = 2**53  # of anything that is counted
 MAX_VALUES = 2**28  # of one sample
 _COUNTS = ("real_batches", "critic_updates", "n_classes")
-_TYPES: dict[str, type] = {"settings": dict, "data": str, "best": dict}
+_TYPES: dict[str, type] = {"settings": dict, "data": str, "best": dict, "task": dict}
 
 
 def check_meta(meta: Any, step: int) -> dict[str, Any]:

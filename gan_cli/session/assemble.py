@@ -193,6 +193,7 @@ def _meta(job: Job) -> dict[str, Any]:
         "critic_updates": state.critic_updates,
         "sample_shape": list(job.data.shape),
         **({} if job.data.source_shape is None else {"source_shape": list(job.data.source_shape)}),
+        **({"task": of_task} if (of_task := state.game.task.meta()) else {}),
         "settings": job.plan.config.plain(),
         "data": job.data.fingerprint,
         "n_classes": state.game.condition.n_classes,

@@ -13,7 +13,7 @@ import torch
 
 from gan_cli.analysis.explore.base import Kind
 from gan_cli.config import parts
-from gan_cli.config.identity import absolute
+from gan_cli.config.identity import with_absolute_places
 from gan_cli.config.schema import ExploreConfig, Part, RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.flipped import Flipped
@@ -32,7 +32,7 @@ from gan_cli.session.compatibility import no_labels, refuse, refuse_frozen
 from gan_cli.session.given import Given
 from gan_cli.session.initial import begin_with
 from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, is_foreign, settled
-from gan_cli.session.periodic_evaluation import Evaluation, prepare
+from gan_cli.session.periodic_evaluation import Evaluation, TagEvaluation, prepare, prepare_tags
 from gan_cli.session.trial import try_networks
 from gan_cli.tasks.base import Generate
 from gan_cli.training.ema import MovingAverage
@@ -74,23 +74,23 @@ class Plan:
         Raises:
             UserError: data that are missing, corrupt, or fewer than a batch.
         """
-        config = self.config
-        opened = self.parts.dataset, config.train.batch_size, config.seed, self.device
-        data = self.parts.task.open(*opened)
+        config, task = self.config, self.parts.task
+        opening = (config.train.batch_size, config.seed, self.device)
+        data = task.open(self.parts.dataset, *opening)
         if getattr(self.parts.dataset, "flip", False):
-            data = dataclasses.replace(data, train=Flipped(data.train, *opened[1:]))
+            data = dataclasses.replace(data, train=Flipped(data.train, *opening))
         if self.needs_labels and not data.class_names:
             raise no_labels(config)
         if config.dataset.arguments.get("channels") == "auto":
             config = config.replace(dataset=config.dataset.replace(channels=data.shape[0]))
-        if self.parts.task.needs_extractor:
+        if task.needs_extractor:
             runtime.apply(config.runtime)
             chosen = extractor(config).choose(data)
-            self.parts.task.use(loaded(chosen, self.device))
+            task.use(loaded(chosen, self.device))
             config = config.replace(extractor=_named(config.extractor, chosen))
-        return dataclasses.replace(self, config=config), data
+        return dataclasses.replace(self, config=config), task.samples_of(data, *opening)
 
-    def evaluation(self, data: RealData) -> tuple[Plan, Evaluation | None]:
+    def evaluation(self, data: RealData) -> tuple[Plan, Evaluation | TagEvaluation | None]:
         """Prepare what `evaluate.every_steps` asks for, with the extractor that suits the data; None: nothing.
 
         Raises:
@@ -98,6 +98,8 @@ class Plan:
         """
         if not self.config.evaluate.every_steps:
             return self, None
+        if self.parts.task.reads == "vector":
+            return self, prepare_tags(self.config, data)
         runtime.apply(self.config.runtime)
         named = extractor(self.config)
         chosen = named.choose(data) if len(data.shape) == 3 else None
@@ -317,18 +319,9 @@ def _resolved(config: RunConfig, built: Parts, shape: tuple[int, ...]) -> RunCon
     kernels = (
         ("torch" if parts.own_code(config) else "fast") if config.runtime.kernels == "auto" else config.runtime.kernels
     )
-    return config.replace(
+    return with_absolute_places(config).replace(
         model=model,
-        dataset=_placed(config.dataset),
-        dataset_b=config.dataset_b and _placed(config.dataset_b),
-        init_from=absolute(config.init_from) if config.init_from else None,
         constraint=settled(config.constraint, constraint, constraint.resolve(shape)),
         latent=settled(config.latent, built.latent, built.latent.resolve(shape)),
         runtime=config.runtime.replace(kernels=kernels),
     )
-
-
-def _placed(dataset: Part) -> Part:
-    """Return a dataset with the place of its files as every working directory has it."""
-    given = {key: dataset.arguments.get(key) for key in ("path", "path_b")}
-    return dataset.replace(**{key: absolute(path) for key, path in given.items() if path})

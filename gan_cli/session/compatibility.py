@@ -145,10 +145,11 @@ def _refuse_schedule(config: RunConfig, game: Game, phases: Sequence[Phase]) -> 
 
 def _refuse_of_task(config: RunConfig, game: Game, phases: Sequence[Phase]) -> None:
     task, named = game.task, f"task={config.task.name}"
-    if not game.loss.has_objective and task.reads is None:
+    if not game.loss.has_objective and not task.has_terms:
         raise UserError(
-            f"loss={config.loss.name}: the generator would have nothing to minimise; task=restore (or translate, "
-            "cycle), or another loss"
+            f"loss={config.loss.name}: the generator would have nothing to minimise; "
+            + ("task.content_weight=1" if task.logged else "task=restore (or translate, cycle)")
+            + ", or another loss"
         )
     if task.history and processes().size > 1:
         raise UserError(f"{named}: every process would keep its own earlier images; task.history=0, or one process")

@@ -13,7 +13,7 @@ from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.session.build import Plan
 from gan_cli.session.own_callbacks import Callback
-from gan_cli.session.periodic_evaluation import Evaluation
+from gan_cli.session.periodic_evaluation import Evaluation, TagEvaluation
 from gan_cli.training.distributed import ProcessGroup
 from gan_cli.training.state import TrainState
 
@@ -59,7 +59,7 @@ class Extras(NamedTuple):
     """
 
     choices: Mapping[str, str] | None = None
-    evaluation: Evaluation | None = None
+    evaluation: Evaluation | TagEvaluation | None = None
     group: ProcessGroup | None = None
     caller: Caller = Caller()
 

@@ -68,6 +68,7 @@ def load(
     n_classes = found.meta.get("n_classes", 0)
     plan = build.check(config, shape, n_classes, source, given)
     try:
+        plan.parts.task.recall(found.meta.get("task") or {})
         plan.outline(shape, n_classes, source).check_fit(found.tensors)  # before memory is taken for networks
     except ValueError as error:
         raise UserError(f"{found.path} does not fit the config beside it: {error}") from error

@@ -24,7 +24,11 @@ def open_data(path: Path, run: Loaded) -> RealData:
         UserError: they are not there.
     """
     device = next(run.state.game.parameters()).device
-    data = open_singly(build.dataset(run.config, run.given), device, build.task(run.config))
+    if run.state.game.task.reads == "vector":  # made of the images by the task alone
+        of_device = run.config.replace(runtime=run.config.runtime.replace(device=str(device)))
+        _, data = build.check(of_device, given=run.given).open()
+    else:
+        data = open_singly(build.dataset(run.config, run.given), device, build.task(run.config))
     sessions = directory.read_status(path).get("sessions") or [{}]
     if sessions[-1].get("data") not in (None, data.fingerprint):
         print(f"gan: warning: {path} was trained on other data than its config names now", file=sys.stderr)

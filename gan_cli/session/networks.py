@@ -82,7 +82,7 @@ def build_game(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, P
     loss, task, constraint, of_input = (  # their buffers belong to one state
         copy.deepcopy(part) for part in (built.loss, built.task, built.constraint, built.input)
     )
-    task.build(sample_shape)
+    task.build(sample_shape, shapes.source)
     condition = parts.build(config.condition, "condition", Unconditional, n_classes=n_classes)
     named = config.condition
     with seeded(config.seed, "generator"):
@@ -122,7 +122,7 @@ def _generator(config: RunConfig, given: Given, task: Generate, latent_size: int
             "model=unet (or srresnet)"
             if reads_image
             else f"model.generator={part.target}: it reads a picture, and task={config.task.name} gives it none: "
-            "task=restore (or translate, cycle), or model=dcgan"
+            + ("model=mlp_mirza" if task.reads else "task=restore (or translate, cycle), or model=dcgan")
         )
     if reads_image:
         channels, *sides = shapes.source

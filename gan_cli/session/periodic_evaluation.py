@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 
+from gan_cli.analysis import tagging
 from gan_cli.analysis.evaluation import Reference, again_by, fakes_like
-from gan_cli.analysis.reals import open_singly, two_sets
+from gan_cli.analysis.reals import AUTO_COUNT, open_singly, two_sets
 from gan_cli.config.schema import RunConfig
-from gan_cli.data.source import Dataset
+from gan_cli.data.source import Dataset, RealData
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
 from gan_cli.tasks.base import Generate
@@ -85,6 +86,42 @@ class Evaluation:
         )
 
 
+class TagEvaluation:
+    """How many of the generator's words for held-out images are right, in rows of their own interval.
+
+    At a checkpoint's step they are what `gan evaluate` says of it with the run's own seed, as far as rounding and the
+    run's precision let them.
+
+    Args:
+        data: of task=tag.
+        count: held-out images, or all if there are fewer.
+        every_steps: steps between two evaluations.
+        log_every_steps: steps a row.
+        seed: the run's seed.
+    """
+
+    def __init__(self, data: RealData, count: int, every_steps: int, log_every_steps: int, seed: int) -> None:
+        self.heldout = data.heldout
+        self.count = min(count, data.heldout.size)
+        self.every_steps, self.log_every_steps, self.seed = every_steps, log_every_steps, seed
+
+    def __call__(self, state: TrainState, row: Row) -> Row:
+        """Return `quality/precision_at_<k>` and `quality/recall_at_<k>` when due."""
+        if not due(state.step, self.log_every_steps, self.every_steps):
+            return {}
+        scores = tagging.votes(state.game, state.best_generator(), self.heldout.features[: self.count], self.seed)
+        found = tagging.judged(scores, self.heldout.tags[: self.count])
+        return {f"quality/{name}": value for name, value in found.named().items()}
+
+    def protocol(self) -> dict[str, Any]:
+        """Return what the scores depend on, for run.json."""
+        return {"count": self.count, "split": "heldout"}
+
+    def summary(self) -> str:
+        """Return the protocol in a line."""
+        return f"evaluated every {self.every_steps} steps: the words generated for {self.count} held-out images"
+
+
 def prepare(
     config: RunConfig, dataset: Dataset, extractor: Extractor | None, device: torch.device, task: Generate
 ) -> Evaluation:
@@ -110,3 +147,10 @@ def prepare(
     reference = Reference(data, reals, extractor, asked.w1_count, config.train.batch_size, task)
     intervals = asked.every_steps, config.log.every_steps
     return Evaluation(reference, asked.split, *intervals, config.seed, config.train.batch_size)
+
+
+def prepare_tags(config: RunConfig, data: RealData) -> TagEvaluation:
+    """Return the evaluation of words for the held-out images of opened data."""
+    asked = config.evaluate
+    count = AUTO_COUNT if asked.count == "auto" else asked.count
+    return TagEvaluation(data, count, asked.every_steps, config.log.every_steps, config.seed)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_cli.analysis import figures
+from gan_cli.analysis import figures, tagging
 from gan_cli.conditions.base import Unconditional
 from gan_cli.data.source import Batch, RealData
 from gan_cli.metrics.modes import mode_coverage
@@ -23,6 +23,7 @@ from gan_cli.training.state import TrainState
 POINTS = 2_000  # a scatter plot's samples where log.sample_count is auto
 GRID = 64  # a grid's images there
 TRANSLATED = 16  # rows of source, result and target there, where the generator reads pictures
+TAGGED = 12  # images with their words there, where it writes words
 COVERAGE_SAMPLES = 2_500  # as the literature evaluates mode coverage
 
 
@@ -35,7 +36,8 @@ class Pictures:
     """A grid of images, or a plot of points over the critic's score, as PNG and in TensorBoard.
 
     Of a generator that reads pictures: rows of held-out sources, of what it makes of them, and of what they should be.
-    Of points in more than two dimensions the first two are shown, without the score.
+    Of points in more than two dimensions the first two are shown, without the score. Of a generator that writes words:
+    held-out images with their tags and with the words.
 
     Args:
         every_steps: steps between two pictures; step 0 has one.
@@ -65,6 +67,8 @@ class Pictures:
         self.folder = folder
         self.data = data
         self.board = board
+        self.tagged = count if isinstance(count, int) else TAGGED
+        self.seed = seed
         self.draws = lambda: Draws(device, seed, "fixed")
         self.redraw = redraw
 
@@ -75,6 +79,11 @@ class Pictures:
         self.folder.mkdir(exist_ok=True)
         if state.game.task.reads == "image":
             picture = self._translated(state)
+            self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
+            return
+        if state.game.task.reads == "vector":
+            with torch.no_grad():
+                picture = tagging.sheet(self.data, state.game, state.best_generator(), self.tagged, self.seed)
             self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
             return
         fake = torch.cat(list(sample(state.game, state.best_generator(), self.count, self.draws())))

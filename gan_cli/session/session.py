@@ -25,6 +25,12 @@ from gan_cli.training.state import TrainState
 from gan_cli.training.state_checks import failed_in_step
 from gan_cli.training.trainer import fit
 
+_USES = {  # by what a generator reads beside z: the command that uses it, and what it does
+    None: ("sample", "` draws from the generator"),
+    "image": ("sample", " source=PICTURES` applies the generator to pictures"),
+    "vector": ("tag", " PICTURES` finds words for pictures"),
+}
+
 
 class Session(Job):
     """One process's part of a run. `open` opens its files; `train` does so too where nobody has."""
@@ -86,7 +92,8 @@ class Session(Job):
                     return
                 explained = self._explained(error)
                 raise explained from (None if explained is error else error)
-            outputs.note(f"finished {self.state.step} steps; `gan sample {self.run.path}` draws from the generator")
+            command, rest = _USES[self.state.game.task.reads]
+            outputs.note(f"finished {self.state.step} steps; `gan {command} {self.run.path}{rest}")
         watchers.stop.check()
         outputs.incidents.check()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gan_cli.core.curves import Curve
 from gan_cli.data.source import Batch, Dataset, RealData
 from gan_cli.degradations.base import Degradation
+from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
 
 
@@ -30,7 +31,7 @@ class Generate(nn.Module):
         reads: what the generator reads besides, its source: an `image`, a `vector`, or None.
         twofold: a player has two networks, and a batch alternates between two domains.
         degradation: what makes sources of whole pictures; None: the data bring them, or there are none.
-        needs_extractor: terms are measured in the features of an extractor, which `use` gives.
+        needs_extractor: terms are measured, or images are read, in the features of an extractor, which `use` gives.
         history: earlier fakes that the critic learns from too.
         adversarial_weight: factor of the game's objective in the generator's.
         baseline: what `unlearned` returns, in words; '': nothing.
@@ -48,6 +49,11 @@ class Generate(nn.Module):
     baseline: str = ""
     pairs: str = ""
 
+    @property
+    def has_terms(self) -> bool:
+        """Whether the generator minimises further terms."""
+        return False
+
     def expected_shapes(self, dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         """Return the shapes of a sample and of its source (None: there is none), before the data are read.
 
@@ -61,8 +67,19 @@ class Generate(nn.Module):
         """Return the number of classes of the labels before the data are read, 0 for none, None for unknown."""
         return dataset.expected_classes() if hasattr(dataset, "expected_classes") else None
 
-    def build(self, sample_shape: tuple[int, ...]) -> None:
-        """Make the task's buffers, for samples of this shape."""
+    def build(self, sample_shape: tuple[int, ...], source_shape: tuple[int, ...] | None) -> None:
+        """Make the task's buffers, for samples and sources of these shapes."""
+
+    def meta(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of the task beside its buffers, as values of JSON."""
+        return {}
+
+    def recall(self, meta: Mapping[str, Any]) -> None:
+        """Take what `meta` returned when the checkpoint was saved, before the buffers are made.
+
+        Raises:
+            ValueError: it is something else.
+        """
 
     def players(self, make: Callable[[], nn.Module]) -> nn.Module:
         """Return a player's network, or its networks as one."""
@@ -83,6 +100,17 @@ class Generate(nn.Module):
             UserError: they are missing, or do not suit the task.
         """
         return dataset.open(batch_size, seed, device)
+
+    def use(self, extractor: Extractor) -> None:
+        """Take the loaded extractor that the task asked for."""
+
+    def samples_of(self, data: RealData, batch_size: int, seed: int, device: torch.device) -> RealData:
+        """Return the data that the networks learn from, made of what `open` returned.
+
+        Raises:
+            UserError: they do not suit the task.
+        """
+        return data
 
     def with_source(self, batch: Batch, draws: Draws) -> Batch:
         """Return a batch of real samples with its source; one that has a source stays as it is."""

@@ -80,6 +80,11 @@ class Cycle(Generate):
         self.cycle_weight, self.identity_weight, self.history = cycle_weight, identity_weight, history
         self.adversarial_weight = adversarial_weight
 
+    @property
+    def has_terms(self) -> bool:
+        """Whether the generator minimises further terms."""
+        return True
+
     def expected_shapes(self, dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         """Return the shape of the images twice.
 
@@ -105,7 +110,7 @@ class Cycle(Generate):
         """Return the shape of the images: a source is an image of the other domain."""
         return sample_shape
 
-    def build(self, sample_shape: tuple[int, ...]) -> None:
+    def build(self, sample_shape: tuple[int, ...], source_shape: tuple[int, ...] | None) -> None:
         """Make the buffers that keep earlier images."""
         if self.history:
             self.register_buffer("kept", torch.zeros(2 * self.history, *sample_shape))

@@ -60,6 +60,11 @@ class Paired(Generate):
         self.needs_extractor = content == "features"
         self._extractor: list[Extractor] = []  # not a module of the game: no checkpoint holds its weights
 
+    @property
+    def has_terms(self) -> bool:
+        """Whether there is a content term."""
+        return self.content_weight > 0
+
     def use(self, extractor: Extractor) -> None:
         """Take the loaded extractor in whose features the content is compared."""
         self._extractor = [extractor]

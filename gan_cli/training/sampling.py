@@ -11,7 +11,10 @@ from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.training.game import Game
 
-_READ = {"image": "a picture", "vector": "a feature vector"}
+_READ = {
+    "image": ("a picture", "gan sample RUN source=PICTURES applies it to pictures"),
+    "vector": ("the features of a picture", "gan tag RUN PICTURES finds words for pictures"),
+}
 
 
 def sample(
@@ -79,7 +82,7 @@ def require_noise(game: Game) -> None:
         UserError: the generator reads sources.
     """
     if game.task.reads is not None:
+        what, command = _READ[game.task.reads]
         raise UserError(
-            f"this run's generator reads {_READ[game.task.reads]} and makes nothing of z alone: gan sample RUN "
-            "source=PICTURES applies it to pictures, gan evaluate RUN measures it"
+            f"this run's generator reads {what} and makes nothing of z alone: {command}, gan evaluate RUN measures it"
         )

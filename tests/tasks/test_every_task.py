@@ -9,29 +9,39 @@ from gan_cli.rng import Draws
 from gan_cli.session import build
 from gan_cli.training.eager import Eager
 from tests.conftest import CONF, OF_TASKS, options
+from tests.data.small_sets import write_tagged
 from tests.helpers import Labelled
 from tests.session.test_exact_resume import assert_exact
 from tests.tasks.made_pairs import write_pairs
 
 SHAPE = (1, 16, 16)
+SHAPES = {"tag": ((6,), 0, (5,))}  # of a sample, number of classes, of a source
 SMALL = ("model.width=4", "train.batch_size=4", "train.steps=2", "model.critic.halvings=1")
 TASKS = {  # each with what its option does not choose
     "restore": ("model=srresnet", "model.generator.blocks=1"),
     "translate": (),
+    "tag": ("extractor=pixels", "dataset.min_count=1", "task.draws=3", "model.critic.hidden=[8]", "task.vector_size=4"),
     "cycle": ("dataset@dataset_b=fashion_mnist_10k", "dataset_b.image_size=16", "model.generator.blocks=1"),
 }
-BROUGHT = {"translate": SHAPE}  # the shape of the sources that the data bring
 GROUPS = ("loss", "constraint", "updates", "input", "condition", "optimizer")
+PERCEPTRONS = {("tag", "ebgan"), ("tag", "began")}  # they make auto-encoders of what they read
 REFUSED = {  # what is refused -> why; with one task, or with all
     **{("loss", loss): "auto-encoder" for loss in ("ebgan", "began")},
     ("loss", "infogan"): "latent=infogan",
     ("cycle", "updates", "simultaneous"): r"updates=alternating, or task\.history=0",
-    **{("cycle", "condition", name): "needs labels" for name in options("condition") if name != "none"},
+    ("tag", "loss", "none"): "the generator would have nothing to minimise",
+    ("tag", "input", "diffaugment"): "images",
+    **{
+        (task, "condition", name): "needs labels"
+        for task in ("cycle", "tag")
+        for name in options("condition")
+        if name != "none"
+    },
 }
 
 
 def overrides_of(task, *more):
-    small = [word for word in SMALL if not (word.startswith("model.critic") and task == "restore")]
+    small = [word for word in SMALL if not (word.startswith("model.critic") and task in ("restore", "tag"))]
     return [f"task={task}", "dataset.image_size=16", *TASKS[task], *small, *more]
 
 
@@ -39,20 +49,22 @@ def test_the_tasks_are_those_of_the_options():
     assert {path.stem for path in (CONF / "task").glob("*.yaml")} == {"generate", *TASKS}
 
 
-class WithSources(Labelled):
+class Sourced(Labelled):
+    """Noise with sources: its reflection of images, its first numbers of vectors."""
+
     def batch(self, x) -> Batch:
-        return super().batch(x)._replace(source=-x.flip(3))
+        real = super().batch(x)
+        return real._replace(source=real.x[:, :5] if x.dim() == 2 else -real.x.flip(3))
 
 
-def planned(config, task, n_classes):
-    return build.check(config, SHAPE, n_classes, BROUGHT.get(task))
+def shapes_of(task):
+    return SHAPES.get(task) or (SHAPE, 0 if task == "cycle" else 3, SHAPE if task == "translate" else None)
 
 
-def two_steps(config, task, n_classes):
-    plan = planned(config, task, n_classes)
-    state = plan.state_for(SHAPE, n_classes, BROUGHT.get(task))
-    kind = WithSources if task in BROUGHT else Labelled
-    run = Eager(plan.parts.updates, kind(SHAPE, 4), 4, 0, plan.device)
+def two_steps(plan, shapes):
+    state = plan.state_for(*shapes)
+    kind = Labelled if shapes[2] is None else Sourced
+    run = Eager(plan.parts.updates, kind(shapes[0], 4), 4, 0, plan.device)
     for _ in range(2):
         assert all(bool(value.isfinite()) for logs in run(state) for value in logs.values())
         state.step += 1
@@ -63,16 +75,23 @@ CELLS = [(task, group, option) for task in TASKS for group in GROUPS for option 
 CELLS += [(task, "loss", "none") for task in TASKS]
 
 
+def _reason(task, group, option):
+    """Why a cell is refused, or None."""
+    return REFUSED.get((task, group, option)) or (
+        None if (task, option) in PERCEPTRONS else REFUSED.get((group, option))
+    )
+
+
 @pytest.mark.parametrize(("task", "group", "option"), CELLS, ids=["-".join(cell) for cell in CELLS])
 def test_every_option_trains_with_every_task_or_is_refused(config_of, task, group, option):
-    n_classes = 0 if task == "cycle" else 3
+    shapes = shapes_of(task)
     short = ["updates.k=1"] if option == "unrolled" else ["updates=alternating"] if group == "loss" else []
     config = config_of(*overrides_of(task, f"{group}={option}", *short))
-    if (reason := REFUSED.get((group, option)) or REFUSED.get((task, group, option))) is not None:
+    if (reason := _reason(task, group, option)) is not None:
         with pytest.raises(UserError, match=reason):
-            planned(config, task, n_classes)
+            build.check(config, *shapes)
     else:
-        two_steps(config, task, n_classes)
+        two_steps(build.check(config, *shapes), shapes)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -81,6 +100,7 @@ def test_a_run_of_every_task_resumes_exactly(config_of, tmp_path, monkeypatch, t
     steps = ("train.steps=5", "checkpoint.every_steps=3", "log.every_steps=2", "log.samples_every_steps=3")
     few = ["dataset.limit=40", *(("dataset_b.limit=40", "task.history=6") if task == "cycle" else ())]
     few += [f"dataset.path={write_pairs(tmp_path / 'pairs')}"] if task == "translate" else []
+    few += write_tagged(tmp_path) if task == "tag" else ()
     assert_exact(config_of(*overrides_of(task, *steps, *few)), tmp_path, monkeypatch)
 
 
