@@ -9,6 +9,8 @@ from typing import Any
 from gan_cli.core.files import replace_file
 from gan_cli.errors import UserError
 
+EVALUATIONS = "evaluations"  # a run's folder of results
+
 
 def write_json(out: Path, content: dict[str, Any]) -> None:
     """Write strict JSON; the file is replaced whole or not at all.

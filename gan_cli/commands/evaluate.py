@@ -10,14 +10,13 @@ from typing import Any
 from gan_cli.analysis.evaluation import Score
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.run_scores import RunScores, run_scores
-from gan_cli.commands._results import write_json
+from gan_cli.commands._results import EVALUATIONS, write_json
+from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import EvaluateConfig
 from gan_cli.core import curves
 from gan_cli.core.text import columns
 from gan_cli.session.look import look
-
-EVALUATIONS = "evaluations"
 
 
 def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
@@ -27,6 +26,9 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
         UserError: there is no run, no intact checkpoint, no data to compare with, or no extractor for them.
     """
     run = look(config, sources=True)
+    if run.state.game.task.reads == "vector":
+        evaluate_tags(run, config, line)
+        return
     found = run_scores(run, config)
     facts = (f"{key}: {value}" for key, value in found.protocol.items())
     print("\n".join([*facts, "", table([*found.scores.values()])]))

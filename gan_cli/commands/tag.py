@@ -1,0 +1,114 @@
+"""Print words for pictures, by a run of task=tag."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_cli.commands._pages import allowed_targets
+from gan_cli.commands._parser import Parser
+from gan_cli.core.text import one_line
+from gan_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_cli.data.tagged_folder import TaggedFolder
+
+_EPILOG = """\
+A picture is a line: its path, a tab, its words with commas between them, the most voted first. No data are needed: the
+run has the words and their vectors. For runs with your own parts, add allow_targets=[my_losses]."""
+
+
+def main(argv: list[str]) -> int:
+    """Print a line of words for each picture.
+
+    Raises:
+        UserError: no such run, one of another task, or a picture that cannot be read.
+    """
+    parser = Parser(prog="gan tag", description=__doc__, epilog=_EPILOG)
+    parser.add_argument("run", metavar="RUN", help="a run directory")
+    parser.add_argument("pictures", nargs="+", metavar="PICTURES", help="pictures, or directories of pictures")
+    parser.add_argument("--top", type=_count, default=5, help="words for a picture (default: 5)")
+    parser.add_argument("--seed", type=_count, default=0, help="seed of the z (default: 0)")
+    parser.add_argument(
+        "--weights", choices=("auto", "ema", "raw"), default="auto", help="of the generator (default: auto)"
+    )
+    parser.add_argument("--checkpoint", type=_which, default="latest", help="latest, best, or a step (default: latest)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    words, allowed = allowed_targets(argv)
+    arguments = parser.parse_args(words)
+    import torch
+
+    from gan_cli.analysis import tagging
+    from gan_cli.data.loader import to_float
+    from gan_cli.session import build
+    from gan_cli.session.load import generator_of, load
+
+    path = Path(arguments.run)
+    run = load(path, arguments.device, arguments.checkpoint, allowed)
+    game = run.state.game
+    if game.task.reads != "vector":
+        raise UserError(f"{path}: its generator writes no words: gan tag needs a run of task=tag")
+    network, device = generator_of(run.state, arguments.weights), next(game.parameters()).device
+    paths = _pictures(arguments.pictures)
+    images = _read(paths, build.dataset(run.config))
+    extractor = build.loaded(build.extractor(run.config), device)
+    for name, image in zip(paths, images, strict=True):
+        with torch.no_grad():
+            source = game.task.source_of(extractor, to_float(image[None].to(device)))
+        scores = tagging.votes(game, network, source, arguments.seed)
+        (found,) = tagging.words_of(scores, game.task.vocabulary, arguments.top)
+        print(f"{one_line(name)}\t{', '.join(map(one_line, found))}")
+    return 0
+
+
+def _pictures(given: Sequence[str]) -> list[Path]:
+    """Return the pictures that are named, and those in the directories that are.
+
+    Raises:
+        UserError: a directory without pictures.
+    """
+    from gan_cli.data.listing import list_pictures
+
+    found = []
+    for path in map(Path, given):
+        found += [path / picture.name for picture in list_pictures(path).pictures] if path.is_dir() else [path]
+    return found
+
+
+def _read(paths: Sequence[Path], dataset: TaggedFolder) -> list[Tensor]:
+    """Return the pictures (C, S, S) uint8, as the run's dataset prepares them.
+
+    Raises:
+        UserError: one cannot be read.
+    """
+    import torch
+
+    from gan_cli.data.pictures import BadPicture, colour_of, read_picture
+
+    shape = (dataset.wanted_channels, dataset.image_size, dataset.image_size)
+    background, images = colour_of(dataset.background), []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                images.append(torch.tensor(read_picture(file, shape, background)))
+        except BadPicture as error:
+            raise UserError(f"{path}: {error}") from error
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    return images
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 0")
+    return int(text)
+
+
+def _which(text: str) -> str | int:
+    if text in ("latest", "best"):
+        return text
+    return _count(text)
