@@ -115,7 +115,9 @@ class Applier:
                 made = tiled(self.game, self.network, z, y, padded, side)
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
-            raise UserError(f"the generator cannot compute {height} x {width} pixels ({reason}); tile=256") from error
+            raise UserError(
+                f"the generator cannot read {height} x {width} pixels ({reason}); tile={self.sides[0]}"
+            ) from error
         return made[:, :, : height * self.scale, : width * self.scale]
 
     def _tile(self, source: Tensor, z: Tensor, y: Tensor | None) -> int | None:

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
+from gan_cli.errors import UserError
 from gan_cli.session import applying
 from gan_cli.session.load import load
 from gan_cli.training.sampling import generate
+from tests.command_arguments import arguments_for
 
 
 def pixels(path):
@@ -125,6 +128,20 @@ def test_pictures_too_large_for_the_memory_are_computed_in_tiles(gan, run_of, pi
     np.testing.assert_allclose(pixels("parts/deep/odd.bmp"), pixels("whole/deep/odd.bmp"), atol=8)
     asked = gan("sample", run, f"source={pictures}/deep", "tile=16", "out=asked")
     assert asked.err == f"gan: {pictures}/deep/odd.bmp: computed in 8 tiles of 16 x 16\n"
+
+
+def test_a_network_of_one_size_needs_tiles_of_that_size(run_of, tmp_path):
+    run = load(Path(run_of("filled")), "cpu")
+    run.state.game.generator = nn.Sequential(nn.Flatten(), nn.Linear(2 * 256, 256), nn.Unflatten(1, (1, 16, 16)))
+    Image.fromarray(np.zeros((20, 40), np.uint8)).save(tmp_path / "a.png")
+
+    def applied(tile):
+        config = arguments_for("sample", "runs/NAME", "degrade=true", f"tile={tile}")[0]
+        return applying.Applier(run, config)(tmp_path / "a.png", 0, torch.zeros(1, 0), None)
+
+    with pytest.raises(UserError, match=r"the generator cannot read 20 x 40 pixels \(mat1 and .*\); tile=16$"):
+        applied("auto")
+    assert applied(16).made.shape == (1, 1, 20, 40)
 
 
 def test_without_pictures_of_ones_own_there_are_held_out_ones(gan, run_of):
