@@ -13,6 +13,7 @@ from gan_cli.config.tree import chosen_groups
 from gan_cli.config.validate import validate, validate_saved
 from gan_cli.session import build
 from tests.conftest import CONF, LOSSES, companions
+from tests.data.small_sets import write_tagged
 
 OF_A_RUN = chosen_groups(CONF / "train.yaml")
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
@@ -97,6 +98,8 @@ def test_every_option_passes_the_check_and_builds(composer, tmp_path, group, opt
         overrides += ["evaluate.every_steps=1"]
     if group == "dataset" and ".synthetic." in (CONF / group / f"{option}.yaml").read_text():
         overrides += ["model=toy_mlp"]
+    if option in ("tag", "tagged_folder"):
+        overrides += [*write_tagged(tmp_path), "dataset.min_count=1"]
     if option in ("folder", "pairs", "translate"):
         Image.new("L", (40, 30)).save(tmp_path / "grey.png")
         overrides += [f"dataset.path={tmp_path}"]

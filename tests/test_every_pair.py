@@ -41,6 +41,10 @@ MAY_EXCLUDE = [
     {"schedule", "optimizer"},
     {"model", "data"},  # convolutions and bounded outputs need images
     {"input", "data"},  # so do augmentations
+    {"constraint", "data"},  # and what moves images
+    {"input", "condition"},  # packs have no label, no codes and no reconstruction
+    {"input", "loss"},
+    {"input", "latent"},
 ]
 
 
@@ -69,7 +73,7 @@ def tiny(chosen: Cell) -> RunConfig:
         network: Part = getattr(config.model, player)
         small = {"width": 4, "hidden": [5] * len(network.arguments.get("hidden", [])), "pieces": 2}
         networks[player] = network.replace(**{key: small[key] for key in small.keys() & network.arguments.keys()})
-        slow[player] = getattr(config.optimizer, player).replace(lr=1e-4)
+        slow[player] = getattr(config.optimizer, player).replace(lr=1e-5)
     updates, few = config.updates.arguments, {"n_critic": 2, "k": 1}
     return config.replace(
         model=config.model.replace(code_size=3, **networks),

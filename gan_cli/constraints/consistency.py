@@ -45,9 +45,7 @@ class Consistency(Constraint):
             ValueError: the samples are not images.
         """
         if len(sample_shape) != 3:
-            raise ValueError(
-                "reflects and moves images, and the data are points: constraint=none (or gradient_penalty)"
-            )
+            raise ValueError("moves images, and the data are points: constraint=none (or gradient_penalty)")
 
     def penalty(self, f: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
         """Return both terms."""

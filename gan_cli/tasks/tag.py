@@ -13,7 +13,7 @@ from torch.nn.functional import mse_loss, normalize
 
 from gan_cli.core.text import show
 from gan_cli.data.digest import digest
-from gan_cli.data.image_set import fixed_order
+from gan_cli.data.fixed_set import fixed_order
 from gan_cli.data.loader import Order
 from gan_cli.data.source import Batch, Dataset, RealData, Tags
 from gan_cli.data.tag_words import Images, TagWords
@@ -22,7 +22,7 @@ from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
 from gan_cli.tasks.base import Generate, Term
-from gan_cli.tasks.restore import CONTENT
+from gan_cli.tasks.restore import Paired
 
 _IMAGES = 16  # that an extractor reads at a time
 _MAX_WORDS = 2**20  # of a vocabulary
@@ -53,7 +53,7 @@ class Tag(Generate):
 
     reads = "vector"
     needs_extractor = True
-    logged = (CONTENT,)
+    logged = Paired.logged
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ def test_scores_of_restored_images_stand_beside_a_baseline_and_a_floor(gan, run_
     for name in ("frechet_distance_fashion_mnist", "kid_fashion_mnist", "sliced_w1", "psnr", "ssim"):
         assert all(isinstance(scores[name][key], float) for key in ("value", "floor", "baseline")), name
     assert scores["psnr"]["baseline"] > scores["psnr"]["floor"]
-    assert (scores["psnr"]["better"], scores["psnr"]["space"], scores["psnr"]["n_fake"]) == ("high", "pairs", 40)
+    assert (scores["psnr"]["better"], scores["psnr"]["space"], scores["psnr"]["n_fake"]) == ("higher", "pairs", 40)
     array = np.load(gan("sample", run, "count=40", "format=npz", "out=x.npz", "device=cpu").out.strip())["samples"]
     targets, bicubic = heldout_of(run, 40)
     assert scores["psnr"]["value"] == pytest.approx(mean_psnr(array[..., 0], targets), rel=1e-5)

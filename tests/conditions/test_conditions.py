@@ -15,7 +15,7 @@ from gan_cli.conditions.auxiliary_classifier import AuxiliaryClassifier
 from gan_cli.conditions.class_norm import ClassNorm
 from gan_cli.conditions.concat import Concat
 from gan_cli.conditions.labels import rows_of
-from gan_cli.data.source import RealData
+from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.losses.base import CriticOutput
 from gan_cli.models import dcgan, mlp, resnet
@@ -217,7 +217,7 @@ def test_under_bf16_scores_stay_float32(config_of, condition, model):
     plan = build.check(config_of(*overrides), SHAPE, 3)
     game = plan.state_for(SHAPE, 3).game
     y = torch.tensor([0, 1, 2, 1])
-    fake = game.fake(4, y, Draws("cpu", 0, 0))
+    fake = game.fake(4, Batch(torch.zeros(4, *SHAPE), y), Draws("cpu", 0, 0))
     output = game.ask(fake.x, y)
     assert fake.x.dtype == output.score.dtype == torch.float32
     assert all(head.dtype == torch.float32 for head in output.heads.values())

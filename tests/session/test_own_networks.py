@@ -199,5 +199,5 @@ def test_all_that_is_missing_is_told_at_once(refused, place):
         "model.generator (mine.G) must take latent_size: another one of it decodes"
     )
     assert refused("train", *networks("G", "NeedsTwo"), *SMALL, "~model.critic.width").startswith(
-        "model.critic.width: no value is given; add +model.critic.width="
+        "model.critic (NeedsTwo): missing a required argument: 'width'"
     )

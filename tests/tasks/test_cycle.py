@@ -107,7 +107,7 @@ class Pool:
 @pytest.mark.parametrize(("history", "n"), [(6, 1), (6, 3), (7, 3), (50, 4)])
 def test_the_history_is_that_of_a_pool_of_each_domain(history, n):
     task = Cycle(None, history=history)
-    task.build((1, 1, 1))
+    task.build((1, 1, 1), None)
     capacity = history // n * n
     pools = [Pool(capacity), Pool(capacity)]
     earlier = 0
@@ -126,7 +126,7 @@ def test_the_history_is_that_of_a_pool_of_each_domain(history, n):
 
 def test_more_images_than_the_history_keeps_pass_by():
     task = Cycle(None, history=2)
-    task.build((1, 1, 1))
+    task.build((1, 1, 1), None)
     for step in range(20):
         new = 10.0 * step + torch.arange(10.0)
         seen = task.remembered(Batch(new.view(-1, 1, 1, 1), None), Draws("cpu", 0, step)).x.flatten()

@@ -26,8 +26,11 @@ TASKS = {  # each with what its option does not choose
 GROUPS = ("loss", "constraint", "updates", "input", "condition", "optimizer")
 PERCEPTRONS = {("tag", "ebgan"), ("tag", "began")}  # they make auto-encoders of what they read
 REFUSED = {  # what is refused -> why; with one task, or with all
-    **{("loss", loss): "auto-encoder" for loss in ("ebgan", "began")},
+    **{("loss", loss): "auto-encoder|must take latent_size" for loss in ("ebgan", "began")},
     ("loss", "infogan"): "latent=infogan",
+    ("input", "pack"): "asks about the source of each",
+    ("tag", "input", "ada"): "augments images",
+    ("tag", "constraint", "bcr"): "moves images",
     ("cycle", "updates", "simultaneous"): r"updates=alternating, or task\.history=0",
     ("tag", "loss", "none"): "the generator would have nothing to minimise",
     ("tag", "input", "diffaugment"): "images",

@@ -176,4 +176,4 @@ def test_a_run_with_content_in_features_names_its_extractor_and_needs_no_evaluat
         "gan: extractor=pixels has no gradient to the images; use extractor=fashion_mnist",
     )
     without = refused("train", "task=restore", "dataset.image_size=16", *SMALL, "extractor=pixels")
-    assert "evaluate.every_steps=0 evaluates nothing" in without
+    assert "evaluate.* and extractor: no effect" in without

@@ -19,7 +19,7 @@ def steer(monkeypatch):
     batch = data.train.at(torch.arange(200))
     trouser, bag = (batch.x[batch.y == number][0] for number in (1, 8))
 
-    def generate(self, z, y=None, network=None):
+    def generate(self, z, y=None, network=None, source=None):
         share = (0.15 * z[:, 0]).sigmoid()[:, None, None, None]
         return torch.lerp(trouser, bag, share)
 
@@ -65,7 +65,7 @@ def test_classes_codes_and_the_same_again(explore, run_of, tmp_path):
     assert seen.json["target"] == "T-shirt/top"
     again = explore(run, *FEW, "kind.target=0", "kind.y=3", f"out={tmp_path}/x", "batch_size=3")
     assert again.json["gradient"]["share_after"] == seen.json["gradient"]["share_after"]
-    assert again.json["gradient"]["mean_length"] == pytest.approx(seen.json["gradient"]["mean_length"], rel=1e-4)
+    assert again.json["gradient"]["mean_length"] == pytest.approx(seen.json["gradient"]["mean_length"], rel=1e-2)
 
 
 def test_mistakes(refused, run_of):
