@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ class Pictures:
         real = game.read(real.head(rows - rows % 2 if game.task.twofold else rows), self.draws())
         z = game.latent.sample(len(real.x), self.draws())
         panels = panels_of(game, state.best_generator(), z, real)
-        return figures.image_grid(figures.side_by_side(panels, self.data.shape), len(panels))
+        return figures.image_grid(figures.side_by_side(panels, self.data.shape), across(panels))
 
     def _keep(self, name: str, tag: str, step: int, picture: np.ndarray) -> None:
         png = figures.save_png(self.folder / name, picture)
@@ -129,6 +130,11 @@ def panels_of(game: Game, network: nn.Module, z: Tensor, real: Batch, batch_size
 
     fake = Batch(again(real.source), real.y, None, real.source)
     return game.task.panels(fake, real, again)
+
+
+def across(panels: list[Tensor]) -> int:
+    """Return how many images a row of panels side by side has, so that all of them are about square."""
+    return len(panels) * max(1, round(math.sqrt(len(panels[0]) / len(panels))))
 
 
 def columns(condition: Unconditional, count: int) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.session.load import Loaded, generator_of
 from gan_cli.session.look import open_data
-from gan_cli.session.pictures import columns, panels_of
+from gan_cli.session.pictures import across, columns, panels_of
 from gan_cli.training.sampling import generate
 
 
@@ -50,9 +49,9 @@ def samples(run: Loaded, config: SampleConfig) -> Samples:
     if game.task.reads == "image":
         panels = panels_of(game, network, z, _heldout(run, config), config.batch_size)
         shown = figures.side_by_side(panels, run.shape) if config.format == "grid" else panels[1]
-        return Samples(iter([shown]), chosen, len(panels) * max(1, round(math.sqrt(count / len(panels)))))
-    across = (len(chosen) if len(chosen) > 1 else None) if chosen else columns(game.condition, count)
-    return Samples(generate(game, network, z, labels_of(run, chosen, count), config.batch_size), chosen, across)
+        return Samples(iter([shown]), chosen, across(panels))
+    wide = (len(chosen) if len(chosen) > 1 else None) if chosen else columns(game.condition, count)
+    return Samples(generate(game, network, z, labels_of(run, chosen, count), config.batch_size), chosen, wide)
 
 
 def labels_of(run: Loaded, chosen: list[int], count: int) -> Tensor | None:
