@@ -73,7 +73,10 @@ def tiny(chosen: Cell) -> RunConfig:
         network: Part = getattr(config.model, player)
         small = {"width": 4, "hidden": [5] * len(network.arguments.get("hidden", [])), "pieces": 2}
         networks[player] = network.replace(**{key: small[key] for key in small.keys() & network.arguments.keys()})
-        slow[player] = getattr(config.optimizer, player).replace(lr=1e-5)
+        optimizer = getattr(
+            config.optimizer, player
+        )  # SGD's steps are as long as gradients, and f-GAN's are exponentials
+        slow[player] = optimizer.replace(lr=1e-7 if optimizer.name == "SGD" else 1e-4)
     updates, few = config.updates.arguments, {"n_critic": 2, "k": 1}
     return config.replace(
         model=config.model.replace(code_size=3, **networks),
