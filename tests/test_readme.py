@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from gan_cli.cli import main
 from gan_cli.sweeps import process
@@ -129,7 +130,8 @@ def test_a_mistake(command, line, tmp_path, monkeypatch, capsys):
 def test_a_command_of_several_processes(command, tmp_path):
     head, _, arguments = command.partition(" -m gan_cli ")
     assert re.fullmatch(r"torchrun --nproc-per-node=2 --max-restarts=3", head)  # itself: a slow test of its own
-    ranks = children.Ranks(tmp_path, [*shlex.split(arguments), *SHORT])
+    device = "auto" if torch.cuda.device_count() != 1 else "cpu"  # each process takes a GPU of its own
+    ranks = children.Ranks(tmp_path, [*shlex.split(arguments), *SHORT, f"runtime.device={device}"])
     assert ranks.codes() == [0, 0], ranks.outputs[0].read_text()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike
 from torch import Tensor
 
 from gan_cli.analysis import figures
@@ -24,6 +26,11 @@ class Samples(Tensor):
         samples = x.as_subclass(cls)
         samples.columns = columns
         return samples
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+        """Return them for NumPy, from a GPU too."""
+        array = self.detach().cpu().numpy()
+        return array.astype(dtype or array.dtype, copy=bool(copy))
 
     def _repr_png_(self) -> bytes | None:
         if self.dim() == 4 and len(self):

@@ -62,7 +62,7 @@ def test_samples_are_those_of_the_command(run_of, tmp_path, name, keys, words):
     expected = np.load(tmp_path / "x.npz")["samples"]
     x = gan_cli.load(run).sample(20, **keys)
     assert x.dtype == torch.float32
-    np.testing.assert_array_equal(to_uint8(x) if x.dim() == 4 else x.numpy(), expected)
+    np.testing.assert_array_equal(to_uint8(x) if x.dim() == 4 else np.asarray(x), expected)
 
 
 def test_weights_and_checkpoints_of_a_run(run_of):
@@ -116,7 +116,8 @@ def test_collapse_and_report_are_those_of_the_commands(run_of, capsys):
 
 def test_the_networks_are_plain_modules(run_of):
     run = gan_cli.load(run_of("classes"))
-    z, y = Draws("cpu", 0, "sample").normal("z", 3, 100), torch.tensor([0, 1, 2])
+    device = next(run.generator.parameters()).device
+    z, y = Draws(device, 0, "sample").normal("z", 3, 100), torch.tensor([0, 1, 2], device=device)
     x = run.generator(z, y)
     assert_close(x, torch.as_tensor(run.sample(3)), rtol=0, atol=1e-6)
     assert run.critic(x, y).shape == (3,)

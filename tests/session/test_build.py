@@ -176,9 +176,11 @@ def test_a_step_on_cuda_waits_for_nothing(config_of):
     device = torch.device("cuda")
     state = plan.state_for((1, 16, 16), 0)
 
+    x = torch.rand(8, 1, 16, 16, device=device)
+
     class OnDevice(Noise):
         def draw(self, k):
-            return tuple(x.to(device) for x in super().draw(k))
+            return (x,)
 
     run = Eager(plan.parts.updates, OnDevice((1, 16, 16), 8), 8, 0, device)
     run(state)

@@ -21,7 +21,7 @@ def steer(monkeypatch):
 
     def generate(self, z, y=None, network=None, source=None):
         share = (0.15 * z[:, 0]).sigmoid()[:, None, None, None]
-        return torch.lerp(trouser, bag, share)
+        return torch.lerp(trouser.to(z.device), bag.to(z.device), share)
 
     monkeypatch.setattr(Game, "generate", generate)
 
@@ -32,6 +32,7 @@ def test_what_can_be_steered_is(explore, run_of, monkeypatch):
     seen = explore(
         run,
         "kind=edit",
+        "device=cpu",  # the latents that it starts from are drawn where it computes
         "kind.target=bag",
         "kind.count=16",
         "kind.steps=10",

@@ -21,7 +21,7 @@ def let_generate(monkeypatch, x):
     """Let a generator return these images in turn."""
 
     def generate(game, network, z, y=None, batch_size=256):
-        yield x[torch.arange(len(z)) % len(x)]
+        yield x[torch.arange(len(z)) % len(x)].to(z.device)
 
     monkeypatch.setattr(look, "generate", generate)
 
