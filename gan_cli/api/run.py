@@ -103,17 +103,17 @@ class Run:
     @cached_property
     @settings_kept
     def generator(self) -> PlainGenerator:
-        """A copy of the generator in eval mode: z (N, size) -> samples (N, ...); of a run with classes, (z, y)."""
+        """A copy of the generator in eval mode: z (N, size) -> samples (N, ...); what else it reads: y, source."""
         from gan_cli.session.load import generator_of
         from gan_cli.session.plain_networks import PlainGenerator
 
         game, network = self._loaded.state.game, generator_of(self._loaded.state, self._settings["weights"])
-        return PlainGenerator(network, game.condition)
+        return PlainGenerator(game, network)
 
     @cached_property
     @settings_kept
     def critic(self) -> PlainCritic:
-        """A copy of the critic in eval mode: samples (N, ...) -> scores (N,); of a run with classes, (x, y)."""
+        """A copy of the critic in eval mode: samples (N, ...) -> scores (N,); what else it reads: y, source."""
         from gan_cli.session.plain_networks import PlainCritic
 
         return PlainCritic(self._loaded.state.game)
@@ -129,7 +129,7 @@ class Run:
         truncation: float | None = None,
         batch_size: int = 250,
     ) -> Samples:
-        """Draw samples, those of `gan sample` before they are rounded to 8 bits.
+        """Draw samples, those of `gan sample` before they are rounded to 8 bits; of a task, from held-out sources.
 
         Args:
             n: how many.
@@ -150,7 +150,15 @@ class Run:
         from gan_cli.api.samples import Samples
         from gan_cli.session.samples import samples
 
-        keys = {"count": n, "seed": seed, "y": y, "c": c, "truncation": truncation, "batch_size": batch_size}
+        keys = {
+            "format": "npz",
+            "count": n,
+            "seed": seed,
+            "y": y,
+            "c": c,
+            "truncation": truncation,
+            "batch_size": batch_size,
+        }
         drawn = samples(self._loaded, self._request("sample", keys))
         return Samples.of(torch.cat(list(drawn.batches)), drawn.columns)
 

@@ -38,18 +38,28 @@ class Snapshot:
     @cached_property
     def generator(self) -> PlainGenerator:
         """A copy of the generator that samples are drawn from, in eval mode: z (N, size) -> samples."""
-        return PlainGenerator(self._state.best_generator(), self._state.game.condition)
+        return PlainGenerator(self._state.game, self._state.best_generator())
 
     @cached_property
     def critic(self) -> PlainCritic:
         """A copy of the critic, in eval mode: samples -> scores (N,)."""
         return PlainCritic(self._state.game)
 
-    def sample(self, n: int, seed: int = 0, y: Tensor | None = None) -> Tensor:
-        """Return n samples (n, ...) in the run's precision; of a run with classes, those in y (n,), or all in turn."""
-        device = next(self._state.game.parameters()).device
-        draws = Draws(device, seed, "sample")
-        return torch.cat(list(sample(self._state.game, self._state.best_generator(), n, draws, y=y)))
+    def sample(self, n: int, seed: int = 0, y: Tensor | None = None, source: Tensor | None = None) -> Tensor:
+        """Return n samples (n, ...) in the run's precision.
+
+        Args:
+            n: how many.
+            seed: of z.
+            y: classes (n,), in a run with classes; None: all in turn.
+            source: (n, ...), for a generator that reads more than z.
+
+        Raises:
+            UserError: the generator reads sources, and there are none.
+        """
+        game, network = self._state.game, self._state.best_generator()
+        draws = Draws(next(game.parameters()).device, seed, "sample")
+        return torch.cat(list(sample(game, network, n, draws, y=y, source=source)))
 
 
 class StepLogs(Mapping[str, float]):

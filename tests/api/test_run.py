@@ -54,6 +54,8 @@ def plain(scores):
         ("classes", {}, []),
         ("codes", {"c": [3, None, 0.5]}, ["c=[3,null,0.5]"]),
         ("ring", {}, []),
+        ("enlarged", {}, []),
+        ("translated", {}, []),
     ],
 )
 def test_samples_are_those_of_the_command(run_of, tmp_path, name, keys, words):
@@ -127,6 +129,18 @@ def test_the_networks_are_plain_modules(run_of):
     with torch.no_grad():
         next(run.generator.parameters()).zero_()
     assert_close(torch.as_tensor(run.sample(3)), x, rtol=0, atol=1e-6)  # they are copies
+
+
+def test_networks_that_read_images(run_of):
+    run = gan_cli.load(run_of("enlarged"))
+    loaded = run._loaded
+    z, source = torch.zeros(2, loaded.state.game.latent.total_size), torch.zeros(2, *loaded.source_shape)
+    x = run.generator(z, source=source)
+    assert x.shape == run.sample(2).shape
+    assert len(run.critic(x, source=source)) % 2 == 0
+    for network, given in ((run.generator, z), (run.critic, x)):
+        with pytest.raises(UserError, match=r"read more than z: give source \(N, \.\.\.\), each an image"):
+            network(given)
 
 
 def test_samples_are_a_grid_in_a_notebook_and_a_plain_tensor_in_arithmetic(run_of):
