@@ -22,7 +22,7 @@ LINES = {  # exit codes and command lines, by what they import
     ("hydra", "numpy"): {2: "report nowhere; compare nowhere"},
 }
 SCRIPT = """
-import contextlib, io, json, os, sys
+import contextlib, gc, io, json, os, sys
 from gan_cli.cli import main
 found = {}
 for line in json.loads(sys.argv[1]):
@@ -33,6 +33,7 @@ for line in json.loads(sys.argv[1]):
         except SystemExit as end:
             code = end.code
     found[line] = [code, *(name for name in ("hydra", "numpy", "torch") if name in sys.modules)]
+assert gc.isenabled()
 print(json.dumps(found))
 """
 
@@ -58,3 +59,8 @@ def test_torch_is_imported_by_what_needs_it_alone(tmp_path):
     )  # fmt: skip
     assert json.loads(done.stdout) == expected
     assert list(tmp_path.iterdir()) == []
+
+
+def test_event_files_need_no_stand_in_for_tensorflow():
+    code = "import sys, gan_cli.runs.boards; sys.exit('tensorboard.compat.tensorflow_stub' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -56,7 +56,7 @@ class Composer(NamedTuple):
             from gan_cli.config.foreign import check_files
 
             for path in composer.foreign:
-                check_files(path)
+                check_files(path, name)
         return composer
 
     @property
@@ -111,13 +111,13 @@ class Composer(NamedTuple):
             cfg = self._composed(overrides)
         except Exception as error:  # Hydra, working on the user's input: whatever it raises is about that
             raise self._explained(error, overrides) from error
+        if self.foreign:
+            self._check_hydra(cfg, overrides)
         for name in ("launcher", "sweeper"):
             if not isinstance(cfg.hydra[name], DictConfig):
                 raise UserError(
                     f"hydra.{name}={show(cfg.hydra[name])}: Hydra needs one, such as hydra/{name}=basic; leave it out"
                 )
-        if self.foreign:
-            self._check_hydra(cfg, overrides)
         return cfg
 
     def _hydra(self) -> AbstractContextManager[None]:
@@ -131,7 +131,8 @@ class Composer(NamedTuple):
 
         given = next((o for o in overrides if key_of(o) == _SEARCH_PATH), f"{_SEARCH_PATH}=[]")
         further = OverridesParser.create().parse_override(given).value()
-        paths = [*(f"file://{path}" for path in self.directories[1:]), *map(str, further)]
+        further = map(str, further if isinstance(further, list) else [further])
+        paths = [*(f"file://{path}" for path in self.directories[1:]), *further]
         search = f"{_SEARCH_PATH}=[{','.join(map(quoted, paths))}]"  # of two search paths Hydra takes the first
         with no_environment(), self._hydra():
             return compose(self.name, [search, *overrides], return_hydra_config=True)

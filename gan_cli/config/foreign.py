@@ -33,29 +33,32 @@ _RULE = (
 )
 
 
-def check_files(directory: Path) -> None:
+def check_files(directory: Path, primary: str) -> None:
     """Refuse config files that Hydra should not read.
 
     They are too large, their aliases stand for too much, or they let Hydra search elsewhere, and a `pkg://` there would
     be imported.
 
+    Args:
+        directory: of the user's.
+        primary: the name of the primary config, which may be in it.
+
     Raises:
         UserError: the first such file.
     """
-    for depth in range(_DEPTH + 1):
-        for path in sorted(directory.glob("*/" * depth + "*.y*ml")):
-            try:
-                content = untrusted.read(path.resolve(), untrusted.CONFIG_BYTES)
-                yaml.compose(content.decode(), untrusted.Loader)
-                searches = any(getattr(event, "value", "") == "searchpath" for event in yaml.parse(content))
-            except yaml.YAMLError:
-                continue  # Hydra explains that, if it reads the file
-            except OSError as error:
-                raise UserError(f"{path} {error.strerror}: not a config file") from error
-            except (ValueError, RecursionError) as error:
-                raise UserError(f"{path} holds {error}: not a config file") from error
-            if searches:
-                raise UserError(f"{path}: hydra.searchpath: {_RULE}")
+    found = {path for depth in range(_DEPTH + 1) for path in directory.glob("*/" * depth + "*.y*ml")}
+    for path in sorted({*found, directory / f"{primary}.yaml"}):
+        try:
+            config = yaml.load(untrusted.read(path.resolve(), untrusted.CONFIG_BYTES).decode(), untrusted.Loader)
+        except (yaml.YAMLError, FileNotFoundError):
+            continue  # Hydra explains that, if it reads the file
+        except OSError as error:
+            raise UserError(f"{path} {error.strerror}: not a config file") from error
+        except Exception as error:  # what a tag asks for cannot be made of its text: the library raises many kinds
+            raise UserError(f"{path} holds {error}: not a config file") from error
+        block = config.get("hydra") or {} if isinstance(config, dict) else {}
+        if not isinstance(block, dict) or "searchpath" in block:
+            raise UserError(f"{path}: hydra={show(block)}: {_RULE}")
 
 
 def check_hydra(cfg: DictConfig, package: DictConfig) -> None:
@@ -74,7 +77,7 @@ def check_hydra(cfg: DictConfig, package: DictConfig) -> None:
             continue
         if key not in allowed or allowed[key] != value:
             raise UserError(f"hydra.{key}={show(value)}: {_RULE}")
-    for name in cfg.hydra.sweeper.get("params") or ():
+    for name in OmegaConf.select(cfg, "hydra.sweeper.params") or ():
         if not _PARAMETER.fullmatch(str(name)):
             raise UserError(f"hydra.sweeper.params.{one_line(name)}: only on the command line can a sweep vary this")
 

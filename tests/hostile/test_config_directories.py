@@ -96,7 +96,10 @@ def test_options_of_the_packages_names_are_not_read(conf, composed, name):
     assert composed("log: {every_steps: 3}").seed == 0
 
 
-@pytest.mark.parametrize("text", ["hydra: {X}", "a: {X}\nhydra: ${a}", "a: &a {X}\nhydra: {<<: *a}"])
+MADE = "s: '{search${t}: [\"pkg://evil\"]}'\nt: path\nhydra: ${oc.create:${oc.decode:${s}}}"
+
+
+@pytest.mark.parametrize("text", ["hydra: {X}", "a: {X}\nhydra: ${a}", "a: &a {X}\nhydra: {<<: *a}", MADE])
 def test_a_search_path_imports_nothing(refused, conf, here, canary, monkeypatch, text):
     monkeypatch.setattr(sys, "path", [*sys.path, str(here)])  # as with allow_targets on the command line
     monkeypatch.delitem(sys.modules, "evil", raising=False)
