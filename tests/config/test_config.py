@@ -191,6 +191,10 @@ def test_a_saved_config_holds_no_interpolation(config_of, key):
 
 def test_what_is_no_config_is_refused(config_of):
     deep = functools.reduce(lambda inner, _: [inner], range(100_000), [])
-    for config in (None, [], 3, {}, {"train": 3}, {1: 2}, {"loss": []}, with_value(config_of(), "dataset.path", deep)):
+    whole = config_of().plain()
+    others = ({"train": 3}, {1: 2}, {"loss": []}, {"seed": 2**63}, {"hydra": {}}, {"${oc.env:HOME}": 1})
+    wrong = [whole | other for other in others]
+    wrong += [with_value(config_of(), key, value) for key, value in (("dataset.path", deep), ("latent.size", 10**30))]
+    for config in (None, [], 3, {}, *wrong):
         with pytest.raises(UserError):
             validate_saved(config)

@@ -74,27 +74,6 @@ def test_contents_that_are_refused(refused, run, name, content):
         assert ("is not a row" if rows else name) in refused(command, run, *words, written=True)
 
 
-def rewrite(run, change):
-    path = run / "config.yaml"
-    path.write_text(yaml.safe_dump(change(yaml.safe_load(path.read_text()))))
-
-
-VALUES = [
-    {"seed": 2**63},
-    {"train": None},
-    {"loss": []},
-    {"hydra": {"run": {"dir": "/"}}},
-    {"dataset": {"_target_": "gan_cli.data.synthetic.Ring", "modes": 10**30}},
-    {"${oc.env:HOSTILE_SECRET}": 1},
-]
-
-
-@pytest.mark.parametrize("values", VALUES, ids=lambda v: repr(v)[:40])
-def test_settings_of_wrong_values(both, run, values):
-    rewrite(run, lambda config: config | values)
-    both()
-
-
 def test_networks_larger_than_the_memory_are_not_built(both, run):
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("- 4\n", "- 1000000\n").replace("width: 4\n", "width: 1000000\n"))
@@ -108,7 +87,8 @@ def test_facts_of_wrong_types_and_events_that_are_none_are_passed_over(run):
 
 
 def test_names_in_a_run_never_choose_a_path_and_a_link_to_a_run_does(run, canary, capsys):
-    rewrite(run, lambda config: {**config, "run_dir": "../../../outside/canary"})
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump(config | {"run_dir": "../../../outside/canary"}))
     (run / "run.json").write_text('{"run_dir": "../../../outside", "sessions": []}')
     run.with_name("latest").symlink_to(run)
     perform("sample", "latest", "count=4")
