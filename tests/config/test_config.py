@@ -194,7 +194,7 @@ def test_what_is_no_config_is_refused(config_of):
     whole = config_of().plain()
     others = ({"train": 3}, {1: 2}, {"loss": []}, {"seed": 2**63}, {"hydra": {}}, {"${oc.env:HOME}": 1})
     wrong = [whole | other for other in others]
-    wrong += [with_value(config_of(), key, value) for key, value in (("dataset.path", deep), ("latent.size", 10**30))]
+    wrong += [with_value(config_of(), key, value) for key, value in (("dataset.path", deep), ("latent.size", 0))]
     for config in (None, [], 3, {}, *wrong):
         with pytest.raises(UserError):
             validate_saved(config)
