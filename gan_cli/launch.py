@@ -47,8 +47,8 @@ def launch(command: str, argv: Sequence[str]) -> int:
         cfg = composer.compose(arguments.overrides)
         if cfg.hydra.mode != RunMode.MULTIRUN:
             return _run(composer, cfg, arguments)
-    from gan_cli.sweeps.grid import sweep
     from gan_cli.sweeps.record import Asker
+    from gan_cli.sweeps.sweep import sweep
 
     if processes().size > 1:
         raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
@@ -102,8 +102,8 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
     """
     from hydra.core.hydra_config import HydraConfig
 
-    from gan_cli.sweeps.grid import cell_name
     from gan_cli.sweeps.record import Swept
+    from gan_cli.sweeps.sweep import cell_name
 
     codes: list[int] = []
 

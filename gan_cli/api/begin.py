@@ -100,8 +100,8 @@ def sweep(overrides: Sequence[str], *, config_dir: str | Path | None = None) -> 
         Interrupted: Ctrl-C; the runs are saved, and the same sweep.name continues them.
         GanError: a run did not finish; the others did.
     """
-    from gan_cli.sweeps.grid import sweep as run_sweep
     from gan_cli.sweeps.record import Asker
+    from gan_cli.sweeps.sweep import sweep as run_sweep
 
     words, composer = words_of(overrides), composer_of("train", config_dir)
     asker = Asker(["gan_cli.sweep", *words], of_a_call())

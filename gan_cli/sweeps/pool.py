@@ -15,7 +15,7 @@ from gan_cli.core.files import is_held
 from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.sweeps import process
 from gan_cli.sweeps.display import Display
-from gan_cli.sweeps.plan import is_finished
+from gan_cli.sweeps.jobs import is_finished
 from gan_cli.sweeps.record import Job
 
 if TYPE_CHECKING:  # it needs Optuna, an extra

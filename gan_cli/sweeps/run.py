@@ -14,9 +14,10 @@ from gan_cli.config.schema import Config, RunConfig, Sweep
 from gan_cli.core import hardware
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.sweeps import plan, process, record, space
+from gan_cli.sweeps import jobs as planned
+from gan_cli.sweeps import process, record, space
+from gan_cli.sweeps.cells import Cell, is_about_sweep, varied_keys
 from gan_cli.sweeps.display import Display
-from gan_cli.sweeps.keys import Cell, is_about_sweep, varied_keys
 from gan_cli.sweeps.pool import ENDED, Pool, exit_code
 from gan_cli.sweeps.record import RECORD, Asker, Folder, Job, Record, Swept
 
@@ -37,9 +38,9 @@ def grid(cells: Sequence[Cell], flags: Sequence[str], asker: Asker) -> Swept:
     """
     asked: Sweep = cells[0].config.sweep
     places, threads = _machine(asked)
-    path = plan.folder_for(asked.name, varied_keys([cell.overrides for cell in cells]))
+    path = planned.folder_for(asked.name, varied_keys([cell.overrides for cell in cells]))
     with _held(path, None) as (folder, before):
-        jobs = plan.jobs_of(cells, path, before, threads)
+        jobs = planned.jobs_of(cells, path, before, threads)
         return _run(folder, _begun(before, jobs, None, asker), jobs, places, flags, None, asker)
 
 
@@ -71,7 +72,7 @@ def search(
     from gan_cli.sweeps.study import Study
 
     places, threads = _machine(config.sweep)
-    path = plan.folder_for(config.sweep.name, [axis.key for axis in found.axes])
+    path = planned.folder_for(config.sweep.name, [axis.key for axis in found.axes])
     identity = identity_of(found, config)
     with _held(path, identity) as (folder, before):
         jobs = trials(path, before, config, threads)

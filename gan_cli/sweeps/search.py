@@ -15,7 +15,7 @@ from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.sweeps.plan import digest, is_finished, set_resources
+from gan_cli.sweeps.jobs import digest, is_finished, set_resources
 from gan_cli.sweeps.record import Job, Record, new_job
 from gan_cli.sweeps.rows import NewRows
 from gan_cli.sweeps.space import Space

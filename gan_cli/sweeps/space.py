@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from gan_cli.config.schema import Config
 from gan_cli.errors import UserError
-from gan_cli.sweeps.keys import Cell, checked_cell, is_about_sweep
+from gan_cli.sweeps.cells import Cell, checked_cell, is_about_sweep
 
 
 class Axis(NamedTuple):

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 
 from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
-from gan_cli.sweeps import grid, process
+from gan_cli.sweeps import process, sweep
 from tests import children
 from tests.conftest import Ended
 
@@ -78,7 +78,7 @@ class Fails(Wasserstein):
 def requested(*overrides: str) -> list[Override]:
     """The overrides of a sweep, with those that its config asks for."""
     composer = Composer.of("train", Arguments([], {}))
-    return grid._request(composer, composer.parse(overrides), multirun=True).task
+    return sweep._request(composer, composer.parse(overrides), multirun=True).task
 
 
 @pytest.fixture

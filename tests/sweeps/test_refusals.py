@@ -14,11 +14,11 @@ import pytest
 
 from gan_cli.core.files import is_held
 from gan_cli.errors import UserError
-from gan_cli.sweeps import plan, pool, process, record
+from gan_cli.sweeps import jobs, pool, process, record
+from gan_cli.sweeps.cells import Cell
 from gan_cli.sweeps.display import Display
-from gan_cli.sweeps.grid import expand
-from gan_cli.sweeps.keys import Cell
 from gan_cli.sweeps.record import Job
+from gan_cli.sweeps.sweep import expand
 from tests.sweeps.conftest import requested
 
 FIND = "-m sweep=optuna sweep.search.metric=critic/pull sweep.search.startup_trials=2 "
@@ -176,7 +176,7 @@ def planned(config_of, tmp_path):
         auto = ("runtime.device=auto", "runtime.threads=auto")
         cells = [Cell([words[0]], config_of(*auto, *words)) for words in map(str.split, cells)]
         old = before and record.Record(status="failed", exit_code=1, command=[], jobs=before)
-        return plan.jobs_of(cells, tmp_path, old, threads)
+        return jobs.jobs_of(cells, tmp_path, old, threads)
 
     return make
 

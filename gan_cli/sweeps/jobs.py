@@ -16,7 +16,7 @@ from gan_cli.config.schema import Runtime
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import ROOT, slug
-from gan_cli.sweeps.keys import Cell, is_about_sweep, varied_keys
+from gan_cli.sweeps.cells import Cell, is_about_sweep, varied_keys
 from gan_cli.sweeps.record import LOGS, RECORD, Job, Record, new_job
 
 _IN_NAME = ("loss", "model", "dataset")  # whose options say without a key what they are

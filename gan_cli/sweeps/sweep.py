@@ -18,7 +18,7 @@ from gan_cli.config.schema import Config, RunConfig
 from gan_cli.config.validate import validate
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
-from gan_cli.sweeps.keys import Cell, checked_cell, is_about_sweep
+from gan_cli.sweeps.cells import Cell, checked_cell, is_about_sweep
 from gan_cli.sweeps.record import Asker, Swept
 
 Check = Callable[[list[str]], Config]
