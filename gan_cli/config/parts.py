@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import json
@@ -151,9 +152,7 @@ def _checked(key: str, part: Part, allow_targets: Sequence[str], typed: Sequence
         own = {word.removeprefix(f"{key}.").partition(".")[0] for word in typed if word.startswith(f"{key}.")}
         kept = {name: value for name, value in part.arguments.items() if name in parameters or name in own}
         part = Part.of(part.target, kept)
-    kinds = TypedDict("kinds", {name: _kind(parameter) for name, parameter in parameters.items()}, total=False)
-    kinds.__pydantic_config__ = _STRICT | {"extra": "allow" if is_open else "forbid"}
-    adapter = TypeAdapter(kinds)
+    adapter = _adapter(cls)
     try:
         checked = adapter.validate_json(json.dumps(part.arguments))
     except ValidationError as error:
@@ -161,6 +160,7 @@ def _checked(key: str, part: Part, allow_targets: Sequence[str], typed: Sequence
     return Part.of(part.target, adapter.dump_python(checked, mode="json"))
 
 
+@functools.cache
 def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
     """Return a class's keyword arguments by name, types as its source has them, and whether it takes others too.
 
@@ -184,6 +184,15 @@ def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
         if not is_open:
             break
     return found, is_open
+
+
+@functools.cache
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    """Return what checks a class's keyword arguments: strict, as JSON, without infinities or NaN."""
+    parameters, is_open = _parameters(cls)
+    kinds = TypedDict("kinds", {name: _kind(parameter) for name, parameter in parameters.items()}, total=False)
+    kinds.__pydantic_config__ = _STRICT | {"extra": "allow" if is_open else "forbid"}
+    return TypeAdapter(kinds)
 
 
 def _kind(parameter: inspect.Parameter) -> Any:
