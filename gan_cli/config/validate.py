@@ -135,7 +135,7 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     raw = OmegaConf.to_container(cfg, resolve=False, enum_to_str=True)
-    raw.pop("hydra", None)
+    own = cfg if raw.pop("hydra", None) is None else OmegaConf.create(raw)
     count = 0
     for key, value in _values(raw):
         if value == "???":
@@ -151,7 +151,7 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
                 f"{MAX_REFERENCES} times"
             )
     try:
-        return OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
+        return OmegaConf.to_container(own, resolve=True)
     except OmegaConfBaseException as error:
         key = error.full_key or "config"
         reason = one_line(str(error.msg or error).splitlines()[0])
