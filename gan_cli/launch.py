@@ -102,8 +102,8 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
     """
     from hydra.core.hydra_config import HydraConfig
 
+    from gan_cli.sweeps.cells import cell_name
     from gan_cli.sweeps.record import Swept
-    from gan_cli.sweeps.sweep import cell_name
 
     codes: list[int] = []
 

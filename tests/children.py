@@ -59,6 +59,11 @@ class Child:
         """Return the exit code, minus the signal that ended it; None while it runs."""
         return self.process.exitcode
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
     def end(self, seconds: float = SECONDS) -> int | None:
         """Wait for its end and return the exit code; one that takes longer is killed, and None returned."""
         self.process.join(seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -20,7 +21,7 @@ from gan_cli.session.progress import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS,
 from gan_cli.sweeps.record import Job
 
 TABLE_SECONDS = 0.5  # between two drawings
-_URGENT = ("running", "failed", "interrupted", "waiting", "finished", "pruned")  # what is shown where not all jobs fit
+STATES = ("running", "failed", "interrupted", "waiting", "finished", "pruned")  # what is shown where not all jobs fit
 
 
 class Display:
@@ -30,17 +31,16 @@ class Display:
         self._jobs = list(jobs)
         self._stream = sys.stderr if stream is None else stream
         self._console = Console(file=self._stream, markup=False, emoji=False, highlight=False)
-        self._live: Live | None = None
-        self._pause = FIRST_PAUSE_SECONDS
+        shown = {"console": self._console, "get_renderable": self._table}
+        is_table = self._stream.isatty()
+        self._live = Live(**shown, auto_refresh=False, redirect_stdout=False) if is_table else None
+        self._pause = TABLE_SECONDS if is_table else FIRST_PAUSE_SECONDS
         self._next = time.monotonic() + self._pause
 
     def __enter__(self) -> Display:
         """Begin the table."""
-        if self._stream.isatty():
-            shown = {"console": self._console, "get_renderable": self._table}
-            self._live = Live(**shown, auto_refresh=False, redirect_stdout=False)
+        if self._live:
             self._live.start(refresh=True)
-            self._next = time.monotonic() + TABLE_SECONDS
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,9 +58,10 @@ class Display:
 
     def event(self, job: Job, text: str) -> None:
         """Show at once what happened to a job."""
-        if job.state == "finished" and (where := standing(Path(job.run_dir))).tag:
-            text += f", step {where.step}/{job.total_steps}, {_value(where)}"
-        self.note(f"{self._title(job)}: {text}")
+        step, value, _ = _facts(job)
+        if job.state == "finished" and value:
+            text += f", step {step}, {value}"
+        self.note(f"job {self._jobs.index(job) + 1} of {len(self._jobs)} ({job.label or job.name}): {text}")
 
     def update(self) -> None:
         """Show how far the jobs are, if enough time has passed since the last time."""
@@ -69,50 +70,45 @@ class Display:
             return
         if self._live:
             self._live.refresh()
-            self._next = now + TABLE_SECONDS
-            return
-        self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
+        else:
+            for job in self._jobs:
+                if job.state == "running":
+                    step, value, left = _facts(job)
+                    self.event(job, f"step {step}, {value or 'no row yet'}, {left} left")
+            self.note(self._summary())
+            self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
         self._next = now + self._pause
-        for job, where in self._running():
-            steps, value = f"step {where.step}/{job.total_steps}", _value(where) or "no row yet"
-            self.note(f"{self._title(job)}: {steps}, {value}, {_left(job, where)} left")
-        self.note(self._summary())
-
-    def _title(self, job: Job) -> str:
-        return f"job {self._jobs.index(job) + 1} of {len(self._jobs)} ({job.label or job.name})"
-
-    def _running(self) -> list[tuple[Job, Standing]]:
-        return [(job, standing(Path(job.run_dir))) for job in self._jobs if job.state == "running"]
 
     def _table(self) -> Group:
         room = max(3, self._console.height - 4)
-        numbered = sorted(enumerate(self._jobs), key=lambda pair: _URGENT.index(pair[1].state))
+        numbered = sorted(enumerate(self._jobs, 1), key=lambda pair: STATES.index(pair[1].state))
         heads = ("job", "state", "step", "estimate", "left")
         table = Table(*(Column(head, no_wrap=True) for head in heads), "overrides", box=None, pad_edge=False)
         for i, job in sorted(numbered[:room], key=lambda pair: pair[0]):
-            where = standing(Path(job.run_dir)) if job.state != "waiting" else Standing()
-            value = _value(where).removeprefix("critic/") or "-"
-            left = _left(job, where) if job.state == "running" else ""
+            step, value, left = _facts(job)
             label = Text(job.label or job.name, no_wrap=True, overflow="ellipsis")
-            table.add_row(str(i + 1), job.state, f"{where.step}/{job.total_steps}", value, left, label)
+            table.add_row(str(i), job.state, step, value.removeprefix("critic/") or "-", left, label)
         hidden = len(self._jobs) - room
         more = f"; {hidden} more jobs not shown" if hidden > 0 else ""
         return Group(table, Text(self._summary() + more, no_wrap=True, overflow="ellipsis"))
 
     def _summary(self) -> str:
-        counts = {state: sum(job.state == state for job in self._jobs) for state in _URGENT}
-        shown = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        running = self._running()
+        running = [(job, standing(Path(job.run_dir))) for job in self._jobs if job.state == "running"]
         rate = sum(where.steps_per_second for _, where in running)
         rest = sum(job.total_steps - where.step for job, where in running)
         rest += sum(job.total_steps for job in self._jobs if job.state == "waiting")
-        return shown + (f"; {tqdm.format_interval(rest / rate)} left" if rate and rest else "")
+        return counts(self._jobs) + (f"; {tqdm.format_interval(rest / rate)} left" if rate and rest else "")
 
 
-def _value(where: Standing) -> str:
-    return f"{where.tag} {where.value:.4g}" if where.tag else ""
+def counts(jobs: Sequence[Job]) -> str:
+    """Return how many jobs are in each state: '1 running, 3 finished'."""
+    found = Counter(job.state for job in jobs)
+    return ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
 
 
-def _left(job: Job, where: Standing) -> str:
-    rest = job.total_steps - where.step
-    return tqdm.format_interval(rest / where.steps_per_second) if where.steps_per_second else "?"
+def _facts(job: Job) -> tuple[str, str, str]:
+    """Return a job's step, the curve that says most of it, and the time that a running one still needs."""
+    where = standing(Path(job.run_dir)) if job.state != "waiting" else Standing()
+    rest, rate = job.total_steps - where.step, where.steps_per_second
+    left = (tqdm.format_interval(rest / rate) if rate else "?") if job.state == "running" else ""
+    return f"{where.step}/{job.total_steps}", f"{where.tag} {where.value:.4g}" if where.tag else "", left

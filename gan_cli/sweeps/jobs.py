@@ -17,7 +17,7 @@ from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import ROOT, slug
 from gan_cli.sweeps.cells import Cell, is_about_sweep, varied_keys
-from gan_cli.sweeps.record import LOGS, RECORD, Job, Record, new_job
+from gan_cli.sweeps.record import LOGS, RECORD, Folder, Job
 
 _IN_NAME = ("loss", "model", "dataset")  # whose options say without a key what they are
 _LONGEST = 100  # characters of a name
@@ -39,27 +39,25 @@ def folder_for(name: str | None, keys: Sequence[str]) -> Path:
     return ROOT / _free(stem, [path.name for path in ROOT.glob("*")])
 
 
-def jobs_of(cells: Sequence[Cell], folder: Path, record: Record | None, threads: int) -> list[Job]:
-    """Return the jobs of a grid in its order; those that `record` has keep their directory, log and past.
+def jobs_of(cells: Sequence[Cell], folder: Folder, threads: int) -> list[Job]:
+    """Return the jobs of a grid in its order; those of earlier commands keep their directory, log and past.
 
     Args:
         cells: two cells of the same run are one job.
         folder: the sweep's.
-        record: of the commands before this one.
         threads: for each job that leaves them to us.
     """
-    before = {job.identity: job for job in record.jobs} if record else {}
-    taken = {LOGS, RECORD, *(job.name for job in before.values())}
-    varied = varied_keys([overrides for overrides, _ in cells])
+    before = {job.identity: job for job in folder.before}
+    taken = {LOGS, RECORD, *(job.name for job in folder.before)}
+    varied = varied_keys([cell.overrides for cell in cells])
     found: dict[str, Job] = {}
-    for (overrides, config), identity in zip(cells, _identities(cells), strict=True):
+    for (overrides, config), identity in zip(cells, identities(cells), strict=True):
         if identity in found:
             continue
         label = [o for o in overrides if key_of(o) in varied]
-        job = before.get(identity) or new_job(folder, _name(label, taken), identity)
+        job = before.get(identity) or folder.new_job(_name(label, taken), identity)
         taken.add(job.name)
-        if config.run_dir:
-            job.run_dir, job.own_dir = config.run_dir, False
+        job.run_dir = config.run_dir or job.run_dir
         job.label = " ".join(label)
         job.overrides = [o for o in overrides if not is_about_sweep(o)]
         job.total_steps = config.train.steps
@@ -76,32 +74,34 @@ def set_resources(job: Job, runtime: Runtime, threads: int) -> None:
     """
     if runtime.threads != "auto":
         job.threads = None
-    elif job.threads is None or not job.attempts:
+    elif job.threads is None or not job.begun:
         job.threads = threads
     job.any_gpu = runtime.device in ("auto", "cuda")
 
 
 def is_finished(job: Job) -> bool:
     """Look at the run itself: sweep.json may be older, and the run may have been removed or asked to be longer."""
-    status = reading.status(Path(job.run_dir)) if job.attempts else {}
+    status = reading.status(Path(job.run_dir)) if job.begun else {}
     step = status.get("step")
     return status.get("status") == "finished" and isinstance(step, int) and step >= job.total_steps
 
 
-def digest(settings: Any) -> str:
-    """Return a digest of plain settings."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+def digest(settings: dict[str, Any]) -> str:
+    """Return a digest of plain settings by their dotted keys."""
+    texts = {key: json.dumps(value) for key, value in settings.items()}
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 
-def _identities(cells: Sequence[Cell]) -> list[str]:
+def identities(cells: Sequence[Cell]) -> list[str]:
     """Digest the settings that make each cell's run the run it is, and those others that the grid varies."""
-    flat = [{k: json.dumps(v) for k, v in leaves(cell.config.plain()).items()} for cell in cells]
-    varied = {key for cell in flat for key in cell if any(other.get(key) != cell[key] for other in flat)}
-    own = [{k: json.dumps(v) for k, v in identifying(cell.config).items()} for cell in cells]
+    flat = [leaves(cell.config.plain()) for cell in cells]
+    first = {key: json.dumps(value) for key, value in flat[0].items()}
+    varied = {k for cell in flat for k in {**first, **cell} if k not in cell or json.dumps(cell[k]) != first.get(k)}
+    own = [identifying(cell.config) for cell in cells]
     return [digest({k: v for k, v in cell.items() if k in varied} | kept) for cell, kept in zip(flat, own, strict=True)]
 
 
-def _name(label: Sequence[str], taken: set[str]) -> str:
+def _name(label: Sequence[str], taken: Container[str]) -> str:
     """Return a short name: `wgan_n_critic-5_seed-0`."""
     last = [key_of(o).rpartition(".")[2] for o in label]
     parts = []

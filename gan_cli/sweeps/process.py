@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import re
@@ -10,8 +9,9 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from gan_cli.config.arguments import quoted_override
 from gan_cli.config.tree import PACKAGE
@@ -22,7 +22,6 @@ _BOOT = (  # like the console script: the working directory is not on sys.path
     "import sys; sys.path[:] = [p for p in sys.path if p] + [sys.argv.pop(1)]; sys.argv[0] = 'gan'; "
     "from gan_cli.cli import main; sys.exit(main())"
 )
-Start = Callable[[Sequence[str], Path, Mapping[str, str]], "subprocess.Popen[bytes]"]
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -47,59 +46,56 @@ def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> sub
         )
 
 
-def arguments(job: Job, flags: Sequence[str]) -> list[str]:
-    """Return the command line of a job, from the command's name on.
+def start_job(job: Job, gpu: str | None, flags: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a job, or continue it; its log begins with the command.
 
     Args:
         job: its overrides, directory and threads.
+        gpu: that it runs on, as CUDA_VISIBLE_DEVICES names it; None: those that this process has, or none.
         flags: of Hydra that choose the config directories, and overrides of its block.
     """
-    own = [] if job.threads is None else [f"runtime.threads={job.threads}"]
-    if job.own_dir:
-        plain = re.fullmatch(r"[A-Za-z0-9_./+-]+", job.run_dir)
-        own.append(f"run_dir={job.run_dir}" if plain else quoted_override("run_dir", job.run_dir))
-    if job.own_dir or job.attempts > 1:
+    plain = re.fullmatch(r"[A-Za-z0-9_./+-]+", job.run_dir)
+    own = [f"run_dir={job.run_dir}" if plain else quoted_override("run_dir", job.run_dir)]
+    if job.threads is not None:
+        own.append(f"runtime.threads={job.threads}")
+    if job.begun:
         own.append("resume=auto")
-    return ["train", *job.overrides, *own, *flags]
+    argv = ["train", *job.overrides, *own, *flags]
+    with open(job.log, "a") as log:
+        log.write(f"$ {'' if gpu is None else f'CUDA_VISIBLE_DEVICES={gpu} '}gan {shlex.join(argv)}\n")
+    return start(argv, Path(job.log), os.environ | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}))
 
 
-def environment(job: Job) -> dict[str, str]:
-    """Return this process's environment with the job's own GPU."""
-    return dict(os.environ) | ({} if job.gpu is None else {"CUDA_VISIBLE_DEVICES": job.gpu})
+def places(jobs: int | Literal["auto"]) -> tuple[list[str | None], int]:
+    """Return a place for each job at once, the GPU that it gets there or None, and the threads of each.
 
+    Args:
+        jobs: at once; auto: one for each GPU, as CUDA_VISIBLE_DEVICES names them, or one.
+    """
+    import torch  # after the first cell is checked: a wrong one is refused at once
 
-def begin_log(job: Job, argv: Sequence[str]) -> int:
-    """Write the command into the job's log and return where the output of this attempt begins."""
-    gpu = "" if job.gpu is None else f"CUDA_VISIBLE_DEVICES={job.gpu} "
-    with open(job.log, "ab") as log:
-        log.write(f"$ {gpu}gan {shlex.join(argv)}\n".encode())
-        return log.tell()
-
-
-def gpus() -> list[str]:
-    """Return the GPUs that jobs may be given, as CUDA_VISIBLE_DEVICES names them."""
-    import torch
+    from gan_cli.core.hardware import available_threads
 
     count = torch.cuda.device_count()
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(",", " ").split()
-    return named[:count] if named else [str(i) for i in range(count)]
+    gpus = named[:count] if named else [str(i) for i in range(count)]
+    at_once = max(1, count) if jobs == "auto" else jobs
+    return [gpus[i % len(gpus)] if gpus else None for i in range(at_once)], max(1, available_threads() // at_once)
 
 
-def reason(code: int, log: Path, begin: int) -> str:
+def reason(code: int, log: Path) -> str:
     """Say in one line why a process ended with a code other than 0.
 
     Args:
         code: minus the signal that ended it, if one did.
-        log: what it printed.
-        begin: where its own output begins there.
+        log: what it printed, behind the command.
     """
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         memory = ", as the kernel does where memory is short" if -code == signal.SIGKILL else ""
         return f"killed by {name}{memory}"
-    lines = [f"exit code {code}"]
-    with contextlib.suppress(OSError):
-        lines += [line for line in log.read_bytes()[begin:].decode(errors="replace").splitlines() if line.strip()]
+    printed = log.read_text(errors="replace").rpartition("\n$ ")[2] if log.exists() else ""
+    lines = [f"exit code {code}", *(line for line in printed.splitlines()[1:] if line.strip())]
     ours = [line for line in lines if line.startswith("gan: ")]
     return one_line((ours or lines)[-1]).removeprefix("gan: ")
 

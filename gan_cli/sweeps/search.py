@@ -1,13 +1,16 @@
-"""A search: jobs whose values are chosen as they start, and that may be ended early by their rows."""
+"""A search: Optuna chooses the values of jobs as they start, and ends some early by their rows."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+
+import optuna
+from optuna.trial import TrialState
 
 from gan_cli.config.identity import identifying
 from gan_cli.config.schema import RunConfig
@@ -15,51 +18,86 @@ from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.sweeps.jobs import digest, is_finished, set_resources
-from gan_cli.sweeps.record import Job, Record, new_job
-from gan_cli.sweeps.rows import NewRows
+from gan_cli.runs.metrics_log import METRICS, parse_row
+from gan_cli.sweeps.cells import is_about_sweep
+from gan_cli.sweeps.jobs import digest, set_resources
+from gan_cli.sweeps.record import Folder, Job
 from gan_cli.sweeps.space import Space
-from gan_cli.sweeps.study import Study, TrialState
+from gan_cli.sweeps.study import sampler, study
+
+_JOB = "job"  # a trial's attribute: the name of its job
 
 
-class Search:
+class Chooser:
     """Chooses the values of jobs, follows their rows, and reports to Optuna how they ended.
 
+    The study alone says which values a job has and whether they are done with, so a kill leaves nothing to settle.
+
     Args:
-        study: Optuna's part.
+        folder: the sweep's.
         space: what may be chosen.
-        metric: the tag that is looked at.
-        jobs: of the search; what earlier processes left of them is settled here.
+        config: of any trial.
+        at_once: jobs that run at the same time.
+        threads: for each job that leaves them to us.
+
+    Attributes:
+        jobs: one for each trial; those of earlier commands keep their values, directory and past.
 
     Raises:
-        UserError: a finished run has no such tag.
+        UserError: the file of the study is another one.
     """
 
-    def __init__(self, study: Study, space: Space, metric: str, jobs: Sequence[Job]) -> None:
-        self._study, self._space, self._metric = study, space, metric
-        self._jobs = list(jobs)
-        self._rows = {job.name: NewRows(Path(job.run_dir)) for job in jobs}
-        begun = [job for job in jobs if job.trial is not None]
-        study.forget({job.trial for job in begun})
-        for job in begun:
-            self._settle(job)
+    def __init__(self, folder: Folder, space: Space, config: RunConfig, at_once: int, threads: int) -> None:
+        self._asked, self._space, self._is_parallel = config.sweep.search, space, at_once > 1
+        self._study = study(folder.path, self._asked, config.train.steps)
+        self._open: dict[str, tuple[optuna.trial.Trial, NewRows]] = {}  # of the jobs that run
+        before = {job.name: job for job in folder.before}
+        names = [f"trial-{i:03d}" for i in range(self._asked.n_trials)]
+        self.jobs = [before.get(name) or folder.new_job(name, name) for name in names]
+        noted = {job.trial: job.name for job in folder.before}  # by an earlier version
+        self._last: dict[str, optuna.trial.FrozenTrial] = {}
+        for trial in self._study.get_trials(deepcopy=False):
+            if name := trial.user_attrs.get(_JOB) or noted.get(trial.number):
+                self._last[name] = trial
+            elif trial.state == TrialState.RUNNING:  # a kill caught it before there was a job for it
+                self._study.tell(trial.number, state=TrialState.FAIL)
+        ended = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned"}
+        for job in self.jobs:
+            set_resources(job, config.runtime, threads)
+            job.total_steps, job.state = config.train.steps, "waiting"
+            if trial := self._last.get(job.name):
+                job.state = ended.get(trial.state, "waiting")
+                self._give(job, trial.params)
 
     def choose(self, job: Job) -> None:
         """Give a job its values, unless it is to go on with those that it has."""
-        known = None if job.trial is None else self._study.trial(job.trial)
-        if known is None or known.state == TrialState.FAIL:
-            job.trial, values = self._study.ask(self._jobs.index(job), known.params if known else None)
-            job.overrides = [*self._space.fixed, *(f"{axis.key}={values[axis.key]}" for axis in self._space.axes)]
-            job.label = " ".join(f"{k}={f'{v:.4g}' if isinstance(v, float) else v}" for k, v in values.items())
-            job.total_steps = int(values.get("train.steps", job.total_steps))
+        last = self._last.get(job.name)
+        if last is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of samplers that Optuna calls experimental
+                self._study.sampler = sampler(self._asked, self.jobs.index(job), self._is_parallel)
+                trial = self._study.ask({axis.key: axis.values for axis in self._space.axes})
+            trial.set_user_attr(_JOB, job.name)
+        else:
+            if last.state == TrialState.FAIL:
+                again = {"params": last.params, "distributions": last.distributions, "user_attrs": {_JOB: job.name}}
+                self._study.add_trial(optuna.create_trial(state=TrialState.RUNNING, **again))
+                last = self._study.get_trials(deepcopy=False)[-1]
+            trial = optuna.trial.Trial(self._study, last._trial_id)
+        self._last[job.name] = last = self._study.get_trials(deepcopy=False)[trial.number]
+        self._open[job.name] = trial, NewRows(Path(job.run_dir), max(last.intermediate_values, default=0))
+        self._give(job, last.params)
 
     def look(self, job: Job) -> str:
         """Report a job's new rows to Optuna; return why it should end, or ''."""
-        for step, value in self._values(self._rows[job.name]):
-            self._study.report(job.trial, step, value)
-            if self._study.should_prune(job.trial):
-                return f"{self._metric} {value:.4g} at step {step}: so far worse than the median of the trials"
-        return ""
+        why, metric, (trial, rows) = "", self._asked.metric, self._open[job.name]
+        for row in rows.read():
+            if metric in row:
+                step, value = int(row["step"]), row[metric]
+                trial.report(value, step)
+                if not why and trial.should_prune():
+                    why = f"{metric} {value:.4g} at step {step}: so far worse than the median of the trials"
+        return why
 
     def ended(self, job: Job) -> None:
         """Report to Optuna how a job ended; one that was interrupted continues later.
@@ -67,75 +105,71 @@ class Search:
         Raises:
             UserError: it finished, and none of its rows has the tag.
         """
-        for step, value in self._values(self._rows[job.name]):
-            self._study.report(job.trial, step, value)
-        if job.state == "finished":
-            value = self._final_value(job)
-            known = math.isfinite(value)
-            self._study.end(job.trial, TrialState.COMPLETE if known else TrialState.FAIL, value if known else None)
+        self.look(job)
+        trial, rows = self._open.pop(job.name)
+        value = rows.last.get(self._asked.metric) if job.state == "finished" else None
+        if job.state == "finished" and value is None:
+            raise UserError(
+                f"sweep.search.metric={self._asked.metric}: no row of {job.run_dir} has it"
+                f"{did_you_mean(self._asked.metric, rows.last)}; a search for another metric needs another sweep.name"
+            )
+        if value is not None and math.isfinite(value):
+            self._study.tell(trial, value)
         elif job.state == "pruned":
-            self._study.end(job.trial, TrialState.PRUNED)
             _mark(Path(job.run_dir), job.reason)
-        elif job.state == "failed":
-            self._study.end(job.trial, TrialState.FAIL)
+            self._study.tell(trial, state=TrialState.PRUNED)
+        elif job.state in ("finished", "failed"):
+            self._study.tell(trial, state=TrialState.FAIL)
 
     def best(self) -> str:
         """Return in one line what is best so far; '' before a trial has finished."""
-        trial = self._study.best()
-        job = next((job for job in self._jobs if trial is not None and job.trial == trial.number), None)
-        return f"best: {self._metric} {trial.value:.4g}, {job.run_dir} ({job.label})" if job else ""
+        with suppress(ValueError):
+            trial = self._study.best_trial
+            job = next(job for job in self.jobs if self._last[job.name].number == trial.number)
+            return f"best: {self._asked.metric} {trial.value:.4g}, {job.run_dir} ({job.label})"
+        return ""
 
-    def _settle(self, job: Job) -> None:
-        """Bring a job and its trial to one state: a kill may have come between telling one and telling the other."""
-        trial = self._study.trial(job.trial)
-        if trial is None:  # the file of the study is gone
-            job.trial = None
-        elif trial.state == TrialState.COMPLETE:
-            job.state = "finished"
-        elif trial.state == TrialState.PRUNED or job.state == "pruned":
-            job.state = "pruned"
-            self.ended(job)
-        elif trial.state == TrialState.RUNNING and is_finished(job):
-            job.state = "finished"
-            self.ended(job)
-        else:
-            job.state = "waiting"
-
-    def _values(self, rows: NewRows) -> list[tuple[int, float]]:
-        return [(int(row["step"]), row[self._metric]) for row in rows.read() if self._metric in row]
-
-    def _final_value(self, job: Job) -> float:
-        rows = NewRows(Path(job.run_dir)).read()
-        values = [row[self._metric] for row in rows if self._metric in row]
-        if not values:
-            tags = {tag for row in rows for tag in row if tag != "step"}
-            raise UserError(
-                f"sweep.search.metric={self._metric}: no row of {job.run_dir} has it"
-                f"{did_you_mean(self._metric, tags)}; a search for another metric needs another sweep.name"
-            )
-        return values[-1]
+    def _give(self, job: Job, values: Mapping[str, Any]) -> None:
+        fixed = [override for override in self._space.fixed if not is_about_sweep(override)]
+        job.overrides = [*fixed, *(f"{axis.key}={values[axis.key]}" for axis in self._space.axes)]
+        job.label = " ".join(f"{k}={f'{v:.4g}' if isinstance(v, float) else v}" for k, v in values.items())
+        job.total_steps = int(values.get("train.steps", job.total_steps))
 
 
-def trials(folder: Path, before: Record | None, config: RunConfig, threads: int) -> list[Job]:
-    """Return the jobs of a search; those of earlier commands keep their values, directory and past.
+class NewRows:
+    """Reads the rows that a run appends to its metrics.jsonl; the run need not be there yet.
 
     Args:
-        folder: the sweep's.
-        before: what its sweep.json says.
-        config: of any trial.
-        threads: for each job that leaves them to us.
+        run: its directory.
+        step: of the last row that is known.
+
+    Attributes:
+        last: the last value of each tag.
     """
-    known = {job.name: job for job in before.jobs} if before else {}
-    names = [f"trial-{i:03d}" for i in range(config.sweep.search.n_trials)]
-    jobs = [known.get(name) or new_job(folder, name, name) for name in names]
-    for job in jobs:
-        set_resources(job, config.runtime, threads)
-        if job.trial is None:
-            job.total_steps, job.state = config.train.steps, "waiting"
-    return jobs
+
+    def __init__(self, run: Path, step: int = 0) -> None:
+        self.last: dict[str, float] = {}
+        self._path, self._step, self._offset = run / METRICS, step, 0
+
+    def read(self) -> list[dict[str, float]]:
+        """Return the whole rows of steps that are new; a run that was resumed writes some of them again."""
+        rows = []
+        with suppress(OSError), open(self._path, "rb") as file:
+            if file.seek(0, 2) < self._offset:
+                self._offset = 0  # a resumed run has cut its file
+            file.seek(self._offset)
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._offset += len(line)
+                    with suppress(ValueError):  # half a line, where it was cut
+                        rows.append(parse_row(line))
+                        self.last |= rows[-1]
+        rows = [row for row in rows if row["step"] > self._step]
+        self._step = max([self._step, *(int(row["step"]) for row in rows)])
+        return rows
 
 
-def identity_of(space: Space, config: RunConfig) -> dict[str, Any]:
+def identity(space: Space, config: RunConfig) -> dict[str, Any]:
     """Return what makes a search the one it is: the metric, the values to choose from, and everything else.
 
     Args:
@@ -147,7 +181,7 @@ def identity_of(space: Space, config: RunConfig) -> dict[str, Any]:
         "direction": config.sweep.search.direction,
         "train.steps": config.train.steps,
         **{axis.key: axis.text for axis in space.axes},
-        "other settings": digest({key: json.dumps(value) for key, value in identifying(config).items()})[:16],
+        "other settings": digest(identifying(config))[:16],
     }
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
 
-from gan_cli.config.schema import Config
+from gan_cli.core.extras import pip_install
 from gan_cli.errors import UserError
-from gan_cli.sweeps.cells import Cell, checked_cell, is_about_sweep
+from gan_cli.sweeps.cells import Cell, Check, checked_cells
+
+try:
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+except ImportError as error:
+    raise UserError(f"sweep=optuna: optuna is not installed here; {pip_install('optuna')}") from error
 
 
 class Axis(NamedTuple):
@@ -17,81 +22,80 @@ class Axis(NamedTuple):
 
     key: str  # as an override has it
     text: str  # the values as they were typed
-    choices: tuple[str, ...] = ()  # overrides' values to choose from; () for numbers
-    low: float = 0  # whole, as `high` is, where the numbers are whole ones
-    high: float = 0  # may be chosen too
-    step: float | None = None  # between two numbers; None: any number
-    log: bool = False  # numbers are drawn by their logarithm
+    values: BaseDistribution  # text to choose from, or numbers between two ends that may be chosen too
 
     @property
     def ends(self) -> list[str]:
         """Overrides that show whether all others could run: every choice, or the first and the last number."""
-        return [f"{self.key}={value}" for value in self.choices or (self.low, self.high)]
+        values = self.values
+        found = values.choices if isinstance(values, CategoricalDistribution) else (values.low, values.high)
+        return [f"{self.key}={value}" for value in found]
 
 
 class Space(NamedTuple):
     """What a search may choose."""
 
-    fixed: list[str]  # overrides of every trial
+    fixed: list[str]  # overrides of every trial, and those of the sweep itself
     axes: list[Axis]  # what differs between trials
 
+    @classmethod
+    def of(cls, overrides: Sequence[Override]) -> Space:
+        """Sort overrides into what is fixed and what is searched.
 
-def space(overrides: Sequence[Override]) -> Space:
-    """Sort overrides into what is fixed and what is searched; of two for one key the later counts.
+        Raises:
+            UserError: values that cannot be searched, or none at all.
+        """
+        if any(override.key_or_group == "run_dir" for override in overrides):
+            raise UserError("run_dir: each trial has its own, below the directory that sweep.name names; leave it out")
+        axes = [_axis(override) for override in overrides if override.is_sweep_override()]
+        if not axes:
+            raise UserError(
+                "sweep=optuna: there is nothing to search; give a key values, such as "
+                "'optimizer.lr=tag(log,interval(1e-5,1e-3))' or loss=wgan,hinge"
+            )
+        return cls([override.input_line for override in overrides if not override.is_sweep_override()], axes)
 
-    Raises:
-        UserError: values that cannot be searched, or none at all.
-    """
-    kept = {key: override for override in overrides if not is_about_sweep(key := override.get_key_element())}
-    axes = [_axis(key, override) for key, override in kept.items() if override.is_sweep_override()]
-    if not axes:
-        raise UserError(
-            "sweep=optuna: there is nothing to search; give a key values, such as "
-            "'optimizer.lr=tag(log,interval(1e-5,1e-3))' or loss=wgan,hinge"
-        )
-    fixed = [f"{key}={o.get_value_element_as_str()}" for key, o in kept.items() if not o.is_sweep_override()]
-    if "run_dir" in kept:
-        raise UserError("run_dir: each trial has its own, below the directory that sweep.name names; leave it out")
-    return Space(fixed, axes)
+    def checked(self, check: Check) -> list[Cell]:
+        """Return trials that show, all checked, that each end of an axis can run beside the first of the others.
+
+        Args:
+            check: returns the config of a trial's overrides.
+
+        Raises:
+            UserError: the first trial that cannot run, and why; or no metric to search for.
+        """
+        first = [axis.ends[0] for axis in self.axes]
+        trials = [first]
+        for i, axis in enumerate(self.axes):
+            trials += [[*first[:i], end, *first[i + 1 :]] for end in axis.ends[1:]]
+        names = [f"a trial with {' '.join(trial)}" for trial in trials]
+        cells = checked_cells(names, [[*self.fixed, *trial] for trial in trials], check)
+        if cells[0].config.sweep.search.metric is None:
+            raise UserError(
+                "sweep=optuna: which metric? add sweep.search.metric=TAG, a tag of metrics.jsonl such as "
+                "critic/wasserstein_normalised, and sweep.search.direction=maximize where more is better"
+            )
+        return cells
 
 
-def check(found: Space, config_of: Callable[[list[str]], Config]) -> list[Cell]:
-    """Return trials that show, all of them checked, that each end of each axis can run beside the first of the others.
-
-    Args:
-        found: the space.
-        config_of: returns the checked config of a trial's overrides.
-
-    Raises:
-        UserError: the first trial that cannot run, and why.
-    """
-    first = [axis.ends[0] for axis in found.axes]
-    trials = [first]
-    for i, axis in enumerate(found.axes):
-        trials += [[*first[:i], end, *first[i + 1 :]] for end in axis.ends[1:]]
-    return [checked_cell([*found.fixed, *trial], config_of, f"a trial with {' '.join(trial)}") for trial in trials]
+def _axis(override: Override) -> Axis:
+    try:
+        return Axis(override.get_key_element(), override.input_line.partition("=")[2], _distribution(override))
+    except ValueError as error:  # of Optuna's
+        raise UserError(f"{override.input_line}: {error}") from error
 
 
-def _axis(key: str, override: Override) -> Axis:
-    value, text = override.value(), override.input_line.partition("=")[2]
+def _distribution(override: Override) -> BaseDistribution:
+    value, step = override.value(), {}
     tags = value.tags if isinstance(value, Sweep) else set()
-    if tags - {"log"}:
-        raise UserError(f"{key}={text}: tag(log, ...) is the only tag that a search knows")
-    log = "log" in tags
+    if tags - {"log"} or (tags and not isinstance(value, (IntervalSweep, RangeSweep))):
+        raise ValueError("tag(log, ...) is the only tag that a search knows, and it is for an interval of numbers")
     if isinstance(value, IntervalSweep):
-        low, high = value.start, value.end
-        step = 1 if isinstance(low, int) else None
+        numbers = [value.start, value.end]
     elif isinstance(value, RangeSweep):
-        numbers = [float(n) if "." in n or "e" in n else int(n) for n in override.sweep_string_iterator()]
-        if len(numbers) < 2:
-            raise UserError(f"{key}={text}: holds fewer than two values")
-        low, high, step = min(numbers), max(numbers), abs(value.step)
+        numbers = sorted(float(n) if "." in n or "e" in n else int(n) for n in override.sweep_string_iterator())
+        step = {"step": abs(value.step)}
     else:
-        if log:
-            raise UserError(f"{key}={text}: tag(log, ...) is for an interval of numbers")
-        return Axis(key, text, tuple(dict.fromkeys(override.sweep_string_iterator())))
-    if not low < high:
-        raise UserError(f"{key}={text}: must begin below its end")
-    if log and (low <= 0 or (step is not None and step != 1)):
-        raise UserError(f"{key}={text}: tag(log, ...) needs numbers above 0, and no steps between them")
-    return Axis(key, text, (), low, high, step, log)
+        return CategoricalDistribution(tuple(dict.fromkeys(override.sweep_string_iterator())))
+    kind = IntDistribution if all(isinstance(number, int) for number in numbers) else FloatDistribution
+    return kind(numbers[0], numbers[-1], "log" in tags, **step)

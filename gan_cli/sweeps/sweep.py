@@ -1,28 +1,29 @@
-"""The cells of a sweep: expanded, and every one checked before the first one starts."""
+"""`gan train -m`: a grid or a search, each job in a process of its own, or a sweep that Hydra's plugins run."""
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
 
-from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.arguments import Arguments, key_of
 from gan_cli.config.compose import Composer
 from gan_cli.config.explain import refuse_without_effect
-from gan_cli.config.schema import Config, RunConfig
-from gan_cli.config.validate import validate
-from gan_cli.core.text import show
-from gan_cli.errors import UserError
-from gan_cli.sweeps.cells import Cell, checked_cell, is_about_sweep
-from gan_cli.sweeps.record import Asker, Swept
+from gan_cli.config.schema import RunConfig
+from gan_cli.errors import GanError, UserError
+from gan_cli.sweeps import process
+from gan_cli.sweeps.cells import Cell, Checker, cell_name, checked_cells, expand, is_about_sweep, values, varied_keys
+from gan_cli.sweeps.display import Display, counts
+from gan_cli.sweeps.jobs import folder_for, jobs_of
+from gan_cli.sweeps.pool import Pool, exit_code
+from gan_cli.sweeps.record import RECORD, Asker, Folder, Job, Swept
 
-Check = Callable[[list[str]], Config]
-_PLUGINS = ("sweeper", "launcher")
+if TYPE_CHECKING:  # it needs Optuna, an extra
+    from gan_cli.sweeps.space import Space
 
 
 class Request(NamedTuple):
@@ -31,12 +32,6 @@ class Request(NamedTuple):
     hydra: list[str]  # overrides of Hydra's own block
     task: list[Override]  # of the config, fixed and varied; those of the config's `hydra.sweeper.params` come first
     cfg: DictConfig  # composed with the first value of each varied key
-
-
-def cell_name(index: int, total: int | None, overrides: Sequence[str]) -> str:
-    """Return 'cell 3 of 6 (loss=wgan_gp seed=1)'; index counts from 0."""
-    count = f" of {total}" if total else ""
-    return f"cell {index + 1}{count} ({' '.join(overrides)})"
 
 
 def sweep(
@@ -58,126 +53,102 @@ def sweep(
         asker: who asks for it.
 
     Raises:
-        UserError: the first cell that cannot run, and why.
+        UserError: the first cell that cannot run, and why; a directory that is something else, or in use.
     """
-    request = _request(composer, overrides, multirun)
-    own = _is_own(composer.command, request)
-    if not str(OmegaConf.select(request.cfg, "hydra.sweeper._target_")).endswith(".BasicSweeper"):
+    request = requested(composer, overrides, multirun)
+    plugins = {key: str(OmegaConf.select(request.cfg.hydra, f"{key}._target_")) for key in ("launcher", "sweeper")}
+    foreign = [f"hydra.{key}={target.rpartition('.')[2]}" for key, target in plugins.items() if ".Basic" not in target]
+    if composer.command != "train":
+        foreign.append(composer.command)
+    is_search = OmegaConf.select(request.cfg, "sweep.search") is not None
+    _refuse_without_effect(request, foreign, is_search)
+    if ".Basic" not in plugins["sweeper"]:
         return by_hydra(composer, arguments, None)
+    check, space = Checker(composer, request.hydra), None
+    if is_search:
+        from gan_cli.sweeps.space import Space  # needs Optuna, an extra
 
-    def checked(cell: list[str]) -> Config:
-        config = validate(composer.command, composer.compose([*request.hydra, *cell]), cell)
-        if isinstance(config, RunConfig):
-            from gan_cli.session.build import check
-
-            check(config)
-        return config
-
-    flags = [*_for_jobs(request), *arguments.places()]
-    is_search = own and OmegaConf.select(request.cfg, "sweep.search") is not None
-    cells = [] if is_search else check_cells(expand(request.task), checked)
-    if not own:
+        space = Space.of(request.task)
+        cells = space.checked(check)
+    else:
+        grid = expand(request.task)
+        cells = checked_cells([cell_name(i, len(grid), cell) for i, cell in enumerate(grid)], grid, check)
+    if foreign:
         return by_hydra(composer, arguments, len(cells))
-    from gan_cli.sweeps import run  # imports torch: a wrong cell is refused before
-
-    return run.search(request.task, checked, flags, asker) if is_search else run.grid(cells, flags, asker)
-
-
-def check_cells(cells: Sequence[list[str]], checked: Check) -> list[Cell]:
-    """Return every cell with its config.
-
-    Raises:
-        UserError: the first cell that cannot run, and why; a sweep over its own name or size; two cells of one run_dir.
-    """
-    found = [checked_cell(cell, checked, cell_name(i, len(cells), cell)) for i, cell in enumerate(cells)]
-    given = Counter(getattr(cell.config, "run_dir", None) for cell in found)
-    for path, count in given.items():
-        if path is not None and count > 1:
-            raise UserError(
-                f"run_dir={show(path)}: {count} cells of the sweep would write there; leave it out, or give "
-                "each its own"
-            )
-    return found
+    search_path = [o for o in request.hydra if key_of(o) == "hydra.searchpath"]
+    return _run(cells, [*search_path, "hydra.mode=RUN", *arguments.places()], space, asker)
 
 
-def expand(overrides: Sequence[Override]) -> list[list[str]]:
-    """Return the grid of a sweep: every combination of values, the last key varying fastest.
+def requested(composer: Composer, overrides: Sequence[Override], multirun: bool) -> Request:
+    """Return what a command line asks for.
 
     Raises:
-        UserError: values that cannot be counted, or none at all.
+        UserError: several values and no sweep, or several for a key of the sweep itself.
     """
-    axes = []
-    for override in overrides:
-        if not override.is_sweep_override():
-            axes.append([override.input_line])
-            continue
-        if not override.is_discrete_sweep():
-            raise UserError(f"{override.input_line}: a grid cannot hold every number of an interval; add sweep=optuna")
-        axes.append([f"{override.get_key_element()}={value}" for value in _values(override)])
-    return [list(cell) for cell in itertools.product(*axes)]
-
-
-def _request(composer: Composer, overrides: Sequence[Override], multirun: bool) -> Request:
-    first = composer.compose([_first(o) for o in overrides])
+    first = composer.compose([values(o)[0] for o in overrides])
     if not multirun and first.hydra.mode != RunMode.MULTIRUN:
         swept = next(o for o in overrides if o.is_sweep_override())
         key = swept.get_key_element()
         as_list = "" if composer.options(key) else f", or write a list as {key}=[...]"
         raise UserError(f"{swept.input_line}: several values are a sweep; add -m{as_list}")
     params = OmegaConf.select(first, "hydra.sweeper.params") or {}
-    own = [o for o in overrides if not o.is_hydra_override()]
     of_config = composer.parse([f"{key}={value}" for key, value in params.items()])
+    own = [o for o in overrides if not o.is_hydra_override()]
     task = {o.get_key_element(): o for o in [*of_config, *own]}  # of two for one key the later counts
     for key, override in task.items():
         if is_about_sweep(key) and override.is_sweep_override():
             raise UserError(f"{override.input_line}: one value for the whole sweep")
-    hydra = [o.input_line for o in overrides if o.is_hydra_override()]
-    return Request(hydra, list(task.values()), first)
+    return Request([o.input_line for o in overrides if o.is_hydra_override()], list(task.values()), first)
 
 
-def _is_own(command: str, request: Request) -> bool:
-    """Return whether a sweep's jobs are ours to start; the other launchers and sweepers of Hydra do it themselves.
-
-    Raises:
-        UserError: keys of `sweep` for another launcher or sweeper, or a key of Hydra's that ours has no use for.
-    """
-    cfg = request.cfg
-    kinds = {key: str(OmegaConf.select(cfg.hydra, f"{key}._target_")).rpartition(".")[2] for key in _PLUGINS}
-    other = [f"hydra.{key}={name}" for key, name in kinds.items() if not name.startswith("Basic")]
-    if command != "train":
-        other.append(command)
-    if not other:
-        if cfg.hydra.sweeper.get("max_batch_size") is not None:
+def _refuse_without_effect(request: Request, foreign: Sequence[str], is_search: bool) -> None:
+    """Refuse keys that have no use for whoever starts the jobs: gan, or what `foreign` names."""
+    if not foreign:
+        if request.cfg.hydra.sweeper.get("max_batch_size") is not None:
             raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
         refuse_without_effect(request.hydra)
-        return True
-    given = [o.input_line for o in request.task if is_about_sweep(o.input_line)]
-    if given or OmegaConf.select(cfg, "sweep.search") is not None:
-        about = (given or ["sweep.search"])[0]
-        raise UserError(f"{about}: is for jobs that gan starts itself, and {other[0]} starts them here; leave it out")
-    return False
+        return
+    given = [o.input_line for o in request.task if is_about_sweep(o.input_line)] + ["sweep.search"] * is_search
+    if given:
+        raise UserError(
+            f"{given[0]}: is for jobs that gan starts itself, and {foreign[0]} starts them here; leave it out"
+        )
 
 
-def _for_jobs(request: Request) -> list[str]:
-    """Return the overrides of Hydra's block that each job gets too."""
-    kept = [o for o in request.hydra if key_of(o) == "hydra.searchpath"]
-    config_asks = OmegaConf.select(request.cfg, "hydra.sweeper.params") or request.cfg.hydra.mode == RunMode.MULTIRUN
-    return [*kept, "hydra.mode=RUN"] if config_asks else kept
+def _run(cells: Sequence[Cell], flags: Sequence[str], space: Space | None, asker: Asker) -> Swept:
+    """Run the jobs of a grid, or of the search in a space, in a directory that the same command continues."""
+    config: RunConfig = cells[0].config
+    places, threads = process.places(config.sweep.jobs)
+    path = folder_for(config.sweep.name, varied_keys([cell.overrides for cell in cells]))
+    chooser = identity = None
+    if space is not None:
+        from gan_cli.sweeps import search
+
+        identity = search.identity(space, config)
+    with closing(Folder(path, identity)) as folder:
+        if space is not None:
+            chooser = search.Chooser(folder, space, config, len(places), threads)
+        jobs = chooser.jobs if chooser else jobs_of(cells, folder, threads)
+        folder.begin(jobs, asker.command)
+        try:
+            with Display(jobs) as display:
+                display.note(f"{path}: {_plan(jobs, places)}")
+                received = Pool(jobs, flags, display, folder.job_ended, chooser, asker.stops).run(places)
+                code = exit_code(jobs, received)
+        except GanError as error:
+            folder.write(error.exit_code)
+            raise
+        folder.write(code)
+    lines = [f"{path}: {counts(jobs)}; {path / RECORD} says how each ended"]
+    if chooser and (best := chooser.best()):
+        lines.append(best)
+    return Swept(code, lines, path, jobs)
 
 
-def _first(override: Override) -> str:
-    if not override.is_sweep_override():
-        return override.input_line
-    value = override.value()
-    first = value.start if isinstance(value, IntervalSweep) else _values(override)[0]
-    return f"{override.get_key_element()}={first}"
-
-
-def _values(override: Override) -> list[str]:
-    try:
-        values = list(override.sweep_string_iterator())
-    except ValueError as error:
-        raise UserError(f"{override.input_line}: {error}") from error
-    if not values:
-        raise UserError(f"{override.input_line}: holds no value, so there is nothing to run")
-    return values
+def _plan(jobs: Sequence[Job], places: Sequence[str | None]) -> str:
+    facts = [f"{counts(jobs)}; {len(places)} at once"]
+    if gpus := {place for place in places if place is not None}:
+        facts.append(f"on {len(gpus)} GPU{'s' * (len(gpus) != 1)}")
+    if threads := sorted({job.threads for job in jobs if job.state == "waiting" and job.threads}):
+        facts.append(f"{' or '.join(map(str, threads))} thread{'s' * (threads != [1])} each")
+    return ", ".join(facts)

@@ -191,7 +191,7 @@ def test_a_sweep(monkeypatch, capsys, usual):
     assert capsys.readouterr().out == ""
     assert json.loads(Path("runs/seeds/sweep.json").read_text())["command"][0] == "gan_cli.sweep"
     assert [run.config.seed for run in gan_cli.load("seeds")] == [0, 1]
-    with pytest.raises(GanError, match=r"1 finished, 1 failed; .*; gan_cli\.load\('runs/bad'\) returns the runs"):
+    with pytest.raises(GanError, match=r"1 failed, 1 finished; .*; gan_cli\.load\('runs/bad'\) returns the runs"):
         gan_cli.sweep([*POINTS, "optimizer.lr=1e-4,1e30", "loss=wgan", "constraint=none", "sweep.name=bad"])
     with pytest.raises(UserError, match=r"^cell 2 of 2 .*no such option"):
         gan_cli.sweep([*POINTS, "loss=wgan,wgann"])

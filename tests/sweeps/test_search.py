@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import statistics
+import itertools
+import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,248 +12,182 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
-from gan_cli.config.schema import Search
-from gan_cli.config.validate import validate
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
-from gan_cli.sweeps import process
-from gan_cli.sweeps.pool import Pool
-from gan_cli.sweeps.rows import NewRows
-from gan_cli.sweeps.space import Axis, check, space
-from tests.sweeps.conftest import FAILING, TOY, by_name, record, requested, wait_until
+from gan_cli.sweeps.cells import Checker
+from gan_cli.sweeps.record import Folder
+from tests.sweeps.conftest import FAILING, record, requested
 
-SEARCH = {"metric": "critic/pull", "direction": "minimize", "n_trials": 20, "seed": 0, "sampler": "tpe"}
-SEARCH |= {"pruner": "median", "startup_trials": 2, "warmup_steps": 2}
-AXIS = Axis("+loss.pull", "interval(0,1)", (), 0.0, 1.0)
+optuna = pytest.importorskip("optuna")
 
+from optuna.distributions import CategoricalDistribution as Choice  # noqa: E402
+from optuna.distributions import FloatDistribution as Float  # noqa: E402
+from optuna.distributions import IntDistribution as Int  # noqa: E402
 
-def axes(*words: str) -> list[Axis]:
-    return space(OverridesParser.create().parse_overrides(["seed=3", *words])).axes
+from gan_cli.sweeps.search import Chooser, NewRows  # noqa: E402
+from gan_cli.sweeps.space import Axis, Space  # noqa: E402
+from gan_cli.sweeps.study import study  # noqa: E402
 
-
-@pytest.mark.parametrize(
-    ("word", "axis"),
-    [
-        ("a=interval(1,5)", Axis("a", "interval(1,5)", (), 1.0, 5.0)),
-        ("a=int(interval(1,5))", Axis("a", "int(interval(1,5))", (), 1, 5, 1)),
-        ("a=tag(log,interval(1e-5,1e-3))", Axis("a", "tag(log,interval(1e-5,1e-3))", (), 1e-5, 1e-3, None, True)),
-        ("a=range(1,6)", Axis("a", "range(1,6)", (), 1, 5, 1)),
-        ("a=range(6,0,-2)", Axis("a", "range(6,0,-2)", (), 2, 6, 2)),
-        ("a=range(0,1,0.25)", Axis("a", "range(0,1,0.25)", (), 0.0, 0.75, 0.25)),
-        ("a=choice(x,2)", Axis("a", "choice(x,2)", ("x", "2"))),
-        ("a=x,y,x", Axis("a", "x,y,x", ("x", "y"))),
-    ],
-)
-def test_hydras_sweep_syntax_is_the_space(word, axis):
-    assert axes(word) == [axis]
-    assert [type(v) for v in (axes(word)[0].low, axes(word)[0].high)] == [type(axis.low), type(axis.high)]
+SEARCH = ("sweep=optuna", "sweep.search.metric=critic/pull", "sweep.search.n_trials=8", "sweep.search.startup_trials=2")
+SEARCH += ("sweep.search.warmup_steps=2", "train.steps=12")
+SPACE = Space(["seed=0", "sweep.name=s"], [Axis("+loss.pull", "interval(0,1)", Float(0, 1))])
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "values"),
     [
-        ("a=3", "sweep=optuna: there is nothing to search"),
-        ("a=interval(5,5)", "a=interval(5,5): must begin below its end"),
-        ("a=tag(log,interval(0,1))", "needs numbers above 0"),
-        ("a=tag(log,range(1,9,2))", "no steps between them"),
-        ("a=tag(log,choice(1,2))", "is for an interval of numbers"),
-        ("a=tag(fast,interval(0,1))", "the only tag that a search knows"),
-        ("a=range(1,2)", "holds fewer than two values"),
-        ("run_dir=a,b", "each trial has its own"),
+        ("a=interval(1,5)", Float(1, 5)),
+        ("a=int(interval(1,5))", Int(1, 5)),
+        ("a=tag(log,interval(1e-5,1e-3))", Float(1e-5, 1e-3, log=True)),
+        ("a=range(1,6)", Int(1, 5)),
+        ("a=range(6,0,-2)", Int(2, 6, step=2)),
+        ("a=range(0,1,0.25)", Float(0, 0.75, step=0.25)),
+        ("a=choice(x,2)", Choice(("x", "2"))),
+        ("a=x,y,x", Choice(("x", "y"))),
     ],
 )
-def test_what_is_no_space(word, told):
-    with pytest.raises(UserError, match=re.escape(told)):
-        axes(word)
+def test_hydras_sweep_syntax_is_the_space(word, values):
+    found = Space.of(OverridesParser.create().parse_overrides(["seed=3", word]))
+    assert found == (["seed=3"], [("a", word[2:], values)])
 
 
 def test_the_ready_search_can_run():
-    composer = Composer.of("train", Arguments([], {}))
-    found = space(requested("sweep=ring_lr"))
+    found = Space.of(requested("sweep=ring_lr"))
     assert [axis.key for axis in found.axes] == ["optimizer.critic.lr", "optimizer.generator.lr", "updates.n_critic"]
-    cells = check(found, lambda trial: validate("train", composer.compose(["sweep=ring_lr", *trial]), trial))
-    assert len(cells) == 1 + len(found.axes)
+    assert len(found.checked(Checker(Composer.of("train", Arguments([], {})), ["sweep=ring_lr"]))) == 4
 
 
 def test_rows_are_read_as_they_come(tmp_path):
-    rows, path = NewRows(tmp_path), tmp_path / "metrics.jsonl"
+    rows, path = NewRows(tmp_path, step=1), tmp_path / "metrics.jsonl"
     assert rows.read() == []
-    path.write_text('{"step": 1, "a": 1.0}\n{"step": 2, ')
-    assert rows.read() == [{"step": 1, "a": 1.0}]
-    with path.open("a") as file:
-        file.write('"a": 2.0}\n')
-    assert rows.read() == [{"step": 2, "a": 2.0}]
-    assert rows.read() == []
-    path.write_text('{"step": 1, "a": 1.0}\n')
-    assert rows.read() == [{"step": 1, "a": 1.0}]
+    path.write_text('{"step": 1, "a": 1.0}\n{"step": 2, "a": 2.0}\n{"step": 3, ')
+    assert (rows.read(), rows.last) == ([{"step": 2, "a": 2.0}], {"step": 2, "a": 2.0})
+    path.write_text('{"step": 1, "a": 1.0}\n')  # a resumed run has cut it
+    assert (rows.read(), rows.last) == ([], {"step": 1, "a": 1.0})
+    path.write_text('{"step": 1, "a": 1.0}\n{"step": 2, "a": 2.0}\n{"step": 3, "b": 3.0}\n')
+    assert (rows.read(), rows.last) == ([{"step": 3, "b": 3.0}], {"step": 3, "a": 2.0, "b": 3.0})
 
 
-def opened(folder: Path, **search):
-    pytest.importorskip("optuna")
-    from gan_cli.sweeps.study import Study
+@pytest.fixture
+def chooser(config_of):
+    """Return the search in a directory as a command finds it."""
 
-    folder.mkdir(exist_ok=True)
-    return Study(folder, [AXIS], Search(**{**SEARCH, **search}), 12)
+    def make(place: Path, *search: str) -> Chooser:
+        with closing(Folder(place, None)) as folder:
+            found = Chooser(folder, SPACE, config_of(*SEARCH, *search), 1, 1)
+            folder.begin(found.jobs, ["gan"])
+        return found
 
-
-def draws(folder: Path, count: int, reopen: bool = False, **search) -> list[float]:
-    """Simulate trials of 12 steps whose curve is their own value; those that are pruned end at step 6."""
-    study, found = opened(folder, **search), []
-    from optuna.trial import TrialState
-
-    for i in range(count):
-        study = opened(folder, **search) if reopen else study
-        number, values = study.ask(i)
-        found.append(values[AXIS.key])
-        pruned = False
-        for step in (2, 4, 6, 8, 10, 12):
-            study.report(number, step, found[-1])
-            pruned = pruned or study.should_prune(number)
-            if pruned and step == 6:
-                break
-        study.end(number, TrialState.PRUNED if pruned else TrialState.COMPLETE, None if pruned else found[-1])
-    return found
-
-
-def pruned_among(found: list[float]) -> list[float]:
-    finished: list[float] = []
-    for value in found:
-        if len(finished) < SEARCH["startup_trials"] or value <= statistics.median(finished):
-            finished.append(value)
-    return [value for value in found if value not in finished]
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_a_search_that_goes_on_draws_what_it_would_have_drawn(tmp_path, sampler):
-    straight = draws(tmp_path / "straight", 8, sampler=sampler)
-    assert draws(tmp_path / "again", 8, reopen=True, sampler=sampler) == straight
-    assert len(set(straight)) == 8
-    assert draws(tmp_path / "other", 8, sampler=sampler, seed=1) != straight
-
-
-def test_a_gaussian_process_draws_too(tmp_path):
-    assert len(set(draws(tmp_path / "gp", 4, reopen=True, sampler="gp"))) == 4
-
-
-def test_a_study_survives_a_torn_line_and_tells_what_is_none(tmp_path):
-    study = opened(tmp_path)
-    from optuna.trial import TrialState
-
-    study.end(study.ask(0)[0], TrialState.COMPLETE, 0.5)
-    with (tmp_path / "study.journal").open("a") as file:
-        file.write('{"op_code": 4, "wor')
-    number, values = opened(tmp_path).ask(1)
-    again = opened(tmp_path)
-    assert again.trial(number).params == values
-    again.forget({0})
-    assert again.trial(number).state == TrialState.FAIL
-    assert again.best().value == 0.5
-    (tmp_path / "study.journal").write_text("a diary\n")
-    with pytest.raises(UserError, match=r"study\.journal is not a study of Optuna's"):
-        opened(tmp_path)
+    return make
 
 
 class Killed(BaseException):
     """In the place of a kill -9: nothing here goes on."""
 
 
-def trials(place: Path) -> list:
-    study = opened(place / "runs/s")
-    return [trial for i in range(1000) if (trial := study.trial(i)) is not None]
+def go_on(found: Chooser, death: str = "") -> None:
+    """Simulate jobs whose curve is their own value, until one is at the moment at which the sweep is killed."""
+    for job in found.jobs:
+        if job.state != "waiting":
+            continue
+        found.choose(job)
+        if death == "chosen":
+            return
+        run, why = Path(job.run_dir), ""
+        run.mkdir(exist_ok=True)
+        (run / "run.json").write_text('{"status": "interrupted"}')
+        (run / "metrics.jsonl").write_text("")  # without a checkpoint it begins again
+        for step in range(2, 14, 2):
+            with (run / "metrics.jsonl").open("a") as file:
+                file.write(json.dumps({"step": step, "critic/pull": float(job.overrides[-1][11:])}) + "\n")
+            if death == "trained" and step == 6:
+                return
+            if why := found.look(job):
+                break
+        job.state, job.reason = ("pruned", why) if why else ("finished", "")
+        if death == "done":
+            return
+        found.ended(job)
+        if death == "known":
+            return
 
 
-def command(*more: str) -> tuple[str, ...]:
-    pytest.importorskip("optuna")
-    search = [f"sweep.search.{key}={value}" for key, value in SEARCH.items()]
-    axis = f"{AXIS.key}={AXIS.text}"
-    return ("train", *FAILING, "train.steps=12", "-m", "sweep=optuna", axis, "sweep.name=s", *search, *more)
+def known(found: Chooser) -> list[tuple[str, list[str], str, int]]:
+    return [(job.state, job.overrides, job.label, job.total_steps) for job in found.jobs]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_a_search_whose_parent_dies_at_its_worst_moments_goes_on(gan, place, forked, monkeypatch):
-    expected = draws(place / "expected", 9)
-    held = pruned_among(expected)
-    assert 0 < len(held) < 7
-    (place / "held").write_text(" ".join(map(repr, held)))  # they wait at their sixth step for the signal
-    search = command("sweep.search.n_trials=9")
-    from gan_cli.sweeps.study import Study
+@pytest.mark.parametrize(
+    ("sampler", "n_trials", "pruned"), [("tpe", 7, ["trial-006"]), ("random", 4, []), ("gp", 4, [])]
+)
+def test_a_search_that_is_killed_at_its_worst_moments_goes_on_as_if_nothing_had_happened(
+    tmp_path, chooser, monkeypatch, sampler, n_trials, pruned
+):
+    search = f"sweep.search.sampler={sampler}", f"sweep.search.n_trials={n_trials}"
+    straight = chooser(tmp_path / "straight", *search)
+    go_on(straight)
+    assert [job.name for job in straight.jobs if job.state == "pruned"] == pruned
+    with monkeypatch.context() as patch:  # values are drawn, and no job has them
+        patch.setattr(optuna.trial.Trial, "set_user_attr", lambda *given: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            go_on(chooser(tmp_path / "killed", *search))
+    for death in itertools.cycle(["chosen", "trained", "done", "known"]):
+        found = chooser(tmp_path / "killed", *search)
+        if not any(job.state == "waiting" for job in found.jobs):
+            break
+        go_on(found, death)
+    assert known(found) == known(straight)
+    best = min(straight.jobs, key=lambda job: float(job.overrides[-1][11:]))
+    assert straight.best() == f"best: critic/pull {best.label[11:]}, {best.run_dir} ({best.label})"
+    assert found.best() == straight.best().replace("/straight/", "/killed/")
+    for job in straight.jobs:
+        assert job.reason.endswith("so far worse than the median of the trials" * (job.name in pruned))
+        assert reading.status(Path(job.run_dir))["status"] == ("pruned" if job.name in pruned else "interrupted")
 
-    def ended() -> dict[str, bytes]:
-        names = [name for name, job in by_name(place, "s").items() if job["state"] in ("finished", "pruned")]
-        return {name: (place / "runs/s" / name / "run.json").read_bytes() for name in names}
-
-    def killed_after(owner, name, count):
-        real, calls = getattr(owner, name), []
-
-        def call(*args):
-            calls.append(args)
-            result = None if name == "end" and len(calls) == count else real(*args)
-            if len(calls) == count:
-                raise Killed
-            return result
-
-        with monkeypatch.context() as patch:
-            patch.setattr(owner, name, call)
-            with pytest.raises(Killed):
-                gan(*search)
-
-    killed_after(Study, "ask", 3)  # values are drawn, and no job has them yet
-    assert [job["state"] for job in record(place, "s")["jobs"]][:2] == ["finished", "finished"]
-    killed_after(Study, "end", 1)  # the draw without a job is about to be closed
-    killed_after(Pool, "_collect", 5)  # the third job has just been started
-    killed_after(Study, "end", 1)  # a job has ended, and Optuna does not know
-    parent = process.start(search, place / "log", os.environ)
-    wait_until(lambda: len(ended()) >= 6, parent, place / "log")
-    os.kill(parent.pid, signal.SIGKILL)
-    assert parent.end() == -signal.SIGKILL
-    before = ended()
-    last = gan(*search)
-    assert last.code == 0, last.err
-    jobs = record(place, "s")["jobs"]
-    assert [float(job["overrides"][-1].partition("=")[2]) for job in jobs] == expected
-    assert [value for value, job in zip(expected, jobs, strict=True) if job["state"] == "pruned"] == held
-    after = ended()
-    assert len(after) == 9 > len(before)
-    assert {name: after[name] for name in before} == before
-    assert sum(job["attempts"] for job in jobs) <= 9 + 5
-    assert sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in trials(place)) == 9
-    complete = [trial for trial in trials(place) if trial.state.name == "COMPLETE"]
-    assert {trial.params[AXIS.key] for trial in complete} == set(expected) - set(held)
-    best = min(expected)
-    assert f"best: critic/pull {best:.4g}, runs/s/trial-{expected.index(best):03d} (+loss.pull={best:.4g})" in last.out
-    assert gan("runs", "runs/s", "state=pruned").out.count("pruned") == len(held)
-    name = next(name for name, job in by_name(place, "s").items() if job["state"] == "pruned")
-    status = reading.status(place / "runs/s" / name)
-    assert status["status"] == "pruned"
-    assert status["step"] <= 6
-    assert "so far worse than the median of the trials" in status["reason"]
-    assert f"pruned at step {status['step']}" in gan("doctor", f"runs/s/{name}").out
-
-    before = trials(place)
-    again = gan(*search)
-    assert (again.code, "9 finished before" in again.err) == (0, True), again.err
-    assert trials(place) == before
-    other = gan(*search, "sweep.search.direction=maximize")
-    assert (other.code, "runs/s is another search (direction: minimize then" in other.err) == (2, True)
-    assert "runs/s is a search, and this is a grid" in gan("train", *TOY, "-m", "seed=0,1", "sweep.name=s").err
-    (place / "held").unlink()
-    assert gan("resume", f"runs/s/{name}", "allow_targets=[failing]").code == 0
-    assert reading.status(place / "runs/s" / name)["status"] == "finished"
+    longer = chooser(tmp_path / "killed", f"sweep.search.n_trials={n_trials + 1}")
+    assert (known(longer)[:-1], longer.jobs[-1].state) == (known(straight), "waiting")
+    other = chooser(tmp_path / "other", *search, "sweep.search.seed=1")
+    other.choose(other.jobs[0])
+    assert other.jobs[0].label != straight.jobs[0].label
 
 
-def test_a_trial_that_fails_is_told_and_tried_again(gan, place, forked):
+def test_a_study_survives_a_torn_line_and_tells_what_is_none(tmp_path, chooser):
+    go_on(chooser(tmp_path / "s"), "known")
+    journal = tmp_path / "s" / "study.journal"
+    with journal.open("a") as file:
+        file.write('{"op_code": 4, "wor')
+    (tmp_path / "s" / "study.journal.lock").symlink_to(journal)  # of a process that was killed while it wrote
+    go_on(chooser(tmp_path / "s"), "known")
+    assert [job.state for job in chooser(tmp_path / "s").jobs[:3]] == ["finished", "finished", "waiting"]
+    journal.write_text("a diary\n")
+    with pytest.raises(UserError, match=r"study\.journal is not a study of Optuna's"):
+        chooser(tmp_path / "s")
+
+
+def test_another_search_is_refused(tmp_path):
+    with closing(Folder(tmp_path / "s", {"metric": "a", "seed": "1,2"})) as folder:
+        folder.begin([], ["gan"])
+    for other, told in (
+        ({"metric": "b"}, "metric: a then, b now"),
+        (None, "metric: a then, null now"),
+        ({"metric": "a", "seed": "1,3"}, "seed: 1,2 then, 1,3 now"),
+    ):
+        with pytest.raises(UserError, match=rf"s is another sweep \({told}\): choose another sweep\.name"):
+            Folder(tmp_path / "s", other)
+
+
+def test_a_trial_that_fails_is_told_and_tried_again_and_a_metric_that_no_row_has_ends_the_search(
+    gan, place, forked, config_of
+):
+    command = ("train", *FAILING, "-m", *SEARCH, "+loss.pull=interval(0,1)")
     for attempts in (1, 2):
-        assert gan(*command("+loss.kind=blow", "sweep.search.n_trials=1")).code == 70
+        assert gan(*command, "+loss.kind=blow", "sweep.search.n_trials=1", "sweep.name=s").code == 70
         (job,) = record(place, "s")["jobs"]
         assert (job["state"], job["attempts"]) == ("failed", attempts)
         assert "became nan at step 6" in job["reason"]
-        assert [t.state.name for t in trials(place)] == ["FAIL"] * attempts
-        assert len({t.params[AXIS.key] for t in trials(place)}) == 1
-
-
-def test_a_metric_that_no_row_has_ends_the_search(gan, place, forked):
-    ended = gan(*command("sweep.search.metric=critic/pul", "sweep.search.n_trials=5"))
-    assert ended.code == 2
-    assert "sweep.search.metric=critic/pul: no row of runs/s/trial-000 has it; did you mean critic/pull?" in ended.err
-    assert [job["attempts"] for job in record(place, "s")["jobs"]] == [1, 0, 0, 0, 0]
+        trials = study(place / "runs/s", config_of(*SEARCH).sweep.search, 12).trials
+        assert [t.state.name for t in trials] == ["FAIL"] * attempts
+        assert len({t.params["+loss.pull"] for t in trials}) == 1
+    ended = gan(*command, "sweep.search.metric=critic/pul", "sweep.search.n_trials=3", "sweep.name=m")
+    assert ended.code == record(place, "m")["exit_code"] == 2
+    assert "sweep.search.metric=critic/pul: no row of runs/m/trial-000 has it; did you mean critic/pull?" in ended.err
+    assert [job["attempts"] for job in record(place, "m")["jobs"]] == [1, 0, 0]

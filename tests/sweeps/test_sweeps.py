@@ -46,7 +46,7 @@ def test_a_sweep_that_fails_and_is_stopped_is_run_to_its_end(gan, place, request
     first = gan(*sweep)
     assert first.code == 128 + signal.SIGTERM, first.err
     before = by_name(place, "proof")
-    assert record(place, "proof")["status"] == "interrupted"
+    assert record(place, "proof")["exit_code"] == first.code
     assert {job["state"] for name, job in before.items() if name.startswith("kind-stop")} >= {"interrupted"}
     for kind, code, told in (
         ("raise", 1, "RuntimeError: the sixth step is cursed"),
@@ -70,8 +70,8 @@ def test_a_sweep_that_fails_and_is_stopped_is_run_to_its_end(gan, place, request
     second = gan(*sweep)
     assert second.code == 70, second.err
     after = by_name(place, "proof")
-    assert f"{len(done)} finished before" in second.err
-    assert record(place, "proof")["status"] == "failed"
+    assert f"{len(done)} finished; {at_once} at once" in second.err
+    assert record(place, "proof")["exit_code"] == 70
     for name, job in after.items():
         assert job["state"] == ("failed" if "blow" in name else "finished"), job
         assert job["attempts"] == before[name]["attempts"] + (name not in done)
@@ -99,7 +99,7 @@ def test_the_grid_grows_and_every_syntax_of_hydras_is_read(gan, place, forked):
     assert (session["process"] != os.getpid(), session["command"][0]) == (True, "gan")
     ended = gan(*grid, "seed=range(0,2)", "constraint=glob(weight_*)", "updates.n_critic=choice(5)")
     assert ended.code == 0, ended.err
-    assert "2 jobs, 1 at once, 1 finished before" in ended.err
+    assert "runs/grown: 1 waiting, 1 finished; 1 at once\n" in ended.err
     names = {job["label"]: job["name"] for job in record(place, "grown")["jobs"]}
     assert names == {"seed=0": "run", "seed=1": "seed-1"}
     assert gan("runs", "runs/grown", "state=finished").out.count("toy_mlp") == 2
@@ -121,7 +121,7 @@ def test_a_ready_grid_of_a_file_runs_without_a_flag_in_given_directories_and_twi
     command = ("train", *TOY, "train.steps=1", "--config-dir", "conf", "sweep=mine", "sweep.name=ready")
     first, second = (gan(*command, "run_dir=runs/${seed}", "resume=auto") for _ in range(2))
     assert (first.code, second.code) == (0, 0), first.err + second.err
-    assert "2 jobs, 2 at once" in first.err
+    assert "2 waiting; 2 at once" in first.err
     assert "2 finished" in second.out
     assert states(place, "ready") == {"seed-0": "finished", "seed-1": "finished"}
     assert sorted(path.parent.name for path in place.glob("runs/*/config.yaml")) == ["0", "1"]
@@ -141,4 +141,4 @@ def test_jobs_stop_and_save_when_the_sweep_is_killed(place):
     shorter = [sys.executable, "-m", "gan_cli", *command, f"train.steps={status['step'] + 2}"]
     again = subprocess.run(shorter, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-    assert "1 to go on with" in again.stderr
+    assert "job 1 of 1 (run): continues" in again.stderr
