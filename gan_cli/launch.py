@@ -85,7 +85,7 @@ def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
     refuse_without_effect(arguments.overrides)
     for override in arguments.overrides:
         if key_of(override).startswith("sweep."):
-            raise UserError(f"{override}: is about a sweep, and this is one run; add -m")
+            raise UserError(f"{override}: is for a sweep, and this is one run; add -m")
     if cfg.hydra.sweeper.get("params") and "hydra.mode=run" not in map(str.lower, arguments.overrides):
         raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
     call(composer.command, cfg, CommandLine(arguments.overrides, choices(cfg)))

@@ -90,7 +90,7 @@ def find(name: str | Path) -> Path:
         shown = ", ".join(map(str, ends[:_SHOWN])) + ", ..." * (len(ends) > _SHOWN)
         raise UserError(f"run={name}: {len(ends)} runs end like this: {shown}")
     if Path(name).is_dir():
-        raise UserError(f"run={name}: this directory is not a run's, and holds none")
+        raise UserError(f"run={name}: this directory is not a run, and has no runs in it")
     raise UserError(f"run={name}: no such run{did_you_mean(str(name), [path.name for path in runs])}")
 
 

@@ -53,7 +53,7 @@ def apply(
     for i, (name, path) in enumerate(tqdm(pictures.items(), unit="picture", disable=None, leave=False)):
         target = out / _file_name(name)
         if target.resolve() == path.resolve():
-            raise UserError(f"out={out}: {path} itself would be written over; choose another directory")
+            raise UserError(f"out={out}: this would overwrite {path} itself; choose another directory")
         try:
             found = applier(path, i, z[i : i + 1], None if y is None else y[i : i + 1])
         except (BadPicture, UserError, OSError) as error:

@@ -59,7 +59,9 @@ def _status(run: Path, busy: bool) -> list[Finding]:
     except UserError as error:
         return [Finding("status", f"{error}; remove it, and the run can continue without it", wrong=True)]
     if not status:
-        return [Finding("status", "running" if busy else f"no {directory.STATUS}: the run was killed before it began")]
+        return [
+            Finding("status", "running" if busy else f"no {directory.STATUS}: the run was killed before it started")
+        ]
     name, step, when = (status.get(key) for key in ("status", "step", "updated"))
     last = (status.get("sessions") or [{}])[-1]
     if busy:
@@ -135,7 +137,7 @@ def _events(run: Path) -> list[Finding]:
     if not paths:
         return [Finding("TensorBoard", "no event files yet")]
     text = f"{len(paths)} event file{'s' if len(paths) > 1 else ''}, {size(total)}, up to step {max(last, 0)}"
-    return [Finding("TensorBoard", "; ".join([text, *torn, *(["gan resume cuts it there"] if torn else [])]))]
+    return [Finding("TensorBoard", "; ".join([text, *torn, *(["gan resume truncates it there"] if torn else [])]))]
 
 
 def _next(
@@ -147,7 +149,7 @@ def _next(
     if config is None:
         return Finding("continue", "fix the config first (see above)", wrong=True)
     if saved and newest is None:
-        text = "no checkpoint verifies: restore one from a copy, or start a new run in another run_dir"
+        text = "no checkpoint is intact: restore one from a copy, or start a new run in another run_dir"
         return Finding("continue", text, wrong=True)
     step, meta = newest or (0, {})
     command = f"gan resume {shlex.quote(str(run))}"

@@ -14,9 +14,9 @@ from gan_cli.core.text import columns
 from gan_cli.errors import UserError
 
 _UNUSED = {
-    "split": "judged on held-out images",
-    "w1_count": "no points of a space whose distance is exact",
-    "extractor": "read in the features that the run was trained on",
+    "split": "the words of task=tag are always compared on held-out images",
+    "w1_count": "words of task=tag have no exact Wasserstein distance",
+    "extractor": "task=tag uses the extractor that the run was trained with",
 }
 
 
@@ -28,7 +28,7 @@ def evaluate_tags(run: Look, config: EvaluateConfig, line: CommandLine) -> None:
     """
     for word in line.overrides:
         if (key := key_of(word).partition("@")[0]) in _UNUSED:
-            raise UserError(f"{word}: words of task=tag are {_UNUSED[key]}; leave it out")
+            raise UserError(f"{word}: {_UNUSED[key]}; leave it out")
     task, data = run.state.game.task, run.data
     count = min(data.heldout.size, AUTO_COUNT if config.count == "auto" else config.count)
     found = tagging.comparison(data, run.state.game, run.network, count, config.seed)

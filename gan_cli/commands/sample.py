@@ -64,7 +64,7 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
     if config.source is None:
         for key in ("direction", "degrade", "tile"):
             if key in typed:
-                raise UserError(f"{key}={show(getattr(config, key))}: it is about your own pictures; add source=DIR")
+                raise UserError(f"{key}={show(getattr(config, key))}: it is for your own pictures; add source=DIR")
         if game.task.reads == "image" and game.condition.needs_labels and config.y is not None:
             raise UserError(f"y={show(config.y)}: held-out pictures have their own classes; add source=DIR for others")
         return
@@ -72,9 +72,11 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
         raise UserError(f"source={config.source}: this run's generator reads no pictures; leave source out")
     for key in ("count", "format"):
         if key in typed:
-            raise UserError(f"{key}={show(getattr(config, key))}: source= writes a picture for each; leave {key} out")
+            raise UserError(
+                f"{key}={show(getattr(config, key))}: source= writes one picture for each picture; leave {key} out"
+            )
     if game.condition.needs_labels and config.y is None:
-        raise UserError("this run's generator reads the class of a picture too: y=CLASS")
+        raise UserError("this run's generator reads a class beside the picture; add y=CLASS")
 
 
 def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:

@@ -148,7 +148,9 @@ class Composer(NamedTuple):
             package = Composer(self.command, conf_dir(), self.command)._composed([*words.values()])
         except HydraException as error:
             named = " ".join(words.values())
-            raise UserError(f"{named}: not installed plugins of Hydra; a config may choose those") from error
+            raise UserError(
+                f"{named}: a config may choose only installed plugins of Hydra, and these are not"
+            ) from error
         check_hydra(cfg, package)
 
     def _explained(self, error: Exception, overrides: Sequence[str]) -> UserError:
@@ -170,7 +172,7 @@ class Composer(NamedTuple):
             return UserError(f"{override}: gan {self.command} has no {key} to choose")
         there = leaves(OmegaConf.to_container(self.compose([o for o in overrides if o != override]), resolve=False))
         if "sweep.search" in there and key.startswith("sweep.search."):
-            return UserError(f"{override}: is about a search; add sweep=optuna, and -m")
+            return UserError(f"{override}: is for a search; add sweep=optuna, and -m")
         known = {*there, *(name.partition(".")[0] for name in there)}
         hint = did_you_mean(key, sorted(known), suffix=f"={value}") or ";"
         return UserError(f"{override}: no such key{hint} +{override} adds one that the options leave out")

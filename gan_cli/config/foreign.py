@@ -79,7 +79,7 @@ def check_hydra(cfg: DictConfig, package: DictConfig) -> None:
             raise UserError(f"hydra.{key}={show(value)}: {_RULE}")
     for name in OmegaConf.select(cfg, "hydra.sweeper.params") or ():
         if not _PARAMETER.fullmatch(str(name)):
-            raise UserError(f"hydra.sweeper.params.{one_line(name)}: only on the command line can a sweep vary this")
+            raise UserError(f"hydra.sweeper.params.{one_line(name)}: a sweep can vary this on the command line only")
 
 
 @contextmanager

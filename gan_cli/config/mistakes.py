@@ -41,7 +41,7 @@ def explained(error: ValidationError, schema: dict[str, Any], given: Any, key: s
     if known and not is_given and options(key, conf_dir()):
         return UserError(f"no {group} is chosen; add {group}=OPTION (see `gan list {group}`)")
     if known and key:
-        return UserError(f"{key}={show(value)}: holds the keys {', '.join(known)}; set those it needs")
+        return UserError(f"{key}={show(value)}: must be a mapping with the keys {', '.join(known)}")
     if not is_given:
         return UserError(f"{key}: no value is given; add +{key}=VALUE: {describe(node)}")
     if isinstance(value, float) and value.is_integer() and node.get("type") == "integer":

@@ -112,9 +112,11 @@ def validate_saved(plain: Any, allow_targets: Sequence[str] = ()) -> RunConfig:
 def _check_request(config: RunConfig) -> None:
     """Refuse keys of `gan train` that contradict each other or would have no effect."""
     if config.checkpoint.best is None and config.checkpoint.best_is != "max":
-        raise UserError("checkpoint.best_is=min: of which curve? add checkpoint.best=TAG, such as quality/modes")
+        raise UserError(
+            "checkpoint.best_is=min: no effect without a curve; add checkpoint.best=TAG, such as quality/modes"
+        )
     if config.init_weights != "auto" and config.init_from is None:
-        raise UserError(f"init_weights={config.init_weights}: of which run? add init_from=runs/NAME")
+        raise UserError(f"init_weights={config.init_weights}: no effect without a run; add init_from=runs/NAME")
     if config.resume == "auto" and config.run_dir is None:
         raise UserError("resume=auto: continues the run in run_dir, and none is given; add run_dir=runs/NAME")
     if config.force and config.resume != "auto":

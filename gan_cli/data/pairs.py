@@ -184,7 +184,9 @@ def _by_name(root: Path, listing: Listing) -> dict[str, Picture]:
     for picture in listing.pictures:
         name = os.path.splitext(picture.name)[0]
         if name in found:
-            raise UserError(f"{root}: {found[name].name} and {picture.name} have one name, so their partner is unclear")
+            raise UserError(
+                f"{root}: {found[name].name} and {picture.name} have the same name, so their partner is unclear"
+            )
         found[name] = picture
     return found
 
@@ -226,7 +228,7 @@ class _PairCollection(FileCollection):
 def _halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     width, height = image.size
     if width % 2:
-        raise BadPicture(f"{_shown(image.size)}: two pictures of one width side by side have an even width")
+        raise BadPicture(f"{_shown(image.size)}: two pictures of equal width side by side need an even width")
     return image.crop((0, 0, width // 2, height)), image.crop((width // 2, 0, width, height))
 
 

@@ -79,7 +79,8 @@ class TaggedFolder(Folder):
         if not kept:
             fix = f"dataset.min_count={max(counts.values())} or less" if self.min_count > 1 else "more pictures"
             raise UserError(
-                f"dataset.min_count={self.min_count}: no tag is on as many of {len(parts.train)} training images: {fix}"
+                f"dataset.min_count={self.min_count}: no tag has so many of the {len(parts.train)} training images; "
+                f"use {fix}"
             )
         self._vocabulary = tuple(sorted(kept, key=lambda word: (-counts[word], word)))
         known = set(kept)
@@ -152,11 +153,11 @@ def _of_pictures(names: Sequence[str], tags: Mapping[str, tuple[str, ...]], path
     """
     if unknown := tags.keys() - set(names):
         raise UserError(
-            f"dataset.tags={path}: {_first(unknown)} named there and no picture in dataset.path; a picture is named as "
-            f"{min(names)} is"
+            f"dataset.tags={path}: {_first(unknown)} not in dataset.path; the name of a picture there is, for "
+            f"example, {min(names)}"
         )
     if bare := [name for name in names if not tags.get(name)]:
-        raise UserError(f"dataset.tags={path}: {_first(bare)} without tags there; add tags, or remove the pictures")
+        raise UserError(f"dataset.tags={path}: {_first(bare)} without tags; add tags, or remove the pictures")
     return [tags[name] for name in names]
 
 

@@ -134,7 +134,7 @@ def _largest(symmetric: csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
 def _line(file: BinaryIO) -> bytes:
     line = file.readline(_LINE)
     if len(line) == _LINE:
-        raise ValueError(f"a line of {_LINE:,} bytes or more: no text of words and numbers")
+        raise ValueError(f"a line of {_LINE:,} bytes or more: not a text of words and numbers")
     return line
 
 

@@ -41,7 +41,7 @@ class Blur(Degradation):
     def source_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return (C, H, W)."""
         if self._reach >= min(sample_shape[1:]):
-            raise ValueError(f"std={self.std} reaches over the whole image: a smaller degradation.std")
+            raise ValueError(f"std={self.std} reaches over the whole image; use a smaller degradation.std")
         return super().source_shape(sample_shape)
 
     @property

@@ -18,7 +18,7 @@ class Grey(Degradation):
         """Return (1, H, W)."""
         channels, height, width = sample_shape
         if channels == 1:
-            raise ValueError("the images are grey already: a dataset with colours, or another degradation")
+            raise ValueError("the images are grey already; use a dataset with colours, or another degradation")
         return 1, height, width
 
     def __call__(self, x: Tensor, draws: Draws) -> Tensor:

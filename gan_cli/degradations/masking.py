@@ -25,7 +25,7 @@ class Mask(Degradation):
     """
 
     leaves_holes = True
-    baseline = "each hole in the mean colour of what is around it"
+    baseline = "each hole filled with the mean colour around it"
 
     def __init__(
         self, region: Literal["centre", "boxes", "half"] = "centre", share: Annotated[float, Field(gt=0, lt=1)] = 0.5

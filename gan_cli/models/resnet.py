@@ -160,7 +160,7 @@ class Trunk(nn.Module):
         doublings = len(image_sizes(size)) - 1 if halvings == "auto" else halvings
         if size < 2**doublings:
             raise ValueError(
-                f"halvings={halvings} leaves nothing of images of {size} pixels: model.critic.halvings=auto"
+                f"halvings={halvings} leaves no pixels of images of {size} x {size}: use model.critic.halvings=auto"
             )
         check_attention(attention, [size // 2**i for i in range(1, doublings + 1)])
         layers: list[nn.Module] = []

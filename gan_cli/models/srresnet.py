@@ -63,8 +63,8 @@ class Generator(nn.Module):
         doublings = round(math.log2(times[0]))
         if times[0] != times[1] or times[0] != 2**doublings or doublings < 0:
             raise ValueError(
-                f"srresnet doubles what it reads, and from {list(source_shape[1:])} that is never "
-                f"{list(sample_shape[1:])}: model=unet, or another degradation.factor"
+                f"srresnet doubles the size of what it reads, which does not lead from {list(source_shape[1:])} to "
+                f"{list(sample_shape[1:])}: use model=unet, or another degradation.factor"
             )
         self.first = nn.Sequential(Conv2d(source_shape[0], width, 9, padding=4), nn.PReLU())
         self.blocks = nn.Sequential(

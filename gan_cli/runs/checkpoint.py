@@ -83,7 +83,7 @@ def prune(
     """Remove the checkpoints that `retention.kept` lets go.
 
     Before any goes, the newest ones are read and hashed until two verify: a file that was damaged since counts for
-    nothing. The best is the one that the newest good checkpoint names.
+    nothing. The best is the one that the newest intact checkpoint names.
 
     Args:
         folder: the run's checkpoints.
@@ -128,7 +128,7 @@ def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> 
 
     Args:
         folder: the run's checkpoints.
-        warn: called for each checkpoint that is passed over.
+        warn: called for each checkpoint that is skipped.
         step: this one or none.
 
     Raises:
@@ -142,10 +142,10 @@ def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> 
         try:
             return read(path)
         except CorruptError as error:
-            warn(f"{path} is passed over: {error}")
+            warn(f"{path} is skipped: {error}")
     if step is not None:
-        raise UserError(f"{folder / name_of(step)} does not verify; the run has the checkpoints {_listed(found)}")
-    raise UserError(f"{folder} has no checkpoint that verifies" if found else f"{folder} has no checkpoint yet")
+        raise UserError(f"{folder / name_of(step)} is damaged; the run has the checkpoints {_listed(found)}")
+    raise UserError(f"{folder} has no intact checkpoint" if found else f"{folder} has no checkpoint yet")
 
 
 def load_best(folder: Path, warn: Callable[[str], None]) -> Checkpoint:

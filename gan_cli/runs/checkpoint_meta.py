@@ -25,7 +25,7 @@ def check_meta(meta: Any, step: int) -> dict[str, Any]:
     if not isinstance(meta, dict):
         raise ValueError("its meta is not a mapping")
     if type(meta.get("step")) is not int or meta["step"] != step:
-        raise ValueError("it says that it is of another step than its directory's name")
+        raise ValueError("its step is not the one in its directory's name")
     for key in _COUNTS:
         if key in meta and not _is_count(meta[key]):
             raise ValueError(f"its {key} is not a count")

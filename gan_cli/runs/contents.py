@@ -46,8 +46,8 @@ def check_tree(run: Path, written: bool = False) -> None:
                 rest.append((path, depth + 1))
             elif kind != stat.S_IFREG:
                 raise UserError(
-                    f"{path} is {_KINDS.get(kind, 'no file')}; a run holds plain files and directories alone: "
-                    f"remove it, or put what it stands for in its place"
+                    f"{path} is {_KINDS.get(kind, 'no file')}; a run may hold only plain files and directories: "
+                    f"remove it, or replace it by the file that it points to"
                 )
             elif written and not depth and about.st_nlink > 1:
                 raise UserError(

@@ -110,7 +110,7 @@ def refuse_used(run_dir: str | None) -> None:
         raise UserError(f"run_dir={path} is not empty: `gan resume {path}` continues a run, or choose another run_dir")
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(f"run_dir={path}: {existing} is no directory that can be written in; choose another run_dir")
+        raise UserError(f"run_dir={path}: {existing} is not a writable directory; choose another run_dir")
 
 
 def create(run_dir: str | None, name: str) -> RunDirectory:

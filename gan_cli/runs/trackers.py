@@ -109,7 +109,7 @@ class Tracked:
             raise
         except Exception as error:
             self._tracker = None
-            self._failed(max(0, step), f"{_TITLES[self._name]}, which gets nothing more in this session", error)
+            self._failed(max(0, step), f"{_TITLES[self._name]}, which receives nothing more in this session", error)
 
     def _sent(self, what: str) -> int:
         return self._noted.get(what, -1)

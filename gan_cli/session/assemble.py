@@ -180,7 +180,7 @@ def _best(job: Job, curves: Curves, outputs: Outputs, warnings: list[str]) -> Be
     if job.found:
         best.load(job.found.meta)
     if best.step is not None and best.step not in checkpoint.steps(job.run.checkpoints):
-        warnings.append(f"the best checkpoint, of step {best.step}, is not there; a better one will be kept")
+        warnings.append(f"the best checkpoint, of step {best.step}, is missing; the next better one will be kept")
     return best
 
 

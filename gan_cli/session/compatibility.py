@@ -92,7 +92,7 @@ def refuse_frozen(config: RunConfig, game: Game) -> None:
     for player, found in game.players().items() if config.freeze else ():
         if not found and (player == "generator" or game.loss.critic_plays):
             raise UserError(
-                f"freeze=[{','.join(config.freeze)}]: leaves nothing of the {player} to train; name fewer layers"
+                f"freeze=[{','.join(config.freeze)}]: leaves no weights of the {player} to train; name fewer layers"
             )
 
 
@@ -112,10 +112,10 @@ def _refuse_pack(config: RunConfig, game: Game) -> None:
         fitting = max(1, size // pack) * pack * microbatches
         raise UserError(f"input.pack={pack}: does not divide {size} samples of a batch; train.batch_size={fitting}")
     reasons = {
-        f"condition={config.condition.name} asks about the class of each": game.condition.needs_labels,
-        f"task={config.task.name} asks about the source of each": game.task.reads is not None,
+        f"condition={config.condition.name} needs the class of each": game.condition.needs_labels,
+        f"task={config.task.name} needs the source of each": game.task.reads is not None,
         f"loss={config.loss.name} reads the codes of each": bool(game.latent.codes),
-        f"loss={config.loss.name} rebuilds each": game.loss.energy is not None,
+        f"loss={config.loss.name} reconstructs each": game.loss.energy is not None,
         f"loss={config.loss.name} trains no critic": not game.loss.critic_plays,
     }
     for reason, holds in reasons.items():
@@ -199,8 +199,8 @@ def _refuse_accumulation(config: RunConfig, game: Game, phases: Sequence[Phase],
             )
     if not game.constraint.per_sample:
         raise UserError(
-            f"{given}: constraint={config.constraint.name} moves with every forward pass, so the "
-            "parts see another critic than the whole; train.accumulate=1"
+            f"{given}: constraint={config.constraint.name} changes the critic with every forward pass, so the "
+            "parts see different critics; train.accumulate=1"
         )
 
 
@@ -237,9 +237,11 @@ def _refuse_unsteppable(player: str, optimizer: torch.optim.Optimizer) -> None:
     closure = inspect.signature(type(optimizer).step).parameters.get("closure")
     sparse = isinstance(optimizer, torch.optim.SparseAdam)
     if sparse or (closure and closure.default is closure.empty):
-        reason = "wants sparse gradients" if sparse else "calls the loss itself"
+        reason = "sparse gradients" if sparse else "a closure that computes the loss"
         name = type(optimizer).__name__
-        raise UserError(f"optimizer.{player} ({name}): it {reason}, and a run gives neither: optimizer=adam (or sgd)")
+        raise UserError(
+            f"optimizer.{player} ({name}): it needs {reason}, which a run does not give: optimizer=adam (or sgd)"
+        )
 
 
 def _batch_norm(network: nn.Module) -> str | None:

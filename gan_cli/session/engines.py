@@ -56,7 +56,9 @@ def choose(
         return EngineChoice("eager", "code outside gan_cli may do work that a CUDA graph cannot repeat")
     if reason := _unfit("cuda_graph", runtime, optimizers, schedule):
         return EngineChoice("eager", f"no CUDA graphs: {reason}")
-    return EngineChoice("cuda_graph", "launching its operations one by one would take longer than they do")
+    return EngineChoice(
+        "cuda_graph", "launching the operations one by one would take longer than the operations themselves"
+    )
 
 
 def _unfit(
@@ -65,7 +67,7 @@ def _unfit(
     if engine == "eager":
         return None
     if (size := processes().size) > 1:
-        return f"{size} processes exchange gradients, which it does not hold"
+        return f"{size} processes exchange gradients, which a CUDA graph cannot contain"
     if engine == "compile":
         return None
     if not _cuda(runtime):

@@ -66,8 +66,8 @@ class Incidents:
         if self._failed:
             more = f", and {self._failed - 1} more" if self._failed > 1 else ""
             raise FinishedWithFailures(
-                f"{self.run.path} is trained to its end, but beside the training this failed: {self._first}{more}; "
-                f"run.json lists the newest, train.log all"
+                f"{self.run.path} has finished its training, but something else failed: {self._first}{more}; "
+                f"run.json lists the newest failures, train.log all of them"
             )
 
     def _add(self, kind: str, step: int, what: str, reason: str) -> None:

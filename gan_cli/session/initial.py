@@ -41,8 +41,8 @@ def begin_with(state: TrainState, config: RunConfig) -> str:
     matching = {name: t for name, t in theirs.items() if name in ours and ours[name].shape == t.shape}
     if not any(t.dim() > 1 for t in matching.values()):
         raise UserError(
-            f"init_from={path}: none of its weights has the name and shape of one here; the model and "
-            "dataset.image_size of that run fit best"
+            f"init_from={path}: none of its weights has the name and shape of a weight of this run; use "
+            "the model and dataset.image_size of that run"
         )
     state.game.load_state_dict(matching, strict=False)
     if state.ema:
@@ -53,7 +53,7 @@ def begin_with(state: TrainState, config: RunConfig) -> str:
 def _report(
     path: Path, step: int, matching: dict[str, Tensor], ours: dict[str, Tensor], theirs: dict[str, Tensor]
 ) -> str:
-    text = f"began with the weights of {path} at step {step}: {len(matching)} of {len(ours)} tensors"
+    text = f"started from the weights of {path} at step {step}: {len(matching)} of {len(ours)} tensors"
     drawn = [name for name in ours if name not in matching]
     unused = [name for name in theirs if name not in ours]
     for label, names in (("drawn anew", drawn), ("not taken", unused)):

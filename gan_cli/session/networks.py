@@ -185,7 +185,9 @@ def _require(
     if loss.energy and model.code_size is None:
         missing.append("the size of its code must be given: +model.code_size=64")
     if loss.energy and not parts.takes(model.generator, "model.generator", "latent_size"):
-        missing.append(f"model.generator ({name_of(model.generator)}) must take latent_size: another one of it decodes")
+        missing.append(
+            f"model.generator ({name_of(model.generator)}) must take latent_size: the decoder is a second one"
+        )
     if missing:
         verb = "read" if len(readers) > 1 else "reads"
         raise UserError(f"{' and '.join(readers)} {verb} features of the critic: {'; '.join(missing)}")

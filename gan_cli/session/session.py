@@ -127,7 +127,7 @@ class Session(Job):
             warnings.append(changes)
         if forced := self.earlier.forced if self.earlier else {}:
             now["forced"] = {key: {"old": pair.old, "new": pair.new} for key, pair in forced.items()}
-            warnings.append(f"force=true: this run continues as another one, {listed(forced)}")
+            warnings.append(f"force=true: this run continues with other settings, {listed(forced)}")
         step, known = self.state.step, before.get("choices")
         choices = dict(extras.choices or (known if isinstance(known, dict) else {}))
         here: dict[str, Any] = {"step": step, "saved_step": step or None, "sessions": [*sessions, now]}
@@ -161,7 +161,7 @@ class Session(Job):
     def _explained(self, error: BaseException) -> BaseException:
         """Return an error of the machine's as one that names the fix; any other error as it is."""
         if isinstance(error, FileNotFoundError) and not (self.run.path / directory.CONFIG).exists():
-            return GanError(f"{self.run.path} is gone: something removed it while the run wrote there")
+            return GanError(f"{self.run.path} was removed while the run was writing there")
         if isinstance(error, OSError):
             return GanError(
                 f"{error.filename or self.run.path}: {error.strerror or error}; the checkpoints are intact, and "

@@ -107,7 +107,9 @@ def expand(overrides: Sequence[Override]) -> list[tuple[str, ...]]:
     axes = []
     for override in overrides:
         if override.is_sweep_override() and not override.is_discrete_sweep():
-            raise UserError(f"{override.input_line}: a grid cannot hold every number of an interval; add sweep=optuna")
+            raise UserError(
+                f"{override.input_line}: a grid needs single values, not an interval; list them, or add sweep=optuna"
+            )
         axes.append(list(values(override)))
     return list(itertools.product(*axes))
 

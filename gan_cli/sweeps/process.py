@@ -92,7 +92,7 @@ def reason(code: int, log: Path) -> str:
     """
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        memory = ", as the kernel does where memory is short" if -code == signal.SIGKILL else ""
+        memory = "; the kernel does so when memory is short" if -code == signal.SIGKILL else ""
         return f"killed by {name}{memory}"
     printed = log.read_text(errors="replace").rpartition("\n$ ")[2] if log.exists() else ""
     lines = [f"exit code {code}", *(line for line in printed.splitlines()[1:] if line.strip())]

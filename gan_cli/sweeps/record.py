@@ -154,7 +154,7 @@ def _jobs(folder: Path, search: Mapping[str, Any] | None) -> list[Job]:
         record = Record.model_validate(untrusted.parse_json(untrusted.read(path, _BYTES)))
     except FileNotFoundError:
         if folder.exists() and not {entry.name for entry in folder.iterdir()} <= {".lock", LOGS, STUDY}:
-            raise UserError(f"{folder} holds something else than a sweep: choose another sweep.name") from None
+            raise UserError(f"{folder} holds something other than a sweep: choose another sweep.name") from None
         return []
     except (OSError, ValueError) as error:
         reason = one_line(error)[:200]

@@ -72,7 +72,7 @@ class Space(NamedTuple):
         cells = checked_cells(names, [[*self.fixed, *trial] for trial in trials], check)
         if cells[0].config.sweep.search.metric is None:
             raise UserError(
-                "sweep=optuna: which metric? add sweep.search.metric=TAG, a tag of metrics.jsonl such as "
+                "sweep=optuna: a search needs a metric; add sweep.search.metric=TAG, a tag of metrics.jsonl such as "
                 "critic/wasserstein_normalised, and sweep.search.direction=maximize where more is better"
             )
         return cells

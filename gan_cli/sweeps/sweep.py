@@ -97,7 +97,7 @@ def requested(composer: Composer, overrides: Sequence[Override], multirun: bool)
     task = {o.get_key_element(): o for o in [*of_config, *own]}  # of two for one key the later counts
     for key, override in task.items():
         if is_about_sweep(key) and override.is_sweep_override():
-            raise UserError(f"{override.input_line}: one value for the whole sweep")
+            raise UserError(f"{override.input_line}: a sweep takes one value of this key")
     return Request([o.input_line for o in overrides if o.is_hydra_override()], list(task.values()), first)
 
 
@@ -105,7 +105,7 @@ def _refuse_without_effect(request: Request, foreign: Sequence[str], is_search: 
     """Refuse keys that have no use for whoever starts the jobs: gan, or what `foreign` names."""
     if not foreign:
         if request.cfg.hydra.sweeper.get("max_batch_size") is not None:
-            raise UserError("hydra.sweeper.max_batch_size: how many jobs run at once is sweep.jobs=2")
+            raise UserError("hydra.sweeper.max_batch_size: no effect; sweep.jobs=2 sets how many jobs run at once")
         refuse_without_effect(request.hydra)
         return
     given = [o.input_line for o in request.task if is_about_sweep(o.input_line)] + ["sweep.search"] * is_search

@@ -29,7 +29,7 @@ _MAX_WORDS = 2**20  # of a vocabulary
 
 
 class Tag(Generate):
-    """The conditional GAN that writes tags (Mirza and Osindero 2014, section 4.2).
+    """The conditional GAN that generates tags (Mirza and Osindero 2014, section 4.2).
 
     A real sample is the vector of one of an image's tags, and its source the image's features in those of `extractor`.
     The words of an image are found by a vote: of several vectors that are drawn for it each names its nearest words.
@@ -111,7 +111,7 @@ class Tag(Generate):
         if len(used["train"]) < batch_size or not used["heldout"]:
             raise UserError(
                 f"task.skip_missing=true: {len(used['train'])} training and {len(used['heldout'])} held-out images "
-                f"have a word with a vector; train.batch_size={batch_size} and one are needed"
+                f"have a word with a vector; {batch_size} (train.batch_size) and 1 are needed"
             )
         extractor = self._extractor.pop()  # no copy of the task has to hold its weights
         raw = {name: _features(extractor, getattr(data, name), torch.tensor(rows)) for name, rows in used.items()}

@@ -1,4 +1,4 @@
-"""Translation of images that are there in pairs."""
+"""Translation between images that come in pairs."""
 
 from __future__ import annotations
 

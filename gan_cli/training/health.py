@@ -52,7 +52,7 @@ class CriticWatch:
         size = max(abs(row.get(f"critic/score_{kind}", 0.0)) for kind in ("real", "fake"))
         if deviation > max(VANISHED, ROUNDING * size, FLAT_SHARE * self._largest):
             return ""
-        return f"every sample gets one score (critic/score_std {deviation:.2g}, once {self._largest:.2g})"
+        return f"all samples get the same score (critic/score_std {deviation:.2g}, at most {self._largest:.2g} before)"
 
     def _count(self, step: int, kind: str, symptom: str) -> None:
         self._rows[kind] = self._rows[kind] + 1 if symptom else 0
@@ -60,8 +60,8 @@ class CriticWatch:
             self.warn(
                 step,
                 "collapsed critic",
-                f"{symptom}, for {ROWS} rows: {self.bound}a smaller optimizer.critic.lr, or another constraint "
-                f"(`gan list constraint`)",
+                f"{symptom}, for {ROWS} rows: try {self.bound}a smaller optimizer.critic.lr, or another "
+                f"constraint (see `gan list constraint`)",
             )
 
 

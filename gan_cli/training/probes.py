@@ -21,14 +21,14 @@ CURVES = (
         "critic/<name>_heldout",
         "that of the estimate",
         "lower",
-        "the estimate less the critic's over-fitting: what it scores a training batch above a held-out one, at the end "
-        "of the interval",
+        "the estimate minus the critic's overfitting: by how much it scores a training batch above a held-out one, at "
+        "the end of the interval",
     ),
     Curve(
         "critic/lipschitz",
         "score/distance",
         "neither",
-        "the largest gradient norm of the critic met at points between real and fake samples",
+        "the largest gradient norm of the critic at sampled points between real and fake samples",
         chart=("Wasserstein distance", "Lipschitz constant"),
     ),
     Curve(

@@ -201,7 +201,7 @@ def test_runs_are_found(run_of, tmp_path):
     with pytest.raises(UserError, match=r"run=ring: 2 runs end like this: runs/a_ring, runs/other_ring"):
         gan_cli.load("ring")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="not a run's, and holds none"):
+    with pytest.raises(UserError, match="not a run, and has no runs in it"):
         gan_cli.load("empty")
 
 

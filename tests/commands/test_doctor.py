@@ -123,12 +123,12 @@ HARMS = {
         ("damaged", 1, "checkpoint 4", r"verified, [\d.]+ kB"),
         ("damaged", 1, "continue", "from step 4: gan resume run"),
         ("unsealed", 1, "checkpoint 5", "!damaged: MANIFEST.json: No such file or directory"),
-        ("unsealed", 1, "continue", "!no checkpoint verifies: restore one from a copy.*"),
+        ("unsealed", 1, "continue", "!no checkpoint is intact: restore one from a copy.*"),
         ("lost", 0, "continue", "from step 0: gan resume run"),
         ("failed", 1, "status", ".*critic/loss became nan at step 6"),
         ("failed", 1, "failures", "!2 in total; the last at step 4: samples/x.png: disk full"),
         ("changed", 1, "continue", r".*\(seed: 0 -> 1\).*gan resume run force=true"),
-        ("torn", 0, "TensorBoard", ".* is incomplete after byte {}; gan resume cuts it there.*"),
+        ("torn", 0, "TensorBoard", ".* is incomplete after byte {}; gan resume truncates it there.*"),
     ],
 )
 def test_what_has_happened_to_a_run_is_reported(doctor, run, harm, code, name, line):

@@ -163,7 +163,7 @@ def test_a_run_with_classes_asks_for_them(gan, refused, pictures):
     brief = ("runtime=cpu", "train.steps=1", "train.batch_size=4", "dataset.limit=40")
     assert gan("train", *small, *brief, "run_dir=run").code == 0
     told = refused("sample", "run", f"source={pictures}")
-    assert told == "this run's generator reads the class of a picture too: y=CLASS"
+    assert told == "this run's generator reads a class beside the picture; add y=CLASS"
     assert refused("sample", "run", "y=3").startswith("y=3: held-out pictures have their own classes")
     for y in (3, 8):
         assert gan("sample", "run", f"source={pictures}", f"y={y}", f"out=made_{y}").code == 0
@@ -182,19 +182,17 @@ def test_mistakes(gan, refused, run_of, pictures, tmp_path):
         "direction=b_to_a: this run translates in one direction; leave direction out"
     )
     assert "direction=up: must be a_to_b, b_to_a or null" in refused("sample", translated, source, "direction=up")
-    assert refused("sample", translated, "direction=a_to_b").endswith("it is about your own pictures; add source=DIR")
+    assert refused("sample", translated, "direction=a_to_b").endswith("it is for your own pictures; add source=DIR")
     assert refused("sample", translated, source, "degrade=true") == (
         "degrade=true: this run has no degradation of pictures; leave degrade out"
     )
     assert refused("sample", enlarged, source, "format=npz") == (
-        "format=npz: source= writes a picture for each; leave format out"
+        "format=npz: source= writes one picture for each picture; leave format out"
     )
     assert "tile=16: this run's generator needs tiles of at least 32 pixels" in refused(
         "sample", filled, source, "tile=16"
     )
-    assert refused("sample", enlarged, source, f"out={pictures}").endswith(
-        "would be written over; choose another directory"
-    )
+    assert refused("sample", enlarged, source, f"out={pictures}").endswith("itself; choose another directory")
     assert refused("sample", enlarged, "count=501") == "count=501: 500 pictures are held out; count=500 or less"
     assert refused("sample", translated, "count=3").endswith("as many of each: count=4")
     assert refused("sample", enlarged, "y=3").startswith("y=3: this run was trained without classes")

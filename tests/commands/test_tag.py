@@ -114,11 +114,18 @@ def test_evaluate_prints_and_writes_precision_and_recall(gan, folder):
     assert "k-NN on features" in ended.out
 
 
-@pytest.mark.parametrize("word", ["split=train", "w1_count=9", "extractor=pixels"])
-def test_what_evaluate_has_no_use_for_is_refused(gan, folder, word):
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("split=train", "the words of task=tag are always compared on held-out images"),
+        ("w1_count=9", "words of task=tag have no exact Wasserstein distance"),
+        ("extractor=pixels", "task=tag uses the extractor that the run was trained with"),
+    ],
+)
+def test_what_evaluate_has_no_use_for_is_refused(gan, folder, word, reason):
     ended = gan("evaluate", str(folder / "run"), word)
     assert ended.code == 2
-    assert f"gan: {word}: words of task=tag are" in ended.err
+    assert f"gan: {word}: {reason}; leave it out" in ended.err
 
 
 def test_scores_while_it_trains_are_those_of_evaluate(gan, folder, tmp_path):

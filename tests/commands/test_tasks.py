@@ -54,7 +54,7 @@ def mean_psnr(made, target):
 
 def test_scores_of_filled_holes_are_of_the_whole_image_and_of_the_hole(gan, run_of):
     found = result(gan("evaluate", run_of("filled"), "count=20", *FIXED).out)
-    assert found["protocol"]["baseline"] == "each hole in the mean colour of what is around it, in place of the fakes"
+    assert found["protocol"]["baseline"] == "each hole filled with the mean colour around it, in place of the fakes"
     assert found["protocol"]["pairs"].startswith("each image and its target, whole, and in the hole alone, values")
     scores = found["scores"]
     assert scores["psnr"]["value"] == pytest.approx(scores["psnr_hole"]["value"] + 10 * np.log10(4), rel=1e-6)

@@ -50,7 +50,7 @@ updates.n_critic=0 | updates.n_critic=0: must be a whole number above 0, such as
 seed=-1 | seed=-1: must be a whole number of at least 0
 runtime.device=gpu | runtime.device=gpu: must be auto, cpu, cuda or cuda:N
 model.critic.norm=bach | model.critic.norm=bach: must be auto, batch,
-train=3 | train=3: holds the keys steps,
+train=3 | train=3: must be a mapping with the keys steps,
 ~loss | no loss is chosen; add loss=OPTION
 ~optimizer | no optimizer is chosen; add optimizer=OPTION
 loss=null | loss=null: loss takes one option (see `gan list loss`)
@@ -68,7 +68,7 @@ run_dir=${hydra.runtime.cwd} | run_dir=${hydra.runtime.cwd}:
 +seed=1 | the config cannot be composed: Could not append to config. An item is already at 'seed'.
 loss@x=wgan | the config cannot be composed: Could not override 'loss@x'. Did you mean to override loss?
 hydra.sweeper=null | hydra.sweeper=null: Hydra needs one, such as hydra/sweeper=basic; leave it out
-hydra.run.dir=x | hydra.run.dir=x: has no effect, since gan makes a run itself
+hydra.run.dir=x | hydra.run.dir=x: has no effect, since gan itself makes the run's directory
 +hydra.callbacks.x={_target_:os.system} | +hydra.callbacks.x={_target_:os.system}: has no effect
 hydra.swep.dir=1 | hydra.swep.dir=1: no such key; did you mean hydra.sweep.dir=1?
 updates=alternating updates.burst_n_critic=3 | updates.burst_n_critic=3: no such key; did you mean updates.n_critic=3?

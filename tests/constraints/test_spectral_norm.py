@@ -134,5 +134,5 @@ def test_other_weights_and_buffers_leave_the_critics_own_alone():
 
 
 def test_accumulation_is_refused(config_of):
-    with pytest.raises(build.UserError, match="moves with every forward pass"):
+    with pytest.raises(build.UserError, match="changes the critic with every forward pass"):
         state_of(config_of, "loss=hinge", "model=mlp", "train.accumulate=2")

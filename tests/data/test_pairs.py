@@ -155,7 +155,7 @@ def test_two_pictures_of_one_name(tmp_path):
     places = two_directories(tmp_path)
     save(tmp_path / "b" / "07.bmp", picture(0))
     text = error_of(Pairs(SIDE, **places).expected_shape)
-    assert text == f"{tmp_path / 'b'}: 07.bmp and 07.png have one name, so their partner is unclear"
+    assert text == f"{tmp_path / 'b'}: 07.bmp and 07.png have the same name, so their partner is unclear"
 
 
 def test_what_is_wrong_with_a_pair_names_it_or_is_skipped(tmp_path, capsys):
@@ -173,7 +173,7 @@ def test_what_is_wrong_with_a_pair_names_it_or_is_skipped(tmp_path, capsys):
         assert f"skipped 1 of 12 pictures; the first is {path}: {expected}" in capsys.readouterr().err
 
     save(wide, picture(0, (33, 16)))
-    check(one, wide, "33 x 16 pixels: two pictures of one width side by side have an even width")
+    check(one, wide, "33 x 16 pixels: two pictures of equal width side by side need an even width")
     save(partner, picture(0, (20, 16)))
     check(two, first, f"16 x 16 pixels, and its partner {partner} has 20 x 16 pixels")
     partner.write_bytes(first.read_bytes()[:200])

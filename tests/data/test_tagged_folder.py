@@ -98,10 +98,10 @@ def test_what_is_no_mapping_of_tags(tagged, content, expected):
 
 def test_pictures_without_tags_and_tags_without_pictures(tagged):
     assert failed(tagged, changed(tagged, **{"90": ["x"], "91": ["x"]})).endswith(
-        "bad.json: 90.png and 1 more are named there and no picture in dataset.path; a picture is named as 00.png is"
+        "bad.json: 90.png and 1 more are not in dataset.path; the name of a picture there is, for example, 00.png"
     )
     assert failed(tagged, changed(tagged, **{"05": None, "07": [" "]})).endswith(
-        "bad.json: 05.png and 1 more are without tags there; add tags, or remove the pictures"
+        "bad.json: 05.png and 1 more are without tags; add tags, or remove the pictures"
     )
     assert "05.png is without tags" in failed(tagged, changed(tagged, **{"05": []}))
 
@@ -116,7 +116,7 @@ def test_mistakes_in_csv(tagged):
 
 def test_an_empty_vocabulary_and_files_that_are_not_there(tagged):
     assert error_of(lambda: folder(tagged, min_count=100).open(4, 0, CPU)) == (
-        "dataset.min_count=100: no tag is on as many of 34 training images: dataset.min_count=17 or less"
+        "dataset.min_count=100: no tag has so many of the 34 training images; use dataset.min_count=17 or less"
     )
     assert error_of(folder(tagged, tags="no.json").expected_shape) == (
         "dataset.tags=no.json: cannot be read: No such file or directory"

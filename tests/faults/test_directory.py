@@ -29,7 +29,7 @@ def test_a_run_directory_that_cannot_be_made(bench, tally):
     (bench.folder / "file").write_text("")
     with tally("missing run directory"):
         line = one_line(bench.gan("train", *RECIPE, f"run_dir={bench.folder}/file/run"))
-        assert "no directory that can be written in; choose another run_dir" in line
+        assert "not a writable directory; choose another run_dir" in line
 
 
 @pytest.mark.parametrize("run_dir", ["disk", "disk/run"])
@@ -64,6 +64,6 @@ def test_a_directory_removed_under_the_run(bench, tally):
         run = bench.folder / "run"
         ended = bench.train("run", fault=functools.partial(faults.gone_at, 3, run))
         assert ended.code == 1, ended
-        assert f"{run} is gone: something removed it" in ended.output
+        assert f"{run} was removed while the run was writing there" in ended.output
         assert "Traceback" not in ended.output
         assert not (run / directory.CONFIG).exists()

@@ -72,7 +72,7 @@ def test_a_collapsed_critic_is_reported_once_and_ends_nothing(bench, tally):
         for fix in ("constraint.c", "optimizer.critic.lr", "another constraint"):
             assert fix in warning["reason"]
         log = (bench.folder / "run" / directory.LOG).read_text()
-        assert log.count("warning at step 29: collapsed critic: every sample gets one score") == 1
+        assert log.count("warning at step 29: collapsed critic: all samples get the same score") == 1
 
 
 @pytest.mark.parametrize("loss", ["wgan", "wgan_gp"])

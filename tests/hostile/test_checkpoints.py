@@ -14,13 +14,13 @@ from gan_cli.runs import checkpoint_files
 from tests.hostile import forge
 from tests.hostile.conftest import RESUME, TRAIN, perform
 
-NONE, UNFIT = "no checkpoint that verifies", "does not fit the config beside it"
+NONE, UNFIT = "no intact checkpoint", "does not fit the config beside it"
 NAN = float("nan")
 
 
 @pytest.fixture
 def only(run):
-    """The run's one checkpoint: what is refused cannot be passed over."""
+    """The run's one checkpoint: what is refused cannot be skipped."""
     return forge.alone(run)
 
 
@@ -74,8 +74,8 @@ def test_what_is_no_checkpoint_of_the_step_in_its_name_is_passed_over_by_name(ru
     forge.put(newest, forge.STATE, b"")
     perform("sample", run, "count=4")
     printed = capsys.readouterr()
-    assert "step_9999999999 is passed over" in printed.err
-    assert "step_0000000003 is passed over: not a checkpoint" in printed.err
+    assert "step_9999999999 is skipped" in printed.err
+    assert "step_0000000003 is skipped: not a checkpoint" in printed.err
     assert "step_0000000002_seed" in printed.out
 
 

@@ -38,9 +38,9 @@ def test_a_run_of_packs(config_of):
     [
         (("train.batch_size=10",), "input.pack=3: does not divide 10 samples of a batch; train.batch_size=9"),
         (("train.accumulate=2", "train.batch_size=8"), "input.pack=3: does not divide 4 samples"),
-        (("condition=concat",), "condition=Concat asks about the class of each: input=none"),
+        (("condition=concat",), "condition=Concat needs the class of each: input=none"),
         (("loss=infogan", "latent=infogan"), "reads the codes of each: input=none"),
-        (("loss=ebgan",), "rebuilds each: input=none"),
+        (("loss=ebgan",), "reconstructs each: input=none"),
     ],
 )
 def test_what_cannot_be_packed(config_of, overrides, expected):

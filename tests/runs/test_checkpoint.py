@@ -74,7 +74,7 @@ def test_nothing_that_verifies_is_refused(tmp_path):
     with pytest.raises(UserError, match="no checkpoint yet"):
         load(tmp_path)
     (save(tmp_path, 1) / "state.safetensors").write_bytes(b"")
-    with pytest.raises(UserError, match="no checkpoint that verifies"):
+    with pytest.raises(UserError, match="no intact checkpoint"):
         load(tmp_path)
 
 
@@ -105,6 +105,6 @@ def test_a_pickle_under_the_states_name_is_not_run(tmp_path):
     manifest = json.loads((path / "MANIFEST.json").read_text())
     manifest["files"]["state.safetensors"] = checkpoint_files.entry_of(content)
     (path / "MANIFEST.json").write_bytes(checkpoint_files.manifest(manifest["files"]))
-    with pytest.raises(UserError, match="no checkpoint that verifies"):
+    with pytest.raises(UserError, match="no intact checkpoint"):
         load(tmp_path / "checkpoints")
     assert not canary.exists()

@@ -119,7 +119,7 @@ def test_a_best_that_does_not_verify_is_refused(tmp_path):
     save(tmp_path, 2, best=1)
     damage(path)
     warnings = []
-    with pytest.raises(UserError, match=r"step_0000000001 does not verify; the run has the checkpoints 2, 1"):
+    with pytest.raises(UserError, match=r"step_0000000001 is damaged; the run has the checkpoints 2, 1"):
         checkpoint.load_best(tmp_path, warnings.append)
     assert "is not what was written" in warnings[0]
 

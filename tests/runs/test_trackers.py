@@ -124,7 +124,7 @@ def test_a_tracker_that_fails_is_reported_once_and_costs_nothing(recorder, capsy
     recorder.broken = broken
     assert main(["train", *TOY, "train.steps=6", "run_dir=a", "log.to=[tensorboard,wandb]"]) == 3
     errors = capsys.readouterr().err
-    line = f"failed at step {step}: W&B, which gets nothing more in this session: no route to host"
+    line = f"failed at step {step}: W&B, which receives nothing more in this session: no route to host"
     lines = [text for text in errors.splitlines() if "W&B" in text and "gan: " not in text]
     assert len(lines) == 1
     assert line.rpartition(": ")[0] in lines[0]

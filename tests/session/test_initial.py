@@ -55,7 +55,7 @@ def test_a_run_begins_so_and_resumes_without_the_other(gan, first, tmp_path):
     path = tmp_path / "second"
     words = (*RUN, f"init_from={first}", "seed=5", f"run_dir={path}")
     gan("train", *words, "train.steps=2")
-    assert f"began with the weights of {first} at step 3: 24 of 24 tensors" in (path / "train.log").read_text()
+    assert f"started from the weights of {first} at step 3: 24 of 24 tensors" in (path / "train.log").read_text()
     for file in sorted(first.rglob("*"), reverse=True):
         file.rmdir() if file.is_dir() else file.unlink()
     gan("resume", str(path), "train.steps=4")
@@ -77,8 +77,8 @@ def test_frozen_layers_stay_and_are_not_clipped(config_of):
     ("overrides", "expected"),
     [
         (("freeze=[critic.trunk.layer]",), "freeze=[critic.trunk.layer]: there is no such layer; did you mean critic."),
-        (("freeze=[critic]",), "freeze=[critic]: leaves nothing of the critic to train; name fewer layers"),
-        (("init_weights=ema",), "init_weights=ema: of which run? add init_from=runs/NAME"),
+        (("freeze=[critic]",), "freeze=[critic]: leaves no weights of the critic to train; name fewer layers"),
+        (("init_weights=ema",), "init_weights=ema: no effect without a run; add init_from=runs/NAME"),
         (("init_from=nowhere",), "nowhere"),
     ],
 )
@@ -87,7 +87,7 @@ def test_mistakes(refused, overrides, expected):
 
 
 def test_another_model_and_another_average(config_of, first, gan, tmp_path):
-    with pytest.raises(UserError, match=r"none of its weights has the name and shape of one here"):
+    with pytest.raises(UserError, match=r"none of its weights has the name and shape of a weight of this run"):
         state_of(config_of, f"init_from={first}", "model=toy_mlp")
     raw = tmp_path / "raw"
     gan("train", *RUN, "train.steps=1", f"run_dir={raw}")

@@ -196,7 +196,7 @@ def test_all_that_is_missing_is_told_at_once(refused, place):
     assert refused("train", *networks(), *SMALL, *words) == (
         "loss=EBGAN and condition=AuxiliaryClassifier read features of the critic: model.critic (mine.D) must return "
         "features (N, F), and have n_features = F; the size of its code must be given: +model.code_size=64; "
-        "model.generator (mine.G) must take latent_size: another one of it decodes"
+        "model.generator (mine.G) must take latent_size: the decoder is a second one"
     )
     assert refused("train", *networks("G", "NeedsTwo"), *SMALL, "~model.critic.width").startswith(
         "model.critic (NeedsTwo): missing a required argument: 'width'"

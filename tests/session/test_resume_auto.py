@@ -167,7 +167,7 @@ def test_a_damaged_checkpoint_is_passed_over(gan, run, five_steps):
     (run / directory.CHECKPOINTS / "step_0000000005" / "meta.json").write_text("{}")
     code, _, err = gan(*COMMAND, "train.steps=5", "run_dir=run")
     assert code == 0
-    assert "step_0000000005 is passed over: meta.json is not what was written" in err
+    assert "step_0000000005 is skipped: meta.json is not what was written" in err
     assert (run / "metrics.jsonl").read_bytes() == (five_steps / "metrics.jsonl").read_bytes()
 
 
@@ -177,7 +177,7 @@ def test_if_none_verifies_it_is_refused_and_never_started_again(gan, run):
     before = contents(run)
     code, _, err = gan(*COMMAND, "train.steps=9", "run_dir=run", "force=true")
     assert code == 2
-    assert "no checkpoint that verifies" in err
+    assert "no intact checkpoint" in err
     assert contents(run) == before
 
 

@@ -174,7 +174,7 @@ def test_an_edited_config_is_refused_and_forced(gan, trained):
     assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
     code, _, err = gan("resume", "run", "train.steps=6", "force=true")
     assert code == 0
-    assert "warning: force=true: this run continues as another one, seed: 0 -> 1" in err
+    assert "warning: force=true: this run continues with other settings, seed: 0 -> 1" in err
     sessions = json.loads((trained / "run.json").read_text())["sessions"]
     assert ["forced" in s for s in sessions] == [False, True]
     assert sessions[-1]["forced"] == {"seed": {"old": 0, "new": 1}}
@@ -195,7 +195,7 @@ def test_other_data_are_refused_and_forced(gan, tmp_path):
     assert re.search(r"\(the data: \w{40} -> \w{40}\)", err)
     code, _, err = gan("resume", "run", "train.steps=4", "dataset.path=other", "force=true")
     assert code == 0
-    assert "continues as another one, the data: " in err
+    assert "continues with other settings, the data: " in err
     assert "bit for bit" not in err
 
 

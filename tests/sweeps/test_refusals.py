@@ -38,32 +38,38 @@ def job(**facts):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("sweep.jobs=2", "sweep.jobs=2: is about a sweep, and this is one run; add -m"),
+        ("sweep.jobs=2", "sweep.jobs=2: is for a sweep, and this is one run; add -m"),
         ("-m seed=0,1 hydra.verbose=true", "hydra.verbose=true: has no effect"),
-        ("sweep.name=x", "sweep.name=x: is about a sweep, and this is one run; add -m"),
-        ("-m seed=0,1 sweep.jobs=1,2", "sweep.jobs=1,2: one value for the whole sweep"),
+        ("sweep.name=x", "sweep.name=x: is for a sweep, and this is one run; add -m"),
+        ("-m seed=0,1 sweep.jobs=1,2", "sweep.jobs=1,2: a sweep takes one value of this key"),
         ("-m seed=0,1 sweep.jobs=0", "sweep.jobs=0: must be auto or a whole number of at least 1"),
         ("-m loss=glob(wgn*)", "loss=glob(wgn*): holds no value, so there is nothing to run"),
         ("-m seed=range(3,3)", "seed=range(3,3): holds no value, so there is nothing to run"),
         ("-m seed=range(0,3,0)", "seed=range(0,3,0): range() arg 3 must not be zero"),
         ("-m seed=0,1 sweep.name=../x", "sweep.name=../x: must be a directory's name of letters"),
-        ("-m seed=0,1 hydra.sweeper.max_batch_size=2", "hydra.sweeper.max_batch_size: how many jobs run at once"),
+        (
+            "-m seed=0,1 hydra.sweeper.max_batch_size=2",
+            "hydra.sweeper.max_batch_size: no effect; sweep.jobs=2 sets how many",
+        ),
         (
             "-m constraint.c=1,0 seed=0,1",
             "cell 3 of 4 (constraint.c=0 seed=0): constraint.c=0: must be a number above 0",
         ),
         ("-m loss=wgan,wgan_gp model.critic.norm=batch", "cell 2 of 2 (loss=wgan_gp model.critic.norm=batch): "),
         ("-m seed=0,1 run_dir=x", "run_dir=x: 2 cells of the sweep would write there; leave it out, or give each"),
-        ("-m seed=0 optimizer.lr=interval(0,1)", "optimizer.lr=interval(0,1): a grid cannot hold every number"),
-        ("sweep.search.n_trials=3", "sweep.search.n_trials=3: is about a search; add sweep=optuna, and -m"),
-        ("-m sweep=optuna seed=0,1", "sweep=optuna: which metric? add sweep.search.metric=TAG"),
+        (
+            "-m seed=0 optimizer.lr=interval(0,1)",
+            "optimizer.lr=interval(0,1): a grid needs single values, not an interval",
+        ),
+        ("sweep.search.n_trials=3", "sweep.search.n_trials=3: is for a search; add sweep=optuna, and -m"),
+        ("-m sweep=optuna seed=0,1", "sweep=optuna: a search needs a metric; add sweep.search.metric=TAG"),
         (FIND + "seed=0", "sweep=optuna: there is nothing to search; give a key values"),
         (FIND + "seed=tag(log,interval(0,1))", "seed=tag(log,interval(0,1)): "),
         (FIND + "seed=tag(log,range(1,9,2))", "seed=tag(log,range(1,9,2)): "),
         (FIND + "seed=tag(log,choice(1,2))", "seed=tag(log,choice(1,2)): tag(log, ...) is the only tag"),
         (FIND + "seed=tag(fast,interval(0,1))", "seed=tag(fast,interval(0,1)): tag(log, ...) is the only tag"),
         (FIND + "seed=0,1 run_dir=a", "run_dir: each trial has its own"),
-        (FIND + "seed=0,1 sweep.jobs=1,2", "sweep.jobs=1,2: one value for the whole sweep"),
+        (FIND + "seed=0,1 sweep.jobs=1,2", "sweep.jobs=1,2: a sweep takes one value of this key"),
         (FIND + "seed=0,1 sweep.search.n_trials=0", "sweep.search.n_trials=0: must be a whole number"),
         (FIND + "seed=0,1 sweep.search.trials=3", "sweep.search.trials=3: no such key; did you mean"),
         (FIND + "loss=wgan,wgann", "a trial with loss=wgann: loss=wgann: no such option; did you mean"),
@@ -101,7 +107,7 @@ def test_sweeps_that_a_config_asks_for(refused, tmp_path):
 
 def test_places_that_are_something_else(refused, tmp_path):
     for path, text, told in (
-        ("thesis/chapter.tex", "mine", "runs/thesis holds something else than a sweep: choose another sweep.name"),
+        ("thesis/chapter.tex", "mine", "runs/thesis holds something other than a sweep: choose another sweep.name"),
         ("run/config.yaml", "seed: 0", "sweep.name=run: runs/run is a run; choose another sweep.name"),
         ("thesis/sweep.json", '{"jobs": 3}', r"runs/thesis/sweep\.json is not a sweep's record .*"),
     ):

@@ -50,7 +50,7 @@ def test_a_sweep_that_fails_and_is_stopped_is_run_to_its_end(gan, place, request
     assert {job["state"] for name, job in before.items() if name.startswith("kind-stop")} >= {"interrupted"}
     for kind, code, told in (
         ("raise", 1, "RuntimeError: the sixth step is cursed"),
-        ("kill", -9, "killed by SIGKILL, as the kernel does where memory is short"),
+        ("kill", -9, "killed by SIGKILL; the kernel does so when memory is short"),
         ("blow", 70, "generator/loss became nan at step 6"),
     ):
         failed = [job for name, job in before.items() if name.startswith(f"kind-{kind}") and job["state"] == "failed"]

@@ -28,7 +28,7 @@ PERCEPTRONS = {("tag", "ebgan"), ("tag", "began")}  # they make auto-encoders of
 REFUSED = {  # what is refused -> why; with one task, or with all
     **{("loss", loss): "auto-encoder|must take latent_size" for loss in ("ebgan", "began")},
     ("loss", "infogan"): "latent=infogan",
-    ("input", "pack"): "asks about the source of each",
+    ("input", "pack"): "needs the source of each",
     ("tag", "input", "ada"): "augments images",
     ("tag", "constraint", "bcr"): "moves images",
     ("cycle", "updates", "simultaneous"): r"updates=alternating, or task\.history=0",

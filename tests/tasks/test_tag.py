@@ -173,7 +173,7 @@ def test_images_without_any_word_that_has_a_vector_are_left_out(config_of, data_
         (("task.vectors=no.txt",), "task.vectors=no.txt: No such file or directory"),
         (("task.adversarial_weight=0",), "content_weight=0 and adversarial_weight=0"),
         (("task.vector_size=5",), "task.vector_size=5: 5 words have vectors of at most 4 numbers: task.vector_size=3"),
-        (("dataset.min_count=50",), "dataset.min_count=50: no tag is on as many of 30 training images"),
+        (("dataset.min_count=50",), "dataset.min_count=50: no tag has so many of the 30 training images"),
         (("evaluate.split=heldout",), "evaluate.* and extractor: no effect"),
     ],
 )

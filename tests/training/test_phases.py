@@ -119,7 +119,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(config_of, overrides, shape, parts
         (("loss=wgan", "model=dcgan"), "BatchNorm2d"),
         (("loss=wgan_gp", "model=dcgan"), "BatchNorm2d of model.generator"),
         (("loss=ragan", "model=mlp"), "compares the samples of a batch with each other"),
-        (("loss=hinge", "model=mlp", "constraint=spectral_norm"), "moves with every forward pass"),
+        (("loss=hinge", "model=mlp", "constraint=spectral_norm"), "changes the critic with every forward pass"),
         (("loss=nonsaturating", "model=mlp", "updates=unrolled"), "unrolling is not a sum over samples"),
         (("loss=wgan", "model=mlp", "train.accumulate=3"), "does not divide"),
     ],
