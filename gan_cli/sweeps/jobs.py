@@ -74,14 +74,14 @@ def set_resources(job: Job, runtime: Runtime, threads: int) -> None:
     """
     if runtime.threads != "auto":
         job.threads = None
-    elif job.threads is None or not job.begun:
+    elif job.threads is None or not job.started:
         job.threads = threads
     job.any_gpu = runtime.device in ("auto", "cuda")
 
 
 def is_finished(job: Job) -> bool:
     """Look at the run itself: sweep.json may be older, and the run may have been removed or asked to be longer."""
-    status = reading.status(Path(job.run_dir)) if job.begun else {}
+    status = reading.status(Path(job.run_dir)) if job.started else {}
     step = status.get("step")
     return status.get("status") == "finished" and isinstance(step, int) and step >= job.total_steps
 

@@ -81,7 +81,7 @@ class Pool:
     def _run_job(self, job: Job, gpu: str | None) -> Iterator[bool]:
         if self.chooser:
             self.chooser.choose(job)
-        self.display.event(job, "continues" if job.begun else "started")
+        self.display.event(job, "continues" if job.started else "started")
         running = process.start_job(job, gpu, self.flags)
         job.state, job.exit_code, job.reason, job.attempts = "running", None, "", job.attempts + 1
         sent, pruned = 0, ""

@@ -58,7 +58,7 @@ def start_job(job: Job, gpu: str | None, flags: Sequence[str]) -> subprocess.Pop
     own = [f"run_dir={job.run_dir}" if plain else quoted_override("run_dir", job.run_dir)]
     if job.threads is not None:
         own.append(f"runtime.threads={job.threads}")
-    if job.begun:
+    if job.started:
         own.append("resume=auto")
     argv = ["train", *job.overrides, *own, *flags]
     with open(job.log, "a") as log:

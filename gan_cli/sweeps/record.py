@@ -43,7 +43,7 @@ class Job(_Checked):
     trial: int | None = None  # its number in the study of a search, where an earlier version noted it
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """It has had a process; after a kill of the sweep its log alone may say so."""
         return self.attempts > 0 or Path(self.log).exists()
 
