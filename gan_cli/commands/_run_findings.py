@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.commands._findings import Finding, size
-from gan_cli.commands._machine import room
+from gan_cli.commands._machine_findings import room
 from gan_cli.config.identity import differences, listed
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved

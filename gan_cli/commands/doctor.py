@@ -41,9 +41,9 @@ def main(argv: list[str]) -> int:
 
         sections = {run: examine(Path(run), _prefixes(arguments.allow_targets))}
     else:
-        from gan_cli.commands import _machine
+        from gan_cli.commands._machine_findings import extras, hardware, software
 
-        sections = {"Software": _machine.software(), "Machine": _machine.hardware(), "Optional": _machine.extras()}
+        sections = {"Software": software(), "Machine": hardware(), "Optional": extras()}
     print("\n\n".join(table(title, findings) for title, findings in sections.items()))
     return int(any(any_wrong(findings) for findings in sections.values()))
 

@@ -25,9 +25,7 @@ def refuse_without_effect(overrides: Sequence[str]) -> None:
     for override in overrides:
         key = key_of(override)
         if key.startswith(("hydra.", "hydra/")) and not key.startswith(_EFFECTIVE):
-            raise UserError(
-                f"{override}: has no effect, since gan itself makes the run's directory: run_dir=runs/NAME"
-            )
+            raise UserError(f"{override}: has no effect, since gan itself makes the run's directory: run_dir=runs/NAME")
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> UserError:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gan_cli.cli import main
-from gan_cli.commands import _findings, _machine
+from gan_cli.commands import _findings, _machine_findings
 from gan_cli.commands._findings import Finding
 from gan_cli.runs.directory import RunDirectory
 
@@ -210,9 +210,9 @@ def test_the_machine(gan, tmp_path):
 
 def test_missing_and_old_packages_are_wrong(monkeypatch):
     versions = {"tqdm": None, "numpy": "1.0"}
-    known = _machine._version
-    monkeypatch.setattr(_machine, "_version", lambda name: versions.get(name, known(name)))
-    found = {f.name: f for f in _machine.software()}
+    known = _machine_findings._version
+    monkeypatch.setattr(_machine_findings, "_version", lambda name: versions.get(name, known(name)))
+    found = {f.name: f for f in _machine_findings.software()}
     assert found["tqdm"] == Finding("tqdm", "missing; pip install tqdm", wrong=True)
     assert found["numpy"].wrong
     assert found["numpy"].text.startswith("1.0, but numpy>=")
@@ -222,8 +222,8 @@ def test_missing_and_old_packages_are_wrong(monkeypatch):
 def test_a_disk_without_room(monkeypatch, tmp_path):
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    assert _machine.room(tmp_path / "not" / "there", 2000).wrong
-    assert not _machine.room(tmp_path, 500).wrong
+    assert _machine_findings.room(tmp_path / "not" / "there", 2000).wrong
+    assert not _machine_findings.room(tmp_path, 500).wrong
 
 
 def test_table():
