@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from gan_cli.config.arguments import key_of
 from gan_cli.config.identity import is_free
 from gan_cli.config.names import readable
 from gan_cli.core.text import show
@@ -74,7 +75,7 @@ def _overridden(runs: Sequence[Run]) -> list[str]:
         first = sessions[0] if isinstance(sessions, list) and sessions else {}
         command: Any = first.get("command") if isinstance(first, dict) else []
         for word in command[1:] if isinstance(command, list) else []:
-            key = str(word).lstrip("+").partition("=")[0]
+            key = key_of(str(word))
             keys |= {} if key == SEED else {key: None}
     return list(keys)
 

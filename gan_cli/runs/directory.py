@@ -20,6 +20,7 @@ from gan_cli.runs.contents import check_tree
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
 CHECKPOINTS, SAMPLES, PROFILE = "checkpoints", "samples", "profile"
+SWEEP = "sweep.json"  # in a directory of a sweep, beside its runs
 ROOT = Path("runs")
 STATUS_BYTES = 2**24  # of run.json, which grows by a session each time the run is resumed
 _UNFINISHED_CONFIG = re.compile(rf"\.{re.escape(CONFIG)}\.\d+\.tmp")
@@ -191,3 +192,8 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path / CONFIG} is not a config")
     return content
+
+
+def sweep_of(run: Path) -> str | None:
+    """Return the name of the sweep that a run belongs to; None: to none."""
+    return run.parent.name if (run.parent / SWEEP).is_file() else None

@@ -15,7 +15,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from gan_cli.runs.directory import CONFIG
+from gan_cli.runs.directory import CONFIG, sweep_of
 from gan_cli.runs.trackers import Settings
 
 _EXPERIMENT = "gan_cli"
@@ -37,8 +37,7 @@ class Tracker:
         self._client = MlflowClient()
         texts = {key: str(value)[:_LONGEST] for key, value in settings.items()}
         if identity is None:
-            sweep = run.parent.name if (run.parent / "sweep.json").is_file() else None
-            tags = {"sweep": sweep} if sweep else {}
+            tags = {"sweep": sweep} if (sweep := sweep_of(run)) else {}
             self._id = self._client.create_run(self._experiment(), run_name=run.absolute().name, tags=tags).info.run_id
             known: Mapping[str, str] = {}
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import wandb
 
+from gan_cli.runs.directory import sweep_of
 from gan_cli.runs.trackers import Settings
 
 _INIT_SECONDS, _FINISH_SECONDS = 30, 120
@@ -27,7 +28,6 @@ class Tracker:
             wandb.Error: no key, or no network.
         """
         identity = identity or secrets.token_hex(4)
-        in_sweep = (run.parent / "sweep.json").is_file()
         quiet = {"silent": True, "console": "off", "x_disable_stats": True, "x_save_requirements": False}
         here = {"disable_git": True, "disable_code": True}
         waits = {"init_timeout": _INIT_SECONDS, "finish_timeout": _FINISH_SECONDS, "finish_timeout_raises": True}
@@ -36,7 +36,7 @@ class Tracker:
                 id=identity,
                 resume="allow",
                 name=run.absolute().name,
-                group=run.parent.name if in_sweep else None,
+                group=sweep_of(run),
                 project=os.environ.get("WANDB_PROJECT", "gan_cli"),
                 dir=os.environ.get("WANDB_DIR", run.parent),  # beside the run, which holds no links as W&B leaves
                 config=dict(settings),

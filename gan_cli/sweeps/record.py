@@ -14,8 +14,9 @@ from gan_cli.core.files import hold, replace_file
 from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError
+from gan_cli.runs.directory import SWEEP
 
-RECORD, LOGS, STUDY = "sweep.json", "logs", "study.journal"
+RECORD, LOGS, STUDY = SWEEP, "logs", "study.journal"
 _BYTES = 2**26
 _WRITES = 50  # of sweep.json while a command runs, at most: each is as long as there are jobs
 
