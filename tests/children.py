@@ -7,6 +7,7 @@ import importlib
 import multiprocessing
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -91,6 +92,23 @@ class Code(Child):
 def run_code(code: str, *arguments: object) -> Ended:
     """Run code with these arguments and wait for its end."""
     return Code(code, *arguments).ended()
+
+
+def fresh(
+    *arguments: object, folder: Path | None = None, environment: Mapping[str, str] | None = None, code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run an interpreter that has imported nothing yet; it must end with this exit code.
+
+    Args:
+        *arguments: of Python, such as "-c" and code.
+        folder: where it works; None: where this process does.
+        environment: the whole of it; None: this process's.
+        code: its exit code.
+    """
+    command = [sys.executable, *map(str, arguments)]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=10 * SECONDS)
+    assert ended.returncode == code, ended.stderr
+    return ended
 
 
 class Ranks:

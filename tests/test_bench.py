@@ -1,11 +1,11 @@
 """The benchmarks run and compare like with like; how fast they find us is their own business."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.children import fresh
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 SMALL = ["runtime=cpu", "runtime.threads=1", "model.width=4", "train.batch_size=8"]
@@ -33,9 +33,7 @@ def report(monkeypatch):
 
 def bench(folder, *words):
     """Run the script; return what it printed and the numbers of its parts."""
-    command = [sys.executable, str(SCRIPTS / "bench.py"), *words, "--docs", str(folder), *SMALL]
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    ran = fresh(SCRIPTS / "bench.py", *words, "--docs", folder, *SMALL, folder=folder)
     kept = json.loads((folder / "benchmarks.json").read_text())
     return ran.stdout, {name: results[-1] for name, results in kept.items()}
 
@@ -121,6 +119,5 @@ def test_goals_that_the_machine_cannot_show_are_named(report, tmp_path, facts, m
 
 
 def test_a_part_that_is_not_there_is_refused():
-    ran = subprocess.run([sys.executable, str(SCRIPTS / "bench.py"), "sped"], capture_output=True, text=True)
-    assert ran.returncode == 2
+    ran = fresh(SCRIPTS / "bench.py", "sped", code=2)
     assert "sped: no such part; there are speed, " in ran.stderr

@@ -1,18 +1,17 @@
 """The benchmark runs; how fast the disk is is its own business."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.children import fresh
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "bench_checkpoint.py"
 SMALL = ["runtime=cpu", "runtime.threads=1", "model.width=4", "train.batch_size=8", "dataset.limit=64"]
 
 
 def test_bench_prints_a_table_and_keeps_the_numbers(tmp_path):
-    command = [sys.executable, str(SCRIPT), "--rounds", "2", "--json", "r.json", *SMALL, "dataset.image_size=16"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    words = ["--rounds", "2", "--json", "r.json", *SMALL, "dataset.image_size=16"]
+    ran = fresh(SCRIPT, *words, folder=tmp_path)
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["bytes"] > 500
     assert {name: len(values) for name, values in result["rounds"].items()} == dict.fromkeys(result["seconds"], 2)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+
+from tests.children import fresh
 
 LINES = {  # exit codes and command lines, by what they import
     (): {
@@ -43,7 +42,7 @@ def test_the_python_surface_costs_nothing_until_it_is_used(tmp_path):
         "import sys, gan_cli; found = [m for m in sys.modules if m.startswith('gan_cli.')]; assert not found, found;"
         "from gan_cli import Run, list_runs, load; assert 'torch' not in sys.modules and 'hydra' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ, check=True)
+    fresh("-c", code, folder=tmp_path)
 
 
 def test_torch_is_imported_by_what_needs_it_alone(tmp_path):
@@ -53,14 +52,11 @@ def test_torch_is_imported_by_what_needs_it_alone(tmp_path):
         for code, lines in by_code.items()
         for line in lines.split("; ")
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps([*expected])],
-        capture_output=True, text=True, cwd=tmp_path, env=os.environ, check=True,
-    )  # fmt: skip
+    done = fresh("-c", SCRIPT, json.dumps([*expected]), folder=tmp_path)
     assert json.loads(done.stdout) == expected
     assert list(tmp_path.iterdir()) == []
 
 
 def test_event_files_need_no_stand_in_for_tensorflow():
     code = "import sys, gan_cli.runs.boards; sys.exit('tensorboard.compat.tensorflow_stub' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    fresh("-c", code)

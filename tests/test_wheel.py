@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.children import fresh
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,8 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(ROOT)]
-    subprocess.run(command, check=True, stderr=subprocess.PIPE)
+    fresh("-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, ROOT)
     (path,) = out.glob("*.whl")
     return path
 
@@ -43,7 +42,6 @@ def test_it_trains_from_another_directory(wheel, tmp_path):
     code = "import sys, gan_cli; from gan_cli.cli import main; print(gan_cli.__file__)"
     train = ["train", "train.steps=1", "train.batch_size=8", "model.width=4", "log.sample_count=4", "run_dir=here"]
     code += f"; sys.exit(main({train}) or main(['sample', 'here', 'count=4']))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = fresh("-c", code, folder=elsewhere, environment=environment)
     assert done.stdout.startswith(str(site))
     assert (elsewhere / done.stdout.splitlines()[-1].strip()).stat().st_size > 0

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -9,6 +6,7 @@ from PIL import Image
 from gan_cli.analysis import plots
 from gan_cli.analysis.figures import curve_figure, image_grid, points_figure, save_png, to_uint8
 from gan_cli.core import files
+from tests.children import fresh
 
 
 def test_a_grid_by_hand():
@@ -232,4 +230,4 @@ def test_grids_do_not_pay_for_matplotlib_and_figures_leave_pyplot_alone():
         "figures.points_figure(torch.rand(5, 2), torch.rand(5, 2), None);"
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    fresh("-c", code)

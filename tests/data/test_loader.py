@@ -1,8 +1,6 @@
 """Order, residence and reading ahead."""
 
 import gc
-import subprocess
-import sys
 import threading
 import time
 
@@ -16,7 +14,7 @@ from gan_cli.data import memory
 from gan_cli.data.images import MNIST
 from gan_cli.data.loader import Mapped, Order, Resident, to_float
 from gan_cli.data.prefetch import Prefetcher
-from tests.children import run_code
+from tests.children import fresh, run_code
 
 
 def both(tmp_path, seed=0, **keys):
@@ -223,9 +221,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_interpreter_exits_while_reading_ahead():
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _AT_EXIT]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
+    done = fresh("-W", "ignore::DeprecationWarning", "-c", _AT_EXIT)
+    assert (done.stdout, done.stderr) == ("3\n", "")
 
 
 _LARGE = """

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from gan_cli.core.files import is_held
 from gan_cli.runs import checkpoint, reading
 from gan_cli.sweeps.process import start
+from tests.children import fresh
 from tests.faults.harness import _unlike_tensors
 from tests.sweeps.conftest import FAILING, TOY, by_name, record, wait_until
 
@@ -138,7 +137,5 @@ def test_jobs_stop_and_save_when_the_sweep_is_killed(place):
     wait_until(lambda: not is_held(run))
     status = reading.status(run)
     assert status["status"] == "interrupted"
-    shorter = [sys.executable, "-m", "gan_cli", *command, f"train.steps={status['step'] + 2}"]
-    again = subprocess.run(shorter, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+    again = fresh("-m", "gan_cli", *command, f"train.steps={status['step'] + 2}")
     assert "job 1 of 1 (run): continues" in again.stderr

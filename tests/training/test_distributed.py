@@ -5,8 +5,6 @@ import io
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -17,7 +15,7 @@ from gan_cli.cli import main
 from gan_cli.conditions.class_norm import ClassNorm
 from gan_cli.runs.metrics_log import read_rows
 from gan_cli.training.shared_norm import SharedBatchNorm, share_batch_norm
-from tests.children import Ranks
+from tests.children import Ranks, fresh
 from tests.hostile import forge
 
 POINTS = (
@@ -239,10 +237,9 @@ sys.exit(cli.main(sys.argv[1:]))
 @pytest.mark.slow
 def test_torchrun_starts_again_what_a_killed_process_left(tmp_path, monkeypatch):
     (tmp_path / "dies.py").write_text(DIES)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=1"]
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=1"]
     train = ["train", *POINTS, "loss=wgan_gp", "resume=auto", "run_dir=two"]
-    ended = subprocess.run([*torchrun, "dies.py", *train], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert ended.returncode == 0, ended.stderr
+    ended = fresh(*torchrun, "dies.py", *train, folder=tmp_path)
     assert "from step 4" in ended.stderr
     alone(tmp_path, monkeypatch, "train", *POINTS, "loss=wgan_gp", "train.accumulate=2", "run_dir=one")
     assert state(tmp_path / "two", 6) == state(tmp_path / "one", 6)

@@ -5,8 +5,6 @@ memory without running any of our code, so whatever changes from step to step an
 copied would show.
 """
 
-import subprocess
-import sys
 from functools import partial
 
 import pytest
@@ -21,6 +19,7 @@ from gan_cli.session import build, engines
 from gan_cli.training.compiled import Compiled
 from gan_cli.training.eager import Eager
 from gan_cli.training.graphed import CudaGraphs
+from tests.children import fresh
 from tests.conftest import LOSSES, TINY, options
 from tests.helpers import Labelled, Noise
 
@@ -176,7 +175,7 @@ def test_a_compiled_run_resumes_bit_exactly(tmp_path):
 
     def train(name, steps, *more):
         arguments = [*small, *often, f"train.steps={steps}", f"run_dir={name}", *more]
-        subprocess.run([sys.executable, "-m", "gan_cli", "train", *arguments], cwd=tmp_path, check=True)
+        fresh("-m", "gan_cli", "train", *arguments, folder=tmp_path)
 
     train("whole", 4)
     train("cut", 2)
