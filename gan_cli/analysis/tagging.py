@@ -1,4 +1,4 @@
-"""Words for images by a vote of generated vectors, and how many of them are right, beside what needs no game."""
+"""Words for images by a vote of generated vectors, and how many of them are right, beside simpler methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The role of a degradation: what is done to an image before a generator is to make it good again."""
+"""The role of a degradation: how an image is degraded, which a generator then restores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, written here and now: no thread that hides a full disk, no clock that reorders them.
+"""TensorBoard's event files, written at once and in order: no thread hides a full disk, no clock reorders them.
 
 A writer of tensorboard's own buffers in a thread that ends at the first OSError, and names its file by the clock: after
 a resume with the clock set back, the new file sorts before the old one and readers discard the wrong half. Its module

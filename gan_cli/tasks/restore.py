@@ -1,4 +1,4 @@
-"""Restoration: the generator reads a degraded image and writes the whole one."""
+"""Restoration: the generator reads a degraded image and returns the whole one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags for images: the generator reads an image's features and writes the vector of a word."""
+"""Tags for images: the generator reads an image's features and returns the vector of a word."""
 
 from __future__ import annotations
 

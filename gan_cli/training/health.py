@@ -1,4 +1,4 @@
-"""Warns of a critic that gives every sample one score."""
+"""Warns of a critic that gives all samples the same score."""
 
 from __future__ import annotations
 
