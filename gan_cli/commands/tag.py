@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from gan_cli.data.tagged_folder import TaggedFolder
 
 _EPILOG = """\
-A picture is a line: its path, a tab, its words with commas between them, the most voted first. No data are needed: the
-run has the words and their vectors. For runs with your own parts, add allow_targets=[my_losses]."""
+Prints one line for each picture: its path, a tab, and its words with commas between them, those with the most votes
+first. No data are needed: the run has the words and their vectors. For runs with your own parts, add
+allow_targets=[my_losses]."""
 
 
 def main(argv: list[str]) -> int:
