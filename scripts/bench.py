@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sizes", type=_numbers, default=known.sizes, help="of the images, such as 32,64")
     parser.add_argument("--channels", type=_numbers, default=known.channels, help="of the images, such as 1,3")
     parser.add_argument("--rounds", type=int, default=known.rounds, help="measurements of each thing")
-    parser.add_argument("--steps", type=int, default=known.steps, help="steps a measurement")
+    parser.add_argument("--steps", type=int, default=known.steps, help="steps of a measurement")
     parser.add_argument("--images", type=int, default=known.images, help="of the data set larger than memory")
     parser.add_argument("--docs", type=Path, help="the folder of benchmarks.md and benchmarks.json")
     given = parser.parse_intermixed_args(argv)

@@ -118,7 +118,7 @@ def table(result: dict[str, Any]) -> str:
         "a step": f"{seconds['step']:.3f} s",
         "save in the foreground (share of training time at one a minute)": share("foreground"),
         "save in the background: copy of the state": share("copy"),
-        "save in the background: copy, and what the steps meanwhile take longer": share("background"),
+        "save in the background: copy, and the delay of the steps meanwhile": share("background"),
         "load": f"{seconds['load']:.3f} s",
     }
     lines = [

@@ -55,7 +55,7 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
 
 def tables(result: dict[str, Any]) -> str:
     """Return the result as Markdown."""
-    heads = ["loss", "images", "a step, s", "a row, s", "each step's look, s", "a picture, s", "a checkpoint, s"]
+    heads = ["loss", "images", "a step, s", "a row, s", "the check of a step, s", "a picture, s", "a checkpoint, s"]
     rows = []
     for row in result["rows"]:
         seconds, shares = row["seconds"], row["shares"]
