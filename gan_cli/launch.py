@@ -157,8 +157,8 @@ def _show(composer: Composer, arguments: Arguments) -> int:
 
 def _help(cfg: DictConfig, composer: Composer, resolve: bool) -> str:
     """Fill the help template."""
-    chosen = sorted(group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/"))
-    listing = [f"{group}: {', '.join(composer.options(group))}" for group in chosen]
+    chosen = [group.split("@") for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]  # dataset@key
+    listing = sorted(f"{group[-1]}: {', '.join(composer.options(group[0]))}" for group in chosen)
     heading = ["Options, as group=option (`gan list` shows what each one is)"] if listing else []
     shown = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
     return string.Template(cfg.hydra.help.template).safe_substitute(

@@ -13,7 +13,7 @@ from gan_cli.errors import UserError
 
 _PLACES = ("--config-path", "--config-name", "--config-dir")
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-_GROUPS = {"dataset_b": "dataset@dataset_b"}  # a second choice of a group, as Hydra names it
+SECOND = {"dataset_b": "dataset@dataset_b"}  # a second choice of a group, as Hydra names it
 
 
 class Arguments(NamedTuple):
@@ -51,7 +51,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     ]
     flags = vars(_parser().parse_intermixed_args(words))
     overrides = [
-        _GROUPS.get(head, head) + equals + value
+        SECOND.get(head, head) + equals + value
         for head, equals, value in (word.partition("=") for word in flags.pop("overrides"))
     ]
     if "--resolve" in flags and not {"--cfg", "--help"} & flags.keys():

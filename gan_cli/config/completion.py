@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from gan_cli.config.arguments import Arguments, parse, split_positional
+from gan_cli.config.arguments import SECOND, Arguments, parse, split_positional
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, primary_config, top_keys
 from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, UserError
@@ -62,10 +62,24 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
         if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:
             return sorted(glob.glob(glob.escape(word) + "*/")) if shell == "fish" else []
     options = [f"{flag}={flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in flags]
-    os.environ["COMP_LINE"] = " ".join(["gan", *rest, word])
-    found = _hydra_completion(name, [f"query={shell}", *options]).split()
+    found = _keys_and_options(name, rest, word, [f"query={shell}", *options])
     keys = [*top_keys(config), *chosen_groups(config)]
     return found if positional is None else [f for f in found if re.split("[=.]", f)[0] in keys]
+
+
+def _keys_and_options(command: str, before: list[str], word: str, query: list[str]) -> list[str]:
+    """Return Hydra's completions of a word; a second choice of a group, which Hydra does not know, as the first."""
+    second = next((key for key in SECOND if command == "train" and re.match(rf"{key}[=.]", word)), None)
+    if second is not None:  # completed as if it were the first choice
+        group = SECOND[second].partition("@")[0]
+        others = [w for w in before if re.split("[=.]", w)[0] != group]
+        before = [re.sub(rf"^({re.escape(SECOND[second])}|{second})(?=[=.])", group, w) for w in others]
+        word = group + word.removeprefix(second)
+    os.environ["COMP_LINE"] = " ".join(["gan", *before, word])
+    found = _hydra_completion(command, query).split()
+    if second is not None:
+        return [second + answer.removeprefix(group) for answer in found]
+    return found + [f"{key}=" for key in SECOND if command == "train" and word and key.startswith(word)]
 
 
 def _hydra_completion(command: str, arguments: list[str]) -> str:
