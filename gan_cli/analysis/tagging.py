@@ -29,14 +29,14 @@ CURVES = (
         "share",
         "higher",
         "task=tag: share of the k words generated for an image that are among its tags, mean over held-out images",
-        chart=("Tags", "precision"),
+        chart=("Quality", "precision of words"),
     ),
     Curve(
         "quality/recall_at_<k>",
         "share",
         "higher",
         "task=tag: share of an image's tags that are among the k words generated for it, mean over held-out images",
-        chart=("Tags", "recall"),
+        chart=("Quality", "recall of words"),
     ),
 )
 

@@ -14,6 +14,7 @@ from torch.nn.functional import mse_loss, normalize
 from gan_cli.core.text import show
 from gan_cli.data.digest import digest
 from gan_cli.data.fixed_set import fixed_order
+from gan_cli.data.kept import kept
 from gan_cli.data.loader import Order
 from gan_cli.data.source import Batch, Dataset, RealData, Tags
 from gan_cli.data.tag_words import Images, TagWords
@@ -114,7 +115,10 @@ class Tag(Generate):
                 f"have a word with a vector; {batch_size} (train.batch_size) and 1 are needed"
             )
         extractor = self._extractor.pop()  # no copy of the task has to hold its weights
-        raw = {name: _features(extractor, getattr(data, name), torch.tensor(rows)) for name, rows in used.items()}
+        raw = {
+            name: _features(extractor, getattr(data, name), torch.tensor(rows), f"{data.fingerprint} {name}", device)
+            for name, rows in used.items()
+        }
         std, mean = torch.std_mean(raw["train"], dim=0)
         self.vocabulary = tags.vocabulary
         self._made = {"vectors": vectors, "feature_mean": mean, "feature_std": std.clamp_min(1e-6)}
@@ -133,7 +137,7 @@ class Tag(Generate):
         return RealData(
             shape=tuple(vectors.shape[1:]),
             class_names=None,
-            fingerprint=digest(data.fingerprint, tags, extractor.name, extractor.sha256),
+            fingerprint=digest(data.fingerprint, tags, _named(extractor)),
             fixed=lambda n: streams["train"].at(fixed_order(n, len(used["train"]))),
             source_shape=tuple(mean.shape),
             tags=tags,
@@ -233,5 +237,17 @@ class Tag(Generate):
         return UserError(f"task.vectors={self.path}: {reason}")
 
 
-def _features(extractor: Extractor, images: Images, rows: Tensor) -> Tensor:
-    return torch.cat([extractor(images.at(part).x).x for part in rows.split(_IMAGES)])
+def _features(extractor: Extractor, images: Images, rows: Tensor, data: str, device: torch.device) -> Tensor:
+    """Return the features (N, F) of images; those of an earlier run, where they are equal bit for bit."""
+
+    def make() -> np.ndarray:
+        return torch.cat([extractor(images.at(part).x).x for part in rows.split(_IMAGES)]).cpu().numpy()
+
+    key = digest(data, rows.numpy(), _named(extractor), torch.__version__, torch.get_num_threads(), device.type)
+    found = make() if extractor.sha256 is None else kept("features", key, make)
+    return torch.from_numpy(found).to(device)
+
+
+def _named(extractor: Extractor) -> tuple[str | None, ...]:
+    """Return what distinguishes an extractor from others."""
+    return extractor.name, extractor.resize, extractor.sha256

@@ -5,6 +5,7 @@ import torch
 
 from gan_cli.analysis import tagging
 from gan_cli.errors import UserError
+from gan_cli.extractors.fashion_mnist import FashionMNIST
 from gan_cli.rng import Draws
 from gan_cli.runs import checkpoint
 from gan_cli.session import build
@@ -60,6 +61,17 @@ def test_features_are_standardised_by_those_of_the_training_images(config_of, da
     task = plan.state(data).game.task
     extractor = build.extractor(plan.config)
     torch.testing.assert_close(task.source_of(extractor, data.heldout.pictures(6)), data.heldout.features)
+
+
+def test_features_of_an_extractor_with_weights_are_kept(config_of, data_of, monkeypatch):
+    weights = ("extractor=fashion_mnist",)
+    first = opened(config_of, *data_of, *weights)[1]
+    monkeypatch.setattr(FashionMNIST, "__call__", lambda *_: pytest.fail("the features are there"))
+    again = opened(config_of, *data_of, *weights, "seed=1")[1]
+    assert torch.equal(again.train.features, first.train.features)
+    assert torch.equal(again.heldout.features, first.heldout.features)
+    with pytest.raises(pytest.fail.Exception):
+        opened(config_of, *data_of, *weights, "dataset.holdout=7")
 
 
 def test_the_generator_reads_z_and_features_and_the_critic_vector_and_features(config_of, data_of):
