@@ -98,7 +98,7 @@ def test_every_option_passes_the_check_and_builds(composer, tmp_path, group, opt
         overrides += ["evaluate.every_steps=1"]
     if group == "dataset" and ".synthetic." in (CONF / group / f"{option}.yaml").read_text():
         overrides += ["model=toy_mlp"]
-    if option in ("tag", "tagged_folder"):
+    if option in ("tag", "tagged_folder", "emoji"):
         overrides += [*write_tagged(tmp_path), "dataset.min_count=1"]
     if option in ("folder", "pairs", "translate"):
         Image.new("L", (40, 30)).save(tmp_path / "grey.png")

@@ -117,17 +117,11 @@ def baselines(train: TagWords, source: Tensor, vectors: Tensor) -> dict[str, Ten
     }
 
 
-def ceiling(tags: Sequence[Sequence[int]]) -> Judged:
-    """Return what a method would reach that names nothing but right words as long as there are any."""
-    most = [[min(k, len(words)) for words in tags] for k in AT]
-    precision = tuple(sum(hits) / len(tags) / k for k, hits in zip(AT, most, strict=True))
-    recall = tuple(sum(h / len(w) for h, w in zip(hits, tags, strict=True)) / len(tags) for hits in most)
-    return Judged(precision, recall)
-
-
 @torch.no_grad()
 def comparison(data: RealData, game: Game, network: nn.Module, count: int, seed: int) -> dict[str, Judged]:
-    """Return how many of the generator's words for held-out images are right, and of the words of other methods.
+    """Return how many of the generator's words for held-out images are right, and of those of other methods.
+
+    The last is the most that could be: an image's own tags first.
 
     Args:
         data: of task=tag.
@@ -139,7 +133,8 @@ def comparison(data: RealData, game: Game, network: nn.Module, count: int, seed:
     source, tags = data.heldout.features[:count], data.heldout.tags[:count]
     scores = {"generator": votes(game, network, source, seed)}
     scores |= baselines(data.train, source, game.task.vectors)
-    return {name: judged(found, tags) for name, found in scores.items()} | {"right words first": ceiling(tags)}
+    scores["right words first"] = _indicators(tags, len(game.task.vocabulary), source.device)
+    return {name: judged(found, tags) for name, found in scores.items()}
 
 
 def words_of(scores: Tensor, vocabulary: Sequence[str], n: int) -> list[list[str]]:
