@@ -52,7 +52,8 @@ def main() -> None:
     measures = list(next(reversed(table.values()))[0])
     print("\n".join(columns([["", *measures], *(_line(name, rows, measures) for name, rows in table.items())])))
     if arguments.picture:
-        shown = side_by_side([panel[:SHOWN] for panel in panels], panels[0].shape[1:])
+        rows = torch.linspace(0, len(panels[0]) - 1, SHOWN).long()  # of every class, where they lie in its order
+        shown = side_by_side([panel[rows] for panel in panels], (1, 2 * SIZE, 2 * SIZE))
         by_panel = shown.unflatten(0, (SHOWN, -1)).transpose(0, 1).flatten(0, 1)
         save_png(arguments.picture, image_grid(by_panel, SHOWN))
 

@@ -65,7 +65,7 @@ def test_both_tasks_are_measured(scripts, gan, capsys, tmp_path):
         line = capsys.readouterr().out.splitlines()[-1]
         assert line.startswith("ours  ")
         assert line.count(" to ") == 3  # of two runs, the smallest and the largest of three measures
-    assert Image.open(tmp_path / "pairs.png").size == (12 * 34 + 2, 3 * 34 + 2)
+    assert Image.open(tmp_path / "pairs.png").size == (12 * 66 + 2, 3 * 66 + 2)
 
 
 def test_measures_of_known_differences(scripts):
