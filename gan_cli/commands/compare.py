@@ -141,7 +141,7 @@ def _drawn(path: Path, allowed: list[str], seed: int) -> tuple[Any, str, int, di
     game, network = loaded.state.game, loaded.state.best_generator()
     task, real, read = game.task, None, {}
     if task.reads == "image":
-        held_out = take(open_data(path, allowed, device).heldout, 0, COUNT)
+        held_out = take(open_data(path, loaded).heldout, 0, COUNT)
         real = game.read(held_out, Draws(device, seed, "sample"))
         read = {"source": side_by_side([real.source], loaded.shape)}
         plain = task.unlearned(real.source, loaded.shape)
