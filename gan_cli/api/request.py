@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gan_cli.config.arguments import Arguments, CommandLine, quoted
+from gan_cli.config.arguments import Arguments, CommandLine, as_groups, quoted
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ def arguments_of(config_dir: str | Path | None) -> Arguments:
 
 
 def words_of(overrides: Sequence[str]) -> list[str]:
-    """Return overrides as a list.
+    """Return overrides as the command line reads them.
 
     Raises:
         UserError: one text, or something else than texts.
     """
     if isinstance(overrides, str) or not all(isinstance(word, str) for word in overrides):
         raise UserError(f"overrides={overrides!r}: must be a list of texts, such as ['loss=wgan', 'train.steps=500']")
-    return list(overrides)
+    return as_groups(overrides)
 
 
 def override(key: str, value: Any) -> str:

@@ -39,6 +39,11 @@ class CommandLine(NamedTuple):
     choices: dict[str, str]  # the option chosen of each group
 
 
+def as_groups(overrides: Sequence[str]) -> list[str]:
+    """Return overrides with `dataset_b=OPTION` as Hydra names the choice."""
+    return [SECOND.get(head, head) + equals + value for head, equals, value in (o.partition("=") for o in overrides)]
+
+
 def parse(argv: Sequence[str]) -> Arguments:
     """Sort arguments into overrides and flags, wherever each stands.
 
@@ -50,10 +55,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         for word, following in zip(argv, [*argv, ""][1:], strict=True)
     ]
     flags = vars(_parser().parse_intermixed_args(words))
-    overrides = [
-        SECOND.get(head, head) + equals + value
-        for head, equals, value in (word.partition("=") for word in flags.pop("overrides"))
-    ]
+    overrides = as_groups(flags.pop("overrides"))
     if "--resolve" in flags and not {"--cfg", "--help"} & flags.keys():
         raise UserError("--resolve: goes with --cfg job or --help alone")
     return Arguments(overrides, flags)

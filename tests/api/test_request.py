@@ -40,6 +40,11 @@ def test_numbers_of_other_libraries():
         assert override("k", value) == text
 
 
+def test_a_second_dataset_is_chosen_as_on_the_command_line():
+    config = gan_cli.compose(["task=cycle", "dataset_b=folder", "dataset_b.path=b", "dataset_b.image_size=32"])
+    assert (config.dataset_b.name, config.dataset_b.arguments["path"]) == ("Folder", "b")
+
+
 def test_compose_checks_as_the_command_line_does():
     config = gan_cli.compose(["loss=wgan_gp", "optimizer.lr=1e-3"])
     assert (config.loss.name, config.optimizer.lr) == ("Wasserstein", 1e-3)
