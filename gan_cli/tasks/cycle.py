@@ -28,8 +28,8 @@ class Cycle(Generate):
     The two generators are one player and the two critics the other, as the authors train them. A batch has images of A
     in its even rows and of B in its odd ones, and the source of each row is the other of its pair: the generator of
     even rows writes A from B. The paper's objective is a sum over both directions; here all terms are means over the
-    batch, which halves each of them alike. Differences from the paper: the learning rate does not fall in the second
-    half of the training, and a batch has many images; train.batch_size=2, one of each domain, is the paper's.
+    batch, which halves each of them alike. Difference from the paper: a batch has many images; train.batch_size=2, one
+    of each domain, is the paper's.
 
     Args:
         dataset_b: the images of domain B; `dataset` has those of A.

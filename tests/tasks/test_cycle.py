@@ -4,10 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_cli.config import parts
 from gan_cli.data.source import Batch
 from gan_cli.data.two_sets import two_sets
 from gan_cli.models import resnet_translator
 from gan_cli.rng import Draws
+from gan_cli.schedules.schedule import Schedule
 from gan_cli.session import build
 from gan_cli.tasks.cycle import Cycle
 from gan_cli.training.phases import Microbatch, critic_part, generator_part
@@ -73,6 +75,13 @@ def test_the_objective_is_half_of_the_authors_sum(config_of):
     on_b = (squares(critic.b, real_b, 1) + squares(critic.b, fake_b, 0)) / 2
     logs = critic_part(state, Phase("critic"), part).logs
     torch.testing.assert_close(2 * logs["critic/loss"], on_a + on_b)
+
+
+def test_the_learning_rate_is_the_papers(config_of):
+    config = config_of("task=cycle", "dataset@dataset_b=fashion_mnist_10k", "train.steps=200")
+    schedule = parts.build(config.schedule, "schedule", Schedule)
+    rates = [config.optimizer.lr * schedule.rate("generator", step) for step in (0, 99, 150, 200)]
+    assert rates == pytest.approx([2e-4, 2e-4, 1e-4, 0])
 
 
 def test_without_an_identity_term_there_is_no_such_curve(config_of):
