@@ -49,8 +49,8 @@ def hardware() -> list[Finding]:
     """Return the processor, the memory, the GPUs, the values of `auto` on them, and the disk space for runs."""
     from gan_cli.config.schema import Runtime
     from gan_cli.core import hardware as here
-    from gan_cli.runs.provenance import processor
     from gan_cli.session import engines, runtime
+    from gan_cli.session.provenance import processor
 
     bf16 = "native bf16" if here.cpu_has_bf16() else "no native bf16"
     found = [Finding("processor", f"{processor()}, {os.cpu_count() or 1} logical cores, {bf16}"), _memory(), *_gpus()]

@@ -13,9 +13,9 @@ from gan_cli.config.identity import differences, listed
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.files import is_held
+from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, checkpoint_files, directory
-from gan_cli.runs.contents import check_tree
 from gan_cli.runs.event_file import records
 from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
 

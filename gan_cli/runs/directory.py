@@ -15,8 +15,8 @@ import yaml
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import AppendFile, hold, replace_file
+from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
-from gan_cli.runs.contents import check_tree
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
 CHECKPOINTS, SAMPLES, PROFILE = "checkpoints", "samples", "profile"

@@ -15,11 +15,11 @@ from gan_cli.config.names import readable
 from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, Interrupted, UserError
 from gan_cli.runs import directory
-from gan_cli.runs.provenance import provenance, unlike
 from gan_cli.session import engines, runtime
 from gan_cli.session.assemble import Callbacks, Outputs, assemble, open_outputs
 from gan_cli.session.job import Job
 from gan_cli.session.own_callbacks import Stopped, name_of
+from gan_cli.session.provenance import provenance, unlike
 from gan_cli.training.phases import Logs
 from gan_cli.training.state import TrainState
 from gan_cli.training.state_checks import failed_in_step

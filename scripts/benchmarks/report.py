@@ -32,7 +32,7 @@ def facts(command: str) -> dict[str, Any]:
     import torch  # here: a mistake on the command line is reported without it
 
     from gan_cli.core.hardware import cpu_has_bf16
-    from gan_cli.runs.provenance import processor
+    from gan_cli.session.provenance import processor
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {

@@ -26,8 +26,7 @@ from gan_cli.config.arguments import CommandLine
 from gan_cli.config.validate import check
 from gan_cli.core.text import print_error
 from gan_cli.errors import GanError
-from gan_cli.runs import provenance
-from gan_cli.session import build, session
+from gan_cli.session import build, provenance, session
 from tests.command_arguments import arguments_for
 from tests.conftest import plain
 from tests.faults import faults

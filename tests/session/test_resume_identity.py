@@ -16,8 +16,8 @@ from gan_cli.config.schema import Checkpoint, Evaluate, Log, ResumeConfig, RunCo
 from gan_cli.config.validate import check, validate_saved
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
-from gan_cli.runs.provenance import unlike
 from gan_cli.session import build
+from gan_cli.session.provenance import unlike
 from gan_cli.session.resume import open_session, with_changes
 from gan_cli.session.session import Session
 from tests.conftest import CONF
