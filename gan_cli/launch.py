@@ -19,7 +19,7 @@ from gan_cli.config.arguments import Arguments, CommandLine, key_of, parse, quot
 from gan_cli.config.compose import VERSION_BASE, Composer, choices
 from gan_cli.config.tree import conf_dir, positional_key
 from gan_cli.core.processes import processes
-from gan_cli.core.text import one_line, print_error
+from gan_cli.core.text import one_line, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def launch(command: str, argv: Sequence[str]) -> int:
         raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
     swept = sweep(composer, arguments, overrides, multirun, _by_hydra, Asker(sys.argv))
     for line in swept.lines:
-        print(line, flush=True)
+        say(line)
     return swept.code
 
 
@@ -111,7 +111,7 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
         here = HydraConfig.get()
         overrides = OmegaConf.to_container(here.overrides.task, resolve=False)
         where = cell_name(here.job.num, count, overrides) if here.mode == RunMode.MULTIRUN else ""
-        print(where, flush=True)
+        say(where)
         try:
             call(composer.command, cfg, CommandLine(overrides, choices(cfg, here.runtime.choices)))
         except GanError as error:

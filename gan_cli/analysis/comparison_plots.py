@@ -42,7 +42,7 @@ def curves(found: Comparison, tags: Sequence[str]) -> np.ndarray:
     handles = [Axes.plot(panels[0], [], [], color=c, linewidth=2.4)[0] for c in _colours(len(found.groups))]
     labels = [f"{group.label} ({len(group.runs)})" for group in found.groups]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False, fontsize=9)
-    return rendered(figure)
+    return rendered(figure, foreign=True)
 
 
 def sheet(rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -110,7 +110,7 @@ def _grid(rows: Mapping[str, np.ndarray]) -> np.ndarray:
         for axes, image in zip(line, samples, strict=False):
             axes.imshow(image, interpolation="nearest")
         line[0].text(-0.12, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
-    return rendered(figure)
+    return rendered(figure, foreign=True)
 
 
 def _scatters(rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -132,4 +132,4 @@ def _scatters(rows: Mapping[str, np.ndarray]) -> np.ndarray:
             axes.scatter(*samples.T, s=4, c="#e8590c", alpha=0.6, linewidths=0)
             axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
             axes.set_aspect("equal")
-    return rendered(figure)
+    return rendered(figure, foreign=True)

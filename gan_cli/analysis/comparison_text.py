@@ -12,7 +12,7 @@ from typing import Any
 from gan_cli.analysis import page as pages
 from gan_cli.analysis.comparison import Cell, Comparison
 from gan_cli.analysis.grouping import SEED, short_names
-from gan_cli.core.text import columns
+from gan_cli.core.text import columns, one_line
 
 
 def table(found: Comparison) -> str:
@@ -134,6 +134,6 @@ def _cell_json(cell: Cell) -> dict[str, Any]:
 def _csv(heads: list[str], rows: list[list[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows([["" if value is None else value for value in row] for row in rows])
+    for row in (heads, *rows):
+        writer.writerow(["" if value is None else one_line(value) for value in row])
     return text.getvalue()

@@ -131,16 +131,23 @@ def further_updates(
     return Further(measured_at, [float(values.mean()) for values in found], error)
 
 
+def is_estimate(state: TrainState, batches: Sequence[tuple[Batch, Batch]], tag: str, seed: int) -> bool:
+    """Return whether the run's loss estimates what a tag names, which may come from a damaged file."""
+    return tag in _estimates(state, *batches[0], Draws(batches[0][0].x.device, seed, "measure"))
+
+
 @torch.no_grad()
+def _estimates(state: TrainState, real: Batch, fake: Batch, draws: Draws) -> dict[str, float]:
+    """Return the loss's estimates by their tags, and minus the critic's loss as that of FALLBACK."""
+    game = state.game
+    with buffers_kept(game):
+        on_real = game.ask(*game.shown(real, "heldout", draws))
+        on_fake = game.ask(*game.shown(fake, "fake", draws))
+    estimates = {f"critic/{name}": float(value) for name, value in game.estimates(on_real, on_fake).items()}
+    return estimates | {FALLBACK: -float(game.loss.critic(on_real, on_fake))}
+
+
 def _measure(state: TrainState, batches: Sequence[tuple[Batch, Batch]], tag: str, seed: int) -> np.ndarray:
-    game, values = state.game, []
-    for i, (real, fake) in enumerate(batches):
-        draws = Draws(real.x.device, seed, "measure", i, at=state.step)
-        with buffers_kept(game):
-            on_real = game.ask(*game.shown(real, "heldout", draws))
-            on_fake = game.ask(*game.shown(fake, "fake", draws))
-        if tag == FALLBACK:
-            values.append(-float(game.loss.critic(on_real, on_fake)))
-        else:
-            values.append(float(game.estimates(on_real, on_fake)[tag.removeprefix("critic/")]))
-    return np.array(values)
+    device = batches[0][0].x.device
+    draws = (Draws(device, seed, "measure", i, at=state.step) for i in range(len(batches)))
+    return np.array([_estimates(state, *pair, own)[tag] for pair, own in zip(batches, draws, strict=True)])

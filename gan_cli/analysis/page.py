@@ -6,6 +6,8 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 
+from gan_cli.core.text import visible
+
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222}"
     "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{padding:.3em .8em;text-align:left;"
@@ -25,7 +27,7 @@ def document(title: str, body: str) -> str:
         title: plain text.
         body: HTML.
     """
-    return (
+    return visible(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body>{body}</body></html>\n"
     )

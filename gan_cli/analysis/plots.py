@@ -11,7 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
+
+from gan_cli.core.text import visible
 
 REAL = "#111111"
 FAKE = "#e8590c"
@@ -146,8 +149,16 @@ def _levels(scores: np.ndarray) -> np.ndarray:
     return np.linspace(low, high, 21)
 
 
-def rendered(figure: Figure) -> np.ndarray:
-    """Return the pixels of a figure, (height, width, 3) uint8."""
+def rendered(figure: Figure, foreign: bool = False) -> np.ndarray:
+    """Return the pixels of a figure, (height, width, 3) uint8.
+
+    Args:
+        figure: not drawn yet.
+        foreign: its texts come from runs, so none of them is markup.
+    """
+    for text in figure.findobj(Text) if foreign else ():
+        text.set_text(visible(text.get_text()))
+        text.set_parse_math("$" not in text.get_text())
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3].copy()

@@ -70,7 +70,7 @@ def estimate(
             (0.5, 0), (step, height), small.transAxes, axes.transData, color=FAKE, linewidth=1, alpha=0.7
         )
         figure.add_artist(line)
-    return rendered(figure)
+    return rendered(figure, foreign=True)
 
 
 def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
@@ -102,7 +102,7 @@ def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9)
-    return rendered(figure)
+    return rendered(figure, foreign=True)
 
 
 def critic(
@@ -155,7 +155,7 @@ def critic(
         right.set_title("more critic training, fixed generator", fontsize=10)
         right.set(xlabel="further critic updates", ylabel=f"{tag}\n(held-out samples)")
         right.grid(alpha=0.3)
-    return rendered(figure)
+    return rendered(figure, foreign=True)
 
 
 def _place(i: int, n: int) -> tuple[float, float, float, float]:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from gan_cli.analysis import figures
 from gan_cli.config.schema import SampleConfig
 from gan_cli.core.files import replace_file
+from gan_cli.core.text import say
 from gan_cli.data.pictures import BadPicture
 from gan_cli.errors import UserError
 from gan_cli.session.applying import Applier
@@ -72,7 +73,7 @@ def apply(
         except OSError as error:
             raise UserError(f"out={out} cannot be written ({error.strerror})") from error
     for note, paths in noted.items():
-        print(f"gan: {paths[0]}{_others(paths)}: {note}", file=sys.stderr)
+        say(f"gan: {paths[0]}{_others(paths)}: {note}", sys.stderr)
     if failed:
         raise UserError(f"{failed[0]}{_others(failed)}")
     return out

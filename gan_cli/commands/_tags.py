@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gan_cli.analysis import tagging
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import AUTO_COUNT
 from gan_cli.commands._results import EVALUATIONS, write_json
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import EvaluateConfig
-from gan_cli.core.text import columns
+from gan_cli.core.places import place
+from gan_cli.core.text import columns, say
 from gan_cli.errors import UserError
 
 _UNUSED = {
@@ -37,12 +36,12 @@ def evaluate_tags(run: Look, config: EvaluateConfig, line: CommandLine) -> None:
         "words": f"{len(task.vocabulary)}, with vectors of {data.shape[0]} numbers",
         "vote": f"{task.draws} vectors for an image, each names its {task.nearest} nearest words",
     }
-    print("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(found)]))
+    say("\n".join([*(f"{key}: {value}" for key, value in protocol.items()), "", table(found)]))
     scores = {name: judged.named() for name, judged in found.items()}
     name = f"step_{protocol['step']:010d}_{protocol['weights']}_tags_count_{count}_seed_{config.seed}.json"
-    out = Path(config.out) if config.out else run.path / EVALUATIONS / name
+    out = place(config.out, run.path, EVALUATIONS, name)
     write_json(out, {"protocol": protocol, "scores": scores})
-    print(f"\n{out}")
+    say(f"\n{out}")
 
 
 def table(found: dict[str, tagging.Judged]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gan_cli.commands._parser import Parser
+from gan_cli.core.text import say
 from gan_cli.errors import UserError
 
 ALL_PICTURES = ("--samples_per_plugin", "images=100")  # TensorBoard's own default drops most grids of a long run
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
     if not directory.is_dir():
         raise UserError(f"{directory}: no such directory; `gan train` creates runs/, for another one: gan board DIR")
     address = serve(directory, flags)
-    print(f"{directory}: {address} (Ctrl-C stops it)", flush=True)
+    say(f"{directory}: {address} (Ctrl-C stops it)")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     return 0

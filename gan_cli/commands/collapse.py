@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from gan_cli.analysis import figures
@@ -12,6 +11,8 @@ from gan_cli.analysis.run_collapse import RunCollapse, run_collapse
 from gan_cli.commands._results import write_json
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import CollapseConfig
+from gan_cli.core.places import place
+from gan_cli.core.text import say
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
 from gan_cli.session.look import look
@@ -30,8 +31,8 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
     found = run_collapse(run, config)
     lines = [line for name, test in found.tests.items() for line in [f"in {name}", *_birthday_lines(test)]]
     lines += _coverage_lines(found)
-    print("\n".join([*(f"{key}: {value}" for key, value in found.protocol.items()), "", *lines]))
-    out = Path(config.out) if config.out else run.path / COLLAPSE / _name(found.protocol, run.extractor)
+    say("\n".join([*(f"{key}: {value}" for key, value in found.protocol.items()), "", *lines]))
+    out = place(config.out, run.path, COLLAPSE, _name(found.protocol, run.extractor))
     content = {"space": found.space, **_birthday_content(found.tests[found.space])}
     content["others"] = {name: _birthday_content(test) for name, test in found.tests.items() if name != found.space}
     write_json(out, {"protocol": found.protocol, "verdict": found.verdict, **content, **_content(found)})
@@ -39,7 +40,7 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
         figures.save_png(out.with_suffix(".png"), found.picture)
     except OSError as error:
         raise UserError(f"out={out}: the picture beside it cannot be written ({error.strerror})") from error
-    print(f"\n{out}\n{out.with_suffix('.png')}\n\n{found.verdict}")
+    say(f"\n{out}\n{out.with_suffix('.png')}\n\n{found.verdict}")
 
 
 def _birthday_lines(found: Birthday) -> list[str]:

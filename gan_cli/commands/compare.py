@@ -9,7 +9,8 @@ from typing import Any
 
 from gan_cli.commands._pages import allowed_targets, common, gather, require_writable, write
 from gan_cli.commands._parser import Parser
-from gan_cli.core.text import did_you_mean
+from gan_cli.core.places import place
+from gan_cli.core.text import did_you_mean, say
 from gan_cli.errors import UserError
 from gan_cli.runs.reading import Run
 
@@ -47,9 +48,9 @@ def main(argv: list[str]) -> int:
     found = comparison.compare(runs, arguments.tag, arguments.step)
     _refuse_unknown(found, arguments.tag)
     if arguments.table:
-        print(comparison_text.table(found))
+        say(comparison_text.table(found))
         return 0
-    out = Path(arguments.out) if arguments.out else common(paths) / "compare"
+    out = place(arguments.out, common(paths), "compare")
     require_writable(out)
     pictures = {}
     if found.tags:
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
         from gan_cli.analysis import comparison_plots, figures
 
         pictures["samples"] = figures.png(comparison_plots.sheet(samples))
-    print(comparison_text.table(found))
+    say(comparison_text.table(found))
     files = {
         "groups.csv": comparison_text.groups_csv(found).encode(),
         "runs.csv": comparison_text.runs_csv(found).encode(),
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
         "index.html": comparison_text.page(found, pictures).encode(),
     }
     write(out, files)
-    print(f"\n{out}: {', '.join(files)}")
+    say(f"\n{out}: {', '.join(files)}")
     return 0
 
 

@@ -8,6 +8,7 @@ from gan_cli.commands._findings import any_wrong, table
 from gan_cli.commands._parser import Parser
 from gan_cli.config.arguments import key_of
 from gan_cli.config.targets import permitted
+from gan_cli.core.text import say
 from gan_cli.errors import UserError
 
 
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> int:
         from gan_cli.commands._machine_findings import extras, hardware, software
 
         sections = {"Software": software(), "Machine": hardware(), "Optional": extras()}
-    print("\n\n".join(table(title, findings) for title, findings in sections.items()))
+    say("\n\n".join(table(title, findings) for title, findings in sections.items()))
     return int(any(any_wrong(findings) for findings in sections.values()))
 
 

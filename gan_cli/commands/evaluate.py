@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from gan_cli.analysis.evaluation import Score
@@ -15,7 +14,8 @@ from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import EvaluateConfig
 from gan_cli.core import curves
-from gan_cli.core.text import columns
+from gan_cli.core.places import place
+from gan_cli.core.text import columns, say
 from gan_cli.session.look import look
 
 
@@ -31,10 +31,10 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
         return
     found = run_scores(run, config)
     facts = (f"{key}: {value}" for key, value in found.protocol.items())
-    print("\n".join([*facts, "", table([*found.scores.values()])]))
-    out = Path(config.out) if config.out else run.path / EVALUATIONS / _name(run, found, config)
+    say("\n".join([*facts, "", table([*found.scores.values()])]))
+    out = place(config.out, run.path, EVALUATIONS, _name(run, found, config))
     write_json(out, {"protocol": found.protocol, "scores": {name: _entry(s) for name, s in found.scores.items()}})
-    print(f"\n{out}")
+    say(f"\n{out}")
 
 
 def table(scores: Sequence[Score]) -> str:

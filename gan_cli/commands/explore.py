@@ -16,7 +16,8 @@ from gan_cli.commands._results import write_json
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import ExploreConfig
 from gan_cli.core.files import replace_file
-from gan_cli.core.text import show
+from gan_cli.core.places import place
+from gan_cli.core.text import say, show
 from gan_cli.errors import UserError
 from gan_cli.session.explore import explore as explored
 
@@ -35,12 +36,12 @@ def explore(config: ExploreConfig, line: CommandLine) -> None:
     arguments = config.kind.arguments
     given = {"arguments": " ".join(f"{key}={show(value)}" for key, value in arguments.items()) or "none"}
     lines = [f"{key}: {value}" for key, value in (protocol | given).items()]
-    print("\n".join([*lines, "", *found.lines, ""]))
+    say("\n".join([*lines, "", *found.lines, ""]))
     stem = "_".join([name, f"step_{protocol['step']:010d}", protocol["weights"], f"seed_{config.seed}"])
     if run.extractor is not None:
         stem += f"_{run.extractor.name}"
-    for path in _write(Path(config.out or run.path / EXPLORE), stem + _changed(kind, arguments), protocol, found):
-        print(path)
+    for path in _write(place(config.out, run.path, EXPLORE), stem + _changed(kind, arguments), protocol, found):
+        say(path)
 
 
 def _changed(kind: Kind, arguments: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gan_cli.commands._pages import allowed_targets, common, gather, require_writable, write
 from gan_cli.commands._parser import Parser
+from gan_cli.core.places import place
+from gan_cli.core.text import say
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def main(argv: list[str]) -> int:
     paths = [Path(word) for word in arguments.runs]
     runs = gather(paths)
     one = len(runs) == 1
-    out = Path(arguments.out) if arguments.out else (runs[0].path if one else common(paths)) / "report"
+    out = place(arguments.out, runs[0].path if one else common(paths), "report")
     require_writable(out)
     extractor = _extractor(arguments.extractor)
     from gan_cli.analysis import page
@@ -60,7 +62,7 @@ def main(argv: list[str]) -> int:
         pngs = part.pngs()
         files |= {f"{stems[stem]}.png": content for stem, content in pngs.items()}
         sections.append(part.section(pngs, 1 if one else 2))
-        print("\n".join([f"{part.name}: {part.facts}", *(f"  {_MARKS[v.kind]} {v.text}" for v in part.verdicts)]))
+        say("\n".join([f"{part.name}: {part.facts}", *(f"  {_MARKS[v.kind]} {v.text}" for v in part.verdicts)]))
     numbers = [
         {"run": str(run.path), **part.numbers, "verdicts": _texts(part)} for run, part in zip(runs, parts, strict=True)
     ]
@@ -69,7 +71,7 @@ def main(argv: list[str]) -> int:
     files["report.json"] = json.dumps(numbers, indent=1, allow_nan=False).encode() + b"\n"
     files["index.html"] = page.document(f"gan report: {title}", head + "".join(sections)).encode()
     write(out, files)
-    print(f"\n{out}: {', '.join(files)}")
+    say(f"\n{out}: {', '.join(files)}")
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gan_cli.commands._parser import Parser
 from gan_cli.config.names import option, readable
-from gan_cli.core.text import columns, did_you_mean, show
+from gan_cli.core.text import columns, did_you_mean, say, show
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.metrics_log import METRICS
@@ -51,9 +51,9 @@ def main(argv: list[str]) -> int:
     rows = _passing(rows, filters)
     rows.sort(key=lambda row: _order(row, arguments.sort))
     if arguments.json:
-        print(json.dumps([{k: v for k, v in row.items() if not k.startswith("_")} for row in rows], indent=1))
+        say(json.dumps([{k: v for k, v in row.items() if not k.startswith("_")} for row in rows], indent=1))
     else:
-        print(_table(rows) if rows else "no run" + (" matches the filters" if found else "s here"))
+        say(_table(rows) if rows else "no run" + (" matches the filters" if found else "s here"))
     return 0
 
 

@@ -15,9 +15,10 @@ from gan_cli.commands._applying import apply
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import SampleConfig
 from gan_cli.core.files import replace_file
-from gan_cli.core.text import show
+from gan_cli.core.places import place
+from gan_cli.core.text import say, show
 from gan_cli.errors import UserError
-from gan_cli.runs import directory
+from gan_cli.runs.directory import SAMPLES
 from gan_cli.session.applying import pictures_at
 from gan_cli.session.load import Loaded, generator_of, load
 from gan_cli.session.samples import classes_of, labels_of, samples, z_of
@@ -37,10 +38,10 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
     game = run.state.game
     _refuse(game, config, line)
     chosen = classes_of(run, config)
-    out = Path(config.out) if config.out else path / directory.SAMPLES / _name(run, chosen, config)
+    out = place(config.out, path, SAMPLES, _name(run, chosen, config))
     if config.source is not None:
         n = len(files := pictures_at(config.source))
-        print(apply(run, config, files, z_of(run, n, config), labels_of(run, chosen, n), out))
+        say(apply(run, config, files, z_of(run, n, config), labels_of(run, chosen, n), out))
         return
     drawn = samples(run, config)
     try:
@@ -51,7 +52,7 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
             _WRITERS[config.format](out, drawn.batches, config.count)
     except OSError as error:
         raise UserError(f"out={out} cannot be written ({error.strerror})") from error
-    print(out)
+    say(out)
 
 
 def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import RunConfig
+from gan_cli.core.text import say
 from gan_cli.session import start
 
 
@@ -17,4 +18,4 @@ def train(config: RunConfig, line: CommandLine) -> None:
     """
     ended = start.train(config, line)
     if ended.was_finished:
-        print(start.was_finished(ended), flush=True)
+        say(start.was_finished(ended))

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from gan_cli.core.processes import rank
 from gan_cli.errors import GanError, UserError
@@ -21,6 +21,19 @@ _INSTALLED = (*dict.fromkeys(sysconfig.get_paths()[name] for name in ("stdlib", 
 def one_line(text: object) -> str:
     """Return the text with every run of white space and unprintable characters as one space."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def visible(text: object) -> str:
+    r"""Return text with every character that a terminal could obey, or not encode, as its escape, such as \x1b.
+
+    Line breaks stay; where they may be foreign too, `one_line` is for.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in str(text))
+
+
+def say(text: object, stream: TextIO | None = None) -> None:
+    """Print lines in which foreign text (of a run, a file, a name) may stand; it reaches no terminal as control."""
+    print(visible(text), file=sys.stdout if stream is None else stream, flush=True)
 
 
 def described(error: BaseException) -> str:
@@ -37,6 +50,7 @@ def described(error: BaseException) -> str:
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of cells as lines whose columns are aligned."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from tqdm import tqdm
 
+from gan_cli.core.text import say
 from gan_cli.data.collection import Chunk, images_a_chunk
 from gan_cli.data.pictures import BadPicture, read_picture
 from gan_cli.errors import UserError
@@ -142,7 +143,7 @@ class _Progress:
         self._bar.update()
         if self._bar.disable and time.monotonic() - self._reported > _REPORT_SECONDS:
             self._reported = time.monotonic()
-            print(f"preparing: {self._done:,} of {self._total:,} pictures", file=sys.stderr, flush=True)
+            say(f"preparing: {self._done:,} of {self._total:,} pictures", sys.stderr)
 
 
 def _threads() -> int:

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field
 
+from gan_cli.core.text import say
 from gan_cli.data import prepared
 from gan_cli.data.collection import Collection
 from gan_cli.data.fixed_set import FixedSet, Holdout, Limit, Stored, bytes_of
@@ -106,4 +107,4 @@ class ImageSet(FixedSet):
 def _report_bad(ready: Prepared) -> None:
     name, reason = ready.bad[0]
     total = len(ready.bad) + len(ready.positions)
-    print(f"skipped {len(ready.bad):,} of {total:,} pictures; the first is {name}: {reason}", file=sys.stderr)
+    say(f"skipped {len(ready.bad):,} of {total:,} pictures; the first is {name}: {reason}", sys.stderr)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from gan_cli.core.text import show
+from gan_cli.core.text import say, show
 from gan_cli.core.untrusted import parse_json
 from gan_cli.data.collection import Collection
 from gan_cli.data.folder import Folder
@@ -87,7 +87,7 @@ class TaggedFolder(Folder):
         of_interest = np.array([at for at in parts.positions if known.intersection(self._words[at])], dtype=np.int64)
         if left_out := len(parts.positions) - len(of_interest):
             rare = f"each of their tags is on fewer than {self.min_count} training images"
-            print(f"left out {left_out:,} pictures: {rare}", file=sys.stderr)
+            say(f"left out {left_out:,} pictures: {rare}", sys.stderr)
         parts = parts.only(of_interest)
         check_batch(self._named(), parts, batch_size)
         return parts

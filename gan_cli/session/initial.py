@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from gan_cli.config.schema import RunConfig
+from gan_cli.core.text import say
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
 from gan_cli.training.state import TrainState, below
@@ -30,7 +31,7 @@ def begin_with(state: TrainState, config: RunConfig) -> str:
     """
     path, weights = Path(config.init_from), config.init_weights
     directory.read_config(path)
-    found = checkpoint.load(path / directory.CHECKPOINTS, lambda text: print(text, file=sys.stderr))
+    found = checkpoint.load(path / directory.CHECKPOINTS, lambda text: say(text, sys.stderr))
     theirs = {name: t for name, t in below(found.tensors, "game/").items() if name.startswith(_PLAYERS)}
     average = {f"generator.{name}": t for name, t in below(found.tensors, "ema/").items()}
     if weights == "ema" and not average:

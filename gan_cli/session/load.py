@@ -11,6 +11,7 @@ import torch
 
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
+from gan_cli.core.text import say
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.checkpoint_files import Checkpoint
@@ -90,7 +91,7 @@ def generator_of(state: TrainState, weights: str) -> torch.nn.Module:
 
 def _checkpoint(folder: Path, which: str | int) -> Checkpoint:
     def warn(text: str) -> None:
-        print(text, file=sys.stderr)
+        say(text, sys.stderr)
 
     if which == "best":
         return checkpoint.load_best(folder, warn)

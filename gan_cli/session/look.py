@@ -8,9 +8,10 @@ from pathlib import Path
 from gan_cli.analysis.look import Demand, Look
 from gan_cli.analysis.reals import open_singly
 from gan_cli.config.schema import GeneratorConfig
+from gan_cli.core.text import say
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
-from gan_cli.runs import directory
+from gan_cli.runs import reading
 from gan_cli.session import build
 from gan_cli.session.given import Given
 from gan_cli.session.load import Loaded, generator_of, load
@@ -29,9 +30,9 @@ def open_data(path: Path, run: Loaded) -> RealData:
         _, data = build.check(of_device, given=run.given).open()
     else:
         data = open_singly(build.dataset(run.config, run.given), device, build.task(run.config))
-    sessions = directory.read_status(path).get("sessions") or [{}]
+    sessions = reading.status(path).get("sessions") or [{}]
     if sessions[-1].get("data") not in (None, data.fingerprint):
-        print(f"gan: warning: {path} was trained on other data than its config names now", file=sys.stderr)
+        say(f"gan: warning: {path} was trained on other data than its config names now", sys.stderr)
     return data
 
 

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from gan_cli.core.text import visible
 from gan_cli.runs.reading import headline
 
 FIRST_PAUSE_SECONDS = 10.0
@@ -56,7 +57,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Print a line of its own, above the bar."""
-        tqdm.write(text, file=self._stream)
+        tqdm.write(visible(text), file=self._stream)
         self._stream.flush()
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from gan_cli.analysis.reals import available, in_turn, open_singly, take
 from gan_cli.analysis.run_report import Part
 from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.schema import Part as SchemaPart
+from gan_cli.core.curves import FALLBACK
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
@@ -171,6 +172,8 @@ def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | No
     weights, bound, target = critic_health.weights(state), getattr(constraint, "c", None), constraint.target_norm
     saturation = {name: float(value) for name, value in constraint.curves(state.projected).items()}
     accumulate, tag = loaded.config.train.accumulate, verdicts.maximised(tag, state.game.loss.logged)
+    if not critic_health.is_estimate(state, batches, tag, seed):
+        tag = FALLBACK
     further = critic_health.further_updates(state, data.train, batches, tag, asked.updates, seed, accumulate)
     part.figures["critic"] = (
         "The critic",

@@ -16,6 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 
+from gan_cli.core.text import visible
 from gan_cli.runs.reading import Standing, standing
 from gan_cli.session.progress import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH
 from gan_cli.sweeps.record import Job
@@ -50,6 +51,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """Print a line of its own, above the table."""
+        text = visible(text)
         if self._live:
             self._console.print(text, soft_wrap=True)
             return
