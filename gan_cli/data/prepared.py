@@ -7,22 +7,27 @@ import io
 import json
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from gan_cli.core import untrusted
 from gan_cli.core.files import replace_file, sync_directory
-from gan_cli.data.collection import Collection
+from gan_cli.core.text import say
+from gan_cli.data.collection import Collection, images_a_chunk
 from gan_cli.data.digest import Digest, digest
 from gan_cli.data.places import user_directory
 from gan_cli.errors import UserError
 
 _VERSION = 1  # of the preparation: a change makes old files unused
-_IMAGES, _POSITIONS, _ABOUT = "images.uint8", "positions.npy", "about.json"
+_IMAGES, _POSITIONS, _ABOUT = "images.uint8", "positions.int64", "about.json"
+_BYTES_A_NAME = 2**13  # of a picture that cannot be read, and the reason, at most
 _GB = 1e9
 
 
@@ -71,29 +76,99 @@ def on_disk(collection: Collection, positions: np.ndarray) -> Prepared:
     """
     root = user_directory() / "prepared"
     target = root / digest(_VERSION, collection.key(), collection.shape, positions)
-    if (found := _load(target, collection.shape)) is not None:
-        return found
-    with _locked(target):
-        if (found := _load(target, collection.shape)) is None:
-            _build(target, collection, positions)
-            found = _load(target, collection.shape)
+    if (found := _load(target, collection.shape, positions)) is None:
+        with _locked(target):
+            if (found := _load(target, collection.shape, positions)) is None:
+                if target.exists():
+                    again = "damaged, or of an earlier version: its pictures are prepared again"
+                    say(f"gan: warning: {target} is {again}", sys.stderr)
+                _build(target, collection, positions)
+                found = _load(target, collection.shape, positions)
     if found is None:
         raise UserError(f"{target} cannot be read after writing: check the disk, or set XDG_CACHE_HOME=DIRECTORY")
+    _warn_of_others(user_directory(), root, target, target / _IMAGES)
     return found
 
 
-def _load(directory: Path, shape: tuple[int, int, int]) -> Prepared | None:
-    """Return the stored images, or None if they are absent or damaged."""
+def _load(directory: Path, shape: tuple[int, int, int], wanted: np.ndarray) -> Prepared | None:
+    """Return the stored images, or None if they are absent or not what was stored.
+
+    What is stored is hashed. The pixels are compared with their hash where the file was changed in any way since they
+    last were, which takes about a second a gigabyte, and not at every start.
+
+    Args:
+        directory: of the images.
+        shape: (C, S, S) of an image.
+        wanted: (n,) positions of the images that were asked for.
+    """
     try:
-        about = json.loads((directory / _ABOUT).read_text())
-        positions = np.load(directory / _POSITIONS, allow_pickle=False)
+        about = _checked(untrusted.read(directory / _ABOUT, 2**20 + len(wanted) * _BYTES_A_NAME))
+        positions = np.frombuffer(untrusted.read(directory / _POSITIONS, wanted.nbytes), np.int64)
         full = (len(positions), *shape)
-        if (directory / _IMAGES).stat().st_size != np.prod(full, dtype=np.int64):
-            return None
-        images = np.memmap(directory / _IMAGES, np.uint8, mode="r", shape=full)
+        with open(directory / _IMAGES, "rb") as file:
+            stamp = _stamp(os.fstat(file.fileno()))
+            kept = digest(positions) == about["positions"] and bool(np.isin(positions, wanted).all())
+            if not kept or stamp["size"] != np.prod(full, dtype=np.int64):
+                return None
+            images = np.memmap(file, np.uint8, mode="r", shape=full)
+        if about["stamp"] != stamp:
+            if _digest_of(images) != about["digest"]:
+                return None
+            with suppress(OSError):  # a cache that this user may only read is compared each time
+                replace_file(directory / _ABOUT, [_encoded({**about, "stamp": stamp})])
         return Prepared(images, positions, about["digest"], [(name, reason) for name, reason in about["bad"]])
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EFBIG, errno.EINVAL):
+            return None
+        raise UserError(f"the prepared images in {directory} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def _encoded(about: dict[str, Any]) -> bytes:
+    text = json.dumps(about)
+    return json.dumps({"about": text, "digest": digest(text)}).encode()
+
+
+def _checked(content: bytes) -> dict[str, Any]:
+    """Return what `_encoded` encoded.
+
+    Raises:
+        ValueError: it is something else.
+        TypeError: likewise.
+        KeyError: likewise.
+    """
+    found = untrusted.parse_json(content)
+    if digest(found["about"]) != found["digest"]:
+        raise ValueError("not what was written")
+    return untrusted.parse_json(found["about"].encode())
+
+
+def _stamp(about: os.stat_result) -> dict[str, int]:
+    """Return what changes with any write to a file; nobody can set the last of them."""
+    return {"inode": about.st_ino, "size": about.st_size, "modified": about.st_mtime_ns, "changed": about.st_ctime_ns}
+
+
+def _digest_of(images: np.ndarray) -> str:
+    running, count = Digest(), images_a_chunk(images.shape[1:])
+    for start in range(0, len(images), count):
+        running.update(images[start : start + count])
+    return running.text()
+
+
+def _warn_of_others(*paths: Path) -> None:
+    """Warn of what somebody else can write: whoever does so chooses what is trained on."""
+    user = os.geteuid()
+    for path in paths:
+        about = path.stat()
+        by_group = about.st_mode & stat.S_IWGRP and about.st_gid != user  # a group of the user's own has his number
+        if by_group or about.st_mode & stat.S_IWOTH or about.st_uid not in (0, user):
+            say(
+                f"gan: warning: others can write {path}, and so change the prepared images: chmod go-w, or set "
+                "XDG_CACHE_HOME=DIRECTORY",
+                sys.stderr,
+            )
+            return
 
 
 def _build(target: Path, collection: Collection, positions: np.ndarray) -> None:
@@ -132,11 +207,11 @@ def _write(directory: Path, collection: Collection, positions: np.ndarray, size:
     left = np.concatenate(kept)
     if not len(left):
         raise UserError(f"none of {len(positions):,} picture(s) can be read; the first is {bad[0][0]}: {bad[0][1]}")
-    content = io.BytesIO()
-    np.save(content, left, allow_pickle=False)
+    about = {"digest": running.text(), "positions": digest(left), "bad": bad}
     with _written(root, size):
-        replace_file(directory / _POSITIONS, [content.getvalue()])
-        replace_file(directory / _ABOUT, [json.dumps({"digest": running.text(), "bad": bad}).encode()])
+        replace_file(directory / _POSITIONS, [left.tobytes()])
+        about["stamp"] = _stamp((directory / _IMAGES).stat())
+        replace_file(directory / _ABOUT, [_encoded(about)])
 
 
 def _write_all(file: io.RawIOBase, images: np.ndarray) -> None:
@@ -168,6 +243,6 @@ def _locked(target: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"waiting for the process that prepares the same images in {target.parent}", file=sys.stderr)
+            say(f"waiting for the process that prepares the same images in {target.parent}", sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -424,6 +425,59 @@ def test_damaged_file_is_prepared_again(tmp_path, user_directory, monkeypatch, d
     assert len(calls) == 20
 
 
+def test_other_pixels_under_the_same_name_are_seen(tmp_path, user_directory, monkeypatch, capsys):
+    root = write(tmp_path / "p")
+    first = opened(root)
+    expected, (directory,) = in_order(first), cached(user_directory)
+    with open(directory / "images.uint8", "r+b") as file:
+        file.write(bytes(3000))
+    calls = counted(monkeypatch)
+    again = opened(root)
+    assert (again.fingerprint, in_order(again), len(calls)) == (first.fingerprint, expected, 20)
+    assert f"{directory} is damaged, or of an earlier version" in capsys.readouterr().err
+
+
+def test_pixels_are_compared_with_their_hash_once_for_each_state_of_the_file(tmp_path, user_directory, monkeypatch):
+    root, compared = write(tmp_path / "p"), []
+    digest_of = prepared._digest_of
+    monkeypatch.setattr(prepared, "_digest_of", lambda images: compared.append(1) or digest_of(images))
+    opened(root)
+    opened(root)
+    assert compared == []  # hashed as they were written
+    (directory,) = cached(user_directory)
+    os.utime(directory / "images.uint8", ns=(0, 0))
+    opened(root)
+    opened(root)
+    assert compared == [1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_the_cache_holds_the_same_pixels_are_trained_on(tmp_path, user_directory, seed):
+    root = write(tmp_path / "p")
+    first = opened(root)
+    expected, (directory,) = in_order(first), cached(user_directory)
+    rng = random.Random(seed)
+    path = rng.choice(sorted(directory.iterdir()))
+    content = bytearray(path.read_bytes())
+    if seed % 4 == 0:
+        content = b"[" * 100_000 if path.suffix == ".json" else rng.randbytes(len(content))
+    else:
+        at = rng.randrange(len(content))
+        content[at : at + seed] = rng.randbytes(seed - seed % 3)
+    path.write_bytes(content)
+    again = opened(root)
+    assert (again.fingerprint, in_order(again)) == (first.fingerprint, expected)
+
+
+def test_a_cache_that_others_can_write_is_named(tmp_path, user_directory, capsys):
+    root = write(tmp_path / "p")
+    opened(root)
+    assert "others can write" not in capsys.readouterr().err
+    (user_directory / "prepared").chmod(0o777)
+    opened(root)
+    assert f"others can write {user_directory / 'prepared'}" in capsys.readouterr().err
+
+
 _KILLED = """
 import sys, torch
 from gan_cli.data.folder import Folder
@@ -455,7 +509,7 @@ def test_killed_at_any_event_of_the_write(tmp_path, user_directory):
             break
         assert done.returncode == -9, done.stderr
         kills += 1
-        found = prepared._load(directory, (3, 16, 16))
+        found = prepared._load(directory, (3, 16, 16), np.arange(20))
         assert found is None or found.images.shape == (20, 3, 16, 16)
         assert opened(root).fingerprint == expected
         assert [p.name for p in (user_directory / "prepared").glob("*.tmp")] == []
