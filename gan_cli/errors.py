@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+MISTAKE = 2  # the exit code
+_OF_THE_MACHINE = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}
+
 
 class GanError(Exception):
     """An error that is reported in one line, without a traceback.
@@ -17,7 +22,11 @@ class GanError(Exception):
 class UserError(GanError):
     """Bad input: config, data, checkpoint or arguments."""
 
-    exit_code = 2
+    @property
+    def exit_code(self) -> int:
+        """2; 1 where it was raised from a failure of the machine, after which the same command may succeed."""
+        cause = self.__cause__
+        return GanError.exit_code if isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE else MISTAKE
 
 
 class FinishedWithFailures(GanError):

@@ -79,17 +79,17 @@ class Silent(io.TextIOBase):
 
 
 class _Tolerant:
-    """A stream whose reader may go away (`gan train 2>&1 | head`) without ending the run."""
+    """A stream that may fail without ending the run: its reader or terminal goes away, the disk of its file is full."""
 
     def __init__(self, stream: TextIO) -> None:
         self._inner = stream
 
     def write(self, text: str) -> None:
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):
             self._inner.write(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):
             self._inner.flush()
 
     def __getattr__(self, name: str) -> Any:

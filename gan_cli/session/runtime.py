@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import torch
 from torch import nn
 
@@ -9,6 +11,9 @@ from gan_cli.config.schema import RunConfig, Runtime
 from gan_cli.core.hardware import available_threads, cpu_has_bf16, cuda_has_bf16, memory_bytes
 from gan_cli.core.processes import Processes, processes
 from gan_cli.errors import GanError, UserError
+
+# oneDNN fails with the second where it cannot allocate a buffer.
+_OUT_OF_MEMORY = ("can't allocate memory", "could not create a primitive", "Cannot allocate memory")
 
 
 def resolve(runtime: Runtime) -> Runtime:
@@ -65,8 +70,9 @@ def require_memory(networks: nn.Module, config: RunConfig) -> None:
 
 def out_of_memory(error: Exception, config: RunConfig) -> GanError | None:
     """Return a failed allocation as an error that names the fix; None for any other error."""
-    first_line = str(error).partition("\n")[0]
-    if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in first_line:
+    first_line = str(error).partition("\n")[0] or type(error).__name__
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or getattr(error, "errno", None) == errno.ENOMEM
+    if not known and not any(sign in first_line for sign in _OUT_OF_MEMORY):
         return None
     sizes = [f"train.batch_size={config.train.batch_size}"]
     sizes += [f"model.width={config.model.width}"] if config.model.width else []

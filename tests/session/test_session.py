@@ -1,5 +1,6 @@
 """A run's life: stops, non-finite numbers, untouched training, the estimate."""
 
+import errno
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from torch.testing import assert_close
 from gan_cli.errors import Interrupted, NonFiniteError, UserError
 from gan_cli.losses.base import CriticOutput
 from gan_cli.runs import checkpoint, directory
-from gan_cli.session import build
+from gan_cli.session import build, runtime
 from gan_cli.session.job import Earlier
 from gan_cli.session.restore import restore
 from gan_cli.session.session import Session
@@ -256,3 +257,22 @@ def test_another_machine_is_reported_on_resume(begin, tmp_path, capsys):
     begin("run", steps=4, resume=True).train()
     assert "bit for bit" not in capsys.readouterr().err
     assert len(directory.read_status(tmp_path / "run")["sessions"]) == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOMEM, "Cannot allocate memory", "images.uint8"),
+        RuntimeError("could not create a primitive\nException raised from somewhere"),
+        MemoryError(),
+    ],
+)
+def test_an_allocation_that_fails_names_the_fix_in_one_line(config_of, error):
+    found = runtime.out_of_memory(error, config_of())
+    assert "train.batch_size=" in str(found)
+    assert "\n" not in str(found)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), RuntimeError("sizes differ")])
+def test_another_error_is_not_about_memory(config_of, error):
+    assert runtime.out_of_memory(error, config_of()) is None
