@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from gan_cli.runs.checkpoint_files import (
     verify,
     write,
 )
-from gan_cli.runs.retention import GOOD, kept
 
+GOOD = 2  # the fewest checkpoints that verify and are never removed
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -37,7 +37,7 @@ def save(
     milestone_every_steps: int | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Path:
-    """Write one checkpoint, then remove those that `retention.kept` lets go.
+    """Write one checkpoint, then remove those that `kept` lets go; returns the new one's directory.
 
     Everything is written and synced under a temporary name, then renamed, so a kill at any instant leaves either the
     old checkpoints or the old ones and this. Where the disk has no room, what a killed process left behind and what
@@ -50,11 +50,8 @@ def save(
         meta: what JSON can hold of the rest; meta["best"]["step"], where it is there, is the checkpoint that was best
             so far and stays.
         keep: the newest checkpoints that stay, this one included; at least 2.
-        milestone_every_steps: checkpoints at its multiples stay for good; None: there are none.
-        warn: called with what had to make room.
-
-    Returns:
-        the checkpoint's directory.
+        milestone_every_steps: as for `kept`.
+        warn: called with what had to make room on a full disk, and what could not be removed.
 
     Raises:
         OSError: a disk that is full even then, for one; the older checkpoints are intact.
@@ -64,50 +61,62 @@ def save(
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        made_room = remove_unfinished(folder) + [name_of(old) for old in prune(folder, GOOD, milestone_every_steps)]
-        if made_room:
+        if made_room := _tidy(folder, GOOD, milestone_every_steps, {}, warn):
             removed = ", ".join(made_room)
             warn(f"no room for the checkpoint of step {step} ({error.strerror}): {removed} removed, tried again")
         path = write(folder, step, tensors, meta)
-    remove_unfinished(folder)
-    prune(folder, keep, milestone_every_steps, {step: meta})
+    _tidy(folder, keep, milestone_every_steps, {step: meta}, warn)
     return path
 
 
-def prune(
-    folder: Path,
-    keep: int,
-    milestone_every_steps: int | None = None,
-    known: Mapping[int, Mapping[str, Any]] | None = None,
-) -> list[int]:
-    """Remove the checkpoints that `retention.kept` lets go.
+def _tidy(
+    folder: Path, keep: int, milestones: int | None, known: Mapping[int, Mapping[str, Any]], warn: Callable[[str], None]
+) -> list[str]:
+    """Remove what killed processes left, and the checkpoints that `kept` lets go; returns their names.
 
-    Before any goes, the newest ones are read and hashed until two verify: a file that was damaged since counts for
-    nothing. The best is the one that the newest intact checkpoint names.
-
-    Args:
-        folder: the run's checkpoints.
-        keep: the newest that stay; at least 2.
-        milestone_every_steps: checkpoints at its multiples stay; None: there are none.
-        known: the `meta` of checkpoints that need not be verified: this process has just written them.
-
-    Returns:
-        the steps that went.
+    Before any goes, the newest ones are read and hashed until two verify (but for those whose `meta` is known, since
+    this process has just written them): a file that was damaged since counts for nothing. The best is the one that the
+    newest intact checkpoint names. What cannot be removed now is left for the next time.
     """
-    present = steps(folder)
+    gone, present = remove_unfinished(folder), steps(folder)
     if len(present) <= keep:
-        return []
+        return gone
     good: dict[int, Mapping[str, Any]] = {}
     for step in present:
         with suppress(CorruptError):
-            good[step] = (known or {}).get(step) or verify(folder / name_of(step))
+            good[step] = known.get(step) or verify(folder / name_of(step))
         if len(good) == GOOD:
             break
     best = best_step(next(iter(good.values()), {}))
-    doomed = sorted(set(present) - kept(present, good, keep, milestone_every_steps, best))
-    for step in doomed:
-        remove(folder / name_of(step))
-    return doomed
+    for step in sorted(set(present) - kept(present, good, keep, milestones, best)):
+        try:
+            remove(folder / name_of(step))
+            gone.append(name_of(step))
+        except OSError as error:
+            warn(f"the checkpoint of step {step} cannot be removed now ({error.strerror}): it is left for later")
+    return gone
+
+
+def kept(
+    present: Iterable[int],
+    good: Collection[int],
+    newest: int,
+    milestone_every_steps: int | None = None,
+    best: int | None = None,
+) -> set[int]:
+    """Return the steps whose checkpoints stay; what is not among them may be removed.
+
+    Args:
+        present: steps that have a checkpoint.
+        good: those that verify; the two newest of them stay, so that a damaged one never takes the place of one that
+            could be needed.
+        newest: how many of the newest stay, whether they verify or not; at least 2.
+        milestone_every_steps: its multiples stay for good; None: there are none.
+        best: this one stays; None: there is none.
+    """
+    present = sorted(present, reverse=True)
+    milestones = {step for step in present if milestone_every_steps and step % milestone_every_steps == 0}
+    return {*present[:newest], *sorted(good, reverse=True)[:GOOD], *milestones, *({best} & set(present))}
 
 
 def best_step(meta: Mapping[str, Any]) -> int | None:
@@ -129,14 +138,15 @@ def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> 
     Args:
         folder: the run's checkpoints.
         warn: called for each checkpoint that is skipped.
-        step: this one or none.
+        step: None: the newest.
 
     Raises:
         UserError: there is none, or none verifies.
     """
     found = steps(folder)
+    listed = ", ".join(map(str, found)) or "none"
     if step is not None and step not in found:
-        raise UserError(f"{folder} has no checkpoint of step {step}; it has {_listed(found)}")
+        raise UserError(f"{folder} has no checkpoint of step {step}; it has {listed}")
     for candidate in found if step is None else [step]:
         path = folder / name_of(candidate)
         try:
@@ -144,7 +154,7 @@ def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> 
         except CorruptError as error:
             warn(f"{path} is skipped: {error}")
     if step is not None:
-        raise UserError(f"{folder / name_of(step)} is damaged; the run has the checkpoints {_listed(found)}")
+        raise UserError(f"{folder / name_of(step)} is damaged; the run has the checkpoints {listed}")
     raise UserError(f"{folder} has no intact checkpoint" if found else f"{folder} has no checkpoint yet")
 
 
@@ -155,14 +165,10 @@ def load_best(folder: Path, warn: Callable[[str], None]) -> Checkpoint:
         UserError: none was best, or it is not there, or does not verify.
     """
     newest = load(folder, warn)
-    step, found = best_step(newest.meta), steps(folder)
+    step = best_step(newest.meta)
     if step is None:
         raise UserError(
             f"{folder} has no best checkpoint: the run watched no curve for one (checkpoint.best=TAG), or had no value "
-            f"of it yet; checkpoint=latest, or a step of {_listed(found)}"
+            f"of it yet; checkpoint=latest, or a step of {', '.join(map(str, steps(folder)))}"
         )
     return newest if newest.path.name == name_of(step) else load(folder, warn, step)
-
-
-def _listed(found: list[int]) -> str:
-    return ", ".join(map(str, found)) or "none"

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, checkpoint_files, tensor_file
-from gan_cli.runs.retention import kept
+from gan_cli.runs.checkpoint import kept
 from gan_cli.runs.tensor_file import Snapshot
 
 TENSORS = {"w": torch.arange(6.0).reshape(2, 3)}
@@ -226,3 +226,26 @@ def test_leftovers_of_a_killed_process_with_the_same_number_are_removed(tmp_path
     for step in (1, 2, 3):
         save(tmp_path, step)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step_0000000002", "step_0000000003"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.EIO, errno.EACCES])
+def test_an_old_checkpoint_that_cannot_be_removed_is_left_for_later(tmp_path, monkeypatch, number):
+    warnings = []
+    save(tmp_path, 1)
+    save(tmp_path, 2)
+    with monkeypatch.context() as failing:
+        failing.setattr(checkpoint_files.os, "rename", _failing(os.rename, "step_0000000001", number))
+        save(tmp_path, 3, warn=warnings.append)
+    text = f"the checkpoint of step 1 cannot be removed now ({os.strerror(number)}): it is left for later"
+    assert (warnings, checkpoint.steps(tmp_path)) == ([text], [3, 2, 1])
+    save(tmp_path, 4)
+    assert checkpoint.steps(tmp_path) == [4, 3]
+
+
+def _failing(call, name, number):
+    def failing(source, target):
+        if source.name == name:
+            raise OSError(number, os.strerror(number), str(source))
+        call(source, target)
+
+    return failing
