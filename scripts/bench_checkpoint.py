@@ -23,6 +23,7 @@ from benchmarks.cases import Case, config_of, ours
 from benchmarks.timing import timed
 
 from gan_cli.runs import checkpoint
+from gan_cli.runs.directory import CHECKPOINTS, RunDirectory
 from gan_cli.runs.saver import Saver
 from gan_cli.session import build
 from gan_cli.session.restore import restore
@@ -53,7 +54,7 @@ def measure(rounds: int, folder: Path, overrides: list[str]) -> dict[str, Any]:
     step()  # warm; and the optimizers have their slots from here on
     with tempfile.TemporaryDirectory(dir=folder) as place:
         seconds = savings(Path(place), rounds, state, step)
-        newest = Path(place) / "foreground"
+        newest = Path(place) / "foreground" / CHECKPOINTS
         seconds["load"] = [timed(lambda: restore(state, checkpoint.load(newest, print))) for _ in range(rounds)]
         size = sum(file.stat().st_size for file in next(newest.iterdir()).iterdir())
     medians = {name: statistics.median(values) for name, values in seconds.items()}
@@ -65,7 +66,7 @@ def savings(place: Path, rounds: int, state: TrainState, step: Callable[[], None
     """Save in the foreground and in the background, and make steps alone, in turn; the first round does not count."""
     done: list[int] = []
     savers = {
-        name: Saver(place / name, 2, None, name == "background", _no_rows, done.append, print)
+        name: Saver(_made(place / name), 2, None, name == "background", done.append, print)
         for name in ("foreground", "background")
     }
 
@@ -101,8 +102,9 @@ def savings(place: Path, rounds: int, state: TrainState, step: Callable[[], None
     return {name: values[1:] for name, values in seconds.items()}
 
 
-def _no_rows() -> None:
-    """A run's rows and events are synced before a checkpoint; here there are none."""
+def _made(folder: Path) -> RunDirectory:
+    folder.mkdir()
+    return RunDirectory(folder)
 
 
 def table(result: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from gan_cli.api.request import override, requested, words_of
 from gan_cli.config.names import option
 from gan_cli.errors import UserError
 from gan_cli.runs import directory, reading
-from gan_cli.runs.metrics_log import METRICS, read_rows
+from gan_cli.runs.contents import METRICS, SAMPLES
+from gan_cli.runs.metrics_log import read_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -303,7 +304,7 @@ class Run:
         if tag := about.standing.tag:
             heads.append(tag)
             cells.append(f"{about.standing.value:.4g}")
-        pictures = sorted((self.path / directory.SAMPLES).glob("step_*.png"))
+        pictures = sorted((self.path / SAMPLES).glob("step_*.png"))
         shown = page.image("the newest samples", pictures[-1].read_bytes()) if pictures else ""
         return page.table(heads, [cells]) + shown
 

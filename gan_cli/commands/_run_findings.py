@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,14 @@ from gan_cli.config.validate import validate_saved
 from gan_cli.core.files import is_held
 from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
-from gan_cli.runs import checkpoint, checkpoint_files, directory
+from gan_cli.runs import checkpoint, checkpoint_files, directory, reading
+from gan_cli.runs.contents import EVENTS, METRICS, TIMING
 from gan_cli.runs.event_file import records
-from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
+from gan_cli.runs.metrics_log import read_rows
+from gan_cli.runs.recovery import contents_of, damaged
+
+_BLOCK = 2**20  # bytes
+_DAMAGED = "damaged or removed; gan resume rebuilds it from the other files, or says what is lost"
 
 
 def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
@@ -37,17 +42,21 @@ def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
     except UserError as error:
         return [Finding("directory", str(error), wrong=True)]
     busy = is_held(run)
-    config, config_finding = _config(run, allow_targets)
     saved = _checkpoints(run)
     good = [(step, meta) for _, step, meta in saved if meta is not None]
     newest = good[0] if good else None
+    config, config_finding = _config(run, allow_targets)
+    contents = (contents_of(newest[1], reading.status(run)) if newest else None) or {}
+    lost = damaged(run, contents)
+    sound = {name: entry["bytes"] for name, entry in contents.items() if name not in lost}
     bytes_of_one = max((_bytes(run / directory.CHECKPOINTS / f"step_{step:010d}") for step, _ in good), default=0)
     return [
         *_status(run, busy),
         config_finding,
         *(finding for finding, _, _ in saved),
-        *(_log(run / name) for name in (METRICS, TIMING)),
-        *_events(run),
+        *(Finding(name, _DAMAGED, wrong=True) for name in lost),
+        *(_log(run / name, sound.get(name, 0)) for name in (METRICS, TIMING) if name not in lost),
+        _events(run, sound, lost, newest[0] if newest and contents else 0),
         room(run, bytes_of_one),
         _next(run, busy, config, bool(saved), newest),
     ]
@@ -57,7 +66,7 @@ def _status(run: Path, busy: bool) -> list[Finding]:
     try:
         status = directory.read_status(run)
     except UserError as error:
-        return [Finding("status", f"{error}; remove it, and the run can continue without it", wrong=True)]
+        return [Finding("status", f"{error}; gan resume makes it anew from the newest checkpoint", wrong=True)]
     if not status:
         return [
             Finding("status", "running" if busy else f"no {directory.STATUS}: the run was killed before it started")
@@ -107,37 +116,53 @@ def _bytes(path: Path) -> int:
     return sum(entry.stat().st_size for entry in path.iterdir() if entry.is_file()) if path.is_dir() else 0
 
 
-def _log(path: Path) -> Finding:
+def _log(path: Path, sound: int) -> Finding:
+    """Return how many rows a file has; those in its first `sound` bytes are counted only."""
+    count = 0
     try:
-        rows = read_rows(path)
+        with open(path, "rb") as file:
+            while block := file.read(min(_BLOCK, sound - file.tell())):
+                count += block.count(b"\n")
+        rows = read_rows(path, sound)
     except FileNotFoundError:
         return Finding(path.name, "none yet")
     except (UserError, OSError) as error:
         return Finding(path.name, str(error), wrong=True)
-    if not rows:
+    if not (count := count + len(rows)):
         return Finding(path.name, "no rows yet")
-    count = "1 row" if len(rows) == 1 else f"{len(rows)} rows, the last one"
-    return Finding(path.name, f"{count} at step {rows[-1]['step']}")
+    last = rows[-1] if rows else reading.last_row(path)
+    text = "1 row" if count == 1 else f"{count} rows, the last one"
+    return Finding(path.name, f"{text} at step {last.get('step')}")
 
 
-def _events(run: Path) -> list[Finding]:
-    paths = sorted(run.glob("events.out.tfevents.*"))
-    last, torn, total = -1, [], 0
+def _events(run: Path, sound: Mapping[str, int], lost: Collection[str], step: int) -> Finding:
+    """Return how much the event files of the steps hold.
+
+    Args:
+        run: the run's directory.
+        sound: name of a file -> its first bytes that need not be read.
+        lost: names of files that are not read at all.
+        step: of the last event in those bytes.
+    """
+    paths = [path for path in sorted(run.glob(f"{EVENTS}.*")) if path.suffix != ".about" and path.name not in lost]
+    torn, total = [], 0
     for path in paths:
-        whole = 0
+        whole = sound.get(path.name, 0)
         try:
-            for record, event in records(path):
+            for record, event in records(path, start=whole):
+                if event is None:
+                    break
                 whole += len(record)
-                last = max(last, event.step if event.HasField("summary") else -1)
+                step = max(step, event.step if event.HasField("summary") else 0)
             total += path.stat().st_size
         except OSError as error:
-            return [Finding("TensorBoard", f"{path.name} cannot be read ({error.strerror})", wrong=True)]
+            return Finding("TensorBoard", f"{path.name} cannot be read ({error.strerror})", wrong=True)
         if whole < path.stat().st_size:
-            torn.append(f"{path.name} is incomplete after byte {whole}")
+            torn.append(f"{path.name} is damaged or incomplete after byte {whole}")
     if not paths:
-        return [Finding("TensorBoard", "no event files yet")]
-    text = f"{len(paths)} event file{'s' if len(paths) > 1 else ''}, {size(total)}, up to step {max(last, 0)}"
-    return [Finding("TensorBoard", "; ".join([text, *torn, *(["gan resume truncates it there"] if torn else [])]))]
+        return Finding("TensorBoard", "no event files yet")
+    text = f"{len(paths)} event file{'s' if len(paths) > 1 else ''}, {size(total)}, up to step {step}"
+    return Finding("TensorBoard", "; ".join([text, *torn, *(["gan resume truncates it there"] if torn else [])]))
 
 
 def _next(

@@ -18,7 +18,7 @@ from gan_cli.core.files import replace_file
 from gan_cli.core.places import place
 from gan_cli.core.text import say, show
 from gan_cli.errors import UserError
-from gan_cli.runs.directory import SAMPLES
+from gan_cli.runs.contents import SAMPLES
 from gan_cli.session.applying import pictures_at
 from gan_cli.session.load import Loaded, generator_of, load
 from gan_cli.session.samples import classes_of, labels_of, samples, z_of

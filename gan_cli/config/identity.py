@@ -33,6 +33,7 @@ FREE = (
     "force",
     "sweep",
 )
+_COURSE = ("train.steps", "log.", "evaluate.", "extractor.", "checkpoint.")
 FREE_IN_WORDS = (
     "train.steps, log.*, evaluate.*, checkpoint.*, runtime.*, and path, path_b, tags and resident of a dataset"
 )
@@ -90,11 +91,20 @@ def differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:
     Returns:
         dotted key -> what differs, in the order of the keys.
     """
+    return {key: pair for key, pair in _all_differences(old, new).items() if not is_free(key)}
+
+
+def changed_course(old: RunConfig, new: RunConfig) -> dict[str, Change]:
+    """Return what differs, as `differences` does, of the keys that may change and shape what a run leaves behind."""
+    return {key: pair for key, pair in _all_differences(old, new).items() if key.startswith(_COURSE)}
+
+
+def _all_differences(old: RunConfig, new: RunConfig) -> dict[str, Change]:
     from gan_cli.config.parts import with_defaults
 
     # A key that an option got after the run was made has its default in the run.
     before, after = (leaves(with_defaults(config).plain()) for config in (old, new))
-    pairs = {key: Change(before.get(key), after.get(key)) for key in {**before, **after} if not is_free(key)}
+    pairs = {key: Change(before.get(key), after.get(key)) for key in {**before, **after}}
     return {key: pair for key, pair in pairs.items() if pair.old != pair.new and pair.new != "auto"}
 
 

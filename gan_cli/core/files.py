@@ -2,44 +2,87 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
-_BUFFER = 2**20  # bytes
+_BUFFER, _CHUNK = 2**20, 2**16  # bytes
 _LOCK = ".lock"
+_OWN_FILES = Path("/proc/self/fd")
+
+Content = dict[str, int | str]  # of a file: its size in `bytes`, and its `sha256` in hexadecimal
 
 
-def hold(directory: Path) -> IO[str]:
-    """Hold a directory for this process alone, until the file that is returned is closed.
+class Held:
+    """A directory that this process holds alone until it is closed.
+
+    The directory itself is locked, so nobody who removes a file in it frees it. Its file .lock is locked too, for
+    network file systems, which lock directories for one machine only.
+
+    Args:
+        path: an existing directory.
 
     Raises:
         BlockingIOError: another process holds it.
         OSError: it cannot be written.
     """
-    lock = open(directory / _LOCK, "a")  # noqa: SIM115
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        lock.close()
-        raise
-    return lock
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptors = [os.open(path, os.O_RDONLY | os.O_DIRECTORY)]
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._descriptors.append(os.open(self.inside / _LOCK, flags, 0o666))
+            for descriptor in self._descriptors:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            Held.close(self)
+            raise
+
+    @property
+    def inside(self) -> Path:
+        """A path into this very directory, whatever has its name meanwhile.
+
+        Raises:
+            FileNotFoundError: it has lost its name, on a system without /proc.
+        """
+        inside = _OWN_FILES / str(self._descriptors[0])
+        if inside.exists():
+            return inside
+        if not self.is_there():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
+        return self.path
+
+    def is_there(self) -> bool:
+        """Return whether its name still leads to it."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptors[0]), os.stat(self.path))
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let others have it; a second call does nothing."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
 
 
 def is_held(directory: Path) -> bool:
     """Return whether a process holds a directory now; nothing is written to find that out."""
-    lock = directory / _LOCK
-    try:
-        if lock.is_file():  # a pipe is not waited for
-            with open(lock) as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    for path, only in ((directory, os.O_DIRECTORY), (directory / _LOCK, os.O_NOFOLLOW)):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | only)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(descriptor)
     return False
 
 
@@ -48,46 +91,94 @@ class AppendFile:
 
     Args:
         path: created where it does not exist.
-        new: refuse a file that exists.
-
-    Raises:
-        FileExistsError: `new` and the file exists.
     """
 
-    def __init__(self, path: Path, new: bool = False) -> None:
-        if new:
-            open(path, "xb").close()
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+        self._size, self._hash = 0, hashlib.sha256()
+        while block := os.read(self._descriptor, _BUFFER):
+            self._count(block)
+        self._step, self._before = 0, (self._size, self._hash.copy())
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes, step: int = 0) -> None:
         """Append a piece, or nothing: after an error the file is as it was, and the call may be tried again.
+
+        Args:
+            piece: any bytes.
+            step: what it is about; never less than that of the piece before.
 
         Raises:
             OSError: a full disk, for one.
         """
-        size = os.fstat(self._file.fileno()).st_size
+        descriptor = self._open()
+        if step > self._step:
+            self._step, self._before = step, (self._size, self._hash.copy())
+        size = os.fstat(descriptor).st_size
         rest = memoryview(piece)
         try:
             while rest:
-                rest = rest[self._file.write(rest) :]
+                rest = rest[os.write(descriptor, rest) :]
         except BaseException:
-            self._file.truncate(size)
+            os.ftruncate(descriptor, size)
             raise
+        self._count(piece)
+
+    def content(self, last_step: int | None = None) -> Content:
+        """Return what it holds by what was appended; without the last step's pieces if that is after `last_step`."""
+        early = last_step is not None and self._step > last_step
+        size, digest = self._before if early else (self._size, self._hash)
+        return {"bytes": size, "sha256": digest.hexdigest()}
 
     def sync(self) -> None:
-        """Return once everything appended is on the disk."""
-        os.fsync(self._file.fileno())
+        """Return once everything appended is on the disk.
+
+        Raises:
+            OSError: for example, the file was removed, replaced or cut by somebody else.
+        """
+        about = os.fstat(self._open())
+        if about.st_size != self._size or not os.path.samestat(about, os.stat(self.path)):
+            raise OSError(errno.ESTALE, "was changed by somebody else while it was written", str(self.path))
+        os.fsync(self._open())
+
+    def _count(self, piece: bytes) -> None:
+        self._size += len(piece)
+        self._hash.update(piece)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        self._file.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            raise ValueError(f"{self.path} is closed")
+        return self._descriptor
 
 
-def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> dict[str, int | str]:
+def content_of(pieces: Iterable[bytes]) -> Content:
+    """Return what a file of these pieces holds."""
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def hashed(path: Path, most: int | None = None) -> Content:
+    """Return what a file holds in its first `most` bytes, or in all of them."""
+
+    def blocks() -> Iterator[bytes]:
+        with open(path, "rb", buffering=0) as file:
+            while block := file.read(_BUFFER if most is None else min(_BUFFER, most - file.tell())):
+                yield block
+
+    return content_of(blocks())
+
+
+def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Content:
     """Write a new file, piece after piece, and return once it is on the disk.
-
-    Returns:
-        its size in `bytes`, and its `sha256` in hexadecimal.
 
     Raises:
         OSError: for example, the file exists or the disk is full.
@@ -103,7 +194,7 @@ def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> dict[str, 
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
+def replace_file(path: Path, pieces: Iterable[bytes]) -> Content:
     """Write a file so that at any instant the path holds the old content or all of the new.
 
     Raises:
@@ -111,15 +202,14 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
+        temporary.unlink(missing_ok=True)  # of a killed process with the same number
+        content = write_synced(temporary, pieces)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+    return content
 
 
 def sync_directory(path: Path) -> None:
@@ -129,3 +219,33 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sweep(directory: Path, pattern: str) -> list[str]:
+    """Remove what killed processes left unfinished, as far as that is possible; returns the names."""
+    stale = sorted(directory.glob(pattern))
+    for path in stale:
+        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            path.unlink()
+    return [path.name for path in stale]
+
+
+def lines_from_end(file: BinaryIO, most: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield the place and the text of each whole line, from the last to the first, of at most `most` bytes."""
+    start = size = file.seek(0, os.SEEK_END)
+    rest: list[bytes] = []  # of a line whose beginning is still to come
+    whole = False  # a last line that no line break ends is still being written
+    while start and (most is None or size - start < most):
+        end, start = start, max(0, start - _CHUNK)
+        file.seek(start)
+        first, *lines = file.read(end - start).split(b"\n")
+        at = end
+        for line in reversed(lines):
+            at -= len(line)
+            if whole:
+                yield at, b"".join([line, *reversed(rest)])
+            at, rest, whole = at - 1, [], True
+        rest.append(first)
+    if whole and not start:
+        yield 0, b"".join(reversed(rest))

@@ -65,7 +65,7 @@ def read(path: Path, limit: int) -> bytes:
     if about.st_size > limit:
         raise OSError(errno.EFBIG, f"holds {about.st_size:,} bytes; at most {limit:,} are allowed", str(path))
     with path.open("rb") as file:
-        return file.read(limit)
+        return file.read(about.st_size)
 
 
 def parse_json(content: bytes) -> Any:

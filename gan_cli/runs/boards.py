@@ -1,68 +1,65 @@
-"""Sends rows and pictures to TensorBoard and to the trackers that `log.to` names."""
+"""Writes rows and pictures: to the run's own files, to TensorBoard, and to the trackers that `log.to` names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
+from gan_cli.runs.contents import METRICS, SAMPLES, TIMING, picture_name
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.runs.metrics_log import append_rows, speeds
 from gan_cli.runs.tensorboard import Board
 from gan_cli.runs.trackers import Failed, Settings, Tracked
 
 
 class Boards:
-    """What `Board` is, for all of them.
+    """The places where a run can be watched.
 
-    An error of TensorBoard's file ends the run; a tracker's error is reported, and the run continues.
+    An error of a file ends the run; a tracker's error is reported, and the run continues.
 
     Args:
-        run_dir: the run directory.
+        run: the run's directory, brought back to where this session begins.
         purge_step: see `Board`.
         to: `log.to`.
         failed: see `Tracked`.
     """
 
-    def __init__(self, run_dir: Path, purge_step: int | None, to: Sequence[str], failed: Failed) -> None:
-        self._board = Board(run_dir, purge_step) if "tensorboard" in to else None
+    def __init__(self, run: RunDirectory, purge_step: int | None, to: Sequence[str], failed: Failed) -> None:
+        self._run = run
+        (run.inside / SAMPLES).mkdir(exist_ok=True)
+        for name in (METRICS, TIMING):
+            run.append(name)
+        self._board = Board(run, purge_step) if "tensorboard" in to else None
         names = dict.fromkeys(name for name in to if name != "tensorboard")
-        self._trackers = [Tracked(name, run_dir, failed) for name in names]
+        self._trackers = [Tracked(name, run, failed) for name in names]
 
-    def scalars(self, step: int, row: Mapping[str, float]) -> None:
-        """Write one value a tag."""
+    def row(self, step: int, row: Mapping[str, float], timing: Mapping[str, float]) -> None:
+        """Write a row of reproducible values, and its times and speeds."""
+        lines = append_rows(self._run, step, row, timing)
+        shown = {**row, **speeds(timing)}
         if self._board:
-            self._board.scalars(step, row)
+            self._board.scalars(step, shown, lines)
         for tracker in self._trackers:
-            tracker.scalars(step, row)
+            tracker.scalars(step, shown)
 
     def image(self, tag: str, step: int, image: np.ndarray, png: bytes) -> None:
         """Write a picture: (H, W, 3) uint8, and the same encoded."""
+        self._run.write(picture_name(tag, step), png, step)
         if self._board:
             self._board.image(tag, step, png)
         for tracker in self._trackers:
             tracker.image(tag, step, image)
 
     def describe(self, config: str, settings: Settings) -> None:
-        """Write what the run is, in every session.
-
-        Args:
-            config: YAML.
-            settings: one level of dotted keys.
-        """
+        """Write what the run is, in every session: its config as YAML, and as one level of dotted keys."""
         if self._board:
-            self._board.text("config", f"```yaml\n{config}```")
-            self._board.layout()
-            self._board.hparams(settings)
+            self._board.describe(config, settings)
         for tracker in self._trackers:
             tracker.begin(settings)
 
-    def flush(self) -> None:
-        """Return once everything of TensorBoard's is on the disk."""
-        if self._board:
-            self._board.flush()
-
     def close(self, success: bool = True) -> None:
-        """Say how the session ended, and close."""
+        """Say how the session ended."""
         try:
             if self._board:
                 self._board.close(success)

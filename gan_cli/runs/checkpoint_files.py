@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import sync_directory, write_synced
+from gan_cli.core.files import hashed, sweep, sync_directory, write_synced
 from gan_cli.core.hardware import memory_bytes
 from gan_cli.runs.checkpoint_meta import check_meta
 from gan_cli.runs.tensor_file import pieces
@@ -25,22 +25,15 @@ from gan_cli.runs.tensor_file import pieces
 _STATE, _META, _MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"
 NAME = re.compile(r"step_(\d{10})")  # of a checkpoint's directory
 _TEMPORARY = ".tmp-"
-_BLOCK = 2**20  # bytes
-_META_BYTES, _MANIFEST_BYTES = 2**20, 2**12  # at the most
+_META_BYTES, _MANIFEST_BYTES = 2**24, 2**12  # at the most
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint that was read and verified.
+    """A checkpoint that was read and verified."""
 
-    Attributes:
-        path: its directory.
-        tensors: by name, on the CPU.
-        meta: everything else.
-    """
-
-    path: Path
-    tensors: dict[str, Tensor]
-    meta: dict[str, Any]
+    path: Path  # its directory
+    tensors: dict[str, Tensor]  # by name, on the CPU
+    meta: dict[str, Any]  # everything else
 
 
 class CorruptError(Exception):
@@ -53,11 +46,7 @@ def name_of(step: int) -> str:
 
 
 def write(folder: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Path:
-    """Write one checkpoint under a temporary name, sync it and rename it; one of the same step is replaced.
-
-    Returns:
-        its directory.
-    """
+    """Write one checkpoint under a temporary name, sync it, rename it and return its directory; replace an old one."""
     folder.mkdir(exist_ok=True)  # a run directory that was removed is not made again
     final = folder / name_of(step)
     temporary = folder / f"{_TEMPORARY}{final.name}-{os.getpid()}"
@@ -71,7 +60,8 @@ def write(folder: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[
         write_synced(temporary / _MANIFEST, [manifest(files)])
         sync_directory(temporary)
         if final.exists():
-            remove(final)
+            with suppress(OSError):
+                remove(final)
         os.rename(temporary, final)
         sync_directory(folder)
     except BaseException:
@@ -97,28 +87,24 @@ def read(path: Path) -> Checkpoint:
 
 
 def verify(path: Path) -> dict[str, Any]:
-    """Hash a checkpoint's files, without loading them.
-
-    Returns:
-        its `meta`.
+    """Hash a checkpoint's files, without loading them, and return its `meta`.
 
     Raises:
         CorruptError: it is not what was written.
     """
     with _corrupt_if_unreadable(path):
         for name, entry in _entries(path).items():
-            digest, size = hashlib.sha256(), 0
-            with open(path / name, "rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-                    size += len(block)
-            if {"bytes": size, "sha256": digest.hexdigest()} != entry:
+            if hashed(path / name) != entry:
                 raise CorruptError(f"{name} is not what was written")
         return _meta(path, untrusted.read(path / _META, _META_BYTES))
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint so that no half of it is ever seen under its name."""
+    """Remove a checkpoint so that no half of it is ever seen under its name.
+
+    Raises:
+        OSError: it is left, or a part of it under another name, which `remove_unfinished` takes.
+    """
     doomed = path.with_name(f"{_TEMPORARY}old-{path.name}")
     shutil.rmtree(doomed, ignore_errors=True)  # of a process that was killed here
     os.rename(path, doomed)
@@ -127,10 +113,7 @@ def remove(path: Path) -> None:
 
 def remove_unfinished(folder: Path) -> list[str]:
     """Remove what killed processes left behind in a folder of checkpoints; returns the names."""
-    stale = sorted(folder.glob(f"{_TEMPORARY}*"))
-    for path in stale:
-        shutil.rmtree(path, ignore_errors=True)
-    return [path.name for path in stale]
+    return sweep(folder, f"{_TEMPORARY}*")
 
 
 def entry_of(content: bytes) -> dict[str, Any]:

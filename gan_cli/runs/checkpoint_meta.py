@@ -6,18 +6,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from gan_cli.core.text import show
+from gan_cli.runs.contents import of_steps
+from gan_cli.runs.directory import is_status
+
 MOST = 2**53  # of anything that is counted
 MAX_VALUES = 2**28  # of one sample
 _COUNTS = ("real_batches", "critic_updates", "n_classes")
-_TYPES: dict[str, type] = {"settings": dict, "data": str, "best": dict, "task": dict}
+_TYPES: dict[str, type] = {"settings": dict, "data": str, "best": dict, "task": dict, "run": dict}
 
 
 def check_meta(meta: Any, step: int) -> dict[str, Any]:
-    """Return a checkpoint's meta, with every key that is known of the type that is read.
-
-    Args:
-        meta: as parsed from JSON; it may hold other keys.
-        step: by the name of its directory.
+    """Return the meta, as parsed from JSON, of the checkpoint of a step: every key that is known has its type.
 
     Raises:
         ValueError: the first thing that is wrong, in one line.
@@ -32,6 +32,12 @@ def check_meta(meta: Any, step: int) -> dict[str, Any]:
     for key, kind in _TYPES.items():
         if not isinstance(meta.get(key), (kind, type(None))):
             raise ValueError(f"its {key} is not a {kind.__name__}")
+    if run := meta.get("run"):
+        if not is_status(run["status"]):
+            raise ValueError("its status is not that of a run")
+        for name, entry in (run["contents"] | run["at_end"]).items():
+            if not (of_steps(name) and entry.keys() == {"bytes", "sha256"} and _is_count(entry["bytes"])):
+                raise ValueError(f"its hash of {show(name)} is none of a run's file")
     if "sample_shape" in meta:
         sample_shape(meta)
     source_shape(meta)

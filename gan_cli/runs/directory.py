@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import chain
 from pathlib import Path
@@ -14,48 +16,97 @@ from typing import Any
 import yaml
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import AppendFile, hold, replace_file
-from gan_cli.core.untrusted import check_tree
+from gan_cli.core.files import AppendFile, Content, Held, replace_file, sweep
 from gan_cli.errors import UserError
+from gan_cli.runs.contents import SAMPLES
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
-CHECKPOINTS, SAMPLES, PROFILE = "checkpoints", "samples", "profile"
+CHECKPOINTS, PROFILE = "checkpoints", "profile"
 SWEEP = "sweep.json"  # in a directory of a sweep, beside its runs
 ROOT = Path("runs")
+_MOST_FILES = 100_000
 STATUS_BYTES = 2**24  # of run.json, which grows by a session each time the run is resumed
-_UNFINISHED_CONFIG = re.compile(rf"\.{re.escape(CONFIG)}\.\d+\.tmp")
+_UNFINISHED = (".*.tmp", f"{SAMPLES}/.*.tmp", f"{CHECKPOINTS}/.tmp-*")
 
 
-class RunDirectory:
+class RunDirectory(Held):
     """One run's directory, held by this process alone until it is closed.
 
-    Args:
-        path: an existing directory.
+    It knows its owner: what is written through it goes into the directory that was held, and nowhere if that was
+    removed. And it knows its content: what `append` and `write` made is counted and hashed, for the checkpoint. What a
+    killed process left unfinished is removed.
+
+    Attributes:
+        status: what run.json says.
+        damage: why run.json cannot be read; `status` is empty then. None: it can.
 
     Raises:
         UserError: it cannot be written, holds what is no plain file, or another process holds it.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        check_tree(path, written=True)
+        untrusted.check_tree(path, written=True)
         try:
-            self._lock = hold(path)
+            super().__init__(path)
         except BlockingIOError as error:
             raise UserError(f"{path} is in use by another process: wait for it, or stop it") from error
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}): choose another run_dir") from error
-        self._log = AppendFile(path / LOG)
+        for pattern in _UNFINISHED:
+            sweep(self.inside, pattern)
+        self._log = AppendFile(self.inside / LOG)
+        self._growing: dict[str, AppendFile] = {}
+        self._whole: dict[str, tuple[int, Content]] = {}
+        self.status: dict[str, Any] = {}
+        self.damage: str | None = None
+        try:
+            self.status = read_status(path)
+        except UserError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            self.damage = str(error)
 
     @property
     def checkpoints(self) -> Path:
-        """The directory of the checkpoints."""
-        return self.path / CHECKPOINTS
+        """The directory of the checkpoints, to write there."""
+        return self.inside / CHECKPOINTS
+
+    def named(self, error: OSError) -> str:
+        """Return an error of a file here in one line, with the file's name as the user knows it."""
+        name = str(error.filename or self.path).replace(str(self.inside), str(self.path), 1)
+        return f"{name}: {error.strerror or error}"
+
+    def append(self, name: str) -> AppendFile:
+        """Return the file that grows under this name; one a run."""
+        if name not in self._growing:
+            self._growing[name] = AppendFile(self.inside / name)
+        return self._growing[name]
+
+    def write(self, name: str, content: bytes, step: int) -> None:
+        """Write a file of a step that stays as it is."""
+        self.keep(name, replace_file(self.inside / name, [content]), step)
+
+    def keep(self, name: str, content: Content, step: int = 0) -> None:
+        """Count a file among the run's that stays as it is; of more than a checkpoint's meta.json can hold, no more."""
+        if len(self._whole) < _MOST_FILES:
+            self._whole[name] = step, content
+
+    def contents(self, last_step: int | None = None) -> dict[str, Content]:
+        """Return the size and hash of each file by name; of what is of steps up to `last_step`, if one is given."""
+        growing = {name: file.content(last_step) for name, file in self._growing.items()}
+        whole = {n: content for n, (step, content) in self._whole.items() if last_step is None or step <= last_step}
+        return growing | whole
+
+    def sync(self) -> None:
+        """Return once everything that `append` made is on the disk; call it before a checkpoint is committed."""
+        for file in self._growing.values():
+            file.sync()
 
     def note(self, text: str) -> None:
-        """Append a line to train.log."""
+        """Append a line to train.log; a disk too full for it ends nothing."""
         stamp = datetime.now().isoformat(sep=" ", timespec="seconds")
-        self._log.write(f"{stamp} {text}\n".encode())
+        with suppress(OSError):
+            self._log.write(f"{stamp} {text}\n".encode())
 
     def write_config(self, settings: dict[str, Any]) -> None:
         """Freeze the fully resolved config.
@@ -69,18 +120,19 @@ class RunDirectory:
             raise UserError(
                 f"the config is {len(content):,} bytes long; a run's has at most {untrusted.CONFIG_BYTES:,}"
             )
-        replace_file(self.path / CONFIG, [content])
+        replace_file(self.inside / CONFIG, [content])
 
     def write_status(self, status: str, **facts: Any) -> None:
         """Merge facts into run.json: how far the run is and how it ended."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        content = {**read_status(self.path), "status": status, "updated": now, **facts}
-        replace_file(self.path / STATUS, [json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"])
+        self.status |= {"status": status, "updated": now, **facts}
+        replace_file(self.inside / STATUS, [json.dumps(self.status, indent=1, allow_nan=False).encode() + b"\n"])
 
     def close(self) -> None:
         """Let others have it."""
-        self._log.close()
-        self._lock.close()
+        for file in (self._log, *self._growing.values()):
+            file.close()
+        super().close()
 
 
 def used(path: Path) -> bool:
@@ -89,15 +141,14 @@ def used(path: Path) -> bool:
     Raises:
         UserError: it cannot be read.
     """
+
+    def is_left(entry: Path) -> bool:
+        return entry.name == ".lock" or entry.match(_UNFINISHED[0]) or (entry.name == LOG and not entry.stat().st_size)
+
     try:
-        entries = list(path.iterdir()) if path.is_dir() else []
-        return not all(e.name == ".lock" or _UNFINISHED_CONFIG.fullmatch(e.name) or _is_empty_log(e) for e in entries)
+        return path.is_dir() and not all(map(is_left, path.iterdir()))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): choose another run_dir") from error
-
-
-def _is_empty_log(entry: Path) -> bool:
-    return entry.name == LOG and entry.is_file() and not entry.stat().st_size
 
 
 def refuse_used(run_dir: str | None) -> None:
@@ -115,11 +166,7 @@ def refuse_used(run_dir: str | None) -> None:
 
 
 def create(run_dir: str | None, name: str) -> RunDirectory:
-    """Make a run's directory.
-
-    Args:
-        run_dir: its path; it may exist if it is empty. None: a new one under runs/, by the time and the name.
-        name: what the run is called, such as wgan_dcgan_ring.
+    """Make a run's directory, `run_dir` if it is given, else a new one under runs/, by the time and the run's name.
 
     Raises:
         UserError: it holds something, or cannot be made.
@@ -157,17 +204,27 @@ def read_status(path: Path) -> dict[str, Any]:
         UserError: it is not what a run writes.
     """
     try:
-        content = untrusted.parse_json(untrusted.read(path / STATUS, STATUS_BYTES))
+        content = _read(path / STATUS, STATUS_BYTES, untrusted.parse_json)
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise UserError(f"{path / STATUS} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path / STATUS} cannot be read: {error}") from error
-    sessions = content.get("sessions", []) if isinstance(content, dict) else None
-    if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
+    if not is_status(content):
         raise UserError(f"{path / STATUS} is not a run's status")
     return content
+
+
+def _read(path: Path, most: int, parse: Callable[[bytes], Any]) -> Any:
+    try:
+        return parse(untrusted.read(path, most))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def is_status(content: Any) -> bool:
+    """Return whether a value is a mapping whose `sessions`, if any, are a list of mappings."""
+    sessions = content.get("sessions", []) if isinstance(content, dict) else None
+    return isinstance(sessions, list) and all(isinstance(session, dict) for session in sessions)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -180,15 +237,11 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     if not path.is_dir():
         raise UserError(f"run={path}: no such directory; `gan runs` shows the runs here")
-    check_tree(path)
+    untrusted.check_tree(path)
     try:
-        content = untrusted.parse_yaml(untrusted.read(path / CONFIG, untrusted.CONFIG_BYTES))
+        content = _read(path / CONFIG, untrusted.CONFIG_BYTES, untrusted.parse_yaml)
     except FileNotFoundError as error:
         raise UserError(f"run={path}: not a run's directory, it has no {CONFIG}") from error
-    except OSError as error:
-        raise UserError(f"{path / CONFIG} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path / CONFIG} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path / CONFIG} is not a config")
     return content

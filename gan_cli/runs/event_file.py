@@ -1,108 +1,84 @@
-"""TensorBoard's event files, written at once and in order: no thread hides a full disk, no clock reorders them.
+"""The records of TensorBoard's event files.
 
-A writer of tensorboard's own buffers in a thread that ends at the first OSError, and names its file by the clock: after
-a resume with the clock set back, the new file sorts before the old one and readers discard the wrong half. Its module
-of checksums imports a stand-in for TensorFlow, which takes a tenth of a second.
+TensorBoard's module of checksums imports a stand-in for TensorFlow, which takes a tenth of a second.
 """
 
 from __future__ import annotations
 
 import functools
 import struct
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-
-from gan_cli.core.files import AppendFile, replace_file, sync_directory
+from tensorboard.compat.proto.event_pb2 import Event
 
 _ABOUT_THE_RUN = {"text", "hparams", "custom_scalars"}  # plugins of which a reader keeps the first value it meets
+_HEAD, _AROUND, _BLOCK = 12, 16, 2**22  # bytes
 
 
-class EventFile:
-    """One new event file in a run directory, sorting after those that are there.
+def first_event() -> Event:
+    """Return the event with which every file begins."""
+    return Event(file_version="brain.Event:2")
 
-    Older files are cut first: events of steps from `purge_step` on, a torn end, and what is written again by
-    every session (text, hparams, layout) go, so that every reader sees one unbroken run.
+
+def record(event: Event) -> bytes:
+    """Return an event as it stands in a file: length (8 bytes), its checksum (4), data, their checksum (4)."""
+    data = event.SerializeToString()
+    length = struct.pack("<Q", len(data))
+    return b"".join([length, _checksum(length), data, _checksum(data)])
+
+
+def records(path: Path, verify: bool = True, start: int = 0) -> Iterator[tuple[bytes, Event | None]]:
+    """Yield the records of a file up to a torn one, each with its event; None where it is not what was written.
 
     Args:
-        run_dir: the run directory.
-        purge_step: the first step that this session will write. None: a new run.
+        path: the file.
+        verify: compare the events' checksums, which takes 0.2 ms an event.
+        start: where the first record begins, in bytes.
     """
-
-    def __init__(self, run_dir: Path, purge_step: int | None) -> None:
-        self._last_time = 0.0
-        newest = 0
-        for path in sorted(run_dir.glob("events.out.tfevents.*")):
-            if purge_step is not None and path.is_file():
-                self._last_time = max(self._last_time, _cut(path, purge_step))
-            newest = max(newest, _stamp(path))
-        name = f"events.out.tfevents.{max(int(time.time()), newest + 1):010d}.gan"
-        self._file = AppendFile(run_dir / name, new=True)
-        sync_directory(run_dir)
-        self.write(Event(file_version="brain.Event:2"))
-        # Readers take the first START of a run for its beginning, and purge at each later one.
-        self.write(Event(step=purge_step or 0, session_log=SessionLog(status=SessionLog.START)))
-
-    def write(self, event: Event) -> None:
-        """Append an event; times never run backwards within a run.
-
-        Raises:
-            OSError: the event is not in the file, and the call may be tried again.
-        """
-        self._last_time = event.wall_time = max(time.time(), self._last_time)
-        length, body = struct.pack("<Q", event.ByteSize()), event.SerializeToString()
-        self._file.write(length + _checksum(length) + body + _checksum(body))
-
-    def sync(self) -> None:
-        """Return once every event is on the disk."""
-        self._file.sync()
-
-    def close(self) -> None:
-        """Close the file; a second call does nothing."""
-        self._file.close()
-
-
-def _stamp(path: Path) -> int:
-    digits = path.name.split(".")[3]
-    return int(digits) if digits.isdecimal() else 0
-
-
-def _cut(path: Path, purge_step: int) -> float:
-    """Drop what a session from `purge_step` on writes again; returns the time of the last event that stays."""
-    kept, last_time = [], 0.0
-    for record, event in records(path):
-        if not _written_again(event, purge_step):
-            kept.append(record)
-            last_time = max(last_time, event.wall_time)
-    if sum(map(len, kept)) < path.stat().st_size:
-        replace_file(path, kept)
-    return last_time
-
-
-def _written_again(event: Event, purge_step: int) -> bool:
-    if event.HasField("summary"):
-        plugins = {value.metadata.plugin_data.plugin_name for value in event.summary.value}
-        return event.step >= purge_step or bool(plugins & _ABOUT_THE_RUN)
-    return event.HasField("session_log") and event.step >= purge_step
-
-
-def records(path: Path) -> Iterator[tuple[bytes, Event]]:
-    """Records up to the first torn one: length (8 bytes), its checksum (4), data, their checksum (4)."""
     size = path.stat().st_size
     with open(path, "rb") as file:
-        while len(head := file.read(12)) == 12:
+        file.seek(start)
+        while len(head := file.read(_HEAD)) == _HEAD:
             (length,) = struct.unpack_from("<Q", head)
-            if head[8:] != _checksum(head[:8]) or file.tell() + length + 4 > size:
+            if _checksum(head[:8]) != head[8:] or file.tell() + length + 4 > size:
                 return
-            body = file.read(length + 4)
-            try:
-                event = Event.FromString(body[:-4])
-            except DecodeError:
-                return
-            yield head + body, event
+            whole = head + file.read(length + 4)
+            yield whole, _event(whole, verify)
+
+
+def _event(whole: bytes, verify: bool = True) -> Event | None:
+    """Return the event of a record; None where it is none, or its checksum says so."""
+    data = whole[_HEAD:-4]
+    with suppress(DecodeError):
+        return None if verify and _checksum(data) != whole[-4:] else Event.FromString(data)
+    return None
+
+
+def is_of_session(event: Event) -> bool:
+    """Return whether an event describes the session that wrote it, and not a step."""
+    plugins = {value.metadata.plugin_data.plugin_name for value in event.summary.value}
+    return bool(plugins & _ABOUT_THE_RUN) or event.HasField("session_log") or event.HasField("file_version")
+
+
+def last_time(path: Path) -> float:
+    """Return the time of the last event of a file that ends with a whole record."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - _BLOCK))
+        block = file.read()
+    for at in range(len(block) - _AROUND, -1, -1):
+        length = struct.pack("<Q", len(block) - at - _AROUND)
+        if block.startswith(length, at) and (event := _event(block[at:])) is not None:
+            return event.wall_time
+    return 0.0
+
+
+def stamp(path: Path) -> int:
+    """Return the number in an event file's name, by which files are read in order."""
+    digits = path.name.split(".")[3]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _checksum(data: bytes) -> bytes:

@@ -2,82 +2,91 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import count, groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-from gan_cli.core.files import AppendFile, replace_file
+from gan_cli.core.files import lines_from_end
 from gan_cli.errors import UserError
+from gan_cli.runs.contents import METRICS, TIMING
+from gan_cli.runs.directory import RunDirectory
 
-METRICS = "metrics.jsonl"
-TIMING = "timing.jsonl"
 _WORDS = {"nan", "inf", "-inf"}  # strict JSON has no such numbers: they are written as these strings
+_MOST_STEPS = 2**53
+
+Item = TypeVar("Item")
 
 
-class MetricsLog:
-    """One row a log interval: {"step": n, tag: value, ...}, tags sorted, floats in digits that read back bit for bit.
+def append_rows(run: RunDirectory, step: int, row: Mapping[str, float], timing: Mapping[str, float]) -> bytes:
+    """Append a row to metrics.jsonl and its times to timing.jsonl, each whole or not at all; returns both lines.
 
-    A row is appended whole or not at all, so after an OSError the call may be tried again.
-
-    Args:
-        run_dir: holds both files.
-        resume_step: the step of the checkpoint that training continues from; later rows and a torn last line are cut.
-            None: a new run.
-
-    Raises:
-        UserError: a new run where a log exists already, or a row before `resume_step` that cannot be read.
+    They are {"step": n, tag: value, ...}, tags sorted, floats in digits that read back bit for bit.
     """
-
-    def __init__(self, run_dir: Path, resume_step: int | None) -> None:
-        paths = [run_dir / METRICS, run_dir / TIMING]
-        for path in paths:
-            if resume_step is not None:
-                _cut(path, resume_step)
-            elif path.exists():
-                raise UserError(f"{path} holds the curves of another run: choose another run_dir")
-        self._metrics, self._timing = (AppendFile(path) for path in paths)
-
-    def scalars(self, step: int, row: Mapping[str, float]) -> None:
-        """Append a row of reproducible values to metrics.jsonl."""
-        self._metrics.write(_line(step, row))
-
-    def timing(self, step: int, row: Mapping[str, float]) -> None:
-        """Append a row of measured times and speeds to timing.jsonl."""
-        self._timing.write(_line(step, row))
-
-    def sync(self) -> None:
-        """Return once every row is on the disk; call it before a checkpoint is committed."""
-        self._metrics.sync()
-        self._timing.sync()
-
-    def close(self) -> None:
-        """Close both files."""
-        self._metrics.close()
-        self._timing.close()
+    lines = [_line(step, values) for values in (row, timing)]
+    for name, line in zip((METRICS, TIMING), lines, strict=True):
+        run.append(name).write(line, step)
+    return b"".join(lines)
 
 
-def read_rows(path: Path) -> list[dict[str, float]]:
-    """Read metrics.jsonl or timing.jsonl, of a running process too: a last line still being written is left out.
+def speeds(timing: Mapping[str, float]) -> dict[str, float]:
+    """Return the curves that a row of timing.jsonl gives."""
+    return {f"speed/{name}": value for name, value in timing.items() if name.endswith("_per_second")}
 
-    Returns:
-        the rows in order; "step" is an int, every other value a float.
+
+def read_rows(path: Path, start: int = 0) -> list[dict[str, float]]:
+    """Return the rows of metrics.jsonl or timing.jsonl from a byte on; "step" is an int, every other value a float.
+
+    A process may be writing there: what no line break ends is left out.
 
     Raises:
         UserError: a line that is not a row.
     """
-    lines = path.read_bytes().split(b"\n")[:-1]
-    return [_parse(path, number, line) for number, line in enumerate(lines, 1)]
+    rows = []
+    with open(path, "rb") as file:
+        file.seek(start)
+        for number, line in enumerate(file, 1):
+            if line.endswith(b"\n"):
+                try:
+                    rows.append(parse_row(line))
+                except ValueError:
+                    after = f" after byte {start}" if start else ""
+                    raise UserError(f"{path}, line {number}{after} is not a row of values: remove that line") from None
+    return rows
 
 
-def _line(step: int, row: Mapping[str, float]) -> bytes:
-    values = {tag: _encode(float(row[tag])) for tag in sorted(row)}
-    return json.dumps({"step": step, **values}, allow_nan=False).encode() + b"\n"
+def by_step(*sources: Iterable[tuple[int, Item]]) -> Iterator[tuple[int, dict[int, Item]]]:
+    """Join sources that ascend by their steps: yield each step once, and what the sources have of it by their place."""
+
+    def placed(place: int, source: Iterable[tuple[int, Item]]) -> Iterator[tuple[int, int, Item]]:
+        return ((step, place, item) for step, item in source)
+
+    last, step_of = -1, itemgetter(0)
+    for step, group in groupby(heapq.merge(*map(placed, count(), sources), key=step_of), key=step_of):
+        if step > last:  # a damaged file may step back
+            last = step
+            yield step, {place: item for _, place, item in group}
 
 
-def _encode(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
+def sound_lines(path: Path, last_step: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the step and the line of every row up to a step; what is no row is left out."""
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        for line in file:
+            step = _step(line) if line.endswith(b"\n") else None
+            if step is not None and step <= last_step:
+                yield step, line
+
+
+def cut(path: Path, last_step: int) -> None:
+    """Drop the rows after a step, and what a kill left behind them, from the end."""
+    with suppress(FileNotFoundError), open(path, "r+b") as file:
+        steps = ((at + len(line) + 1, _step(line)) for at, line in lines_from_end(file))
+        file.truncate(next((end for end, step in steps if step is not None and step <= last_step), 0))
 
 
 def parse_row(line: bytes) -> dict[str, float]:
@@ -89,18 +98,27 @@ def parse_row(line: bytes) -> dict[str, float]:
     try:
         row = json.loads(line, parse_constant=_refuse)
         step = row.pop("step")
-        if type(step) is not int:
+        if type(step) is not int or not 0 <= step <= _MOST_STEPS:
             raise TypeError(step)
         return {"step": step, **{tag: _decode(value) for tag, value in row.items()}}
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         raise ValueError("not a row of values") from error
 
 
-def _parse(path: Path, number: int, line: bytes) -> dict[str, float]:
+def _step(line: bytes) -> int | None:
     try:
-        return parse_row(line)
+        return int(parse_row(line)["step"])
     except ValueError:
-        raise UserError(f"{path}, line {number} is not a row of values: remove that line") from None
+        return None
+
+
+def _line(step: int, row: Mapping[str, float]) -> bytes:
+    values = {tag: _encode(float(row[tag])) for tag in sorted(row)}
+    return json.dumps({"step": step, **values}, allow_nan=False).encode() + b"\n"
+
+
+def _encode(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
 
 
 def _decode(value: object) -> float:
@@ -111,24 +129,3 @@ def _decode(value: object) -> float:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
-
-
-def _cut(path: Path, last_step: int) -> None:
-    """Keep the rows up to a step; what a kill or a power cut left behind them goes, damage among them is an error."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    kept, damaged = [], None
-    for number, line in enumerate(content.split(b"\n")[:-1], 1):
-        try:
-            late = _parse(path, number, line)["step"] > last_step
-        except UserError as error:
-            damaged = damaged or error
-            continue
-        if late:
-            break
-        if damaged:
-            raise damaged
-        kept.append(line + b"\n")
-    if sum(map(len, kept)) < len(content):
-        replace_file(path, kept)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_cli.core import untrusted
 from gan_cli.core.curves import OBJECTIVES, is_estimate
-from gan_cli.core.files import is_held
+from gan_cli.core.files import is_held, lines_from_end
 from gan_cli.errors import UserError
 from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status
 from gan_cli.runs.metrics_log import METRICS, TIMING, parse_row
@@ -18,18 +18,11 @@ _TAIL = 2**16  # bytes in which the last row of a file stands
 
 
 class Standing(NamedTuple):
-    """How far a run is.
-
-    Attributes:
-        step: of its last row; 0 before the first.
-        tag: of the critic's estimate, else of its loss or the generator's; "" before the first row.
-        value: the tag's.
-        steps_per_second: as measured last; 0.0 before the first row.
-    """
+    """How far a run is by its last row: zeros and "" before the first."""
 
     step: int = 0
-    tag: str = ""
-    value: float = 0.0
+    tag: str = ""  # of the critic's estimate, else of its loss or the generator's
+    value: float = 0.0  # the tag's
     steps_per_second: float = 0.0
 
 
@@ -41,29 +34,22 @@ def headline(row: Mapping[str, float]) -> str:
 def standing(run: Path) -> Standing:
     """Return how far a run is; `Standing()` where it has no row that can be read."""
     row, timing = last_row(run / METRICS), last_row(run / TIMING)
-    tag = headline(row)
-    return Standing(
-        int(row.get("step", 0)), tag, row.get(tag, 0.0), timing.get("steps_per_second", 0.0) if row else 0.0
-    )
+    tag, speed = headline(row), timing.get("steps_per_second", 0.0)
+    return Standing(int(row["step"]), tag, row.get(tag, 0.0), speed) if row else Standing()
 
 
 def last_row(path: Path) -> dict[str, float]:
     """Return the last whole row of metrics.jsonl or timing.jsonl; {} where there is none."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            lines = file.read(_TAIL).split(b"\n")[:-1]
-        return parse_row(lines[-1]) if lines else {}
-    except (OSError, ValueError):
-        return {}
+    with suppress(OSError, ValueError), open(path, "rb") as file:
+        return next((parse_row(line) for _, line in lines_from_end(file, _TAIL)), {})
+    return {}
 
 
 def status(run: Path) -> dict[str, Any]:
     """Return run.json's content; {} where there is none that can be read."""
-    try:
+    with suppress(UserError):
         return read_status(run)
-    except UserError:
-        return {}
+    return {}
 
 
 def is_run(path: Path) -> bool:
@@ -126,8 +112,7 @@ def below(directory: Path) -> list[Path]:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    try:
+    with suppress(OSError, ValueError):
         content = untrusted.parse_yaml(untrusted.read(path / CONFIG, untrusted.CONFIG_BYTES))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return content if isinstance(content, dict) else {}
+    return {}

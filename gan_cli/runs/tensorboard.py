@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from google.protobuf.struct_pb2 import Value
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, LogMessage, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
@@ -17,7 +16,10 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
 from gan_cli.core.curves import Curve, declared, heldout_tag, is_estimate
-from gan_cli.runs.event_file import EventFile
+from gan_cli.core.files import AppendFile
+from gan_cli.runs.contents import EVENTS
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.runs.event_file import first_event, last_time, record, stamp
 
 # The order of the categories of the CUSTOM SCALARS page; others follow.
 _CATEGORIES = ("Wasserstein distance", "Losses", "Other distances", "Health", "Quality", "Modes", "Speed")
@@ -25,52 +27,53 @@ _ESTIMATES = ("Other distances", "divergences, distances and energies")  # the c
 
 
 class Board:
-    """The run's own event file. Every call writes at once, whole or not at all: after an OSError it may be tried again.
+    """The run's event files of one session, sorting after those that are there.
 
-    `text`, `hparams` and `layout` describe the run rather than a step: call them in every session, after a resume too,
-    where they take the place of what the earlier session wrote.
+    The first takes what every session writes again (config, layout, the row among other runs), and is removed at the
+    next; the second what belongs to the steps, and is the run's for good. Every call writes at once, whole or not at
+    all: after an OSError it may be tried again. A writer of tensorboard's own buffers in a thread that ends at the
+    first OSError, and names its file by the clock: after a resume with the clock set back, the new file sorts before
+    the old one and readers discard the wrong half.
 
     Args:
-        run_dir: the run directory; TensorBoard takes its name for the run's.
-        purge_step: the first step that will be written: after a resume at step s it is s + 1, and whatever an earlier
-            session wrote from there on is removed. None: a new run.
+        run: the run's directory, brought back to where this session begins; TensorBoard takes its name for the run's.
+        purge_step: the first step that this session will write. None: a new run.
     """
 
-    def __init__(self, run_dir: Path, purge_step: int | None) -> None:
+    def __init__(self, run: RunDirectory, purge_step: int | None) -> None:
+        before = sorted(run.inside.glob(f"{EVENTS}.*"))
+        self._last_time = max((last_time(path) for path in before if path.suffix == ".gan"), default=0.0)
+        name = f"{EVENTS}.{max([int(time.time()), *(stamp(path) + 1 for path in before)]):010d}"
+        self._about, self._file = AppendFile(run.inside / f"{name}.about"), run.append(f"{name}.gan")
+        self._is_described = False
+        # Readers take the first START of a run for its beginning, and purge at each later one.
+        start = Event(step=purge_step or 0, session_log=SessionLog(status=SessionLog.START))
+        for file, event in ((self._about, first_event()), (self._about, start), (self._file, first_event())):
+            self._write(file, event)
 
-        self._file = EventFile(run_dir, purge_step)
-        self._has_row = False
-        self._open = True
+    def scalars(self, step: int, row: Mapping[str, float], lines: bytes = b"") -> None:
+        """Write one value a tag, and beside them the lines of the log files, which no reader shows.
 
-    def scalars(self, step: int, row: Mapping[str, float]) -> None:
-        """Write one value a tag."""
-        self._write(Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in row.items()]), step)
+        TensorBoard's values are of single precision: from the lines the log files can be written again as they were.
+        """
+        self._write(self._file, scalars_event(step, row))
+        if lines:
+            self._write(self._file, lines_event(step, lines))
 
-    def image(self, tag: str, step: int, png: bytes) -> None:
-        """Write a picture in colour, encoded."""
-        width, height = struct.unpack_from(">II", png, 16)
-        picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
-        self._write(Summary(value=[Summary.Value(tag=tag, image=picture)]), step)
+    def image(self, tag: str, step: int, content: bytes) -> None:
+        """Write a picture in PNG."""
+        self._write(self._file, image_event(tag, step, content))
 
-    def text(self, tag: str, text: str) -> None:
-        """Write Markdown; for YAML, wrap it in a fenced block."""
-        self._write(_about(tag, "text", text=text.encode()), 0)
+    def describe(self, config: str, settings: Mapping[str, str | float | int | bool]) -> None:
+        """Write what the run is: its config, its row of the HPARAMS table, and the CUSTOM SCALARS page.
 
-    def hparams(self, settings: Mapping[str, str | float | int | bool]) -> None:
-        """Write the run's row of the HPARAMS table; every scalar of the run is a metric there.
-
-        No list of columns is written: TensorBoard would take the first run's for all, where it otherwise joins the
-        settings of all runs and puts those that differ first.
+        Every scalar of the run is a metric of its row. No list of columns is written: TensorBoard would take the first
+        run's for all, where it otherwise joins the settings of all runs and puts those that differ first.
         """
         start = SessionStartInfo(start_time_secs=time.time())
         for key, value in settings.items():
             _set(start.hparams[key], value)
-        content = HParamsPluginData(session_start_info=start)
-        self._write(_about("_hparams_/session_start_info", "hparams", content.SerializeToString()), 0)
-        self._has_row = True
-
-    def layout(self) -> None:
-        """Write the CUSTOM SCALARS page, the Wasserstein panel first."""
+        row = HParamsPluginData(session_start_info=start).SerializeToString()
         panels = Layout(
             category=[
                 Category(
@@ -80,31 +83,45 @@ class Board:
                 for category, charts in layout().items()
             ]
         )
-        self._write(_about("custom_scalars__config__", "custom_scalars", text=panels.SerializeToString()), 0)
-
-    def flush(self) -> None:
-        """Return once everything written is on the disk; call it before a checkpoint is committed."""
-        self._file.sync()
+        for summary in (
+            _about("config", "text", text=f"```yaml\n{config}```".encode()),
+            _about("custom_scalars__config__", "custom_scalars", text=panels.SerializeToString()),
+            _about("_hparams_/session_start_info", "hparams", row),
+        ):
+            self._write(self._about, Event(summary=summary))
+        self._is_described = True
 
     def close(self, success: bool = True) -> None:
-        """Say in the HPARAMS table how the session ended, and close; a second call does nothing."""
-        if not self._open:
-            return
-        self._open = False
-        try:
-            if self._has_row:
-                self._write_end(success)
-        finally:
-            self._file.close()
+        """Say in the HPARAMS table how the session ended."""
+        if self._is_described:
+            status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
+            end = HParamsPluginData(session_end_info=SessionEndInfo(status=status, end_time_secs=time.time()))
+            summary = _about("_hparams_/session_end_info", "hparams", end.SerializeToString())
+            # Behind the events of the last step: a reader that is there meanwhile has left the file about the session.
+            self._write(self._file, Event(summary=summary))
+        self._about.close()
 
-    def _write_end(self, success: bool) -> None:
-        status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
-        end = SessionEndInfo(status=status, end_time_secs=time.time())
-        content = HParamsPluginData(session_end_info=end).SerializeToString()
-        self._write(_about("_hparams_/session_end_info", "hparams", content), 0)
+    def _write(self, file: AppendFile, event: Event) -> None:
+        self._last_time = event.wall_time = max(time.time(), self._last_time)
+        file.write(record(event), event.step)
 
-    def _write(self, summary: Summary, step: int) -> None:
-        self._file.write(Event(step=step, summary=summary))
+
+def scalars_event(step: int, row: Mapping[str, float]) -> Event:
+    """Return the event of a row's values."""
+    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in row.items()]
+    return Event(step=step, summary=Summary(value=values))
+
+
+def lines_event(step: int, lines: bytes) -> Event:
+    """Return the event that holds lines of log files."""
+    return Event(step=step, log_message=LogMessage(level=LogMessage.INFO, message=lines.decode()))
+
+
+def image_event(tag: str, step: int, content: bytes) -> Event:
+    """Return the event of a picture in PNG."""
+    width, height = struct.unpack_from(">II", content, 16)
+    picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
+    return Event(step=step, summary=Summary(value=[Summary.Value(tag=tag, image=picture)]))
 
 
 def layout() -> dict[str, dict[str, list[str]]]:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +15,12 @@ import numpy as np
 
 from gan_cli.core import untrusted
 from gan_cli.errors import Interrupted
-from gan_cli.runs.metrics_log import METRICS, TIMING, read_rows
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.runs.metrics_log import METRICS, TIMING, by_step, read_rows, speeds
 
 RECORD = "trackers.json"
 _BYTES = 2**16
+_IDENTITY = re.compile("[A-Za-z0-9_-]{1,64}")
 _TITLES = {"wandb": "W&B", "mlflow": "MLflow"}
 
 Settings = Mapping[str, str | float | int | bool]
@@ -49,14 +52,14 @@ class Tracked:
 
     Args:
         name: wandb or mlflow.
-        run: the run's directory.
+        run: the run's directory, held.
         failed: called at the first failure of a session with the step, what failed, and why. Nothing is sent after it.
     """
 
-    def __init__(self, name: str, run: Path, failed: Failed) -> None:
+    def __init__(self, name: str, run: RunDirectory, failed: Failed) -> None:
         self._name, self._run, self._failed = name, run, failed
         self._tracker: Tracker | None = None
-        self._noted = _read(run).get(name, {})
+        self._noted = _read(run.inside).get(name, {})
 
     def begin(self, settings: Settings) -> None:
         """Open the tracker's run, and send what it lacks."""
@@ -79,13 +82,12 @@ class Tracked:
     def _begin(self, settings: Settings) -> None:
         kind = importlib.import_module(f"gan_cli.runs.{self._name}_tracker").Tracker
         tracker: Tracker = kind()
-        self._note("id", tracker.begin(self._run, self._noted.get("id"), settings))
+        self._note("id", tracker.begin(self._run.path, self._noted.get("id"), settings))
         self._tracker = tracker
-        speeds = {row["step"]: row for row in read_rows(self._run / TIMING)}
-        for row in read_rows(self._run / METRICS):
-            step = int(row["step"])
-            speed = {f"speed/{tag}": v for tag, v in speeds.get(step, {}).items() if tag.endswith("_per_second")}
-            self.scalars(step, {tag: value for tag, value in row.items() if tag != "step"} | speed)
+        files = (read_rows(self._run.inside / name) for name in (METRICS, TIMING))
+        for step, found in by_step(*(((int(row.pop("step")), row) for row in file) for file in files)):
+            if 0 in found:
+                self.scalars(step, found[0] | speeds(found.get(1, {})))
 
     def _send(self, what: str, step: int, send: Callable[[Tracker], None]) -> None:
         tracker, before = self._tracker, self._sent(what)
@@ -116,25 +118,19 @@ class Tracked:
 
     def _note(self, what: str, value: str | int) -> None:
         self._noted = {**self._noted, what: value}
-        content = json.dumps({**_read(self._run), self._name: self._noted}).encode()
-        beside = self._run / f".{RECORD}.tmp"
+        content = json.dumps({**_read(self._run.inside), self._name: self._noted}).encode()
+        beside = self._run.inside / f".{RECORD}.tmp"
         beside.write_bytes(content)
-        os.replace(beside, self._run / RECORD)
+        os.replace(beside, self._run.inside / RECORD)
 
 
 def _read(run: Path) -> dict[str, dict[str, Any]]:
     """Return what is noted of each tracker; what is not of this form goes."""
-    try:
+    with suppress(OSError, ValueError, AttributeError):
         content = untrusted.parse_json(untrusted.read(run / RECORD, _BYTES))
-    except (OSError, ValueError):
-        return {}
-    found = content if isinstance(content, dict) else {}
-    return {str(name): _notes(notes) for name, notes in found.items() if isinstance(notes, dict)}
+        return {name: {key: v for key, v in notes.items() if _is_note(key, v)} for name, notes in content.items()}
+    return {}
 
 
-def _notes(notes: Mapping[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {str(k): v for k, v in notes.items() if k != "id" and type(v) is int}
-    identity = notes.get("id")
-    if isinstance(identity, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", identity):
-        kept["id"] = identity
-    return kept
+def _is_note(key: str, value: Any) -> bool:
+    return bool(isinstance(value, str) and _IDENTITY.fullmatch(value)) if key == "id" else type(value) is int

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.boards import Boards
-from gan_cli.runs.metrics_log import MetricsLog
+from gan_cli.runs.contents import FIXED, picture_name
+from gan_cli.runs.recovery import back_to, contents_of
 from gan_cli.runs.saver import Saver
 from gan_cli.session import engines
 from gan_cli.session.incidents import Incidents, beside
 from gan_cli.session.job import Job
 from gan_cli.session.own_callbacks import OwnCallbacks
-from gan_cli.session.pictures import ModeCoverage, Pictures, picture_name
+from gan_cli.session.pictures import ModeCoverage, Pictures
 from gan_cli.session.progress import Progress, Silent
 from gan_cli.training.best import Best
 from gan_cli.training.callbacks import Checkpoints, Curves, StopOnNonFinite, StopOnSignal
@@ -33,14 +34,12 @@ class Outputs:
 
     Attributes:
         run: the run's directory.
-        metrics: metrics.jsonl and timing.jsonl.
-        board: TensorBoard and trackers.
+        board: takes rows and pictures.
         progress: the screen.
         incidents: what failed beside the training.
     """
 
     run: directory.RunDirectory
-    metrics: MetricsLog
     board: Boards
     progress: Progress
     incidents: Incidents
@@ -51,23 +50,13 @@ class Outputs:
         self.progress.note(text)
 
     def warn(self, text: str) -> None:
-        """Write a warning to train.log and the screen; one that the disk is full is shown all the same."""
-        with suppress(OSError):
-            self.run.note(f"warning: {text}")
-        self.progress.note(f"warning: {text}")
+        """Write a warning to train.log and the screen."""
+        self.note(f"warning: {text}")
 
     def write_row(self, step: int, row: Row, timing: Row) -> None:
-        """Write a row to metrics.jsonl, its times to timing.jsonl, and both to TensorBoard and the screen."""
-        self.metrics.scalars(step, row)
-        self.metrics.timing(step, timing)
-        speeds = {f"speed/{name}": value for name, value in timing.items() if name != "wall_seconds"}
-        self.board.scalars(step, row | speeds)
+        """Write a row and its times to where the run can be watched, and to the screen."""
+        self.board.row(step, row, timing)
         self.progress.show(row)
-
-    def sync(self) -> None:
-        """Return once everything written so far is on the disk."""
-        self.metrics.sync()
-        self.board.flush()
 
 
 @dataclass
@@ -98,21 +87,20 @@ class Callbacks:
 
 
 def open_outputs(job: Job) -> Outputs:
-    """Open the files of the run, and cut what was written after the checkpoint.
+    """Open the files of the run, after they are brought back to where the state is.
 
     Raises:
         OSError: a full disk, for one.
-        UserError: files of another run, or damaged ones.
     """
     config, run, step = job.plan.config, job.run, job.state.step
     run.write_config(config.replace(run_dir=str(run.path)).plain())
     first, kept = _first_row(job)
-    metrics = MetricsLog(run.path, kept if job.earlier else None)
     progress = Progress(job.state.total_steps, step, None if job.extras.caller.progress else Silent())
-    status = directory.read_status(run.path) if job.earlier else {}
-    incidents = Incidents(run, progress.note, status, step)
-    board = Boards(run.path, first if job.earlier else None, config.log.to, incidents.failed)
-    return Outputs(run, metrics, board, progress, incidents)
+    incidents = Incidents(run, progress.note, step)
+    if job.earlier:
+        back_to(run, contents_of(job.found.meta) if job.found else {}, kept, partial(incidents.recovered, step))
+    board = Boards(run, first if job.earlier else None, config.log.to, partial(incidents.failed, lasting=False))
+    return Outputs(run, board, progress, incidents)
 
 
 def assemble(job: Job, outputs: Outputs) -> Callbacks:
@@ -136,23 +124,25 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
     if job.found:
         curves.averages.load(below(job.found.tensors, _AVERAGES))
     redraw = _first_row(job)[0] <= state.step
-    folder = job.run.path / directory.SAMPLES
-    drawn = Pictures(picture_every, log.sample_count, folder, data, outputs.board, config.seed, device, redraw)
-    pictures = beside(drawn, _picture_path, outputs.incidents, lambda: None)
+    drawn = Pictures(picture_every, log.sample_count, data, outputs.board, config.seed, device, redraw)
+    pictures = beside(drawn, lambda step: picture_name(FIXED, step), outputs.incidents, lambda: None)
     warnings = [*(job.earlier.warnings if job.earlier else ()), *job.plan.warnings]
     best = _best(job, curves, outputs, warnings) if saving.best else None
 
     def saved(step: int) -> None:
         job.run.note(f"saved step {step}")
-        job.run.write_status("running", step=step, saved_step=step)
+        try:
+            job.run.write_status("running", step=step, saved_step=step)
+        except OSError as error:
+            outputs.warn(f"the checkpoint is safe, {job.run.named(error)}")
 
     milestones = saving.milestone_every_steps
-    saver = Saver(job.run.checkpoints, saving.keep, milestones, saving.background, outputs.sync, saved, outputs.warn)
+    saver = Saver(job.run, saving.keep, milestones, saving.background, saved, outputs.warn)
 
     def save(state: TrainState) -> None:
         watch.look()
         tensors = state.tensors() | {_AVERAGES + tag: t for tag, t in curves.averages.state().items()}
-        saver.save(state.step, tensors, _meta(job) | (best.meta() if best else {}))
+        saver.save(state.step, tensors, _meta(job, _kept(state.step, tensors)) | (best.meta() if best else {}))
 
     checkpoints = Checkpoints(save, saver, saving.every_steps, saving.every_seconds, milestones, best)
     agreed = extras.group.agreed if extras.group else None
@@ -168,8 +158,12 @@ def _first_row(job: Job) -> tuple[int, int]:
     log.every_steps as it is now; the row that the end of the run cut short there goes.
     """
     step = job.state.step
-    kept = step - 1 if job.found and below(job.found.tensors, _AVERAGES) else step
+    kept = _kept(step, job.found.tensors if job.found else {})
     return (0 if step == 0 else kept + 1), kept
+
+
+def _kept(step: int, tensors: Mapping[str, Any]) -> int:
+    return step - 1 if below(tensors, _AVERAGES) else step
 
 
 def _best(job: Job, curves: Curves, outputs: Outputs, warnings: list[str]) -> Best:
@@ -184,9 +178,16 @@ def _best(job: Job, curves: Curves, outputs: Outputs, warnings: list[str]) -> Be
     return best
 
 
-def _meta(job: Job) -> dict[str, Any]:
-    """Return what a checkpoint holds beside tensors."""
-    state = job.state
+def _meta(job: Job, kept: int) -> dict[str, Any]:
+    """Return what a checkpoint holds beside tensors.
+
+    Args:
+        job: about to save its state.
+        kept: the last step whose rows and pictures stay where the run continues from here.
+    """
+    state, contents = job.state, job.run.contents(kept)
+    finished = state.step == state.total_steps
+    last = {name: entry for name, entry in job.run.contents().items() if entry != contents.get(name)}
     return {
         "step": state.step,
         "real_batches": state.real_batches,
@@ -197,9 +198,5 @@ def _meta(job: Job) -> dict[str, Any]:
         "settings": job.plan.config.plain(),
         "data": job.data.fingerprint,
         "n_classes": state.game.condition.n_classes,
+        "run": {"status": dict(job.run.status), "contents": contents, "at_end": last if finished else {}},
     }
-
-
-def _picture_path(step: int) -> str:
-    """Return a step's picture, from the run's directory on."""
-    return f"{directory.SAMPLES}/{picture_name(step)}"

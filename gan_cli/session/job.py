@@ -25,11 +25,13 @@ class Earlier(NamedTuple):
         found: the checkpoint that the session continues from; None: they were stopped before the first.
         warnings: to be shown as the session begins.
         forced: what the user made differ from them although it makes another run of it.
+        changed: what else differs from them, and may.
     """
 
     found: Checkpoint | None = None
     warnings: Sequence[str] = ()
     forced: Mapping[str, Change] = {}
+    changed: Mapping[str, Change] = {}
 
 
 class Caller(NamedTuple):

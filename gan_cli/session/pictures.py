@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from gan_cli.data.source import Batch, RealData
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.rng import Draws
 from gan_cli.runs.boards import Boards
+from gan_cli.runs.contents import FIXED, REAL
 from gan_cli.training.game import Game
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row, buffers_kept, due
@@ -28,11 +28,6 @@ TAGGED = 12  # images with their words there, where it writes words
 COVERAGE_SAMPLES = 2_500  # as the literature evaluates mode coverage
 
 
-def picture_name(step: int) -> str:
-    """Return the file name of a step's picture."""
-    return f"step_{step:010d}.png"
-
-
 class Pictures:
     """A grid of images, or a plot of points over the critic's score, as PNG and in TensorBoard.
 
@@ -43,7 +38,6 @@ class Pictures:
     Args:
         every_steps: steps between two pictures; step 0 has one.
         count: samples a picture; `auto` is 64 images or 2,000 points.
-        folder: where the PNGs go.
         data: the real samples.
         board: shows them.
         seed: the run's seed.
@@ -55,7 +49,6 @@ class Pictures:
         self,
         every_steps: int,
         count: int | str,
-        folder: Path,
         data: RealData,
         board: Boards,
         seed: int,
@@ -65,7 +58,6 @@ class Pictures:
         self.every_steps = every_steps
         self.translated = count if isinstance(count, int) else TRANSLATED
         self.count = count if isinstance(count, int) else POINTS if len(data.shape) == 1 else GRID
-        self.folder = folder
         self.data = data
         self.board = board
         self.tagged = count if isinstance(count, int) else TAGGED
@@ -77,15 +69,13 @@ class Pictures:
         """Draw when it is time."""
         if state.step % self.every_steps or not (logs or self.redraw):
             return
-        self.folder.mkdir(exist_ok=True)
         if state.game.task.reads == "image":
-            picture = self._translated(state)
-            self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
+            self._keep(FIXED, state.step, self._translated(state))
             return
         if state.game.task.reads == "vector":
             with torch.no_grad():
                 picture = tagging.sheet(self.data, state.game, state.best_generator(), self.tagged, self.seed)
-            self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
+            self._keep(FIXED, state.step, picture)
             return
         fake = torch.cat(list(sample(state.game, state.best_generator(), self.count, self.draws())))
         if len(self.data.shape) == 1:
@@ -96,8 +86,8 @@ class Pictures:
         else:
             picture = figures.image_grid(fake, columns(state.game.condition, self.count))
             if state.step == 0:
-                self._keep("real.png", "samples/real", 0, figures.image_grid(self.data.fixed(self.count).x))
-        self._keep(picture_name(state.step), "samples/fixed", state.step, picture)
+                self._keep(REAL, 0, figures.image_grid(self.data.fixed(self.count).x))
+        self._keep(FIXED, state.step, picture)
 
     def _translated(self, state: TrainState) -> np.ndarray:
         """Return held-out sources, what the generator makes of them, and what they should be, in rows."""
@@ -109,9 +99,8 @@ class Pictures:
         panels = panels_of(game, state.best_generator(), z, real)
         return figures.image_grid(figures.side_by_side(panels, self.data.shape), across(panels))
 
-    def _keep(self, name: str, tag: str, step: int, picture: np.ndarray) -> None:
-        png = figures.save_png(self.folder / name, picture)
-        self.board.image(tag, step, picture, png)
+    def _keep(self, tag: str, step: int, picture: np.ndarray) -> None:
+        self.board.image(tag, step, picture, figures.png(picture))
 
 
 def panels_of(game: Game, network: nn.Module, z: Tensor, real: Batch, batch_size: int = 256) -> list[Tensor]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from gan_cli.config.identity import DATA, Change, differences, places, require_same
+from gan_cli.config.identity import DATA, Change, changed_course, differences, places, require_same
 from gan_cli.config.schema import Config, Part, ResumeConfig, RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.extras import require_trackers
+from gan_cli.core.text import say
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
-from gan_cli.runs.checkpoint_files import Checkpoint
+from gan_cli.runs.checkpoint_files import Checkpoint, CorruptError, name_of, verify
+from gan_cli.runs.contents import METRICS
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.runs.metrics_log import METRICS, read_rows
+from gan_cli.runs.reading import last_row
+from gan_cli.runs.recovery import back_to, contents_of, damaged
 from gan_cli.session import build
 from gan_cli.session.given import Given
+from gan_cli.session.incidents import Incidents
 from gan_cli.session.job import Earlier, Extras
 from gan_cli.session.restore import restore
 from gan_cli.session.session import Session, encoded
@@ -28,10 +35,12 @@ class Resumed(NamedTuple):
     Attributes:
         step: where it is.
         session: trains on; None: the run is finished already.
+        incidents: of a finished run.
     """
 
     step: int
     session: Session | None = None
+    incidents: Incidents | None = None
 
 
 def with_changes(saved: RunConfig, changes: ResumeConfig) -> RunConfig:
@@ -59,6 +68,27 @@ def with_changes(saved: RunConfig, changes: ResumeConfig) -> RunConfig:
             raise UserError(f"{group}.{key}={given[key]}: this run's {group} has no such key; leave it out")
         found = found.replace(**{group: part and part.replace(**given)})
     return found.replace(allow_targets=changes.allow_targets)
+
+
+def saved_config(path: Path, allow_targets: Sequence[str]) -> RunConfig:
+    """Return a run's config: its config.yaml, or where that is gone, what its newest checkpoint holds.
+
+    Raises:
+        UserError: there is neither, or the config is wrong.
+    """
+    if path.is_dir() and not (path / directory.CONFIG).exists():
+        for step in checkpoint.steps(path / directory.CHECKPOINTS):
+            with suppress(CorruptError):
+                settings = verify(path / directory.CHECKPOINTS / name_of(step))["settings"]
+                say(f"gan: warning: {path / directory.CONFIG} is not there: that of step {step} is used", sys.stderr)
+                return validate_saved(settings, allow_targets)
+    try:
+        return validate_saved(directory.read_config(path), allow_targets)
+    except UserError as error:
+        if not checkpoint.steps(path / directory.CHECKPOINTS):
+            raise
+        mend = f"without {path / directory.CONFIG}, the config of the newest checkpoint is used"
+        raise UserError(f"{error}; {mend}") from (error.__cause__ or error)
 
 
 def holds_run(path: Path) -> bool:
@@ -101,10 +131,18 @@ def open_session(
 
 def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) -> Resumed:
     warnings: list[str] = []
-    found = checkpoint.load(run.checkpoints, warnings.append) if checkpoint.steps(run.checkpoints) else None
+    folder = run.path / directory.CHECKPOINTS
+    found = checkpoint.load(folder, warnings.append) if checkpoint.steps(folder) else None
+    if not run.status and (found or run.damage):
+        reason = run.damage or f"{run.path / directory.STATUS} is not there"
+        source = f"the checkpoint of step {found.meta['step']}" if found else "nothing"
+        warnings.append(f"{reason}: it is made anew from {source}")
+        run.status = dict(found.meta.get("run", {}).get("status", {})) if found else {}
+    step, saved = found.meta["step"] if found else 0, run.status.get("saved_step")
+    if isinstance(saved, int) and saved > step:
+        warnings.append(f"the checkpoint of step {saved} is gone or damaged: the run goes back to step {step}")
     before = _config_before(run.path, found, plan.config.allow_targets)
     require_same(run.path, differences(before, plan.config), force)
-    step = found.meta["step"] if found else 0
     total = plan.config.train.steps
     finished = step >= total
     if finished and step < (own := _own_steps(run.path, before)):
@@ -112,17 +150,17 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
             f"train.steps={total}: {run.path} is at step {step} of {own} already; train.steps={own} continues it"
         )
     if finished and places(before) == places(plan.config):
-        return _done(run, step)
+        return _done(run, found, warnings)
     plan, data = plan.open()
-    changes = differences(before, plan.config) | _data_change(run.path, found, data.fingerprint)
+    changes = differences(before, plan.config) | _data_change(run.status, found, data.fingerprint)
     require_same(run.path, changes, force)
     if finished:
-        return _done(run, step)
+        return _done(run, found, warnings)
     plan, evaluation = plan.evaluation(data)
     state = plan.state(data, is_new=found is None)
     if found:
         restore(state, found)
-    earlier = Earlier(found, warnings, changes)
+    earlier = Earlier(found, warnings, changes, changed_course(before, plan.config))
     return Resumed(step, Session(plan, run, data, state, earlier, extras._replace(evaluation=evaluation)))
 
 
@@ -136,8 +174,8 @@ def _config_before(path: Path, found: Checkpoint | None, allow_targets: list[str
         raise UserError(f"{found.path}: its config is not that of a run: {error}") from error
 
 
-def _data_change(path: Path, found: Checkpoint | None, fingerprint: str) -> dict[str, Change]:
-    sessions = directory.read_status(path).get("sessions", [])
+def _data_change(status: Mapping[str, Any], found: Checkpoint | None, fingerprint: str) -> dict[str, Change]:
+    sessions = status.get("sessions", [])
     last = sessions[-1].get("data") if sessions else None
     before = found.meta.get("data", last) if found else last
     return {} if before in (None, fingerprint) else {DATA: Change(before, fingerprint)}
@@ -153,12 +191,17 @@ def _own_steps(path: Path, before: RunConfig) -> int:
     return steps if isinstance(steps, int) else before.train.steps
 
 
-def _done(run: RunDirectory, step: int) -> Resumed:
-    """Complete the status of a run that was killed between its last checkpoint and its last line of status."""
-    if directory.read_status(run.path).get("status") != "finished":
-        rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
-        rows = [row for row in rows if row["step"] <= step]
-        final = {tag: value for tag, value in rows[-1].items() if tag != "step"} if rows else {}
-        run.write_status("finished", step=step, final=encoded(final))
+def _done(run: RunDirectory, found: Checkpoint, warnings: Sequence[str]) -> Resumed:
+    """Complete a run that is trained to its end: its status where it was killed before that, and what was damaged."""
+    step = found.meta["step"]
+    incidents = Incidents(run, lambda text: say(text, sys.stderr), step)
+    for warning in warnings:
+        incidents.warn(step, "the run's directory", warning)
+    contents = contents_of(found.meta, run.status)
+    if contents and damaged(run.inside, contents):
+        back_to(run, contents, step, partial(incidents.recovered, step))
+    if run.status.get("status") != "finished":
+        final = {tag: value for tag, value in last_row(run.inside / METRICS).items() if tag != "step"}
+        run.write_status("finished", step=step, final=encoded(final), **incidents.facts())
     run.close()
-    return Resumed(step)
+    return Resumed(step, None, incidents)

@@ -50,8 +50,7 @@ class Session(Job):
             self.callbacks = assemble(self, self.outputs)
         except OSError as error:
             raise GanError(
-                f"{error.filename or self.run.path}: {error.strerror or error}; no checkpoint is changed, and the same "
-                "command continues once that is fixed"
+                f"{self.run.named(error)}; no checkpoint is changed, and the same command continues once that is fixed"
             ) from error
         self._is_open = True
         return self
@@ -66,13 +65,7 @@ class Session(Job):
             self.open()
         outputs, watchers, group = self.outputs, self.callbacks, self.extras.group
         with ExitStack() as stack:
-            for close in (
-                self.run.close,
-                self._close_board,
-                outputs.metrics.close,
-                outputs.progress.close,
-                watchers.saver.close,
-            ):
+            for close in (self.run.close, self._close_board, outputs.progress.close, watchers.saver.close):
                 stack.callback(close)
             stack.enter_context(watchers.stop)
             try:
@@ -107,7 +100,7 @@ class Session(Job):
         if (left := self.state.total_steps - self.state.step) < profile.STEPS:
             self.outputs.warn(f"runtime.profile=true: {profile.STEPS} steps are needed, {left} are left: no profile")
             return engine
-        folder = self.run.path / directory.PROFILE
+        folder = self.run.inside / directory.PROFILE
         eager = engine
         if config.runtime.engine != "eager":
             eager = engines.make(config, self.plan.parts.updates, self.data, self.plan.device, engine="eager")
@@ -121,7 +114,7 @@ class Session(Job):
         now["processes"] = extras.group.size if extras.group else 1
         now |= {"command": [*extras.caller.command]} if extras.caller.command else {}
         now |= {"callbacks": list(map(name_of, extras.caller.callbacks))} if extras.caller.callbacks else {}
-        before = directory.read_status(self.run.path)
+        before = self.run.status
         sessions = before.get("sessions", [])
         if sessions and (changes := unlike(sessions[-1], now)):
             warnings.append(changes)
@@ -137,6 +130,8 @@ class Session(Job):
         outputs.note(f"{self.run.path}: {summary(self)}")
         for note in self.plan.notes:
             outputs.note(note)
+        if self.earlier and self.earlier.changed:
+            outputs.note(f"unlike the session before: {listed(self.earlier.changed)}")
         if self.plan.engine.reason:
             outputs.note(f"runtime.engine=auto is {self.plan.engine.engine}: {self.plan.engine.reason}")
         if extras.evaluation:
@@ -160,15 +155,15 @@ class Session(Job):
 
     def _explained(self, error: BaseException) -> BaseException:
         """Return an error of the machine's as one that names the fix; any other error as it is."""
-        if isinstance(error, FileNotFoundError) and not (self.run.path / directory.CONFIG).exists():
-            return GanError(f"{self.run.path} was removed while the run was writing there")
-        if isinstance(error, OSError):
-            return GanError(
-                f"{error.filename or self.run.path}: {error.strerror or error}; the checkpoints are intact, and "
-                f"`gan resume {self.run.path}` continues from the newest once that is fixed"
-            )
-        if isinstance(error, RuntimeError) and (explained := runtime.out_of_memory(error, self.plan.config)):
+        if isinstance(error, Exception) and (explained := runtime.out_of_memory(error, self.plan.config)):
             return explained
+        if isinstance(error, OSError):
+            if not self.run.is_there():
+                return GanError(f"{self.run.path} was removed or replaced while the run was writing there")
+            return GanError(
+                f"{self.run.named(error)}; the checkpoints are intact, and `gan resume {self.run.path}` continues from "
+                f"the newest once that is fixed"
+            )
         if self.found and self.state.step == self.found.meta["step"] and failed_in_step(error):
             return UserError(
                 f"{self.found.path} does not fit the config beside it: the optimizer's first step from there failed "

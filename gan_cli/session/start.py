@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import ResumeConfig, RunConfig
-from gan_cli.config.validate import validate_saved
 from gan_cli.core.processes import restarts
 from gan_cli.errors import UserError
 from gan_cli.runs import directory
 from gan_cli.session import build
 from gan_cli.session.given import Given
+from gan_cli.session.incidents import Incidents
 from gan_cli.session.job import Caller, Extras
-from gan_cli.session.resume import holds_run, open_session, with_changes
+from gan_cli.session.resume import holds_run, open_session, saved_config, with_changes
 from gan_cli.session.session import Session
 from gan_cli.session.worker import follow, join
 
@@ -40,11 +40,13 @@ class Ended(NamedTuple):
         path: its directory; None in a process beside the main one, which does not know it.
         step: where it is.
         was_finished: it was finished before, so nothing was trained.
+        incidents: of a run that was finished before.
     """
 
     path: Path | None
     step: int
     was_finished: bool = False
+    incidents: Incidents | None = None
 
 
 def train(config: RunConfig, line: CommandLine, caller: Caller | None = None, given: Given | None = None) -> Ended:
@@ -70,6 +72,8 @@ def train(config: RunConfig, line: CommandLine, caller: Caller | None = None, gi
         ended = _continue(Path(config.run_dir), of_run, config.force, extras, given)
         if ended.was_finished and group:
             group.dismiss()
+        if ended.incidents:
+            ended.incidents.check()
         return ended
     directory.refuse_used(config.run_dir)
     plan, data = build.check(of_run, given=given).open()
@@ -87,7 +91,7 @@ def resume(config: ResumeConfig, caller: Caller | None = None, given: Given | No
         GanError: the run cannot be continued, is finished, or stopped early again.
     """
     path = Path(config.run)
-    of_run = with_changes(validate_saved(directory.read_config(path), config.allow_targets), config)
+    of_run = with_changes(saved_config(path, config.allow_targets), config)
     group = join(of_run, given)
     if group and not group.is_main:
         return Ended(None, follow(of_run, group, given))
@@ -105,7 +109,7 @@ def was_finished(ended: Ended) -> str:
 def _continue(path: Path, config: RunConfig, force: bool, extras: Extras, given: Given | None) -> Ended:
     resumed = open_session(path, config, force, extras, given)
     if resumed.session is None:
-        return Ended(path, resumed.step, was_finished=True)
+        return Ended(path, resumed.step, was_finished=True, incidents=resumed.incidents)
     resumed.session.train()
     return Ended(path, resumed.session.state.step)
 

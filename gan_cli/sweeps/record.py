@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import hold, replace_file
+from gan_cli.core.files import Held, replace_file
 from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError
@@ -105,7 +105,7 @@ class Folder:
         _jobs(path, search)  # refuses what is not this sweep, before anything is written there
         try:
             (path / LOGS).mkdir(parents=True, exist_ok=True)
-            self._lock = hold(path)
+            self._held = Held(path)
         except BlockingIOError as error:
             raise UserError(
                 f"{path} is being run by another process: wait for it, or choose another sweep.name"
@@ -137,11 +137,11 @@ class Folder:
     def write(self, exit_code: int | None = None) -> None:
         """Write how the jobs are, and how this command ended; None: it runs."""
         self._now.exit_code, self._unwritten = exit_code, 0
-        replace_file(self.path / RECORD, [json.dumps(self._now.model_dump(), indent=1).encode() + b"\n"])
+        replace_file(self._held.inside / RECORD, [json.dumps(self._now.model_dump(), indent=1).encode() + b"\n"])
 
     def close(self) -> None:
         """Let others have it."""
-        self._lock.close()
+        self._held.close()
 
 
 def _jobs(folder: Path, search: Mapping[str, Any] | None) -> list[Job]:

@@ -15,6 +15,7 @@ import pytest
 
 from gan_cli.cli import main
 from gan_cli.commands.board import serve
+from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.tensorboard import Board
 
 
@@ -44,9 +45,9 @@ def test_hparams_opens_on_what_differs_and_on_the_estimates(tmp_path):
     for seed in (0, 1):
         run = tmp_path / "runs" / f"seed-{seed}"
         run.mkdir(parents=True)
-        board = Board(run, None)
+        board = Board(RunDirectory(run), None)
         settings = {"updates.k": seed, "constraint.class": str(seed), "evaluate.count": seed + 1, "seed": seed}
-        board.hparams({"loss": "wgan", "a": 1, **settings})
+        board.describe("", {"loss": "wgan", "a": 1, **settings})
         tags = ("critic/clip_saturation", "critic/loss", "critic/wasserstein_normalised", "quality/kid", "quality/fid")
         board.scalars(1, dict.fromkeys(tags, float(seed)))
         board.close()
@@ -77,8 +78,8 @@ def test_hparams_opens_on_what_differs_and_on_the_estimates(tmp_path):
 def test_custom_scalars_shows_the_charts_that_have_a_curve(tmp_path):
     run = tmp_path / "runs" / "ring"
     run.mkdir(parents=True)
-    board = Board(run, None)
-    board.layout()
+    board = Board(RunDirectory(run), None)
+    board.describe("", {})
     board.scalars(1, {"critic/js_estimate": 0.5, "critic/loss": 1.0})
     board.close()
     address = serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"])

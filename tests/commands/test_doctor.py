@@ -112,7 +112,13 @@ HARMS = {
     "lost": lambda run: [shutil.rmtree(run / "checkpoints"), (run / "run.json").unlink()],
     "failed": lambda run: edit(run, lambda status: status.update(FAILED)),
     "changed": lambda run: rewrite(run, "config.yaml", lambda b: b.replace(b"seed: 0", b"seed: 1")),
-    "torn": lambda run: rewrite(run, "events*", lambda b: b + b"torn"),
+    "torn": lambda run: rewrite(run, "events*.gan", lambda b: b + b"torn"),
+    "one bit": lambda run: rewrite(run, "events*.gan", lambda b: b[:900] + bytes([b[900] ^ 1]) + b[901:]),
+    "no rows": lambda run: (run / "metrics.jsonl").unlink(),
+    "a tag": lambda run: rewrite(run, "metrics.jsonl", lambda b: b.replace(b"critic/loss", b"critic/lass", 1)),
+    "last row": lambda run: rewrite(run, "metrics.jsonl", lambda b: b.replace(b'"step": 5', b'"step": 6')),
+    "picture": lambda run: rewrite(run, "samples/step_0000000000.png", lambda b: b[:99]),
+    "half a status": lambda run: rewrite(run, "run.json", lambda b: b[:40]),
 }
 
 
@@ -128,16 +134,22 @@ HARMS = {
         ("failed", 1, "status", ".*critic/loss became nan at step 6"),
         ("failed", 1, "failures", "!2 in total; the last at step 4: samples/x.png: disk full"),
         ("changed", 1, "continue", r".*\(seed: 0 -> 1\).*gan resume run force=true"),
-        ("torn", 0, "TensorBoard", ".* is incomplete after byte {}; gan resume truncates it there.*"),
+        ("torn", 0, "TensorBoard", ".* is damaged or incomplete after byte {}; gan resume truncates it there.*"),
+        ("one bit", 1, "{}", "!damaged or removed; gan resume rebuilds it .*"),
+        ("no rows", 1, "metrics.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
+        ("a tag", 1, "metrics.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
+        ("last row", 1, "metrics.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
+        ("picture", 1, "samples/step_0000000000.png", "!damaged or removed; gan resume rebuilds it .*"),
+        ("half a status", 1, "status", "!.*cannot be read.*; gan resume makes it anew from the newest checkpoint"),
     ],
 )
 def test_what_has_happened_to_a_run_is_reported(doctor, run, harm, code, name, line):
-    (events,) = run.glob("events*")
+    (events,) = run.glob("events*.gan")
     whole = events.stat().st_size
     HARMS[harm](run)
     found, lines = doctor()
     assert found == code
-    assert re.fullmatch(line.format(whole), lines[name])
+    assert re.fullmatch(line.format(whole), lines[name.format(events.name)])
 
 
 @pytest.mark.parametrize(

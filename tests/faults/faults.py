@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -20,8 +22,9 @@ from typing import Any
 import torch
 
 from gan_cli.analysis import figures
-from gan_cli.runs import checkpoint
-from gan_cli.runs.metrics_log import MetricsLog
+from gan_cli.core import files
+from gan_cli.runs import boards, checkpoint
+from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.saver import Saver
 from gan_cli.runs.tensorboard import Board
 from gan_cli.session import pictures
@@ -37,45 +40,83 @@ def kill() -> None:
 
 
 class Events:
-    """Counts what is asked of the file system about a folder, and kills the process just before one of them.
+    """Counts what is asked of the file system about a folder, and strikes just before some of it.
 
-    Audit events, and the calls that change files without one: fsync, write and ftruncate.
+    Audit events, and the calls that change files without one: fsync, ftruncate, and writes by `os` or to a file that
+    `core.files` opened.
 
     Args:
         folder: the run; the last 8 bytes of the cell beside it take the count.
-        at: the event's number from 1; 0: count alone.
+        at: the first event's number that is struck, from 1; 0: count alone.
+        strike: called with its name.
+        times: events that are struck, from there on.
     """
 
-    def __init__(self, folder: Path, at: int) -> None:
+    def __init__(
+        self, folder: Path, at: int, strike: Callable[[str], None] = lambda name: kill(), times: int = 1
+    ) -> None:
         self.folder = str(folder)
-        self.at = at
+        self.struck, self.strike = range(at, at + times if at else 0), strike or (lambda name: kill())
         self.count = 0
         self.live = False
         with open(folder.parent / "cell", "r+b") as file:
             self._shared = mmap.mmap(file.fileno(), 16)
         sys.addaudithook(self._audit)
         for name in ("fsync", "write", "ftruncate"):
-            setattr(os, name, self._wrapped(getattr(os, name)))
+            setattr(os, name, self._wrapped(name, getattr(os, name)))
+        files.open = self._opened
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if self.live and event in CHANGES and args and isinstance(args[0], (str, bytes, os.PathLike)):
-            self._see(os.fsdecode(args[0]))
+            folder = args[-1] if isinstance(args[-1], int) and event != "open" else -1
+            self.see(event, os.fsdecode(args[0]), folder)
 
-    def _wrapped(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrapped(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(descriptor: int, *args: Any) -> Any:
-            if self.live:
-                self._see(os.readlink(f"/proc/self/fd/{descriptor}"))
+            self.see(name, "", descriptor)
             return call(descriptor, *args)
 
         return wrapped
 
-    def _see(self, path: str) -> None:
+    def _opened(self, path: Any, mode: str = "r", **options: Any) -> Any:
+        file = open(path, mode, **options)  # noqa: SIM115
+        return Writes(file, self) if "x" in mode else file
+
+    def see(self, name: str, path: str, descriptor: int = -1) -> None:
+        """Count an event about a path, which may begin at a descriptor."""
+        if not self.live:
+            return
+        begin = re.match("/proc/self/fd/([0-9]+)", path)
+        if begin or not path.startswith("/"):
+            number = begin[1] if begin else descriptor
+            with contextlib.suppress(OSError):
+                path = os.readlink(f"/proc/self/fd/{number}") + path[len(begin[0]) if begin else 0 :]
         if not path.startswith(self.folder):
             return
         self.count += 1
         self._shared[8:] = self.count.to_bytes(8, "little")
-        if self.count == self.at:
-            kill()
+        if self.count in self.struck:
+            self.strike(name)
+
+
+class Writes:
+    """A file of which each write is an event."""
+
+    def __init__(self, file: Any, events: Events) -> None:
+        self._file, self._events = file, events
+
+    def write(self, piece: Any) -> int:
+        self._events.see("write", "", self._file.fileno())
+        return self._file.write(piece)
+
+    def __enter__(self) -> Writes:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._file.__exit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def kill_in_save(folder: Path, step: int, at: int) -> None:
@@ -95,6 +136,20 @@ def kill_in_save(folder: Path, step: int, at: int) -> None:
 def kill_in_run(folder: Path, at: int) -> None:
     """Kill -9 before the event of this number in the whole life of a run."""
     Events(folder, at).live = True
+
+
+def fail_in_run(folder: Path, at: int, number: int, times: int) -> None:
+    """Let the file system fail with an error number from the event of this number on, some times."""
+
+    def strike(name: str) -> None:
+        raise OSError(number, os.strerror(number), str(folder / "some file"))
+
+    Events(folder, at, strike, times).live = True
+
+
+def kill_at(step: int) -> None:
+    """Kill -9 before a step's generator update."""
+    in_step(step, lambda state: kill())
 
 
 def kill_in_step(step: int, seed: int) -> None:
@@ -124,9 +179,9 @@ def _no_room(size: int) -> Iterator[None]:
 
 PLACES = {
     "checkpoint": (checkpoint, "save"),
-    "metrics row": (MetricsLog, "scalars"),
+    "metrics row": (boards, "append_rows"),
     "event file": (Board, "scalars"),
-    "picture": (figures, "save_png"),
+    "picture": (RunDirectory, "write"),
     "picture in the event file": (Board, "image"),
 }
 

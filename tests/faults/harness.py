@@ -133,6 +133,12 @@ def scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags}
 
 
+def pictures(run: Path) -> dict[str, list[tuple[int, bytes]]]:
+    """Read the pictures as TensorBoard does."""
+    events = EventAccumulator(str(run), size_guidance={"images": 0}).Reload()
+    return {t: [(e.step, e.encoded_image_string) for e in events.Images(t)] for t in events.Tags()["images"]}
+
+
 def _newest(run: Path) -> dict[str, torch.Tensor]:
     folder = run / directory.CHECKPOINTS
     found = checkpoint.load(folder, lambda text: None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import shutil
 
 import pytest
 
-from gan_cli.runs import directory
+from gan_cli.runs import checkpoint, directory
 from tests.faults import faults
-from tests.faults.harness import recovered
+from tests.faults.harness import differences, recovered
 
 RECIPE = ("runtime=cpu", "model.width=4", "dataset.image_size=16", "train.steps=3")
 
@@ -59,11 +60,41 @@ def test_the_second_process_on_a_run_is_refused(bench, whole, tally):
         recovered(bench, "run", whole, ended, trial)
 
 
+def test_a_lock_that_was_removed_lets_no_second_process_in(bench, whole, tally):
+    with tally("a second process on the run") as trial:
+        first = bench.start("run", fault=functools.partial(faults.slow_steps, 0.4))
+        first.wait_for(lambda child: child.step >= 2)
+        (bench.folder / "run" / ".lock").unlink()
+        beside = type(bench)(bench.folder / "second")
+        beside.folder.mkdir()
+        assert "in use by another process" in one_line(beside.gan("resume", str(bench.folder / "run")))
+        ended = first.end()
+        assert ended.code == 0, ended
+        recovered(bench, "run", whole, ended, trial)
+
+
+def test_a_run_that_takes_the_place_of_another_gets_nothing_of_it(bench, whole, tally):
+    with tally("another run in the directory of one that trains"):
+        run = bench.folder / "run"
+        first = bench.start("run", "seed=1", fault=functools.partial(faults.slow_steps, 0.4))
+        first.wait_for(lambda child: child.step >= 3)
+        shutil.rmtree(run)
+        beside = type(bench)(bench.folder / "second")
+        beside.folder.mkdir()
+        second = beside.do("begin", run, ())
+        assert second.code == 0, second
+        ended = first.end()
+        assert ended.code == 1, ended
+        assert f"{run} was removed or replaced while the run was writing there" in ended.output
+        assert differences(run, whole) == []
+        assert checkpoint.steps(run / directory.CHECKPOINTS) == checkpoint.steps(whole / directory.CHECKPOINTS)
+
+
 def test_a_directory_removed_under_the_run(bench, tally):
     with tally("run directory removed in a step"):
         run = bench.folder / "run"
         ended = bench.train("run", fault=functools.partial(faults.gone_at, 3, run))
         assert ended.code == 1, ended
-        assert f"{run} was removed while the run was writing there" in ended.output
+        assert f"{run} was removed or replaced while the run was writing there" in ended.output
         assert "Traceback" not in ended.output
         assert not (run / directory.CONFIG).exists()

@@ -46,7 +46,7 @@ FORGED = [  # the state, or the meta
     (forge.META, lambda meta: meta.replace(b'"sample_shape": [', b'"sample_shape": [1000000000, 1000000000,')),
     (forge.META, lambda meta: b'{"settings": [], ' + meta.replace(b'"settings"', b'"x"')[1:]),
     (forge.META, lambda meta: b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b", " + meta[1:]),
-    (forge.META, lambda meta: b'{"x": "' + b"x" * 2**21 + b'", ' + meta[1:]),
+    (forge.META, lambda meta: b'{"x": "' + b"x" * 2**24 + b'", ' + meta[1:]),
 ]
 
 

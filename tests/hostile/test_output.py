@@ -18,7 +18,7 @@ ESCAPES = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066"
 CONTROLS = [chr(i) for i in (*range(9), *range(11, 32), *range(127, 160))] + ["\u202e", "\u2066"]
 COMMANDS = [
     *(("runs",), ("compare",), ("doctor",), ("report", "--updates", "1", "--count", "20")),
-    *(("sample", "count=4"), ("evaluate", "count=20", "w1_count=20")),
+    *(("sample", "count=4"), ("evaluate", "count=20", "w1_count=20"), ("resume", "train.steps=4")),
 ]
 
 
@@ -72,6 +72,16 @@ def test_a_link_where_the_files_go_is_not_followed(here, trained, canary, capfd,
     if command == "compare":  # which the user may name all the same
         assert main([command, str(run.parent), "--out", str(link)]) == 0
         assert len(os.listdir(canary.parent)) > 3
+
+
+def test_a_link_among_the_files_that_are_made_is_replaced(here, trained, canary):
+    run = here / "runs" / "a"
+    shutil.copytree(trained, run)
+    (run.parent / "compare").mkdir()
+    for name in ("index.html", "runs.csv", f".index.html.{os.getpid()}.tmp"):
+        (run.parent / "compare" / name).symlink_to(canary)
+    assert main(["compare", str(run.parent)]) == 0
+    assert canary.read_text() == "alive"
 
 
 def test_a_place(tmp_path):

@@ -52,11 +52,13 @@ def test_directories_without_end(refused, run):
 
 
 LAUGHS = b"".join(b"a%d: &a%d [%s]\n" % (i, i, b",".join([b"*a%d" % (i - 1)] * 10)) for i in range(1, 12))
-CONTENTS = [  # of a file; for rows of curves, the first line
+CONTENTS = [
     ("config.yaml", b"a0: &a0 lol\n" + LAUGHS),
     ("config.yaml", b"[" * 20_000),
     ("config.yaml", b"a: !!python/object/apply:os.system ['touch canary']"),
     ("config.yaml", b"seed: 1" + b"0" * 100_000),
+]
+DAMAGE = [  # of what is rebuilt; for rows of curves, the first line
     ("run.json", b'{"sessions": [1, [], null]}'),
     ("run.json", b'{"a":' * 100_000),
     ("run.json", b'{"status": "\\ud800"}'),
@@ -68,10 +70,20 @@ CONTENTS = [  # of a file; for rows of curves, the first line
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "content"), CONTENTS, ids=lambda v: repr(v)[:40])
 def test_contents_that_are_refused(refused, run, name, content):
+    (run / name).write_bytes(content)
+    for command, *words in [SAMPLE, RESUME]:
+        assert name in refused(command, run, *words, written=True)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("name", "content"), DAMAGE, ids=lambda v: repr(v)[:40])
+def test_contents_that_are_made_anew(run, capsys, name, content):
+    before = (run / name).read_bytes()
     rows = name.endswith(".jsonl")
-    (run / name).write_bytes(content + (run / name).read_bytes() * rows)
-    for command, *words in [SAMPLE, RESUME] if name == "config.yaml" else [RESUME]:
-        assert ("is not a row" if rows else name) in refused(command, run, *words, written=True)
+    (run / name).write_bytes(content + before * rows)
+    perform("resume", run, "train.steps=4")
+    assert name in capsys.readouterr().err
+    assert (run / name).read_bytes().startswith(before.partition(b"\n")[0] if rows else b"{")
 
 
 def test_networks_larger_than_the_memory_are_not_built(both, run):

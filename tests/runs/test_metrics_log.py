@@ -1,3 +1,4 @@
+import contextlib
 import json
 import math
 import struct
@@ -7,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan_cli.core import files
+from gan_cli.core.files import lines_from_end
 from gan_cli.errors import UserError
-from gan_cli.runs.metrics_log import MetricsLog, read_rows
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.runs.metrics_log import append_rows, by_step, cut, read_rows
+from gan_cli.runs.reading import last_row
 from tests.children import run_code
+
+
+def opened(run_dir):
+    return contextlib.closing(RunDirectory(run_dir))
 
 
 def steps_of(path):
@@ -17,19 +25,19 @@ def steps_of(path):
 
 
 def write_steps(run_dir, steps, resume_step=None):
-    log = MetricsLog(run_dir, resume_step)
-    for step in steps:
-        log.scalars(step, {"critic/loss": step / 3})
-        log.timing(step, {"wall_seconds": step * 0.1})
-    log.close()
+    if resume_step is not None:
+        for name in ("metrics.jsonl", "timing.jsonl"):
+            cut(run_dir / name, resume_step)
+    with opened(run_dir) as run:
+        for step in steps:
+            append_rows(run, step, {"critic/loss": step / 3}, {"wall_seconds": step * 0.1})
 
 
 @given(st.dictionaries(st.text(min_size=1).filter(lambda tag: tag != "step"), st.floats(), max_size=5))
 def test_every_float_reads_back_bit_for_bit(tmp_path_factory, row):
     run_dir = tmp_path_factory.mktemp("run")
-    log = MetricsLog(run_dir, None)
-    log.scalars(7, row)
-    log.close()
+    with opened(run_dir) as run:
+        append_rows(run, 7, row, {})
     [read] = read_rows(run_dir / "metrics.jsonl")
     assert read.pop("step") == 7
     assert read.keys() == row.keys()
@@ -39,30 +47,26 @@ def test_every_float_reads_back_bit_for_bit(tmp_path_factory, row):
 
 
 def test_lines_are_strict_json_with_step_first_and_tags_sorted(tmp_path):
-    log = MetricsLog(tmp_path, None)
-    log.scalars(1, {"b": math.nan, "c": -math.inf, "a": 1, "d": math.inf})
-    log.close()
+    with opened(tmp_path) as run:
+        append_rows(run, 1, {"b": math.nan, "c": -math.inf, "a": 1, "d": math.inf}, {})
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1, "a": 1.0, "b": "nan", "c": "-inf", "d": "inf"}\n'
 
 
 def test_rows_are_in_the_file_before_sync_and_close(tmp_path):
-    log = MetricsLog(tmp_path, None)
-    log.scalars(1, {"a": 0.1})
-    log.timing(1, {"wall_seconds": 2.0})
-    assert read_rows(tmp_path / "metrics.jsonl") == [{"step": 1, "a": 0.1}]
-    assert read_rows(tmp_path / "timing.jsonl") == [{"step": 1, "wall_seconds": 2.0}]
-    log.close()
+    with opened(tmp_path) as run:
+        append_rows(run, 1, {"a": 0.1}, {"wall_seconds": 2.0})
+        assert read_rows(tmp_path / "metrics.jsonl") == [{"step": 1, "a": 0.1}]
+        assert read_rows(tmp_path / "timing.jsonl") == [{"step": 1, "wall_seconds": 2.0}]
 
 
 def test_sync_reaches_the_disk(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(files.os, "fsync", synced.append)
-    log = MetricsLog(tmp_path, None)
-    log.scalars(1, {"a": 0.1})
-    assert not synced
-    log.sync()
-    assert len(synced) == 2
-    log.close()
+    with opened(tmp_path) as run:
+        append_rows(run, 1, {"a": 0.1}, {})
+        assert not synced
+        run.sync()
+        assert len(synced) == 2
 
 
 def test_resume_ends_with_the_same_bytes_as_a_straight_run(tmp_path):
@@ -105,16 +109,6 @@ def test_a_resume_with_nothing_to_cut_leaves_the_file_alone(tmp_path):
     assert steps_of(tmp_path / "metrics.jsonl") == [10, 20, 30]
 
 
-def test_damage_among_the_rows_to_keep_is_an_error_that_names_the_line(tmp_path):
-    text = '{"step": 1, "a": 1.0}\n{"step": 2, "a":\n{"step": 3, "a": 1.0}\n'
-    (tmp_path / "metrics.jsonl").write_text(text)
-    with pytest.raises(UserError, match=r"metrics.jsonl, line 2 "):
-        MetricsLog(tmp_path, 3)
-    assert (tmp_path / "metrics.jsonl").read_text() == text
-    MetricsLog(tmp_path, 1).close()
-    assert steps_of(tmp_path / "metrics.jsonl") == [1]
-
-
 @pytest.mark.parametrize(
     "line", ["[]", "3", "{}", '{"step": "1"}', '{"step": true}', '{"step": 1, "a": "word"}', '{"step": 1, "a": null}',
              '{"step": 1, "a": NaN}', '{"step": 1, "a": [1]}', '{"step": 1, "a": true}', "[" * 100_000]
@@ -126,44 +120,23 @@ def test_a_line_that_is_not_a_row_is_refused(tmp_path, line):
         read_rows(path)
 
 
-def test_a_new_run_does_not_append_to_another(tmp_path):
-    write_steps(tmp_path, [10])
-    with pytest.raises(UserError, match="choose another run_dir"):
-        MetricsLog(tmp_path, None)
-    assert steps_of(tmp_path / "metrics.jsonl") == [10]
-
-
-def test_a_kill_during_the_cut_leaves_the_old_rows(tmp_path, monkeypatch):
-    write_steps(tmp_path, [10, 20, 30])
-    before = (tmp_path / "metrics.jsonl").read_bytes()
-
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(files.os, "replace", stop)
-    with pytest.raises(KeyboardInterrupt):
-        MetricsLog(tmp_path, 10)
-    assert (tmp_path / "metrics.jsonl").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.jsonl", "timing.jsonl"]
-
-
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from gan_cli.runs.metrics_log import MetricsLog
-log = MetricsLog(Path(sys.argv[1]), None)
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.runs.metrics_log import append_rows
+run = RunDirectory(Path(sys.argv[1]))
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
 step = 0
 try:
     while True:
         step += 1
-        log.scalars(step, {"a": step / 3})
+        append_rows(run, step, {"a": step / 3}, {})
 except OSError as error:
     print(step, type(error).__name__, flush=True)
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-log.scalars(step, {"a": step / 3})
-log.close()
+append_rows(run, step, {"a": step / 3}, {})
 """
 
 
@@ -180,3 +153,29 @@ def test_a_full_disk_raises_and_the_row_can_be_written_again(tmp_path):
 def test_rows_are_json_for_any_reader(tmp_path):
     write_steps(tmp_path, [1])
     assert json.loads((tmp_path / "metrics.jsonl").read_text()) == {"step": 1, "critic/loss": 1 / 3}
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 10**6])
+@given(st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"")), max_size=9), st.booleans())
+def test_lines_from_the_end_are_those_from_the_start(tmp_path_factory, block, lines, whole):
+    path = tmp_path_factory.mktemp("lines") / "file"
+    path.write_bytes(b"".join(line + b"\n" for line in lines) + (b"" if whole else b"torn"))
+    with pytest.MonkeyPatch.context() as patch, open(path, "rb") as file:
+        patch.setattr("gan_cli.core.files._CHUNK", block)
+        found = [*lines_from_end(file)][::-1]
+    assert [line for _, line in found] == lines
+    assert [at for at, _ in found] == [sum(len(line) + 1 for line in lines[:i]) for i in range(len(lines))]
+
+
+def test_the_last_row_is_found_without_reading_much(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1, "a": 2.0}\n{"step": 2, "a": 3.0}\n{"step": 3, "a"')
+    assert last_row(path) == {"step": 2, "a": 3.0}
+    with open(path, "ab") as file:
+        file.truncate(10 * 2**30)
+    assert last_row(path) == {}
+
+
+def test_sources_are_joined_by_their_steps():
+    joined = by_step([(1, "a"), (2, "b"), (5, "c")], [(2, "x"), (4, "y"), (3, "late"), (5, "z")])
+    assert [*joined] == [(1, {0: "a"}), (2, {0: "b", 1: "x"}), (4, {1: "y"}), (5, {0: "c", 1: "z"})]

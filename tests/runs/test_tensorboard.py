@@ -1,3 +1,4 @@
+import contextlib
 import io
 import time
 
@@ -10,8 +11,10 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from gan_cli.analysis.figures import save_png
+from gan_cli.analysis.figures import png
 from gan_cli.core import files
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.runs.recovery import back_to
 from gan_cli.runs.tensorboard import Board
 from tests.children import run_code
 
@@ -26,49 +29,58 @@ def curve(run_dir, tag=TAG, purge=True):
     return [(event.step, event.value) for event in read(run_dir, purge).Scalars(tag)]
 
 
+@contextlib.contextmanager
+def opened(run_dir, purge_step=None):
+    """A run and its board; after a resume, brought back to the step before by what its checkpoint knew."""
+    with contextlib.closing(RunDirectory(run_dir)) as run:
+        if purge_step is not None:
+            back_to(run, CHECKPOINTS.get((run_dir, purge_step - 1), {}), purge_step - 1, pytest.fail)
+        yield run, Board(run, purge_step)
+
+
+CHECKPOINTS = {}
+
+
 def session(run_dir, steps, purge_step=None, offset=0.0):
-    """Write a session without closing it properly, as a killed process leaves it."""
-    board = Board(run_dir, purge_step)
-    board.text("config", f"session from {purge_step}")
-    board.hparams({"seed": 0})
-    for step in steps:
-        board.scalars(step, {TAG: step + offset, "critic/loss": -step - offset})
-        board.image("samples/fixed", step, save_png(run_dir / "x.png", np.full((4, 6, 3), step, np.uint8)))
-    board._file.close()
+    """Write a session without closing it properly, as a killed process leaves it, with a checkpoint at every step."""
+    with opened(run_dir, purge_step) as (run, board):
+        board.describe(f"session from {purge_step}", {"seed": 0})
+        for step in steps:
+            board.scalars(step, {TAG: step + offset, "critic/loss": -step - offset}, b'{"step": %d}\n' % step)
+            board.image("samples/fixed", step, png(np.full((4, 6, 3), step, np.uint8)))
+            CHECKPOINTS[run_dir, step] = run.contents()
 
 
 def test_scalars_images_and_text_read_back(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    board = Board(tmp_path, None)
-    board.scalars(10, {TAG: 0.25, "critic/loss": float("nan")})
-    board.image("samples/fixed", 10, save_png(tmp_path / "x.png", picture))
-    board.text("config", "seed: 0")
-    board.close()
+    with opened(tmp_path) as (_, board):
+        board.scalars(10, {TAG: 0.25, "critic/loss": float("nan")})
+        board.image("samples/fixed", 10, png(picture))
+        board.describe("seed: 0", {})
+        board.close()
     run = read(tmp_path)
     assert curve(tmp_path) == [(10, 0.25)]
     assert np.isnan(run.Scalars("critic/loss")[0].value)
     [image] = run.Images("samples/fixed")
     assert (image.step, image.width, image.height) == (10, 7, 5)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(image.encoded_image_string))), picture)
-    assert run.Tensors("config")[0].tensor_proto.string_val == [b"seed: 0"]
+    assert run.Tensors("config")[0].tensor_proto.string_val == [b"```yaml\nseed: 0```"]
 
 
 def test_a_row_is_in_the_file_at_once(tmp_path):
-    board = Board(tmp_path, None)
-    board.scalars(1, {TAG: 1.0})
-    assert curve(tmp_path) == [(1, 1.0)]
-    board.close()
+    with opened(tmp_path) as (_, board):
+        board.scalars(1, {TAG: 1.0})
+        assert curve(tmp_path) == [(1, 1.0)]
 
 
 def test_flush_reaches_the_disk(tmp_path, monkeypatch):
-    board = Board(tmp_path, None)
     synced = []
-    monkeypatch.setattr(files.os, "fsync", synced.append)
-    board.scalars(1, {TAG: 1.0})
-    assert not synced
-    board.flush()
-    assert len(synced) == 1
-    board.close()
+    with opened(tmp_path) as (run, board):
+        monkeypatch.setattr(files.os, "fsync", synced.append)
+        board.scalars(1, {TAG: 1.0})
+        assert not synced
+        run.sync()
+        assert len(synced) == 1
 
 
 @pytest.mark.parametrize("purge", [True, False], ids=["reader purges", "reader takes all"])
@@ -106,30 +118,30 @@ def test_what_describes_the_run_is_that_of_the_last_session(tmp_path):
     session(tmp_path, [10])
     session(tmp_path, [20], purge_step=11)
     [text] = read(tmp_path).Tensors("config")
-    assert text.tensor_proto.string_val == [b"session from 11"]
+    assert text.tensor_proto.string_val == [b"```yaml\nsession from 11```"]
 
 
 @pytest.mark.parametrize("lost", range(1, 60, 7))
-def test_a_torn_end_is_cut_before_the_run_goes_on(tmp_path, lost):
-    session(tmp_path, [10, 20])
-    [old] = tmp_path.glob("events*")
+def test_a_torn_end_after_the_checkpoint_is_cut_before_the_run_goes_on(tmp_path, lost):
+    session(tmp_path, [10, 20, 30])
+    [old] = tmp_path.glob("events*.gan")
     with open(old, "r+b") as file:
-        file.truncate(old.stat().st_size - lost)  # within the picture of step 20
+        file.truncate(old.stat().st_size - lost)  # within the picture of step 30
     session(tmp_path, [30], purge_step=21)
     assert [step for step, _ in curve(tmp_path)] == [10, 20, 30]
-    assert [image.step for image in read(tmp_path).Images("samples/fixed")] == [10, 30]
+    assert [image.step for image in read(tmp_path).Images("samples/fixed")] == [10, 20, 30]
 
 
 @pytest.mark.parametrize("tail", [b"\0" * 64, b"\xff" * 64, b"\x01"], ids=["zeros", "ones", "short"])
 def test_rubbish_at_the_end_is_cut(tmp_path, tail):
     session(tmp_path, [10])
-    [old] = tmp_path.glob("events*")
+    [old] = tmp_path.glob("events*.gan")
     whole = old.stat().st_size
     with open(old, "ab") as file:
         file.write(tail)
     session(tmp_path, [20], purge_step=11)
     assert [step for step, _ in curve(tmp_path)] == [10, 20]
-    assert old.stat().st_size < whole  # the tail, and the config that the new session wrote again
+    assert old.stat().st_size == whole
 
 
 def test_hparams_are_in_the_run_itself_and_say_how_it_ended(tmp_path):
@@ -137,10 +149,9 @@ def test_hparams_are_in_the_run_itself_and_say_how_it_ended(tmp_path):
     run_dir.mkdir()
     settings = {"loss": "wgan", "optimizer.lr": 5e-5, "seed": 3, "train.ema": True}
     for purge_step, success in ((None, False), (1, True)):
-        board = Board(run_dir, purge_step)
-        board.hparams(settings)
-        board.close(success=success)
-        board.close()
+        with opened(run_dir, purge_step) as (_, board):
+            board.describe("", settings)
+            board.close(success=success)
         tags = {tag: HParamsPluginData.FromString(data) for tag, data in hparams_of(run_dir).items()}
         assert set(tags) == {"_hparams_/session_start_info", "_hparams_/session_end_info"}
         start = tags["_hparams_/session_start_info"].session_start_info.hparams
@@ -156,9 +167,8 @@ def hparams_of(run_dir):
 
 
 def test_the_layout_puts_the_wasserstein_panel_first(tmp_path):
-    board = Board(tmp_path, None)
-    board.layout()
-    board.close()
+    with opened(tmp_path) as (_, board):
+        board.describe("", {})
     [event] = read(tmp_path).Tensors("custom_scalars__config__")
     layout = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
     first = layout.category[0]
@@ -170,17 +180,18 @@ def test_the_layout_puts_the_wasserstein_panel_first(tmp_path):
 def test_another_reader_finds_the_newest_file_last(tmp_path, monkeypatch):
     (tmp_path / "events.out.tfevents.9000000000.elsewhere.1.0").write_bytes(b"")
     monkeypatch.setattr(time, "time", lambda: 1_800_000_000.0)
-    for _ in range(3):
-        Board(tmp_path, 1).close()
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names[-3:] == [f"events.out.tfevents.900000000{i}.gan" for i in (1, 2, 3)]
+    for step, purge_step in ((10, None), (20, 11), (30, 21)):
+        session(tmp_path, [step], purge_step)
+    names = sorted(path.name for path in tmp_path.glob("events*"))
+    assert names[1:] == [f"events.out.tfevents.900000000{i}" for i in ("1.gan", "2.gan", "3.about", "3.gan")]
 
 
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
+from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.tensorboard import Board
-board = Board(Path(sys.argv[1]), None)
+board = Board(RunDirectory(Path(sys.argv[1])), None)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
 step = 0

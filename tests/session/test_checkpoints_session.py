@@ -54,8 +54,10 @@ def newest(path):
 
 
 def files(path):
-    """Every checkpoint's bytes, and the rows."""
-    found = {p.relative_to(path): p.read_bytes() for p in (path / directory.CHECKPOINTS).rglob("*") if p.is_file()}
+    """Every checkpoint's state and meta, but for what its run's times and names make of it, and the rows."""
+    folders = sorted((path / directory.CHECKPOINTS).iterdir())
+    found = {f"{folder.name} state": (folder / "state.safetensors").read_bytes() for folder in folders}
+    found |= {folder.name: {**json.loads((folder / "meta.json").read_text()), "run": None} for folder in folders}
     return found | {"metrics": (path / "metrics.jsonl").read_bytes()}
 
 

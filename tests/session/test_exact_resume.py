@@ -81,10 +81,12 @@ def assert_exact(config, tmp_path, monkeypatch):
 
 def assert_same_run(parts, whole):
     a, b = (checkpoint.load(path / directory.CHECKPOINTS, pytest.fail) for path in (parts, whole))
-    assert {**a.meta, "settings": 0} == {**b.meta, "settings": 0}
+    assert {**a.meta, "settings": 0, "run": 0} == {**b.meta, "settings": 0, "run": 0}
     assert a.tensors.keys() == b.tensors.keys()
     unequal = [n for n in a.tensors if not torch.equal(a.tensors[n], b.tensors[n])]
     assert unequal == []
+    of_files = [{n: e for n, e in one.meta["run"]["contents"].items() if n.startswith(("m", "s"))} for one in (a, b)]
+    assert of_files[0] == of_files[1]
     assert a.meta["step"] == STEPS
     assert (parts / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     rows = [json.loads(line) for line in (parts / "metrics.jsonl").read_text().splitlines()]

@@ -1,0 +1,28 @@
+"""The names of the files of a run that belong to its steps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+METRICS, TIMING = "metrics.jsonl", "timing.jsonl"
+SAMPLES = "samples"
+FIXED, REAL = f"{SAMPLES}/fixed", f"{SAMPLES}/real"  # tags of the pictures
+EVENTS = "events.out.tfevents"
+_OF_STEPS = re.compile(rf"{METRICS}|{TIMING}|{EVENTS}\.\d+\.(gan|about)|{SAMPLES}/(real|step_(?P<step>\d{{10}}))\.png")
+
+
+def picture_name(tag: str, step: int) -> str:
+    """Return the name of a picture in a run."""
+    return f"{REAL}.png" if tag == REAL else f"{SAMPLES}/step_{step:010d}.png"
+
+
+def of_steps(name: str) -> re.Match[str] | None:
+    """Match a file's name in a run whose content belongs to its steps; the group `step` is that of a picture."""
+    return _OF_STEPS.fullmatch(name)
+
+
+def files_of_steps(run: Path) -> list[str]:
+    """Return the names of such files that a run has."""
+    found = [path.relative_to(run).as_posix() for path in (*run.iterdir(), *run.glob(f"{SAMPLES}/*"))]
+    return sorted(filter(of_steps, found))
