@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.campaign import Score, table
 from tests.faults.harness import Bench, Tally
 
 _TALLY = pytest.StashKey[Tally]()
+_SCORES = pytest.StashKey[dict[str, Score]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_TALLY] = Tally()
+    config.stash[_SCORES] = {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -20,12 +23,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("faults")
         for line in tally.lines():
             terminalreporter.line(line)
+    if scores := config.stash[_SCORES]:
+        terminalreporter.section("campaign")
+        for line in table(scores):
+            terminalreporter.line(line)
 
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
     """The table that is printed at the end."""
     return request.config.stash[_TALLY]
+
+
+@pytest.fixture
+def campaign_scores(request: pytest.FixtureRequest) -> dict[str, Score]:
+    """The scores that are printed at the end."""
+    return request.config.stash[_SCORES]
 
 
 @pytest.fixture
