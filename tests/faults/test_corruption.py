@@ -95,7 +95,7 @@ def test_every_corruption_is_found_and_the_older_one_serves(tmp_path, tally, cor
             assert {name: t.tolist() for name, t in found.tensors.items()} == {n: t.tolist() for n, t in older.items()}
             assert len(warnings) == 1
             assert str(newest) in warnings[0]
-            with pytest.raises(UserError, match="does not verify"):
+            with pytest.raises(UserError, match="is damaged"):
                 checkpoint.load(folder, warnings.append, 2)
 
 
@@ -108,7 +108,7 @@ def test_a_checkpoint_under_another_steps_name_is_found(tmp_path, tally, to):
         warnings = []
         assert checkpoint.load(tmp_path, warnings.append).meta["step"] == 1
         assert len(warnings) == (to > 1)
-        with pytest.raises(UserError, match="does not verify"):
+        with pytest.raises(UserError, match="is damaged"):
             checkpoint.load(tmp_path, warnings.append, to)
 
 
