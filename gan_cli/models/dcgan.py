@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
@@ -14,9 +15,10 @@ from gan_cli.models.layers import (
     MinibatchDiscrimination,
     Norm,
     attend,
-    channels_and_size,
+    channels_and_sides,
     check_attention,
-    image_sizes,
+    halved,
+    map_sizes,
     normalisation,
 )
 
@@ -42,13 +44,13 @@ class _Upsampling(nn.Module):
         gain: float,
     ) -> None:
         super().__init__()
-        channels, size = channels_and_size(sample_shape)
-        self.sizes = image_sizes(size)
-        check_attention(attention, self.sizes[:-1])
+        channels, sides = channels_and_sides(sample_shape)
+        self.maps = map_sizes(sides)
+        check_attention(attention, self.maps[:-1])
         bias = norm == "none"
-        self.project = nn.Linear(latent_size, filters[0] * self.sizes[0] ** 2, bias=bias)
+        self.project = nn.Linear(latent_size, filters[0] * math.prod(self.maps[0]), bias=bias)
         self.first = nn.Sequential(
-            normalisation(norm, filters[0]), ReLU(inplace=True), *attend(attention, self.sizes[0], filters[0])
+            normalisation(norm, filters[0]), ReLU(inplace=True), *attend(attention, self.maps[0], filters[0])
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
@@ -60,9 +62,9 @@ class _Upsampling(nn.Module):
         )
         self.attention = nn.ModuleDict(
             {
-                str(size): a
-                for size, n in zip(self.sizes[1:-1], filters[1:], strict=True)
-                for a in attend(attention, size, n)
+                str(attention): a
+                for sides, n in zip(self.maps[1:-1], filters[1:], strict=True)
+                for a in attend(attention, sides, n)
             }
         )
         self.last = ConvTranspose2d(filters[-1], channels, 4, stride=2, padding=1)
@@ -70,11 +72,11 @@ class _Upsampling(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return images (N, C, H, W) in [-1, 1] for z (N, latent_size)."""
-        x = self.first(self.project(z).unflatten(1, (-1, self.sizes[0], self.sizes[0])))
-        for size, block in zip(self.sizes[1:], [*self.blocks, self.last], strict=True):
-            x = block(x)[..., :size, :size]  # an odd size is its even neighbour less a row and a column
-            if str(size) in self.attention:
-                x = self.attention[str(size)](x)
+        x = self.first(self.project(z).unflatten(1, (-1, *self.maps[0])))
+        for (height, width), block in zip(self.maps[1:], [*self.blocks, self.last], strict=True):
+            x = block(x)[..., :height, :width]  # an odd side is its even neighbour less a row or a column
+            if (key := str(min(height, width))) in self.attention:
+                x = self.attention[key](x)
         return x.tanh()
 
 
@@ -86,7 +88,7 @@ class Generator(_Upsampling):
         sample_shape: (C, H, W) of the images.
         width: filters before the last layer; every earlier layer has twice as many, up to 8 width.
         norm: normalisation after every layer but the last; `auto` is batch.
-        attention: size of the feature map with self-attention, below that of the images; None: none has it.
+        attention: smaller side of the feature map with self-attention, below that of the images; None: none has it.
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.
     """
@@ -101,7 +103,7 @@ class Generator(_Upsampling):
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
     ) -> None:
-        layers = len(image_sizes(channels_and_size(sample_shape)[1])) - 1
+        layers = len(map_sizes(channels_and_sides(sample_shape)[1])) - 1
         filters = [width * 2 ** min(i, MAX_DOUBLINGS) for i in reversed(range(layers))]
         super().__init__(latent_size, sample_shape, filters, norm, attention, init, gain)
 
@@ -125,7 +127,7 @@ class PlainGenerator(_Upsampling):
         init: Init = "auto",
         gain: PositiveFloat = 1.0,
     ) -> None:
-        layers = len(image_sizes(channels_and_size(sample_shape)[1])) - 1
+        layers = len(map_sizes(channels_and_sides(sample_shape)[1])) - 1
         super().__init__(latent_size, sample_shape, [width] * layers, "none", None, init, gain)
 
 
@@ -137,7 +139,7 @@ class Trunk(nn.Module):
         width: filters of the first layer; every layer doubles them, up to 8 width.
         norm: normalisation after each convolution but the first; `auto` is batch, or none under a constraint that needs
             the gradient at each image, under spectral norm and in an auto-encoder.
-        attention: size of the feature map with self-attention, of those between the layers; None: none has it.
+        attention: smaller side of the feature map with self-attention, of those between the layers; None: none has it.
         init: see `initial.draw_`; `auto` is normal.
         gain: the initial weights are multiplied by it.
         minibatch_kernels: numbers that say how near a sample is to the rest of its batch (`MinibatchDiscrimination`),
@@ -155,19 +157,20 @@ class Trunk(nn.Module):
         minibatch_kernels: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
-        before, size = channels_and_size(sample_shape)
-        doublings = len(image_sizes(size)) - 1
-        check_attention(attention, [size // 2**i for i in range(1, doublings + 1)])
+        before, sides = channels_and_sides(sample_shape)
+        doublings = len(map_sizes(sides)) - 1
+        maps = [halved(sides, i + 1) for i in range(doublings)]
+        check_attention(attention, maps)
         layers: list[nn.Module] = []
         for i in range(doublings):
-            after, size = width * 2 ** min(i, MAX_DOUBLINGS), size // 2
+            after = width * 2 ** min(i, MAX_DOUBLINGS)
             plain = i == 0 or norm == "none"
             layers.append(Conv2d(before, after, 4, stride=2, padding=1, bias=plain))
             layers += [] if plain else [normalisation(norm, after)]
-            layers += [LeakyReLU(0.2, inplace=True), *attend(attention, size, after)]
+            layers += [LeakyReLU(0.2, inplace=True), *attend(attention, maps[i], after)]
             before = after
         self.layers = nn.Sequential(*layers)
-        self.n_features = before * size**2
+        self.n_features = before * math.prod(maps[-1])
         self.minibatch = None
         if minibatch_kernels:
             self.minibatch = MinibatchDiscrimination(self.n_features, minibatch_kernels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 Norm = Literal["auto", "batch", "layer", "instance", "none"]
 FlatNorm = Literal["batch", "layer", "none"]
+Sides = tuple[int, int]  # height and width
 
 
 def normalisation(norm: Norm, channels: int) -> nn.Module:
@@ -25,26 +27,37 @@ def flat_normalisation(norm: FlatNorm, units: int) -> list[nn.Module]:
     return [] if norm == "none" else [nn.LayerNorm(units) if norm == "layer" else nn.BatchNorm1d(units)]
 
 
-def image_sizes(size: int) -> list[int]:
-    """Return the side lengths from the smallest feature map (4 to 7) to `size`, about doubling."""
-    sizes = [size]
-    while sizes[0] >= 8:
-        sizes.insert(0, (sizes[0] + 1) // 2)
+def map_sizes(sides: Sides) -> list[Sides]:
+    """Return the sides of feature maps, about doubling, from the one whose smaller side is 4 to 7 to the images'.
+
+    Raises:
+        ValueError: the images are so small that nothing is doubled.
+    """
+    if min(sides) < 8:
+        raise ValueError(f"images of {sides[0]} x {sides[1]} have fewer than 8 pixels a side: model=toy_mlp")
+    sizes = [sides]
+    while min(sizes[0]) >= 8:
+        height, width = sizes[0]
+        sizes.insert(0, ((height + 1) // 2, (width + 1) // 2))
     return sizes
 
 
-def channels_and_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return C and H of images (C, H, W).
+def halved(sides: Sides, times: int) -> Sides:
+    """Return the sides of a map after some halvings, each of which leaves out an odd row or column."""
+    height, width = sides
+    return height // 2**times, width // 2**times
+
+
+def channels_and_sides(sample_shape: tuple[int, ...]) -> tuple[int, Sides]:
+    """Return C and (H, W) of images (C, H, W).
 
     Raises:
-        ValueError: the samples are points, or the images are not square.
+        ValueError: the samples are points.
     """
     if len(sample_shape) != 3:
         raise ValueError(f"convolutions need images, the data are {sample_shape[0]}-D points: model=toy_mlp")
-    if sample_shape[1] != sample_shape[2]:
-        height, width = sample_shape[1:]
-        raise ValueError(f"these convolutions are for square images, and these are {height} x {width}: model=toy_mlp")
-    return sample_shape[0], sample_shape[1]
+    channels, height, width = sample_shape
+    return channels, (height, width)
 
 
 class SelfAttention(nn.Module):
@@ -98,17 +111,18 @@ class MinibatchDiscrimination(nn.Module):
         return torch.cat([features, near], dim=1)
 
 
-def attend(attention: int | None, size: int, channels: int) -> list[nn.Module]:
+def attend(attention: int | None, sides: Sides, channels: int) -> list[nn.Module]:
     """Return the attention layer after a feature map of this size, or no layer if attention is for another size."""
-    return [SelfAttention(channels)] if attention == size else []
+    return [SelfAttention(channels)] if attention == min(sides) else []
 
 
-def check_attention(attention: int | None, sizes: list[int]) -> None:
-    """Raise an error if no feature map has the size `attention`.
+def check_attention(attention: int | None, maps: Sequence[Sides]) -> None:
+    """Raise an error if no feature map has the size `attention`, which is its smaller side.
 
     Raises:
         ValueError: `attention` is none of the sizes.
     """
+    sizes = {min(sides) for sides in maps}
     if attention is not None and attention not in sizes:
-        known = ", ".join(map(str, sorted(set(sizes))))
+        known = ", ".join(map(str, sorted(sizes)))
         raise ValueError(f"attention={attention}: no feature map has this size; use one of {known}, or null")

@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from gan_cli.models.activations import ReLU
 from gan_cli.models.convolution import Conv2d
 from gan_cli.models.initial import Init, draw_
-from gan_cli.models.layers import Norm, attend, channels_and_size, check_attention, image_sizes, normalisation
+from gan_cli.models.layers import Norm, attend, channels_and_sides, check_attention, halved, map_sizes, normalisation
 
 Resample = Literal["up", "down"] | None
 
@@ -79,7 +79,7 @@ class Generator(nn.Module):
         growth: how many times width they reach at the most: 8 is WGAN-GP's at 64 pixels, 16 SNGAN's at 128 (table 6);
             1 keeps them constant, as both papers do at 32.
         norm: in every block and before the last convolution; `auto` is batch.
-        attention: size of the feature map with self-attention; None: none has it.
+        attention: smaller side of the feature map with self-attention; None: none has it.
         init: see `initial.draw_`; `auto` is glorot, sqrt(2) times that in a block's 3 x 3 convolutions.
         gain: the initial weights are multiplied by it.
     """
@@ -96,14 +96,14 @@ class Generator(nn.Module):
         gain: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        channels, size = channels_and_size(sample_shape)
-        self.sizes = image_sizes(size)
-        check_attention(attention, self.sizes)
-        filters = _filters(width, growth, len(self.sizes) - 1)[::-1]
-        self.project = nn.Linear(latent_size, filters[0] * self.sizes[0] ** 2)
+        channels, sides = channels_and_sides(sample_shape)
+        self.maps = map_sizes(sides)
+        check_attention(attention, self.maps)
+        filters = _filters(width, growth, len(self.maps) - 1)[::-1]
+        self.project = nn.Linear(latent_size, filters[0] * math.prod(self.maps[0]))
         self.blocks = nn.ModuleList(Block(before, after, "up", norm) for before, after in pairwise(filters))
         self.attention = nn.ModuleDict(
-            {str(s): layer for s, n in zip(self.sizes, filters, strict=True) for layer in attend(attention, s, n)}
+            {str(attention): a for at, n in zip(self.maps, filters, strict=True) for a in attend(attention, at, n)}
         )
         self.norm = normalisation(norm, filters[-1])
         self.last = Conv2d(filters[-1], channels, 3, padding=1)
@@ -111,13 +111,13 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return images (N, C, H, W) in [-1, 1] for z (N, latent_size)."""
-        x = self._attend(self.project(z).unflatten(1, (-1, self.sizes[0], self.sizes[0])))
-        for size, block in zip(self.sizes[1:], self.blocks, strict=True):
-            x = self._attend(block(x)[..., :size, :size])  # an odd size is its even neighbour less a row and a column
+        x = self._attend(self.project(z).unflatten(1, (-1, *self.maps[0])))
+        for (height, width), block in zip(self.maps[1:], self.blocks, strict=True):
+            x = self._attend(block(x)[..., :height, :width])  # an odd side is its even neighbour less a row or a column
         return self.last(self.norm(x).relu()).tanh()
 
     def _attend(self, x: Tensor) -> Tensor:
-        key = str(x.shape[-1])
+        key = str(min(x.shape[2:]))
         return self.attention[key](x) if key in self.attention else x
 
 
@@ -134,10 +134,10 @@ class Trunk(nn.Module):
             1 keeps them constant, as both papers do at 32.
         norm: before each ReLU: none is SNGAN's, layer WGAN-GP's; `auto` is batch; none under a constraint that
             needs the gradient at each image, under spectral norm and in an auto-encoder.
-        attention: size of the feature map with self-attention; None: none has it.
+        attention: smaller side of the feature map with self-attention; None: none has it.
         init: see `initial.draw_`; `auto` is glorot, sqrt(2) times that in a block's 3 x 3 convolutions.
         gain: the initial weights are multiplied by it.
-        halvings: of the map; `auto`: until it has 4 to 7 pixels a side.
+        halvings: of the map; `auto`: until its smaller side has 4 to 7 pixels.
         flat_blocks: blocks at the smallest map.
         pool: `sum` (SNGAN) or `mean` (WGAN-GP at 32 pixels) over the last map.
     """
@@ -156,17 +156,18 @@ class Trunk(nn.Module):
         pool: Literal["sum", "mean"] = "sum",
     ) -> None:
         super().__init__()
-        before, size = channels_and_size(sample_shape)
-        doublings = len(image_sizes(size)) - 1 if halvings == "auto" else halvings
-        if size < 2**doublings:
+        before, sides = channels_and_sides(sample_shape)
+        doublings = len(map_sizes(sides)) - 1 if halvings == "auto" else halvings
+        if min(sides) < 2**doublings:
             raise ValueError(
-                f"halvings={halvings} leaves no pixels of images of {size} x {size}: use model.critic.halvings=auto"
+                f"halvings={halvings} leaves no pixels of images of {sides[0]} x {sides[1]}: use "
+                "model.critic.halvings=auto"
             )
-        check_attention(attention, [size // 2**i for i in range(1, doublings + 1)])
+        maps = [halved(sides, i + 1) for i in range(doublings)]
+        check_attention(attention, maps)
         layers: list[nn.Module] = []
         for i, after in enumerate(_filters(width, growth, doublings)[:doublings]):
-            size //= 2
-            layers += [Block(before, after, "down", norm, first=i == 0), *attend(attention, size, after)]
+            layers += [Block(before, after, "down", norm, first=i == 0), *attend(attention, maps[i], after)]
             before = after
         self.n_features = width * min(2 ** (doublings - 1), growth)
         for _ in range(flat_blocks):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gan_cli.models.activations import ReLU
 from gan_cli.models.convolution import Conv2d
 from gan_cli.models.initial import Init, draw_
-from gan_cli.models.layers import Norm, channels_and_size, normalisation
+from gan_cli.models.layers import Norm, channels_and_sides, normalisation
 
 _HALVINGS = 2
 
@@ -62,7 +62,7 @@ class Generator(nn.Module):
         gain: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        channels, _ = channels_and_size(sample_shape)
+        channels, _ = channels_and_sides(sample_shape)
         if source_shape[1:] != sample_shape[1:] or any(side % 4 or side < 16 for side in sample_shape[1:]):
             raise ValueError(
                 "resnet_translator reads and writes images of one size, a multiple of 4 and at least 16: it would read "

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gan_cli.models.activations import LeakyReLU
 from gan_cli.models.convolution import Conv2d
 from gan_cli.models.initial import Init, draw_
-from gan_cli.models.layers import Norm, channels_and_size, normalisation
+from gan_cli.models.layers import Norm, channels_and_sides, normalisation
 
 
 class _Block(nn.Module):
@@ -58,7 +58,7 @@ class Generator(nn.Module):
         gain: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        channels, _ = channels_and_size(sample_shape)
+        channels, _ = channels_and_sides(sample_shape)
         times = [large / small for large, small in zip(sample_shape[1:], source_shape[1:], strict=True)]
         doublings = round(math.log2(times[0]))
         if times[0] != times[1] or times[0] != 2**doublings or doublings < 0:
@@ -106,7 +106,7 @@ class Trunk(nn.Module):
         gain: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        before, _ = channels_and_size(sample_shape)
+        before, _ = channels_and_sides(sample_shape)
         sides = list(sample_shape[1:])
         layers: list[nn.Module] = []
         for i in range(8):

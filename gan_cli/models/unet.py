@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from gan_cli.models.activations import LeakyReLU, ReLU
 from gan_cli.models.convolution import Conv2d, ConvTranspose2d
 from gan_cli.models.initial import Init, draw_
-from gan_cli.models.layers import Norm, channels_and_size, normalisation
+from gan_cli.models.layers import Norm, channels_and_sides, normalisation
 
 _MOST = 3  # doublings of the channels
 _DROPPED = 3  # innermost layers of the decoder that have dropout
@@ -54,7 +54,7 @@ class Generator(nn.Module):
         gain: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        channels, _ = channels_and_size(sample_shape)
+        channels, _ = channels_and_sides(sample_shape)
         if source_shape[1:] != sample_shape[1:]:
             raise ValueError(
                 f"unet writes images of the size that it reads, and it would read {list(source_shape[1:])} to write "
@@ -126,7 +126,7 @@ class Trunk(nn.Module):
         gain: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        before, _ = channels_and_size(sample_shape)
+        before, _ = channels_and_sides(sample_shape)
         side = min(sample_shape[1:]) // 2**halvings - 2  # a stride of 1 and the score take a row and a column each
         if side < 1:
             raise ValueError(

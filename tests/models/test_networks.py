@@ -9,9 +9,9 @@ from torch.testing import assert_close
 
 from gan_cli.models import dcgan, mlp, resnet
 from gan_cli.models.critic import Critic
-from gan_cli.models.layers import image_sizes
+from gan_cli.models.layers import map_sizes
 
-IMAGES = [(1, 8, 8), (3, 9, 9), (3, 28, 28), (1, 32, 32), (3, 45, 45), (1, 64, 64)]
+IMAGES = [(1, 8, 8), (3, 9, 9), (3, 28, 28), (1, 32, 32), (3, 45, 45), (1, 64, 64), (2, 8, 30), (4, 45, 33), (16, 24, 16)]
 NORMS = ["auto", "batch", "layer", "instance", "none"]
 
 
@@ -37,7 +37,7 @@ def test_dcgan_at_64_is_the_papers():
     # figure 1 of the paper at width 128: 1024 filters at 4 x 4, halved three times
     generator = dcgan.Generator(100, (3, 64, 64), 128)
     filters = [block[0].in_channels for block in generator.blocks] + [generator.last.in_channels]
-    assert generator.sizes == [4, 8, 16, 32, 64]
+    assert generator.maps == [(size, size) for size in (4, 8, 16, 32, 64)]
     assert filters == [1024, 512, 256, 128]
     trunk = dcgan.Trunk((3, 64, 64), 64, "batch")
     assert [m.out_channels for m in trunk.modules() if isinstance(m, nn.Conv2d)] == [64, 128, 256, 512]
@@ -106,11 +106,30 @@ def test_convolutions_refuse_points_and_name_the_fix(make):
 
 
 @pytest.mark.parametrize("size", range(8, 131))
-def test_image_sizes_double_up_to_the_size(size):
-    sizes = image_sizes(size)
-    assert sizes[-1] == size
-    assert 4 <= sizes[0] < 8
-    assert all(after in (2 * before, 2 * before - 1) for before, after in pairwise(sizes))
+def test_maps_double_up_to_the_images(size):
+    for other in (size, 2 * size + 1):
+        maps = map_sizes((size, other))
+        assert maps[-1] == (size, other)
+        assert 4 <= maps[0][0] < 8
+        for sizes in zip(*maps, strict=True):
+            assert all(after in (2 * before, 2 * before - 1) for before, after in pairwise(sizes))
+        assert map_sizes((other, size)) == [sides[::-1] for sides in maps]
+
+
+def test_images_of_fewer_than_8_pixels_are_refused():
+    for make, sizes in ((dcgan.Trunk, {}), (resnet.Generator, {"latent_size": 3})):
+        with pytest.raises(ValueError, match="images of 7 x 9 have fewer than 8 pixels a side: model=toy_mlp"):
+            make(**sizes, sample_shape=(1, 7, 9))
+
+
+def test_attention_at_a_map_of_two_sides():
+    generator = dcgan.Generator(5, (3, 32, 48), 2, attention=16)
+    trunk = resnet.Trunk((3, 32, 48), 8, attention=8)
+    assert list(generator.attention) == ["16"]
+    assert generator(torch.randn(2, 5)).shape == (2, 3, 32, 48)
+    assert trunk(torch.randn(2, 3, 32, 48)).shape == (2, trunk.n_features)
+    with pytest.raises(ValueError, match="attention=24: no feature map has this size; use one of 4, 8, 16, or null"):
+        dcgan.Generator(5, (3, 32, 48), 2, attention=24)
 
 
 @pytest.mark.parametrize(
