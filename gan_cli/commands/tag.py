@@ -81,7 +81,7 @@ def _pictures(given: Sequence[str]) -> list[Path]:
 
 
 def _read(paths: Sequence[Path], dataset: TaggedFolder) -> list[Tensor]:
-    """Return the pictures (C, S, S) uint8, as the run's dataset prepares them.
+    """Return the pictures (C, H, W) uint8, as the run's dataset prepares them.
 
     Raises:
         UserError: one cannot be read.
@@ -90,12 +90,12 @@ def _read(paths: Sequence[Path], dataset: TaggedFolder) -> list[Tensor]:
 
     from gan_cli.data.pictures import BadPicture, colour_of, read_picture
 
-    shape = (dataset.wanted_channels, dataset.image_size, dataset.image_size)
+    shape = (dataset.wanted_channels, *dataset.sides)
     background, images = colour_of(dataset.background), []
     for path in paths:
         try:
             with open(path, "rb") as file:
-                images.append(torch.tensor(read_picture(file, shape, background)))
+                images.append(torch.tensor(read_picture(file, shape, background, fit=dataset.fit)))
         except BadPicture as error:
             raise UserError(f"{path}: {error}") from error
         except OSError as error:

@@ -18,8 +18,8 @@ _EXPECTED = f"the directory {_FACES} (202,599 .jpg files, unpacked from {_FACES}
 class CelebA(ImageSet):
     """CelebA's 202,599 aligned and cropped faces, 178 x 218 in colour (Liu et al. 2015).
 
-    It has all three partitions, as is usual for GANs; `holdout` decides what is held out. Each face is
-    resized to cover a square and cropped at its centre. Its 40 attributes are not classes, so there are no labels.
+    It has all three partitions, as is usual for GANs; `holdout` decides what is held out. Its 40 attributes are not
+    classes, so there are no labels.
     """
 
     name = "celeba"
@@ -35,10 +35,17 @@ class CelebA(ImageSet):
         root = self._root()
         listing = list_pictures(root)
         paths = [str(root / picture.name) for picture in listing.pictures]
-        shape = (3, self.image_size, self.image_size)
+        shape = (3, *self.sides)
         key = Digest()
         key.texts(picture.identity for picture in listing.pictures)
-        return FileCollection(paths, lambda position: open(paths[position], "rb"), shape, key=key.text())
+        return FileCollection(
+            paths,
+            lambda position: open(paths[position], "rb"),
+            shape,
+            key=key.text(),
+            fit=self.fit,
+            background=(0, 0, 0),
+        )
 
     def _root(self) -> Path:
         if self.path is not None:

@@ -9,6 +9,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -16,10 +17,12 @@ from tqdm import tqdm
 
 from gan_cli.core.text import say
 from gan_cli.data.collection import Chunk, images_a_chunk
-from gan_cli.data.pictures import BadPicture, read_picture
+from gan_cli.data.fitting import Fit, note
+from gan_cli.data.pictures import BadPicture, Header, header_of, read_picture
 from gan_cli.errors import UserError
 
 MAX_THREADS = 16
+_EXAMINED = 32
 _CHUNKS_AHEAD = 2
 _REPORT_SECONDS = 30.0
 
@@ -30,11 +33,12 @@ class FileCollection:
     Args:
         names: names of the pictures, for errors.
         read: opens the picture at a position; called from several threads.
-        shape: shape (C, S, S) of a prepared image.
+        shape: shape (C, H, W) of a prepared image.
         labels: (N,) int64 or None.
         class_names: of the labels, or None.
         key: identifies the content and the preparation.
-        background: RGB behind what is transparent.
+        fit: how a picture gets its height and width.
+        background: RGB behind what is transparent, and beside what is padded.
         only_grey: refuse pictures with colours.
         skip_bad: leave out pictures that cannot be read.
         fix: end of the error message for a bad picture.
@@ -51,12 +55,14 @@ class FileCollection:
         key: str,
         labels: np.ndarray | None = None,
         class_names: tuple[str, ...] | None = None,
+        fit: Fit = "crop",
         background: tuple[int, int, int] = (255, 255, 255),
         only_grey: bool = False,
         skip_bad: bool = False,
         fix: str = "download it again",
     ) -> None:
         self.names, self.shape, self.labels, self.class_names = names, shape, labels, class_names
+        self.fit = fit
         self._skip_bad = skip_bad
         self._read, self._key, self._background, self._only_grey = read, key, background, only_grey
         self._fix = fix
@@ -67,6 +73,18 @@ class FileCollection:
     def key(self) -> str:
         """Return a key of the pictures and their preparation."""
         return self._key
+
+    def notes(self) -> list[str]:
+        """Return what the fit and 8 bits leave out, by the headers of some pictures."""
+        headers = [self.seen(header) for header in some_headers(len(self), self._read)]
+        found = [note([header.sides for header in headers], self.shape[1:], self.fit)] if headers else []
+        if any(header.is_deep for header in headers):
+            found.append("dataset: 16-bit pictures become pictures of 8 bits, v / 257 rounded; dataset=array keeps all")
+        return [text for text in found if text is not None]
+
+    def seen(self, header: Header) -> Header:
+        """Return the header of one image, for that of the picture that holds it."""
+        return header
 
     def chunks(self, positions: np.ndarray) -> Iterator[Chunk]:
         """Decode pictures in order, a few chunks ahead of their use.
@@ -99,7 +117,7 @@ class FileCollection:
             OSError: its file cannot be read.
         """
         with self._read(position) as file:
-            return read_picture(file, self.shape, self._background, self._only_grey)
+            return read_picture(file, self.shape, self._background, self._only_grey, self.fit)
 
     def _decode(self, position: int) -> np.ndarray:
         try:
@@ -122,6 +140,20 @@ class FileCollection:
                 raise UserError(f"{name} {error}") from error
             progress.advance()
         return Chunk(images[: len(kept)], np.array(kept, dtype=np.int64), bad)
+
+
+def some_headers(n: int, read: Callable[[int], BinaryIO]) -> list[Header]:
+    """Return the headers of up to 32 of n pictures, spread over all, without those that cannot be read.
+
+    Args:
+        n: how many there are.
+        read: opens the picture at a position.
+    """
+    found = []
+    for position in np.unique(np.linspace(0, n - 1, min(n, _EXAMINED)).astype(int)).tolist():
+        with suppress(OSError, BadPicture), read(position) as file:  # they name it when it is read in full
+            found.append(header_of(file))
+    return [header for header in found if header is not None]
 
 
 class _Progress:

@@ -28,11 +28,13 @@ class Stored(NamedTuple):
         shape: of one sample.
         ready: the samples.
         parts: the split.
+        notes: as of `RealData`.
     """
 
     shape: tuple[int, ...]
     ready: Prepared
     parts: Split
+    notes: tuple[str, ...] = ()
 
 
 class FixedSet(ABC):
@@ -76,7 +78,7 @@ class FixedSet(ABC):
         Raises:
             UserError: the data are missing, corrupt, or fewer than a batch.
         """
-        shape, ready, parts = self.stored(batch_size, device)
+        shape, ready, parts, notes = self.stored(batch_size, device)
         sources = {"train": parts.train, "heldout": parts.heldout}
         train, heldout = (
             self._source(ready, positions, parts.labels, name, batch_size, seed, device)
@@ -92,6 +94,7 @@ class FixedSet(ABC):
             fingerprint=digest(shape, ready.digest, parts.class_names, *rows, *labels),
             fixed=lambda n: train.at(fixed_order(n, len(parts.train))),
             tags=self._tags(parts),
+            notes=notes,
         )
 
     def _tags(self, parts: Split) -> Tags | None:

@@ -1,43 +1,41 @@
-"""The dataset of any directory of images."""
+"""The dataset of any directory or .zip file of images."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
-
-import numpy as np
-from pydantic import Field, PositiveInt
+from typing import Literal
 
 from gan_cli.data.digest import Digest
-from gan_cli.data.file_collection import FileCollection
-from gan_cli.data.fixed_set import Limit
+from gan_cli.data.file_collection import FileCollection, some_headers
+from gan_cli.data.fitting import Fit, ImageSize
+from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.image_set import ImageSet
-from gan_cli.data.listing import Listing, list_pictures
-from gan_cli.data.pictures import colour_of, has_colour
-from gan_cli.data.places import given
+from gan_cli.data.listing import Listing, pictures_at
+from gan_cli.data.pictures import colour_of
 from gan_cli.errors import UserError
 
-_EXAMINED = 32
+SKIPPED = "but 16-bit grey"  # pictures of this kind were skipped by earlier versions
 _EXPECTED = "pictures, flat or in one sub-folder for each class"
 
 
 class Folder(ImageSet):
     """Any directory of pictures, flat or with one sub-folder for each class; prepared once, then read from a file.
 
-    The file is identified by the pictures' names, sizes and times of change, because to hash a million pictures
-    takes as long as to decode them; the run's fingerprint is a hash of the pixels.
+    A .zip file is read as the directory that it would be unpacked into, without unpacking it. The prepared file is
+    identified by the pictures' names, sizes and times of change (in a .zip file, checksums), because to hash a million
+    pictures takes as long as to decode them; the run's fingerprint is a hash of the pixels.
 
     Args:
-        image_size: S; pictures are resized to cover a square of S x S and cropped at its centre.
-        path: the directory; required.
+        image_size: as `ImageSet`.
+        path: the directory, or the .zip file; required.
         channels: 1 greyscale, 3 RGB; "auto": 1 if the headers of up to 32 pictures have no colours.
-        background: colour behind transparent pictures, a name or #rrggbb.
+        background: colour behind transparent pictures, and beside those that fit=pad makes whole, a name or #rrggbb.
         skip_bad: leave out pictures that cannot be read, and report how many.
         holdout: as `ImageSet`.
         limit: as `ImageSet`.
         classes: as `ImageSet`.
         resident: as `ImageSet`.
         flip: as `ImageSet`.
+        fit: as `ImageSet`.
     """
 
     name = "folder"
@@ -45,84 +43,71 @@ class Folder(ImageSet):
 
     def __init__(
         self,
-        image_size: Annotated[int, Field(ge=8, le=1024)],
+        image_size: ImageSize,
         path: str | None = None,
         channels: Literal["auto", 1, 3] = "auto",
         background: str = "white",
         skip_bad: bool = False,
-        holdout: Literal["auto"] | PositiveInt | Annotated[float, Field(gt=0, lt=1)] = "auto",
+        holdout: Holdout = "auto",
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
         flip: bool = False,
+        fit: Fit = "crop",
     ) -> None:
-        super().__init__(image_size, path, holdout, limit, classes, resident, flip)
+        super().__init__(image_size, path, holdout, limit, classes, resident, flip, fit)
         self.wanted_channels = channels
         self.background = background
         self.skip_bad = skip_bad
-        self._listed: tuple[Path, Listing, int] | None = None
+        self._listed: tuple[Listing, int] | None = None
 
     def expected_shape(self) -> tuple[int, ...]:
-        """Return (C, S, S), after listing the directory and reading some headers.
+        """Return (C, H, W), after listing the directory and reading some headers.
 
         Raises:
             UserError: there is no directory, or it has no pictures.
         """
         colour_of(self.background)
-        return (self._look()[2], self.image_size, self.image_size)
+        return (self._look()[1], *self.sides)
 
     def expected_classes(self) -> int:
         """Return the number of sub-folders, 0 for a flat directory, after listing it."""
-        names = self._look()[1].class_names
+        names = self._look()[0].class_names
         return len(self.classes or names) if names else 0
 
     def collect(self) -> FileCollection:
         """List the pictures."""
-        root, listing, channels = self._look()
-        shape = (channels, self.image_size, self.image_size)
+        listing, channels = self._look()
+        shape = (channels, *self.sides)
         background = colour_of(self.background)
         only_grey = self.wanted_channels == "auto" and channels == 1
-        paths = [str(root / picture.name) for picture in listing.pictures]
         key = Digest()
         key.texts(picture.identity for picture in listing.pictures)
-        key.texts([repr((shape, background, only_grey, self.skip_bad))])
+        key.texts([repr((shape, background, only_grey, self.skip_bad and SKIPPED))])
         return FileCollection(
-            paths,
-            lambda position: open_picture(paths[position]),
+            [listing.shown(picture) for picture in listing.pictures],
+            listing.read,
             shape,
             key=key.text(),
             labels=listing.labels,
             class_names=listing.class_names,
+            fit=self.fit,
             background=background,
             only_grey=only_grey,
             skip_bad=self.skip_bad,
             fix="repair or remove it, or skip such pictures with dataset.skip_bad=true",
         )
 
-    def _look(self) -> tuple[Path, Listing, int]:
+    def _look(self) -> tuple[Listing, int]:
         if self._listed is None:
             if self.path is None:
                 raise UserError(f"dataset=folder needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
-            root = given(self.path, _EXPECTED)
-            listing = list_pictures(root)
-            channels = channels_of(root, listing) if self.wanted_channels == "auto" else self.wanted_channels
-            self._listed = (root, listing, channels)
+            listing = pictures_at(self.path, _EXPECTED)
+            channels = channels_of(listing) if self.wanted_channels == "auto" else self.wanted_channels
+            self._listed = (listing, channels)
         return self._listed
 
 
-def channels_of(root: Path, listing: Listing) -> Literal[1, 3]:
+def channels_of(listing: Listing) -> Literal[1, 3]:
     """Return 1 if the headers of up to 32 pictures, spread over the whole directory, have no colours, else 3."""
-    n = len(listing.pictures)
-    for position in np.unique(np.linspace(0, n - 1, min(n, _EXAMINED)).astype(int)).tolist():
-        try:
-            with open_picture(root / listing.pictures[position].name) as file:
-                if has_colour(file):
-                    return 3
-        except OSError:  # reported with its name when the images are read
-            continue
-    return 1
-
-
-def open_picture(path: str | Path) -> BinaryIO:
-    """Open a file for `FileCollection`, which closes it."""
-    return open(path, "rb")
+    return 3 if any(h.has_colour for h in some_headers(len(listing.pictures), listing.read)) else 1

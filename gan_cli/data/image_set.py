@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
 
 from gan_cli.core.text import say
 from gan_cli.data import prepared
 from gan_cli.data.collection import Collection
+from gan_cli.data.fitting import Fit, ImageSize, sides_of
 from gan_cli.data.fixed_set import FixedSet, Holdout, Limit, Stored, bytes_of
 from gan_cli.data.memory import is_resident
 from gan_cli.data.prepared import Prepared
@@ -22,13 +22,14 @@ class ImageSet(FixedSet):
     """A dataset of images; a subclass finds the files.
 
     Args:
-        image_size: S; images are (C, S, S).
+        image_size: S, or (H, W); images are (C, S, S), or (C, H, W).
         path: a directory with the files; None: searched in the usual places, then downloaded.
         holdout: as `FixedSet`.
         limit: as `FixedSet`.
         classes: as `FixedSet`.
         resident: as `FixedSet`.
         flip: reflect each image in half of the cases, left for right, when a run trains on it.
+        fit: what is done with images of another shape than `image_size`: crop, pad or stretch.
     """
 
     channels: ClassVar[int]
@@ -36,22 +37,24 @@ class ImageSet(FixedSet):
 
     def __init__(
         self,
-        image_size: Annotated[int, Field(ge=8, le=1024)],
+        image_size: ImageSize,
         path: str | None = None,
         holdout: Holdout = "auto",
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
         flip: bool = False,
+        fit: Fit = "crop",
     ) -> None:
         super().__init__(holdout, limit, classes, resident)
-        self.image_size = image_size
+        self.image_size, self.fit = image_size, fit
+        self.sides = sides_of(image_size)
         self.path = path
         self.flip = flip
 
     def expected_shape(self) -> tuple[int, ...]:
-        """Return (C, S, S)."""
-        return (self.channels, self.image_size, self.image_size)
+        """Return (C, H, W)."""
+        return (self.channels, *self.sides)
 
     def expected_classes(self) -> int | None:
         """Return the number of classes, 0 without labels, None if only the files show it."""
@@ -78,7 +81,7 @@ class ImageSet(FixedSet):
             _report_bad(ready)
             parts = parts.only(ready.positions)
             check_batch(self._named(), parts, batch_size)
-        return Stored(found.shape, ready, parts)
+        return Stored(found.shape, ready, parts, tuple(found.notes()))
 
     def _named(self) -> str:
         return f"dataset={self.name}" + (f" ({self.path})" if self.path else "")

@@ -43,7 +43,7 @@ class MNIST(ImageSet):
         x, y = read_idx(images, 3, sha256[0]), read_idx(labels, 1, sha256[1])
         if len(x) != len(y) or not len(x) or y.max() >= len(self.class_names):
             raise UserError(f"{images} and {labels} do not match: {len(x)} images, {len(y)} labels")
-        return ArrayCollection(x[:, None], y, self.class_names, self.image_size)
+        return ArrayCollection(x[:, None], y, self.class_names, self.sides, self.fit)
 
     def _given(self) -> tuple[Path, ...]:
         pair = self._pair(given(str(self.path), self._expected()))

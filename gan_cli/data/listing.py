@@ -1,15 +1,20 @@
-"""The list of the images in a directory."""
+"""The list of the images in a directory, or in a .zip file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from gan_cli.core.text import show
+from gan_cli.data.archive import Archive
+from gan_cli.data.places import given
 from gan_cli.errors import UserError
 
 EXTENSIONS = (
@@ -32,32 +37,89 @@ EXTENSIONS = (
 class Picture(NamedTuple):
     """An image file: its name below the directory (with / between parts), bytes, and time of change in nanoseconds.
 
-    It is the time that no program can set, because different pictures may have the same name, size and date.
+    It is the time that no program can set, because different pictures may have the same name, size and date. A picture
+    of an archive has its checksum there.
     """
 
     name: str
     size: int
-    changed_ns: int
+    version: int
 
     @property
     def identity(self) -> str:
         """What tells it from other pictures and from what it was, for a digest."""
-        return f"{self.name}\n{self.size}\n{self.changed_ns}"
+        return f"{self.name}\n{self.size}\n{self.version}"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures below a directory, ordered by name.
+    """The pictures below a directory or in an archive, ordered by name.
 
     Attributes:
+        root: the directory, or the archive.
+        open: opens one.
         pictures: in the order of their names.
         labels: (N,) int64, the sub-folder of each, or None for a flat directory.
         class_names: names of the sub-folders, or None.
     """
 
+    root: Path
+    open: Callable[[Picture], BinaryIO]
     pictures: list[Picture]
     labels: np.ndarray | None
     class_names: tuple[str, ...] | None
+
+    def read(self, position: int) -> BinaryIO:
+        """Open the picture at a position."""
+        return self.open(self.pictures[position])
+
+    def shown(self, picture: Picture) -> str:
+        """Return where a picture is."""
+        return os.path.join(self.root, picture.name)
+
+
+def pictures_at(path: str, expected: str, key: str = "dataset.path") -> Listing:
+    """List the pictures of a directory, or of a .zip file as if it had been unpacked into one.
+
+    Args:
+        path: as typed by the user, relative to the working directory.
+        expected: the expected files, for the error.
+        key: where it stands in the config, for the error.
+
+    Raises:
+        UserError: there is no such directory or archive; or as `list_pictures`.
+    """
+    file = Path(os.path.expanduser(path))
+    if file.is_file() and zipfile.is_zipfile(file):
+        return _in_archive(file, key)
+    return list_pictures(given(path, f"{expected}; or a .zip file of them", key), key)
+
+
+def _in_archive(file: Path, key: str) -> Listing:
+    """List an archive's pictures; folders that all of them are in are left out of account."""
+    archive = Archive(file)
+    found = [Picture(*member) for member in archive.members() if _is_picture(member[0])]
+    parts = [_folders(picture.name)[:-1] for picture in found]
+    ends = zip(min(parts), max(parts), strict=False) if parts else ()
+    above = len(list(takewhile(lambda folders: folders[0] == folders[1], ends)))
+    flat: list[Picture] = []
+    groups: dict[str, list[Picture]] = {}
+    for picture, folders in zip(found, parts, strict=True):
+        (groups.setdefault(folders[above], []) if len(folders) > above else flat).append(picture)
+    return _listing(file, lambda picture: archive.open(picture.name), flat, groups, key)
+
+
+def _is_picture(name: str) -> bool:
+    return name.casefold().endswith(EXTENSIONS) and not any(map(_is_hidden, _folders(name)))
+
+
+def _folders(name: str) -> list[str]:
+    """Return the folders of an archive's member and its own name, without those that lead elsewhere."""
+    return [part for part in name.split("/") if part not in ("", ".", "..")]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
 
 
 def list_pictures(root: Path, key: str = "dataset.path") -> Listing:
@@ -79,25 +141,35 @@ def list_pictures(root: Path, key: str = "dataset.path") -> Listing:
     except OSError as error:
         raise UserError(f"{key}={root}: {error.filename} cannot be read: {error.strerror}") from error
     groups = {folder: found for folder, found in groups.items() if found}
+    return _listing(root, lambda picture: open(os.path.join(root, picture.name), "rb"), flat, groups, key)
+
+
+def _listing(
+    root: Path,
+    opener: Callable[[Picture], BinaryIO],
+    flat: Sequence[Picture],
+    groups: Mapping[str, Sequence[Picture]],
+    key: str,
+) -> Listing:
     if flat and groups:
         raise UserError(
-            f"{key}={root} has {len(flat)} picture(s), such as {min(flat).name}, beside sub-folders with "
-            f"pictures, such as {min(groups)}: use either a flat directory, or one sub-folder for each class"
+            f"{key}={root} has {len(flat)} picture(s), such as {show(min(flat).name)}, beside sub-folders with "
+            f"pictures, such as {show(min(groups))}: use either a flat directory, or one sub-folder for each class"
         )
     if not flat and not groups:
         raise UserError(f"{key}={root} and its sub-folders have no pictures ({' '.join(EXTENSIONS)})")
     if flat or len(groups) == 1:
-        return Listing(sorted(flat) or next(iter(groups.values())), None, None)
+        return Listing(root, opener, sorted(flat or next(iter(groups.values()))), None, None)
     names = sorted(groups)
     labels = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
-    return Listing([picture for name in names for picture in groups[name]], labels, tuple(names))
+    return Listing(root, opener, [p for name in names for p in sorted(groups[name])], labels, tuple(names))
 
 
 def _split(root: Path) -> tuple[list[Picture], list[str]]:
     flat, folders = [], []
     with os.scandir(root) as entries:
         for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")):
+            if _is_hidden(entry.name):
                 continue
             if entry.is_dir():
                 folders.append(entry.name)

@@ -54,8 +54,10 @@ class LSUNBedroom(ImageSet):
 
         about = os.stat(database / "data.mdb")
         names = _Names(database, keys)
-        shape = (3, self.image_size, self.image_size)
-        return FileCollection(names, read, shape, key=digest(about.st_size, about.st_ctime_ns, keys))
+        shape = (3, *self.sides)
+        return FileCollection(
+            names, read, shape, key=digest(about.st_size, about.st_ctime_ns, keys), fit=self.fit, background=(0, 0, 0)
+        )
 
     def _database(self) -> Path:
         root = downloads(self.name) if self.path is None else given(self.path, _EXPECTED)

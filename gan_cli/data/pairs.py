@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection
-from gan_cli.data.folder import channels_of, open_picture
-from gan_cli.data.image_set import ImageSet, Limit
-from gan_cli.data.listing import Listing, Picture, list_pictures
-from gan_cli.data.pictures import BadPicture, colour_of, read_upright, squared
-from gan_cli.data.places import given
+from gan_cli.data.fitting import Fit, ImageSize
+from gan_cli.data.fixed_set import Holdout, Limit
+from gan_cli.data.folder import SKIPPED, channels_of
+from gan_cli.data.image_set import ImageSet
+from gan_cli.data.listing import Listing, Picture, pictures_at
+from gan_cli.data.pictures import BadPicture, Header, colour_of, fitted, read_upright
 from gan_cli.data.source import Batch, RealData, Source
 from gan_cli.errors import UserError
 
@@ -36,18 +35,19 @@ class Pairs(ImageSet):
     first channels, B in the others. Sub-folders are classes, as of dataset=folder.
 
     Args:
-        image_size: S; both pictures of a pair are resized to cover a square of S x S and cropped at its centre.
-        path: the directory of both, or of A; required.
+        image_size: as `ImageSet`, of each picture.
+        path: the directory of both, or of A, or a .zip file of them; required.
         path_b: the directory of B; None: `path` has both, side by side.
         direction: what the generator reads and writes: A and B, or B and A.
         channels: of each picture, 1 greyscale, 3 RGB; "auto": 1 if the headers of up to 32 pictures have no colours.
-        background: colour behind transparent pictures, a name or #rrggbb.
+        background: colour behind transparent pictures, and beside those that fit=pad makes whole, a name or #rrggbb.
         skip_bad: leave out pairs that cannot be read, and report how many.
         holdout: as `ImageSet`.
         limit: as `ImageSet`.
         classes: as `ImageSet`.
         resident: as `ImageSet`.
         flip: as `ImageSet`, both pictures of a pair alike.
+        fit: as `ImageSet`, both pictures of a pair alike.
     """
 
     name = "pairs"
@@ -55,20 +55,21 @@ class Pairs(ImageSet):
 
     def __init__(
         self,
-        image_size: Annotated[int, Field(ge=8, le=1024)],
+        image_size: ImageSize,
         path: str | None = None,
         path_b: str | None = None,
         direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
         channels: Literal["auto", 1, 3] = "auto",
         background: str = "white",
         skip_bad: bool = False,
-        holdout: Literal["auto"] | PositiveInt | Annotated[float, Field(gt=0, lt=1)] = "auto",
+        holdout: Holdout = "auto",
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
         flip: bool = False,
+        fit: Fit = "crop",
     ) -> None:
-        super().__init__(image_size, path, holdout, limit, classes, resident, flip)
+        super().__init__(image_size, path, holdout, limit, classes, resident, flip, fit)
         self.path_b = path_b
         self.direction = direction
         self.wanted_channels = channels
@@ -77,13 +78,13 @@ class Pairs(ImageSet):
         self._found: _Found | None = None
 
     def expected_shape(self) -> tuple[int, ...]:
-        """Return (C, S, S) of what is written, after listing the directories and reading some headers.
+        """Return (C, H, W) of what is written, after listing the directories and reading some headers.
 
         Raises:
             UserError: there are no pictures, or some have no partner.
         """
         colour_of(self.background)
-        return (self._look().channels, self.image_size, self.image_size)
+        return (self._look().channels, *self.sides)
 
     def expected_source_shape(self) -> tuple[int, ...]:
         """Return the shape of what is read, which is that of what is written."""
@@ -99,16 +100,17 @@ class Pairs(ImageSet):
         found = self._look()
         background = colour_of(self.background)
         only_grey = self.wanted_channels == "auto" and found.channels == 1
-        shape = (2 * found.channels, self.image_size, self.image_size)
+        shape = (2 * found.channels, *self.sides)
         key = Digest()
         key.texts(picture.identity for pictures in found.pictures for picture in pictures)
-        key.texts([repr((shape, background, only_grey, self.skip_bad, len(found.roots)))])
+        key.texts([repr((shape, background, only_grey, self.skip_bad and SKIPPED, len(found.pictures)))])
         return _PairCollection(
-            *([str(root / p.name) for p in pictures] for root, pictures in zip(*found[:2], strict=True)),
+            [dataclasses.replace(one, pictures=own) for one, own in zip(found.listings, found.pictures, strict=True)],
             shape=shape,
             key=key.text(),
             labels=found.labels,
             class_names=found.class_names,
+            fit=self.fit,
             background=background,
             only_grey=only_grey,
             skip_bad=self.skip_bad,
@@ -136,57 +138,55 @@ class Pairs(ImageSet):
         if self._found is None:
             if self.path is None:
                 raise UserError(f"dataset=pairs needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
-            roots = [given(self.path, _EXPECTED)]
-            listings = [list_pictures(*roots)]
+            listings = [pictures_at(self.path, _EXPECTED)]
             if self.path_b is not None:
-                roots.append(given(self.path_b, _EXPECTED_B, "dataset.path_b"))
-                listings.append(list_pictures(roots[1], "dataset.path_b"))
+                listings.append(pictures_at(self.path_b, _EXPECTED_B, "dataset.path_b"))
             channels = self.wanted_channels
             if channels == "auto":
-                channels = max(channels_of(*of) for of in zip(roots, listings, strict=True))
+                channels = max(map(channels_of, listings))
             labels, class_names = listings[0].labels, listings[0].class_names
-            self._found = _Found(roots, _matched(roots, listings), labels, class_names, channels)
+            self._found = _Found(listings, _matched(listings), labels, class_names, channels)
         return self._found
 
 
 class _Found(NamedTuple):
     """What one directory holds, where a file has both pictures of a pair; or two, whose pictures are in one order."""
 
-    roots: list[Path]
+    listings: list[Listing]
     pictures: list[list[Picture]]
     labels: np.ndarray | None
     class_names: tuple[str, ...] | None
     channels: int
 
 
-def _matched(roots: Sequence[Path], listings: Sequence[Listing]) -> list[list[Picture]]:
+def _matched(listings: Sequence[Listing]) -> list[list[Picture]]:
     """Return the pictures of each directory, those of the second in the order of their partners in the first.
 
     Raises:
         UserError: a picture has no partner, or two.
     """
-    if len(roots) == 1:
+    if len(listings) == 1:
         return [listings[0].pictures]
-    a, b = (_by_name(*of) for of in zip(roots, listings, strict=True))
-    alone = [str(roots[0] / a[name].name) for name in a if name not in b]
-    alone += [str(roots[1] / b[name].name) for name in b if name not in a]
+    a, b = map(_by_name, listings)
+    alone = [listings[0].shown(a[name]) for name in a if name not in b]
+    alone += [listings[1].shown(b[name]) for name in b if name not in a]
     if alone:
+        places = f"dataset.path={listings[0].root} and dataset.path_b={listings[1].root}"
         raise UserError(
-            f"dataset.path={roots[0]} and dataset.path_b={roots[1]}: {len(alone)} of {len(a) + len(b)} pictures have "
-            f"no partner of the same name in the other directory; the first is {alone[0]}"
+            f"{places}: {len(alone)} of {len(a) + len(b)} pictures have no partner of the same name in the other "
+            f"directory; the first is {alone[0]}"
         )
     return [list(a.values()), [b[name] for name in a]]
 
 
-def _by_name(root: Path, listing: Listing) -> dict[str, Picture]:
+def _by_name(listing: Listing) -> dict[str, Picture]:
     """Return the pictures by their names without endings."""
     found: dict[str, Picture] = {}
     for picture in listing.pictures:
         name = os.path.splitext(picture.name)[0]
         if name in found:
-            raise UserError(
-                f"{root}: {found[name].name} and {picture.name} have the same name, so their partner is unclear"
-            )
+            names = f"{found[name].name} and {picture.name}"
+            raise UserError(f"{listing.root}: {names} have the same name, so their partner is unclear")
         found[name] = picture
     return found
 
@@ -195,28 +195,32 @@ class _PairCollection(FileCollection):
     """Pairs of pictures.
 
     Args:
-        paths: of files with both pictures side by side, or with the first of each pair.
-        partners: of files with the second of each pair; None: `paths` have both.
-        others: as `FileCollection`; the shape is that of a prepared pair, (2 C, S, S).
+        listings: of pictures A | B side by side; or of A and of B, in one order.
+        others: as `FileCollection`; the shape is that of a prepared pair, (2 C, H, W).
     """
 
-    def __init__(self, paths: Sequence[str], partners: Sequence[str] | None = None, **others: Any) -> None:
-        super().__init__(paths, lambda position: open_picture(paths[position]), **others)
-        self._partners = partners
+    def __init__(self, listings: Sequence[Listing], **others: Any) -> None:
+        first, *second = listings
+        super().__init__([first.shown(picture) for picture in first.pictures], first.read, **others)
+        self._partners = second[0] if second else None
 
     def prepare(self, position: int) -> np.ndarray:
-        """Return both pictures of a pair, (2 C, S, S) uint8; may raise what that of `FileCollection` does."""
+        """Return both pictures of a pair, (2 C, H, W) uint8; may raise what that of `FileCollection` does."""
         with self._read(position) as file:
             first = read_upright(file, self._background)
-        pair = (
-            _halves(first) if self._partners is None else (first, self._partner(self._partners[position], first.size))
-        )
+        pair = _halves(first) if self._partners is None else (first, self._partner(position, first.size))
         shape = (self.shape[0] // 2, *self.shape[1:])
-        return np.concatenate([squared(image, shape, self._only_grey) for image in pair])
+        return np.concatenate([fitted(image, shape, self._only_grey, self.fit, self._background) for image in pair])
 
-    def _partner(self, path: str, size: tuple[int, int]) -> Image.Image:
+    def seen(self, header: Header) -> Header:
+        """Return the header of one picture of a pair."""
+        height, width = header.sides
+        return header if self._partners else header._replace(sides=(height, max(1, width // 2)))
+
+    def _partner(self, position: int, size: tuple[int, int]) -> Image.Image:
+        path = self._partners.shown(self._partners.pictures[position])
         try:
-            with open_picture(path) as file:
+            with self._partners.read(position) as file:
                 found = read_upright(file, self._background)
         except (BadPicture, OSError) as error:
             raise BadPicture(f"its partner {path}: {error}") from error
@@ -253,6 +257,6 @@ class _Divided:
 
 
 def _divided(both: Batch, direction: str) -> Batch:
-    """Return what is written and, as its source, what is read, of images (N, 2 C, S, S)."""
+    """Return what is written and, as its source, what is read, of images (N, 2 C, H, W)."""
     a, b = (half.contiguous() for half in both.x.chunk(2, dim=1))
     return Batch(b, both.y, None, a) if direction == "a_to_b" else Batch(a, both.y, None, b)

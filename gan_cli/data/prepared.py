@@ -36,7 +36,7 @@ class Prepared:
     """Images that are ready for training.
 
     Attributes:
-        images: (n, C, S, S) uint8, an array or a memory-mapped file; of a dataset of arrays as `loader.Resident`.
+        images: (n, C, H, W) uint8, an array or a memory-mapped file; of a dataset of arrays as `loader.Resident`.
         positions: (n,) positions of these images in their collection, ascending.
         digest: identifies the pixels.
         bad: name and reason of each requested image that cannot be read.
@@ -75,7 +75,8 @@ def on_disk(collection: Collection, positions: np.ndarray) -> Prepared:
         UserError: there is no space, or no permission to write.
     """
     root = user_directory() / "prepared"
-    target = root / digest(_VERSION, collection.key(), collection.shape, positions)
+    fit = () if collection.fit == "crop" else (collection.fit,)  # before there were others, it had no name
+    target = root / digest(_VERSION, collection.key(), collection.shape, positions, *fit)
     if (found := _load(target, collection.shape, positions)) is None:
         with _locked(target):
             if (found := _load(target, collection.shape, positions)) is None:

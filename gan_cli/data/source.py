@@ -74,6 +74,7 @@ class RealData:
         source_shape: of what a generator reads beside z where the data bring it, (C', H', W') or (F,); None: they do
             not.
         tags: of the images, where the dataset has tags.
+        notes: what reading the data changed that a user may not expect, a line each.
     """
 
     shape: tuple[int, ...]
@@ -85,6 +86,7 @@ class RealData:
     modes: tuple[Tensor, float] | None = None
     source_shape: tuple[int, ...] | None = None
     tags: Tags | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Dataset(Protocol):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from itertools import product
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from gan_cli.data.collection import Collection
 from gan_cli.data.digest import digest
-from gan_cli.data.fixed_set import Limit
+from gan_cli.data.fitting import Fit, ImageSize
+from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.folder import Folder
 from gan_cli.data.image_set import ImageSet
 from gan_cli.data.images import MNIST, FashionMNIST, FashionMNIST10k
@@ -40,6 +40,7 @@ class Stacked(ImageSet):
         classes: as `ImageSet`, of the greyscale images.
         resident: as `ImageSet`.
         flip: as `ImageSet`.
+        fit: as `ImageSet`.
     """
 
     name = "stacked"
@@ -48,23 +49,24 @@ class Stacked(ImageSet):
     def __init__(
         self,
         of: Literal["fashion_mnist_10k", "fashion_mnist", "mnist", "folder"] = "fashion_mnist_10k",
-        image_size: Annotated[int, Field(ge=8, le=1024)] = 32,
+        image_size: ImageSize = 32,
         path: str | None = None,
-        holdout: Literal["auto"] | PositiveInt | Annotated[float, Field(gt=0, lt=1)] = "auto",
+        holdout: Holdout = "auto",
         limit: Limit = None,
         classes: list[int | str] | None = None,
         resident: Literal["auto"] | bool = "auto",
         flip: bool = False,
+        fit: Fit = "crop",
     ) -> None:
-        super().__init__(image_size, path, holdout, limit, classes, resident, flip)
-        common = (holdout, limit, classes, resident)
+        super().__init__(image_size, path, holdout, limit, classes, resident, flip, fit)
+        common = (holdout, limit, classes, resident, False, fit)
         if of == "folder":
             self._grey: ImageSet = Folder(image_size, path, 1, "white", False, *common)
         else:
             self._grey = _OF[of](image_size, path, *common)
 
     def expected_shape(self) -> tuple[int, ...]:
-        """Return (3, S, S)."""
+        """Return (3, H, W)."""
         return (CHANNELS, *self._grey.expected_shape()[1:])
 
     def expected_classes(self) -> int | None:
@@ -132,7 +134,7 @@ class _Triples:
 
 
 def stack(grey: Batch, n_classes: int) -> Batch:
-    """Return colour images (N, 3, S, S) and their classes (N,) of greyscale ones (3 N, 1, S, S), channel by channel."""
+    """Return colour images (N, 3, H, W) and their classes (N,) of greyscale ones (3 N, 1, H, W), channel by channel."""
     x = torch.cat(grey.x.chunk(CHANNELS), dim=1)
     if grey.y is None:
         return Batch(x, None)

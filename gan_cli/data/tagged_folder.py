@@ -8,14 +8,15 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from gan_cli.core.text import say, show
 from gan_cli.core.untrusted import parse_json
 from gan_cli.data.collection import Collection
+from gan_cli.data.fitting import ImageSize
 from gan_cli.data.folder import Folder
 from gan_cli.data.source import Tags
 from gan_cli.data.split import Split, check_batch
@@ -43,7 +44,7 @@ class TaggedFolder(Folder):
 
     def __init__(
         self,
-        image_size: Annotated[int, Field(ge=8, le=1024)],
+        image_size: ImageSize,
         path: str | None = None,
         tags: str | None = None,
         min_count: PositiveInt = 3,
@@ -55,7 +56,7 @@ class TaggedFolder(Folder):
         self._vocabulary: tuple[str, ...] = ()
 
     def expected_shape(self) -> tuple[int, ...]:
-        """Return (C, S, S), after listing the directory and reading the tags.
+        """Return (C, H, W), after listing the directory and reading the tags.
 
         Raises:
             UserError: there are no pictures, no tags, or tags that do not belong to the pictures.
@@ -63,7 +64,7 @@ class TaggedFolder(Folder):
         if not self._words:
             if self.tags is None:
                 raise UserError("dataset=tagged_folder needs the tags of its pictures; use dataset.tags=FILE")
-            names = [picture.name for picture in self._look()[1].pictures]
+            names = [picture.name for picture in self._look()[0].pictures]
             self._words = _of_pictures(names, read_tags(self.tags), self.tags)
         return super().expected_shape()
 

@@ -74,7 +74,7 @@ class CIFAR10(_TorchvisionSet):
 
     def _collection(self, found: Any) -> ArrayCollection:
         images = found.data.transpose(0, 3, 1, 2)
-        return ArrayCollection(images, np.array(found.targets), tuple(found.classes), self.image_size)
+        return ArrayCollection(images, np.array(found.targets), tuple(found.classes), self.sides, self.fit)
 
 
 class SVHN(_TorchvisionSet):
@@ -89,4 +89,4 @@ class SVHN(_TorchvisionSet):
         return Known(root, split="train", download=download)
 
     def _collection(self, found: Any) -> ArrayCollection:
-        return ArrayCollection(found.data, found.labels, tuple("0123456789"), self.image_size)
+        return ArrayCollection(found.data, found.labels, tuple("0123456789"), self.sides, self.fit)

@@ -48,4 +48,5 @@ def two_sets(a: RealData, b: RealData) -> RealData:
         fingerprint=digest(a.fingerprint, b.fingerprint),
         fixed=lambda n: alternated(a.fixed((n + 1) // 2), b.fixed((n + 1) // 2)),
         source_shape=a.shape,
+        notes=(*a.notes, *(note.replace("dataset", "dataset_b", 1) for note in b.notes)),
     )

@@ -128,7 +128,7 @@ class Session(Job):
         here |= {"evaluation": extras.evaluation.protocol()} if extras.evaluation else {}
         self.run.write_status("running", reason="", **here, **outputs.incidents.facts())
         outputs.note(f"{self.run.path}: {summary(self)}")
-        for note in self.plan.notes:
+        for note in (*self.data.notes, *self.plan.notes):
             outputs.note(note)
         if self.earlier and self.earlier.changed:
             outputs.note(f"unlike the session before: {listed(self.earlier.changed)}")

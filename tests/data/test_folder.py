@@ -283,6 +283,13 @@ def png(colour_type, bits, size=(4, 4), data=None):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
 
 
+def deep_with_transparent_value():
+    whole = png(0, 16)
+    at = whole.index(b"IDAT") - 4
+    content = b"tRNS" + struct.pack(">H", 7)
+    return whole[:at] + struct.pack(">I", 2) + content + struct.pack(">I", zlib.crc32(content)) + whole[at:]
+
+
 def saved(tmp_path, ending, image, **keys):
     path = tmp_path / f"saved.{ending}"
     image.save(path, **keys)
@@ -297,13 +304,12 @@ BAD = {
     "wrong checksum": (lambda t: png(2, 8).replace(b"IHDR\0\0\0\4", b"IHDR\0\0\0\5"), "corrupt"),
     "truncated": (lambda t: saved(t, "png", Image.fromarray(noise(size=(90, 90))[0]))[:-9000], "truncated"),
     "truncated jpeg": (lambda t: saved(t, "jpg", Image.fromarray(noise(size=(90, 90))[0]))[:-2000], "truncated"),
-    "grey 16": (lambda t: png(0, 16), "16-bit"),
     "colour 16": (lambda t: png(2, 16), "16-bit"),
     "alpha 16": (lambda t: png(6, 16), "16-bit"),
-    "tiff 16": (lambda t: saved(t, "tiff", Image.fromarray(np.zeros((4, 4), dtype=np.uint16))), "16-bit"),
+    "tiff 32": (lambda t: saved(t, "tiff", Image.fromarray(np.zeros((4, 4), dtype=np.int32))), "16-bit"),
     "tiff float": (lambda t: saved(t, "tiff", Image.fromarray(np.zeros((4, 4), dtype=np.float32))), "16-bit"),
     "ppm 16": (lambda t: b"P6 4 4 65535\n" + bytes(4 * 4 * 6), "16-bit"),
-    "pgm 16": (lambda t: b"P5 4 4 65535\n" + bytes(4 * 4 * 2), "16-bit"),
+    "transparent 16": (lambda t: deep_with_transparent_value(), "16-bit grey with a transparent value"),
     "cmyk": (lambda t: saved(t, "jpg", Image.new("CMYK", (4, 4))), "CMYK"),
     "cmyk tiff": (lambda t: saved(t, "tiff", Image.new("CMYK", (4, 4))), "CMYK"),
     "bomb": (lambda t: png(2, 8, size=(60000, 60000), data=b"\0"), "decompression bomb"),

@@ -277,9 +277,9 @@ def test_cifar10_that_is_not_the_published_one_is_refused(tmp_path):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_resize_keeps_constants_and_ramps(size, channels):
     constant = np.full((2, channels, 28, 28), 77, dtype=np.uint8)
-    assert (resize(constant, size) == 77).all()
+    assert (resize(constant, (size, size)) == 77).all()
     ramp = np.broadcast_to(np.arange(0, 224, 8, dtype=np.uint8), (1, channels, 28, 28))
-    out = resize(np.ascontiguousarray(ramp), size).astype(float)
+    out = resize(np.ascontiguousarray(ramp), (size, size)).astype(float)
     # Linear interpolation keeps a linear ramp: pixel j's centre is at (j + 1/2) 28/size - 1/2 of the old pixels.
     expected = 8 * ((np.arange(size) + 0.5) * 28 / size - 0.5)
     inner = slice(size // 8, -size // 8)  # the border has no neighbours to interpolate with
@@ -288,10 +288,10 @@ def test_resize_keeps_constants_and_ramps(size, channels):
 
 def test_resize_to_the_same_size_is_the_identity_and_crops_the_centre():
     x = np.random.default_rng(0).integers(0, 256, (3, 1, 28, 28), dtype=np.uint8)
-    np.testing.assert_array_equal(resize(x, 28), x)
+    np.testing.assert_array_equal(resize(x, (28, 28)), x)
     wide = np.zeros((1, 1, 8, 12), dtype=np.uint8)
     wide[..., 2:10] = 9
-    assert (resize(wide, 8) == 9).all()
+    assert (resize(wide, (8, 8)) == 9).all()
 
 
 @pytest.mark.parametrize("size", [8, 28, 32, 48, 65])

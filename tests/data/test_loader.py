@@ -235,13 +235,15 @@ def field(name):
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(name)) * 1024
 
 class Images:
-    costly, labels, class_names = True, None, None
+    costly, labels, class_names, fit = True, None, None, "crop"
     def __init__(self, n, size):
         self.n, self.shape = n, (3, size, size)
     def __len__(self):
         return self.n
     def key(self):
         return "large"
+    def notes(self):
+        return []
     def chunks(self, positions):
         count = images_a_chunk(self.shape)
         for start in range(0, len(positions), count):

@@ -11,7 +11,17 @@ from gan_cli.models import dcgan, mlp, resnet
 from gan_cli.models.critic import Critic
 from gan_cli.models.layers import map_sizes
 
-IMAGES = [(1, 8, 8), (3, 9, 9), (3, 28, 28), (1, 32, 32), (3, 45, 45), (1, 64, 64), (2, 8, 30), (4, 45, 33), (16, 24, 16)]
+IMAGES = [
+    (1, 8, 8),
+    (3, 9, 9),
+    (3, 28, 28),
+    (1, 32, 32),
+    (3, 45, 45),
+    (1, 64, 64),
+    (2, 8, 30),
+    (4, 45, 33),
+    (16, 24, 16),
+]
 NORMS = ["auto", "batch", "layer", "instance", "none"]
 
 

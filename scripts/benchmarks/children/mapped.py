@@ -28,7 +28,7 @@ FEW = 20_000  # images that fit
 class Noise:
     """A collection of random images, costly to prepare for all that the pipeline knows."""
 
-    costly, labels, class_names = True, None, None
+    costly, labels, class_names, fit = True, None, None, "crop"
     shape = (3, SIZE, SIZE)
 
     def __init__(self, n: int) -> None:
@@ -40,6 +40,10 @@ class Noise:
     def key(self) -> str:
         """Return what distinguishes it."""
         return f"noise {self.n}"
+
+    def notes(self) -> list[str]:
+        """Return nothing: the images have their size."""
+        return []
 
     def chunks(self, positions: np.ndarray) -> Iterator[Chunk]:
         """Draw the images."""
