@@ -1,23 +1,21 @@
-"""The base class of datasets whose samples are arrays, and what such arrays may be."""
+"""The base class of datasets whose samples are arrays, and such arrays of Python's."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_cli.data.digest import Digest
-from gan_cli.data.fixed_set import FixedSet, Stored
+from gan_cli.data.fixed_set import FixedSet, Holdout, Limit, Stored
 from gan_cli.data.prepared import Prepared
+from gan_cli.data.rows import CHUNK, Rows
 from gan_cli.data.split import check_batch, split
 from gan_cli.errors import UserError
-
-CHANNELS = (1, 3)  # of images
-_ROWS = 4096  # hashed at a time
 
 
 @dataclass(frozen=True)
@@ -25,18 +23,37 @@ class Arrays:
     """Samples and their labels.
 
     Attributes:
-        x: images (N, C, H, W), uint8 or float32 in [-1, 1]; or points (N, D), float32.
+        x: images (N, C, H, W), uint8, uint16 or float32 in [-1, 1]; or points (N, D), float32.
         labels: (N,) int64 in [0, n_classes), or None.
         class_names: of the labels, or None.
     """
 
-    x: np.ndarray
+    x: np.ndarray | Rows
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
 
 
 class ArraySet(FixedSet):
-    """A dataset whose samples are arrays; a subclass has them."""
+    """A dataset whose samples are arrays; a subclass has them.
+
+    Args:
+        holdout: as `FixedSet`.
+        limit: as `FixedSet`.
+        classes: as `FixedSet`.
+        resident: as `FixedSet`.
+        flip: reflect each image in half of the cases, left for right, when a run trains on it.
+    """
+
+    def __init__(
+        self,
+        holdout: Holdout = "auto",
+        limit: Limit = None,
+        classes: list[int | str] | None = None,
+        resident: Literal["auto"] | bool = "auto",
+        flip: bool = False,
+    ) -> None:
+        super().__init__(holdout, limit, classes, resident)
+        self.flip = flip
 
     @abstractmethod
     def arrays(self) -> Arrays:
@@ -61,12 +78,16 @@ class ArraySet(FixedSet):
             UserError: they are fewer than a batch.
         """
         x, labels, names = (found := self.arrays()).x, found.labels, found.class_names
+        if self.flip and len(x.shape) == 2:
+            raise UserError("dataset.flip=true: reflects images, and these samples are points: dataset.flip=false")
+        if isinstance(x, Rows):
+            x.check()
         parts = split(len(x), labels, names, classes=self.classes, holdout=self.holdout, limit=self.limit)
         check_batch(f"dataset={self.name}", parts, batch_size)
         running, used = Digest(), parts.positions
         running.texts([str(x.dtype)])
-        for start in range(0, len(used), _ROWS):
-            running.update(x[used[start : start + _ROWS]])
+        for start in range(0, len(used), CHUNK):
+            running.update(x[used[start : start + CHUNK]])
         return Stored(x.shape[1:], Prepared(x, np.arange(len(x)), running.text(), []), parts)
 
 
@@ -74,9 +95,9 @@ def as_arrays(data: Any) -> Arrays:
     """Return data of Python's as samples: an array or tensor, a pair of those and labels, or a map-style Dataset.
 
     Args:
-        data: images (N, C, H, W), (N, H, W, C) or (N, H, W), uint8, or floating-point in [-1, 1]; points (N, D);
-            (x, y) with labels y (N,), whole numbers from 0; a Dataset of such images or points, with or without labels,
-            of which each is read once.
+        data: images (N, C, H, W), (N, H, W, C) or (N, H, W) of 1 to 16 channels, uint8, uint16, or floating-point in
+            [-1, 1], as `Rows` tells them apart; points (N, D); (x, y) with labels y (N,), whole numbers from 0; a
+            Dataset of such images or points, with or without labels, of which each is read once.
 
     Raises:
         UserError: anything else.
@@ -96,10 +117,13 @@ def as_arrays(data: Any) -> Arrays:
             f"dataset={type(data).__name__}: must be a tensor or an array of samples, a pair (x, y) with labels, or a "
             "map-style Dataset (with a length and an item for each number)"
         )
-    x = _samples(_array(x))
+    array = _array(x)
+    rows = Rows(array.shape, array.dtype, array.__getitem__, "dataset", has_range=False)
+    rows.check()
+    x = rows[:]
     if y is None:
         return Arrays(x)
-    labels = _labels(_array(y), len(x))
+    labels = labels_of(_array(y), len(x))
     count = int(labels.max(initial=-1)) + 1
     known = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names) and len(names) >= count
     return Arrays(x, labels, tuple(names) if known else tuple(map(str, range(count))))
@@ -127,32 +151,15 @@ def _read(data: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return np.stack(x), (np.stack([_array(pair[1]) for pair in pairs]) if len(pairs[0]) > 1 else None)
 
 
-def _samples(x: np.ndarray) -> np.ndarray:
-    shown = f"dataset: the samples are {x.dtype} {x.shape}"
-    if x.ndim == 3:
-        x = x[:, None]
-    elif x.ndim == 4 and x.shape[1] not in CHANNELS and x.shape[3] in CHANNELS:
-        x = x.transpose(0, 3, 1, 2)
-    if x.ndim not in (2, 4) or not x.size or (x.ndim == 4 and x.shape[1] not in CHANNELS):
-        raise UserError(f"{shown}; they must be images (N, C, H, W) with 1 or 3 channels, or points (N, D)")
-    if x.ndim == 4 and x.dtype == np.uint8:
-        return x
-    if not np.issubdtype(x.dtype, np.floating) and x.ndim == 4:
-        raise UserError(f"{shown}; images must be uint8, or floating-point in [-1, 1]")
-    x = x.astype(np.float32, copy=False)
-    low, high = float(x.min()), float(x.max())
-    if not np.isfinite(low + high):
-        raise UserError(f"{shown}; some of their values are not finite")
-    if x.ndim == 4 and not (-1 <= low < 0 and high <= 1):
-        fix = "2 * x - 1" if low >= 0 and high <= 1 else "uint8, or x / 127.5 - 1 if they are in [0, 255]"
-        raise UserError(f"{shown}, from {low:g} to {high:g}; floating-point images must be in [-1, 1]: give {fix}")
-    return x
+def labels_of(y: np.ndarray, n: int, shown: str = "dataset") -> np.ndarray:
+    """Return labels (N,) as int64.
 
-
-def _labels(y: np.ndarray, n: int) -> np.ndarray:
+    Raises:
+        UserError: other than whole numbers from 0, or another number of them.
+    """
     if y.shape != (n,) or not np.issubdtype(y.dtype, np.integer) or (n and y.min() < 0):
         raise UserError(
-            f"dataset: the labels are {y.dtype} {y.shape}; they must be whole numbers from 0, one for each of the "
+            f"{shown}: the labels are {y.dtype} {y.shape}; they must be whole numbers from 0, one for each of the "
             f"{n:,} samples"
         )
     return y.astype(np.int64)

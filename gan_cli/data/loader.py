@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.prefetch import Prefetcher
+from gan_cli.data.rows import Rows
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
@@ -50,7 +51,7 @@ class Resident:
     """Samples on the training device; a batch is an index gather.
 
     Args:
-        images: (N, C, H, W) uint8 or float32, or points (N, D) float32.
+        images: (N, C, H, W) uint8, uint16 or float32, or points (N, D) float32; an array, or `Rows`.
         rows: (n,) the rows of `images` that this source uses.
         labels: (n,) int64 labels of these rows, or None.
         order: order of the batches, on `device`.
@@ -61,7 +62,12 @@ class Resident:
     """
 
     def __init__(
-        self, images: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, order: Order, device: torch.device
+        self,
+        images: np.ndarray | Rows,
+        rows: np.ndarray,
+        labels: np.ndarray | None,
+        order: Order,
+        device: torch.device,
     ) -> None:
         self.size: int | None = len(rows)
         self._order, self._device = order, device
@@ -76,7 +82,7 @@ class Resident:
                 "dataset.resident=auto (or false), which reads them from the disk"
             ) from error
         for start in range(0, len(rows), _COPY_ROWS):
-            part = torch.from_numpy(images[rows[start : start + _COPY_ROWS]])
+            part = _tensor(images[rows[start : start + _COPY_ROWS]])
             self._images[start : start + len(part)].copy_(part)
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
@@ -109,7 +115,7 @@ class Mapped:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: np.ndarray | Rows,
         rows: np.ndarray,
         labels: np.ndarray | None,
         order: Order,
@@ -139,7 +145,7 @@ class Mapped:
 
 class _Reader:
     def __init__(
-        self, images: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, order: Order, pinned: bool
+        self, images: np.ndarray | Rows, rows: np.ndarray, labels: np.ndarray | None, order: Order, pinned: bool
     ) -> None:
         self._images, self._rows, self._order, self._pinned = images, rows, order, pinned
         self._labels = None if labels is None else torch.from_numpy(labels)
@@ -150,8 +156,11 @@ class _Reader:
     def at(self, index: Tensor) -> tuple[Tensor, ...]:
         shape = (len(index), *self._images.shape[1:])
         x = torch.empty(shape, dtype=_dtype(self._images), pin_memory=self._pinned)
-        # take releases the interpreter's lock while it waits for the disk; clip, unlike raise, writes to `out` directly
-        np.take(self._images, self._rows[index.numpy()], axis=0, out=x.numpy(), mode="clip")
+        rows = self._rows[index.numpy()]
+        if isinstance(self._images, Rows):
+            x.copy_(_tensor(self._images[rows]))
+        else:  # take releases the interpreter's lock while it waits for the disk; clip writes to `out` directly
+            np.take(self._images, rows, axis=0, out=x.numpy().view(self._images.dtype), mode="clip")
         if self._labels is None:
             return (x,)
         y = self._labels[index]
@@ -169,9 +178,15 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def as_float(stored: Tensor) -> Tensor:
-    """Return stored samples as float32: uint8 images as `to_float` has them, other samples unchanged."""
+    """Return stored samples as float32: uint8 images as `to_float` has them, uint16 ones likewise, others unchanged."""
+    if stored.dtype == torch.int16:  # the bits of uint16, for which torch has few operations
+        return (stored.to(torch.int32) & 0xFFFF).to(torch.float32).div_(32767.5).sub_(1.0)
     return to_float(stored) if stored.dtype == torch.uint8 else stored
 
 
-def _dtype(images: np.ndarray) -> torch.dtype:
-    return torch.uint8 if images.dtype == np.uint8 else torch.float32
+def _dtype(images: np.ndarray | Rows) -> torch.dtype:
+    return {1: torch.uint8, 2: torch.int16}.get(images.dtype.itemsize, torch.float32)
+
+
+def _tensor(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(images.view(np.int16) if images.dtype == np.uint16 else images)

@@ -23,6 +23,7 @@ from gan_cli.core.text import say
 from gan_cli.data.collection import Collection, images_a_chunk
 from gan_cli.data.digest import Digest, digest
 from gan_cli.data.places import user_directory
+from gan_cli.data.rows import Rows
 from gan_cli.errors import UserError
 
 _VERSION = 1  # of the preparation: a change makes old files unused
@@ -36,13 +37,13 @@ class Prepared:
     """Images that are ready for training.
 
     Attributes:
-        images: (n, C, H, W) uint8, an array or a memory-mapped file; of a dataset of arrays as `loader.Resident`.
+        images: (n, C, H, W) uint8, an array or a memory-mapped file; of a dataset of arrays, as `loader.Resident`.
         positions: (n,) positions of these images in their collection, ascending.
         digest: identifies the pixels.
         bad: name and reason of each requested image that cannot be read.
     """
 
-    images: np.ndarray
+    images: np.ndarray | Rows
     positions: np.ndarray
     digest: str
     bad: list[tuple[str, str]]

@@ -18,6 +18,7 @@ from gan_cli.config.schema import ExploreConfig, Part, RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.flipped import Flipped
 from gan_cli.data.in_memory import InMemory
+from gan_cli.data.own_samples import OwnSamples
 from gan_cli.data.source import Dataset, RealData
 from gan_cli.degradations.base import Degradation
 from gan_cli.errors import UserError
@@ -240,9 +241,15 @@ def dataset(config: RunConfig, given: Given | None = None) -> Dataset:
     Raises:
         UserError: another kind of class, or samples for a dataset that has its own.
     """
-    if not callable(getattr(parts.class_of(config.dataset, "dataset"), "open", None)):
-        raise UserError(f"dataset={config.dataset.target}: not a dataset; see `gan list dataset`")
+    cls = parts.class_of(config.dataset, "dataset")
     found = parts.build(config.dataset, "dataset", object)
+    if not callable(getattr(cls, "open", None)):
+        if not (hasattr(cls, "__getitem__") and hasattr(cls, "__len__")):
+            raise UserError(
+                f"dataset={config.dataset.target}: not a dataset, whose objects have a length and an item for each "
+                "number; see also `gan list dataset`"
+            )
+        found = OwnSamples(found)
     if given is not None and given.dataset is not None:
         if not isinstance(found, InMemory):
             raise UserError(

@@ -169,7 +169,7 @@ def test_images_that_are_not_square():
     images = torch.randint(0, 256, (40, 3, 4, 6), dtype=torch.uint8)
     run = trained(generator=G(), critic=critic, dataset=images)
     assert run.sample(2).shape == (2, 3, 4, 6)
-    with pytest.raises(UserError, match="for square images, and these are 4 x 6"):
+    with pytest.raises(UserError, match="images of 4 x 6 have fewer than 8 pixels a side"):
         trained("model=dcgan", dataset=images)
 
 
