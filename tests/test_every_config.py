@@ -13,8 +13,9 @@ from gan_cli.config.tree import chosen_groups
 from gan_cli.config.validate import validate, validate_saved
 from gan_cli.session import build
 from tests.conftest import CONF, LOSSES, companions
-from tests.data.small_sets import write_tagged
+from tests.data.small_sets import write_table, write_tagged
 
+TABLES = {"array": "numpy", "hdf5": "h5py", "huggingface": "datasets"}  # and what reads them
 OF_A_RUN = chosen_groups(CONF / "train.yaml")
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
@@ -103,6 +104,9 @@ def test_every_option_passes_the_check_and_builds(composer, tmp_path, group, opt
     if option in ("folder", "pairs", "translate"):
         Image.new("L", (40, 30)).save(tmp_path / "grey.png")
         overrides += [f"dataset.path={tmp_path}"]
+    if option in TABLES:
+        pytest.importorskip(TABLES[option], reason=f'pip install "gan_cli[{option}]"')
+        overrides += [f"dataset.path={write_table(tmp_path, option)}"]
     config = validate("train", composer.compose(overrides), overrides)
     plain = config.plain()
     assert group in ("experiment", "sweep") or group in plain

@@ -67,3 +67,23 @@ def write_tagged(directory, n=36):
         tags[f"{i:02d}.png"] = [COLOURS[colour], SHADES[shade], *([f"own {i}"] if i % 3 == 0 else [])]
     (directory / "tags.json").write_text(json.dumps(tags))
     return f"dataset.path={directory / 'pictures'}", f"dataset.tags={directory / 'tags.json'}"
+
+
+def write_table(directory, option):
+    """A file of ten small images, as an option of the group `dataset` reads it."""
+    images = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), dtype=np.uint8)
+    if option == "array":
+        np.save(directory / "x.npy", images)
+        return directory / "x.npy"
+    if option == "hdf5":
+        import h5py
+
+        with h5py.File(directory / "x.h5", "w") as file:
+            file["x"] = images
+        return directory / "x.h5"
+    import datasets
+
+    pictures = {"image": [Image.fromarray(pixels) for pixels in images]}
+    kinds = datasets.Features({"image": datasets.Image()})
+    datasets.Dataset.from_dict(pictures, features=kinds).to_parquet(directory / "x.parquet")
+    return directory / "x.parquet"
