@@ -33,7 +33,7 @@ def image_grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.n
     """Lay images out row by row on white.
 
     Args:
-        images: (N, C, H, W) in [-1, 1], C 1 or 3; values beyond are clamped, pixels that are NaN become magenta.
+        images: (N, C, H, W) in [-1, 1], as `to_uint8` takes them.
         columns: number of columns; None: as near to a square as N allows.
         gap: white pixels between and around the images.
 
@@ -62,37 +62,53 @@ def side_by_side(panels: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
     """Return the first image of each panel, then the second of each, and so on, all of one shape.
 
     Args:
-        panels: (N, C', H', W') each; another size is enlarged pixel by pixel, grey becomes colour, and channels beyond
-            C are left out (the mask of an image with a hole).
+        panels: (N, C', H', W') each; another size is enlarged pixel by pixel, and channels beyond C are left out (the
+            mask of an image with a hole).
         shape: (C, H, W).
+
+    Returns:
+        (K N, 3, H, W), in the colours of `as_colours`.
     """
     channels, *size = shape
-    same = [interpolate(panel[:, :channels], size=tuple(size)).expand(-1, channels, -1, -1) for panel in panels]
+    same = [interpolate(as_colours(panel[:, :channels]), size=tuple(size)) for panel in panels]
     return torch.stack(same, dim=1).flatten(0, 1)
+
+
+def as_colours(images: Tensor) -> Tensor:
+    """Return images (N, C, H, W) as red, green and blue (N, 3, H, W).
+
+    One channel is grey; two are red and green, without blue; of four and more the first three are shown.
+    """
+    channels = images.shape[1]
+    if channels == 1:
+        return images.expand(-1, 3, -1, -1)
+    return torch.cat([images, torch.full_like(images[:, :1], -1)], dim=1) if channels == 2 else images[:, :3]
 
 
 def to_uint8(images: Tensor) -> np.ndarray:
     """Return images as pixels.
 
     Args:
-        images: (N, C, H, W) in [-1, 1], C 1 or 3; values beyond are clamped, pixels that are NaN become magenta.
+        images: (N, C, H, W) in [-1, 1]; values beyond are clamped, pixels that are NaN become magenta.
 
     Returns:
-        (N, H, W, 3) uint8; of grey images the three channels are equal.
+        (N, H, W, 3) uint8, in the colours of `as_colours`.
 
     Raises:
         ValueError: images of another shape.
     """
-    if images.dim() != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(f"images of shape {tuple(images.shape)} must have the shape (N, 1 or 3, H, W)")
-    x = images.detach().to("cpu", torch.float32).permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
+    if images.dim() != 4 or not images.shape[1]:
+        raise ValueError(f"images of shape {tuple(images.shape)} must have the shape (N, C, H, W)")
+    x = as_colours(images.detach().to("cpu", torch.float32)).permute(0, 2, 3, 1)
     pixels = to_bytes(x.nan_to_num(nan=0.0))
-    pixels[x.isnan().any(dim=3)] = _MAGENTA
+    pixels[images.isnan().any(dim=1).cpu()] = _MAGENTA
     return pixels.numpy()
 
 
 def save_png(path: Path, array: np.ndarray) -> bytes:
-    """Write (H, W, 3) uint8 as a PNG, the same bytes for the same pixels; the file is replaced whole or not at all.
+    """Write (H, W, 3), or grey (H, W), uint8 as a PNG, the same bytes for the same pixels.
+
+    The file is replaced whole or not at all.
 
     Returns:
         what the file holds.
@@ -106,7 +122,7 @@ def save_png(path: Path, array: np.ndarray) -> bytes:
 
 
 def png(array: np.ndarray) -> bytes:
-    """Return (H, W, 3) uint8 as a PNG, the same bytes for the same pixels."""
+    """Return (H, W, 3), or grey (H, W), uint8 as a PNG, the same bytes for the same pixels."""
     content = io.BytesIO()
     Image.fromarray(array).save(content, format="PNG")
     return content.getvalue()

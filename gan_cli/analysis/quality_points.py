@@ -125,6 +125,8 @@ def grid_images(path: Path, shape: Sequence[int], count: int) -> Tensor | None:
         count: number of images in the grid.
     """
     channels, height, width = shape
+    if channels > 3:  # not all of them are in the picture
+        return None
     with Image.open(path) as picture:
         pixels = np.array(picture.convert("RGB"))
     rows, odd_rows = divmod(pixels.shape[0] - GAP, height + GAP)

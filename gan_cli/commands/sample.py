@@ -17,6 +17,7 @@ from gan_cli.config.schema import SampleConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.places import place
 from gan_cli.core.text import say, show
+from gan_cli.data.loader import to_bytes
 from gan_cli.errors import UserError
 from gan_cli.runs.contents import SAMPLES
 from gan_cli.session.applying import pictures_at
@@ -33,8 +34,11 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
     """
     path = Path(config.run)
     run = load(path, config.device, config.checkpoint, config.allow_targets)
-    if len(run.shape) == 1 and config.format == "png":
-        raise UserError("format=png: the samples are points, not images; use format=npz")
+    if config.format == "png" and config.source is None and (len(run.shape) == 1 or run.shape[0] not in (1, 3)):
+        what = (
+            "points, not images" if len(run.shape) == 1 else f"images of {run.shape[0]} channels, and a PNG has 1 or 3"
+        )
+        raise UserError(f"format=png: the samples are {what}; use format=npz")
     game = run.state.game
     _refuse(game, config, line)
     chosen = classes_of(run, config)
@@ -105,15 +109,23 @@ def _write_grid(out: Path, batches: Iterator[Tensor], columns: int | None) -> No
 def _write_pngs(out: Path, batches: Iterator[Tensor], count: int) -> None:
     out.mkdir(exist_ok=True)
     for i, image in enumerate(image for batch in batches for image in batch):
-        figures.save_png(out / f"{i:0{len(str(count - 1))}d}.png", figures.to_uint8(image[None])[0])
+        pixels = figures.to_uint8(image[None])[0]
+        pixels = pixels[:, :, 0] if len(image) == 1 else pixels
+        figures.save_png(out / f"{i:0{len(str(count - 1))}d}.png", pixels)
 
 
 def _write_npz(out: Path, batches: Iterator[Tensor], count: int) -> None:
-    """Write one array `samples`: images uint8 (N, H, W, 3), or points float32 (N, D)."""
-    arrays = [figures.to_uint8(x) if x.dim() == 4 else x.cpu().numpy() for x in batches]
+    """Write one array `samples`: images uint8 (N, H, W, C), grey ones with C = 3; or points float32 (N, D)."""
+    arrays = [_array(x) for x in batches]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, samples=np.concatenate(arrays))
     replace_file(out, [buffer.getvalue()])
+
+
+def _array(x: Tensor) -> np.ndarray:
+    if x.dim() == 2:
+        return x.cpu().numpy()
+    return figures.to_uint8(x) if x.shape[1] in (1, 3) else to_bytes(x).permute(0, 2, 3, 1).cpu().numpy()
 
 
 _WRITERS = {"png": _write_pngs, "npz": _write_npz}

@@ -53,12 +53,16 @@ def as_sample(images: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
     """Return images (N, C', H', W') as (N, C, H, W): resized, grey from colours or the reverse.
 
     Args:
-        images: channels beyond the third are left out.
-        sample_shape: (C, H, W), C 1 or 3.
+        images: channels beyond the third, or beyond C, are left out.
+        sample_shape: (C, H, W).
     """
     channels, *size = sample_shape
-    images = images[:, :3] if images.shape[1] >= 3 else images[:, :1]
-    images = luma(images) if channels == 1 else images.expand(-1, channels, -1, -1)
+    if channels == 1:
+        images = luma(images[:, :3] if images.shape[1] >= 3 else images[:, :1])
+    elif images.shape[1] >= channels:
+        images = images[:, :channels]
+    else:
+        images = images[:, :1].expand(-1, channels, -1, -1)
     return resized(images, size)
 
 
@@ -70,7 +74,7 @@ def resized(images: Tensor, size: tuple[int, ...] | list[int]) -> Tensor:
 
 
 def luma(images: Tensor) -> Tensor:
-    """Return the luma (N, 1, H, W) of images, by ITU-R 601; grey images as they are."""
-    if images.shape[1] == 1:
-        return images
-    return (images[:, :3] * images.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)
+    """Return the luma (N, 1, H, W) of images, by ITU-R 601; of other than three channels their mean."""
+    if images.shape[1] != 3:
+        return images.mean(dim=1, keepdim=True)
+    return (images * images.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)

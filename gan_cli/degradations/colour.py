@@ -17,8 +17,9 @@ class Grey(Degradation):
     def source_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return (1, H, W)."""
         channels, height, width = sample_shape
-        if channels == 1:
-            raise ValueError("the images are grey already; use a dataset with colours, or another degradation")
+        if channels != 3:
+            what = "are grey already" if channels == 1 else f"have {channels} channels, not red, green and blue"
+            raise ValueError(f"the images {what}; use a dataset with colours, or another degradation")
         return 1, height, width
 
     def __call__(self, x: Tensor, draws: Draws) -> Tensor:

@@ -28,9 +28,10 @@ class Downsample(Degradation):
         """Return (C, H / factor, W / factor)."""
         channels, height, width = sample_shape
         if height % self.factor or width % self.factor:
+            sides = [max(8, side // self.factor * self.factor) for side in (height, width)]
+            fitting = sides[0] if height == width else f"[{sides[0]},{sides[1]}]"
             raise ValueError(
-                f"factor={self.factor} does not divide images of {height} x {width}: "
-                f"dataset.image_size={max(8, height // self.factor * self.factor)}"
+                f"factor={self.factor} does not divide images of {height} x {width}: dataset.image_size={fitting}"
             )
         return channels, height // self.factor, width // self.factor
 

@@ -21,6 +21,11 @@ class Auto(ExtractorChoice):
         clothes, inception = FashionMNIST(), Inception()
         if clothes.columns(data) is not None:
             return clothes
+        if not inception.reads(data):
+            raise UserError(
+                f"extractor=auto: no network here reads images of {data.shape[0]} channels; extractor=pixels compares "
+                "pixels"
+            )
         if inception.available():
             return inception
         raise UserError(

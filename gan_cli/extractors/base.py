@@ -45,17 +45,33 @@ class Extractor(ExtractorChoice):
         name: name of the option.
         standard: its scores are those of the literature, so they have the plain names.
         class_names: names of the classes that it distinguishes in a grey image, or None.
+        channels: of the images that it reads; None: any number.
         sha256: SHA-256 of its weights, once it is loaded; None if it has no weights.
     """
 
     name: ClassVar[str]
     standard: ClassVar[bool] = False
     class_names: ClassVar[tuple[str, ...] | None] = None
+    channels: ClassVar[tuple[int, ...] | None] = None
     sha256: str | None = None
 
     def choose(self, data: RealData) -> Extractor:
-        """Return this extractor."""
+        """Return this extractor.
+
+        Raises:
+            UserError: it does not read images of so many channels.
+        """
+        if not self.reads(data):
+            *others, last = map(str, self.channels or ())
+            raise UserError(
+                f"extractor={self.name}: it reads images of {', '.join(others)} or {last} channels, and these have "
+                f"{data.shape[0]}; extractor=pixels"
+            )
         return self
+
+    def reads(self, data: RealData) -> bool:
+        """Return whether it reads images of so many channels."""
+        return self.channels is None or len(data.shape) != 3 or data.shape[0] in self.channels
 
     @property
     @abstractmethod
@@ -87,7 +103,7 @@ class Extractor(ExtractorChoice):
 
         The classes of C channels are the tuples of the classes of one, in the order of the stacked dataset.
         """
-        if data.class_names is None or self.class_names is None or len(data.shape) != 3:
+        if data.class_names is None or self.class_names is None or len(data.shape) != 3 or not self.reads(data):
             return None
         known = {name: i for i, name in enumerate(_joint(self.class_names, data.shape[0]))}
         found = [known.get(name) for name in data.class_names]

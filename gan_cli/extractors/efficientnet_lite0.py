@@ -40,6 +40,7 @@ class EfficientNetLite0(Extractor):
     """
 
     name = "efficientnet_lite0"
+    channels = (1, 3)
 
     @property
     def resize(self) -> str:

@@ -59,6 +59,7 @@ class FashionMNIST(Extractor):
     """
 
     name = "fashion_mnist"
+    channels = (1, 2, 3)
     class_names: ClassVar[tuple[str, ...]] = Images.class_names
 
     @property

@@ -25,6 +25,7 @@ class Inception(Extractor):
     """
 
     name = "inception"
+    channels = (1, 3)
     standard = True
 
     def __init__(self, weights: str | None = None) -> None:

@@ -92,6 +92,9 @@ def moved(x: Tensor, on: list[Tensor], u: tuple[Tensor, ...], g: tuple[Tensor, .
     def pixels(share: Tensor, size: int) -> Tensor:
         return (share * size / 8).round() * 2 / size
 
+    def turned(angle: Tensor) -> Tensor:
+        return _turned(angle, height / width)
+
     reflected = where(on[0], where(u[0] < 0.5, -one, one), one)
     quarter = where(on[1], (u[1] * 4).floor() * (math.pi / 2), zero)
     whole = [where(on[2], pixels(2 * share - 1, size), zero) for share, size in ((u[2], width), (u[3], height))]
@@ -103,8 +106,8 @@ def moved(x: Tensor, on: list[Tensor], u: tuple[Tensor, ...], g: tuple[Tensor, .
 
     matrix = _scaled(reflected, one)
     for step in (
-        _turned(quarter), _shifted(*whole), _scaled(scale, scale), _turned(before), _scaled(stretch, 1 / stretch),
-        _turned(after), _shifted(*shifts),
+        turned(quarter), _shifted(*whole), _scaled(scale, scale), turned(before), _scaled(stretch, 1 / stretch),
+        turned(after), _shifted(*shifts),
     ):  # fmt: skip
         matrix = step @ matrix
     grid = affine_grid(matrix[:, :2], [n, 1, height, width], align_corners=False)
@@ -112,7 +115,10 @@ def moved(x: Tensor, on: list[Tensor], u: tuple[Tensor, ...], g: tuple[Tensor, .
 
 
 def coloured(x: Tensor, on: list[Tensor], u: tuple[Tensor, ...], g: tuple[Tensor, ...]) -> Tensor:
-    """Return images (N, C, H, W) after their changes of colour; of grey images brightness, contrast and luma alone."""
+    """Return images (N, C, H, W) after their changes of colour.
+
+    Of images that are not red, green and blue, brightness, contrast and the mean of the channels alone change.
+    """
     n, channels = x.shape[:2]
 
     def column(values: Tensor) -> Tensor:
@@ -143,9 +149,10 @@ def _scaled(x: Tensor, y: Tensor) -> Tensor:
     return _matrix([[x, zero, zero], [zero, y, zero], [zero, zero, one]])
 
 
-def _turned(angle: Tensor) -> Tensor:
+def _turned(angle: Tensor, ratio: float) -> Tensor:
+    """Return turns of images whose height is `ratio` times their width, in coordinates that have both in [-1, 1]."""
     zero, one, cos, sin = torch.zeros_like(angle), torch.ones_like(angle), angle.cos(), angle.sin()
-    return _matrix([[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]])
+    return _matrix([[cos, -sin * ratio, zero], [sin / ratio, cos, zero], [zero, zero, one]])
 
 
 def _shifted(x: Tensor, y: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def psnr(made: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
     rows = (x if hole is None else x.masked_select(hole.expand_as(x)) for x in (made, target))
-    a, b = (row.double().view(len(made), -1) for row in rows)
+    a, b = (row.double().reshape(len(made), -1) for row in rows)
     return peak_signal_noise_ratio(a, b, data_range=255.0, reduction="none", dim=1).clamp(max=PSNR_OF_EQUALS)
 
 

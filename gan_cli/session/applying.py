@@ -64,6 +64,11 @@ class Applier:
         self.sides, self.scale = run.source_shape[1:], run.shape[1] // run.source_shape[1]
         self.holes = task.degradation is not None and task.degradation.leaves_holes
         self.channels = run.shape[0] if config.degrade or self.holes else run.source_shape[0]
+        if {self.channels, run.shape[0]} - {1, 3}:
+            raise UserError(
+                f"source={config.source}: this run's images have {run.shape[0]} channels, and pictures have 1 or 3; "
+                "leave source out"
+            )
         if config.tile != "auto" and config.tile < 2 * self.multiple:
             raise UserError(
                 f"tile={config.tile}: this run's generator needs tiles of at least {2 * self.multiple} pixels: "

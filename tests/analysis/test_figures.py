@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from gan_cli.analysis import plots
-from gan_cli.analysis.figures import curve_figure, image_grid, points_figure, save_png, to_uint8
+from gan_cli.analysis.figures import curve_figure, image_grid, points_figure, save_png, side_by_side, to_uint8
 from gan_cli.core import files
 from tests.children import fresh
 
@@ -58,7 +58,26 @@ def test_pixels_are_what_grids_are_made_of():
     np.testing.assert_array_equal(image_grid(images, columns=1, gap=0), pixels.reshape(20, 6, 3))
 
 
-@pytest.mark.parametrize("shape", [(0, 1, 4, 4), (4, 2, 4, 4), (4, 4), (3, 4, 4)])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 16])
+def test_other_channels_are_shown_as_they_are_said_to_be(channels):
+    images = torch.rand(2, channels, 4, 6, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = to_uint8(images).astype(int)
+    own = ((images + 1) * 127.5).round().int().permute(0, 2, 3, 1).numpy()
+    for i in range(3):
+        expected = own[..., 0 if channels == 1 else i] if channels != 2 or i < 2 else 0
+        np.testing.assert_array_equal(found[..., i], np.broadcast_to(expected, found.shape[:3]))
+
+
+def test_panels_of_other_channels_side_by_side():
+    image, source, mask = torch.rand(2, 5, 4, 6), torch.rand(2, 1, 2, 3), torch.rand(2, 6, 4, 6)
+    found = side_by_side([image, source, mask], (5, 4, 6))
+    assert found.shape == (6, 3, 4, 6)
+    assert torch.equal(found[3], image[1, :3])
+    assert torch.equal(found[4], source[1].repeat_interleave(2, 1).repeat_interleave(2, 2).expand(3, -1, -1))
+    assert torch.equal(found[5], mask[1, :3])
+
+
+@pytest.mark.parametrize("shape", [(0, 1, 4, 4), (4, 0, 4, 4), (4, 4), (3, 4, 4)])
 def test_what_is_not_a_batch_of_images_is_refused(shape):
     with pytest.raises(ValueError, match=r"a grid needs|must have the shape"):
         image_grid(torch.zeros(shape))

@@ -48,6 +48,14 @@ def test_reflection_and_quarter_turns():
         assert_close(geometric(x, 1, u), x.rot90(quarters, (2, 3)), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(("height", "width"), [(16, 32), (32, 16)])
+def test_a_turn_keeps_the_shape_of_what_is_in_a_rectangle(height, width):
+    x = torch.rand(N, 2, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    rows, columns = slice((height - 16) // 2, (height + 16) // 2), slice((width - 16) // 2, (width + 16) // 2)
+    u = [HALF, torch.full((N,), 0.25)] + [HALF] * 4
+    assert_close(geometric(x, 1, u)[..., rows, columns], x[..., rows, columns].rot90(1, (2, 3)), atol=1e-4, rtol=0)
+
+
 def test_moves_by_whole_pixels_within_an_eighth():
     x = images()
     u = [HALF, HALF, torch.tensor([0.0, 0.5, 0.999]), HALF, HALF, HALF]  # -2, 0 and 2 of 16 pixels
