@@ -56,8 +56,9 @@ def train(
         generator: a module z (N, latent.size) -> samples (N, ...), with which the run begins; it is copied.
         critic: a module samples (N, ...) -> scores (N,) or (N, 1); or one with `n_features`, which returns features
             (N, n_features), and gan adds the score. It is copied.
-        dataset: an array or tensor of images (N, C, H, W), uint8 or floating-point in [-1, 1], or of points (N, D); a
-            pair of these and labels (N,); or a map-style Dataset, of which each item is read once.
+        dataset: an array or tensor of images (N, C, H, W) of 1 to 16 channels, uint8, uint16, or floating-point in
+            [-1, 1], or of points (N, D); a pair of these and labels (N,); or a map-style Dataset, of which each item is
+            read once.
         callbacks: functions f(state, logs), called after each step. `state` is a snapshot (step, total_steps,
             generator, critic, and sample(n, seed)); nothing that is done with it changes the run. A function with the
             attribute `changes_training = True` gets the live `TrainState` instead. `logs` has the step's curves. A

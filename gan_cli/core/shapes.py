@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+Sides = tuple[int, int]  # height and width
+
 
 def is_toy(sample_shape: Sequence[int]) -> bool:
     """Return whether samples are points of at most three dimensions, for which papers have settings of their own."""

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from gan_cli.core.shapes import Sides
 from gan_cli.data.digest import digest
-from gan_cli.data.fitting import Fit, Sides, cropped, note, padded
+from gan_cli.data.fitting import Fit, cropped, note, padded
 
 CHUNK_BYTES = 32 * 2**20  # of prepared images handled at a time, whatever the size of the set
 

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gan_cli.core.shapes import Sides
+
 Side = Annotated[int, Field(ge=8, le=1024)]
 ImageSize = Side | tuple[Side, Side]  # of a square, or height and width
 Fit = Literal["crop", "pad", "stretch"]
-Sides = tuple[int, int]  # height and width
 
 _SLIGHT = 0.005  # of an area: not told
 
@@ -48,7 +49,7 @@ def note(sizes: Sequence[Sides], wanted: Sides, fit: Fit) -> str | None:
     which = f"pictures of {sizes[0][0]} x {sizes[0][1]}" if one else f"{len(shares)} of {len(sizes)} pictures looked at"
     much = f"{mean:.0%} of their area" + ("" if one else f" on average, {most:.0%} at most,")
     if fit == "crop":
-        return f"dataset.fit=crop: {which} are cut to their centre: {much} is lost; fit=pad or stretch keeps it"
+        return f"dataset.fit=crop: {which} are cut to their centre: {much} is lost; dataset.fit=pad or stretch keeps it"
     if fit == "pad":
         much = much.replace("their area", "the image")
         return f"dataset.fit=pad: {which} do not fill the image: {much} is background"

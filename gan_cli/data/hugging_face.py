@@ -143,7 +143,7 @@ class HuggingFace(ImageSet):
             _Names(self._named(), len(table)),
             read,
             (channels, *self.sides),
-            key=digest(files, column, channels, background, only_grey, self.skip_bad),
+            key=digest(files, self.split, column, channels, background, only_grey, self.skip_bad),
             labels=labels,
             class_names=names,
             fit=self.fit,

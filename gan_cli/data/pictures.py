@@ -9,7 +9,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
-from gan_cli.data.fitting import Fit, Sides, cropped, padded
+from gan_cli.core.shapes import Sides
+from gan_cli.data.fitting import Fit, cropped, padded
 from gan_cli.errors import UserError
 
 MAX_PIXELS = 89_478_485  # a quarter of a GiB of RGB: more is taken for a decompression bomb, as Pillow warns of it

@@ -8,9 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_cli.core.shapes import Sides
+
 Norm = Literal["auto", "batch", "layer", "instance", "none"]
 FlatNorm = Literal["batch", "layer", "none"]
-Sides = tuple[int, int]  # height and width
 
 
 def normalisation(norm: Norm, channels: int) -> nn.Module:

@@ -117,8 +117,8 @@ def test_what_is_lost_is_told_and_nothing_else(tmp_path):
     assert told(image_size=(16, 48)) == told(image_size=(8, 24)) == ()
     for _ in range(2):  # prepared, then found
         assert told() == (
-            "dataset.fit=crop: pictures of 16 x 48 are cut to their centre: 67% of their area is lost; fit=pad or "
-            "stretch keeps it",
+            "dataset.fit=crop: pictures of 16 x 48 are cut to their centre: 67% of their area is lost; dataset.fit=pad "
+            "or stretch keeps it",
         )
     assert told(fit="pad") == (
         "dataset.fit=pad: pictures of 16 x 48 do not fill the image: 67% of the image is background",
@@ -130,7 +130,7 @@ def test_what_is_lost_is_told_and_nothing_else(tmp_path):
     Image.fromarray(thirds(48, 24, 3)).save(tmp_path / "tall.png")
     assert told() == (
         "dataset.fit=crop: 9 of 10 pictures looked at are cut to their centre: 65% of their area on average, 67% at "
-        "most, is lost; fit=pad or stretch keeps it",
+        "most, is lost; dataset.fit=pad or stretch keeps it",
     )
 
 
