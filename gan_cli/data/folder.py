@@ -98,11 +98,19 @@ class Folder(ImageSet):
             fix="repair or remove it, or skip such pictures with dataset.skip_bad=true",
         )
 
+    def listing(self) -> Listing:
+        """Return the pictures.
+
+        Raises:
+            UserError: there are none.
+        """
+        if self.path is None:
+            raise UserError(f"dataset=folder needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
+        return pictures_at(self.path, _EXPECTED)
+
     def _look(self) -> tuple[Listing, int]:
         if self._listed is None:
-            if self.path is None:
-                raise UserError(f"dataset=folder needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
-            listing = pictures_at(self.path, _EXPECTED)
+            listing = self.listing()
             channels = channels_of(listing) if self.wanted_channels == "auto" else self.wanted_channels
             self._listed = (listing, channels)
         return self._listed

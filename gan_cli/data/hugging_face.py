@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from gan_cli.core.text import one_line
-from gan_cli.data.digest import digest
-from gan_cli.data.file_collection import FileCollection, some_headers
-from gan_cli.data.fitting import Fit, ImageSize
-from gan_cli.data.fixed_set import Holdout, Limit
-from gan_cli.data.image_set import ImageSet
-from gan_cli.data.pictures import BadPicture, colour_of
+from gan_cli.data.fitting import ImageSize
+from gan_cli.data.folder import Folder
+from gan_cli.data.listing import Listing, Picture
+from gan_cli.data.pictures import BadPicture
 from gan_cli.data.places import require
 from gan_cli.errors import UserError
 
 _LABELS = ("label", "labels", "y")
 
 
-class HuggingFace(ImageSet):
+class HuggingFace(Folder):
     """The pictures of a table, prepared once as those of a directory are; no code of a dataset is ever run.
 
     Args:
@@ -32,19 +30,10 @@ class HuggingFace(ImageSet):
         split: whose rows are taken.
         column: of the pictures; None: the only one.
         labels: column of the classes; auto: label, labels or y, where it has classes or whole numbers; None: none.
-        channels: as `Folder`.
-        background: as `Folder`.
-        skip_bad: as `Folder`.
-        holdout: as `ImageSet`.
-        limit: as `ImageSet`.
-        classes: as `ImageSet`.
-        resident: as `ImageSet`.
-        flip: as `ImageSet`.
-        fit: as `ImageSet`.
+        **others: as `Folder`.
     """
 
     name = "huggingface"
-    n_classes = None
 
     def __init__(
         self,
@@ -55,41 +44,36 @@ class HuggingFace(ImageSet):
         split: str = "train",
         column: str | None = None,
         labels: str | None = "auto",
-        channels: Literal["auto", 1, 3] = "auto",
-        background: str = "white",
-        skip_bad: bool = False,
-        holdout: Holdout = "auto",
-        limit: Limit = None,
-        classes: list[int | str] | None = None,
-        resident: Literal["auto"] | bool = "auto",
-        flip: bool = False,
-        fit: Fit = "crop",
+        **others: Any,
     ) -> None:
-        super().__init__(image_size, path, holdout, limit, classes, resident, flip, fit)
+        super().__init__(image_size, path, **others)
         self.hub, self.subset, self.split = hub, subset, split
         self.column, self.labels = column, labels
-        self.wanted_channels, self.background, self.skip_bad = channels, background, skip_bad
-        self._found: FileCollection | None = None
 
-    def expected_shape(self) -> tuple[int, ...]:
-        """Return (C, H, W), after opening the table and reading some headers."""
-        return self.collect().shape
-
-    def expected_classes(self) -> int:
-        """Return the number of classes, 0 without labels."""
-        names = self.collect().class_names
-        return len(self.classes or names) if names else 0
-
-    def collect(self) -> FileCollection:
-        """Open the table.
+    def listing(self) -> Listing:
+        """Return the pictures of the table.
 
         Raises:
             UserError: `datasets` is not installed, or there is no such table or column.
         """
-        if self._found is None:
-            require("datasets", "huggingface", self.name, "reads its table")
-            self._found = self._collection(self._table())
-        return self._found
+        require("datasets", "huggingface", self.name, "reads its table")
+        table = self._table()
+        column = self._column(table)
+        rows = table.select_columns([column])
+        if _kind(table.features[column]) == "image":
+            rows = rows.cast_column(column, type(table.features[column])(decode=False))
+
+        def opened(picture: Picture) -> BinaryIO:
+            value = rows[int(picture.name.rpartition("/")[2])][column]
+            content = value.get("bytes") if isinstance(value, dict) else value
+            if not isinstance(content, bytes):
+                raise BadPicture("the table does not hold its bytes (dataset=folder reads files)")
+            return io.BytesIO(content)
+
+        files = [Path(file["filename"]).stat() for file in table.cache_files]
+        version = (sum(file.st_size for file in files), max((file.st_ctime_ns for file in files), default=0))
+        pictures = [Picture(f"{self.split}/{column}/{row}", *version) for row in range(len(table))]
+        return Listing(Path(str(self.hub or self.path)), opened, pictures, *self._classes(table))
 
     def _named(self) -> str:
         return f"dataset=huggingface ({self.hub or self.path})"
@@ -117,41 +101,6 @@ class HuggingFace(ImageSet):
             key = f"dataset.hub={self.hub}" if self.hub else f"dataset.path={self.path}"
             other = "; dataset.path=FILE.parquet needs no network" if self.hub else ""
             raise UserError(f"{key} (split {self.split}) cannot be read: {one_line(error)}{other}") from error
-
-    def _collection(self, table: Any) -> FileCollection:
-        column = self._column(table)
-        pictures = table.select_columns([column])
-        if type(table.features[column]).__name__ == "Image":
-            pictures = pictures.cast_column(column, type(table.features[column])(decode=False))
-
-        def read(position: int) -> BinaryIO:
-            value = pictures[position][column]
-            content = value.get("bytes") if isinstance(value, dict) else value
-            if not isinstance(content, bytes):
-                raise BadPicture("the table does not hold its bytes (dataset=folder reads files)")
-            return io.BytesIO(content)
-
-        channels: Any = self.wanted_channels
-        if channels == "auto":
-            channels = 3 if any(header.has_colour for header in some_headers(len(table), read)) else 1
-        background = colour_of(self.background)
-        only_grey = self.wanted_channels == "auto" and channels == 1
-        labels, names = self._classes(table)
-        files = [(Path(file["filename"]).stat().st_size, Path(file["filename"]).stat().st_ctime_ns) for file in
-                 table.cache_files]  # fmt: skip
-        return FileCollection(
-            _Names(self._named(), len(table)),
-            read,
-            (channels, *self.sides),
-            key=digest(files, self.split, column, channels, background, only_grey, self.skip_bad),
-            labels=labels,
-            class_names=names,
-            fit=self.fit,
-            background=background,
-            only_grey=only_grey,
-            skip_bad=self.skip_bad,
-            fix="repair it, or skip such pictures with dataset.skip_bad=true",
-        )
 
     def _column(self, table: Any) -> str:
         kinds = {name: _kind(feature) for name, feature in table.features.items()}
@@ -189,16 +138,3 @@ def _kind(feature: Any) -> str:
     if isinstance(feature, dict):
         return "bytes" if "binary" in str(getattr(feature.get("bytes"), "dtype", "")) else "other"
     return "bytes" if "binary" in dtype else "number" if "int" in dtype else "other"
-
-
-class _Names:
-    """Names of the rows, made on demand."""
-
-    def __init__(self, table: str, n: int) -> None:
-        self._table, self._n = table, n
-
-    def __len__(self) -> int:
-        return self._n
-
-    def __getitem__(self, position: int) -> str:
-        return f"{self._table}: row {position}"

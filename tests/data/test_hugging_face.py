@@ -120,7 +120,7 @@ def test_bad_pictures_are_named_or_skipped(tmp_path, capfd):
     columns["image"][5] = b"nonsense"
     datasets.Dataset.from_dict(columns).to_parquet(tmp_path / "x.parquet")
     text = error_of(lambda: opened(tmp_path / "x.parquet"))
-    assert "row 5: corrupt" in text
+    assert "x.parquet/train/image/5: corrupt" in text
     assert "dataset.skip_bad=true" in text
     data = opened(tmp_path / "x.parquet", skip_bad=True)
     assert data.train.size + data.heldout.size == 19
