@@ -13,7 +13,7 @@ from torch import Tensor
 from gan_cli.data.digest import Digest
 from gan_cli.data.fixed_set import FixedSet, Holdout, Limit, Stored
 from gan_cli.data.prepared import Prepared
-from gan_cli.data.rows import CHUNK, Rows
+from gan_cli.data.rows import Rows, chunks
 from gan_cli.data.split import check_batch, split
 from gan_cli.errors import UserError
 
@@ -86,8 +86,8 @@ class ArraySet(FixedSet):
         check_batch(f"dataset={self.name}", parts, batch_size)
         running, used = Digest(), parts.positions
         running.texts([str(x.dtype)])
-        for start in range(0, len(used), CHUNK):
-            running.update(x[used[start : start + CHUNK]])
+        for part in chunks(x, len(used)):
+            running.update(x[used[part]])
         return Stored(x.shape[1:], Prepared(x, np.arange(len(x)), running.text(), []), parts)
 
 

@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.prefetch import Prefetcher
-from gan_cli.data.rows import Rows
+from gan_cli.data.rows import Rows, chunks
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 
 BATCHES_AHEAD = 4
-_COPY_ROWS = 4096  # images copied to a device at a time
 
 
 class Order:
@@ -81,9 +80,8 @@ class Resident:
                 f"dataset.resident=true: {size:.2f} GB of images do not fit into the memory of {device}; use "
                 "dataset.resident=auto (or false), which reads them from the disk"
             ) from error
-        for start in range(0, len(rows), _COPY_ROWS):
-            part = _tensor(images[rows[start : start + _COPY_ROWS]])
-            self._images[start : start + len(part)].copy_(part)
+        for part in chunks(images, len(rows)):
+            self._images[part].copy_(_tensor(images[rows[part]]))
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
         """Return the indices of batch k."""

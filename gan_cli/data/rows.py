@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from gan_cli.errors import UserError
 
 MAX_CHANNELS = 16
-CHUNK = 4096  # samples checked or hashed at a time
+_CHUNK_BYTES, _CHUNK = 32 * 2**20, 4096  # handled at a time
 Layout = Literal["auto", "nchw", "nhwc"]
 _USUAL = (1, 3)  # channels
 
@@ -119,14 +120,16 @@ class Rows:
 
     def _limits(self) -> tuple[float, float]:
         """Return the smallest and the largest value, as the array has them."""
-        parts = [(float(x.min()), float(x.max())) for x in map(self._take, chunks(len(self)))]
+        parts = [(float(x.min()), float(x.max())) for x in map(self._take, chunks(self))]
         lows, highs = zip(*parts, strict=True)
         return float(np.min(lows)), float(np.max(highs))  # NaN where one is
 
 
-def chunks(n: int) -> Iterator[slice]:
-    """Yield the rows of n samples, CHUNK at a time."""
-    yield from (slice(start, min(n, start + CHUNK)) for start in range(0, n, CHUNK))
+def chunks(x: np.ndarray | Rows, n: int | None = None) -> Iterator[slice]:
+    """Yield slices of n rows of an array, or of all, as many at a time as fit into little memory."""
+    n, size = len(x) if n is None else n, x.dtype.itemsize * math.prod(x.shape[1:])
+    count = max(1, min(_CHUNK, _CHUNK_BYTES // size))
+    yield from (slice(start, min(n, start + count)) for start in range(0, n, count))
 
 
 def _channels_last(shape: Sequence[int], layout: Layout) -> bool:

@@ -8,7 +8,7 @@ from small_sets import CPU, error_of, take
 from gan_cli.data import places
 from gan_cli.data.array_file import HDF5, ArrayFile
 from gan_cli.data.loader import Mapped, Resident
-from gan_cli.data.rows import Rows
+from gan_cli.data.rows import Rows, chunks
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(0, 256, (40, 3, 8, 12), dtype=np.uint8)
@@ -216,3 +216,10 @@ def test_a_file_that_is_no_hdf5_and_a_missing_library(tmp_path, monkeypatch):
     assert error_of(lambda: HDF5(str(tmp_path / "x.h5")).expected_shape()) == (
         'dataset=hdf5: h5py reads its file and is not installed: pip install "gan_cli[hdf5]"'
     )
+
+
+def test_few_large_samples_are_handled_at_a_time():
+    large = np.broadcast_to(np.uint8(0), (5, 3, 4000, 4000))
+    assert list(chunks(large)) == [slice(i, i + 1) for i in range(5)]
+    assert list(chunks(BYTES.astype(np.float32))) == [slice(0, 40)]
+    assert list(chunks(BYTES, 7)) == [slice(0, 7)]
