@@ -15,8 +15,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_cli.api.request import composer_of
 from gan_cli.config.arguments import Arguments, CommandLine, key_of, parse, quoted_override, split_positional
-from gan_cli.config.compose import VERSION_BASE, Composer, choices
+from gan_cli.config.compose import VERSION_BASE, Composer
 from gan_cli.config.tree import conf_dir, positional_key
 from gan_cli.core.processes import processes
 from gan_cli.core.text import one_line, print_error, say
@@ -37,7 +38,7 @@ def launch(command: str, argv: Sequence[str]) -> int:
         GanError: anything wrong, before anything is written.
     """
     arguments = _with_positional(parse(argv), conf_dir() / f"{command}.yaml")
-    composer = Composer.of(command, arguments)
+    composer = composer_of(command, arguments)
     overrides = composer.parse(arguments.overrides)
     if not arguments.flags.keys().isdisjoint({"--help", "--hydra-help", "--cfg", "--info"}):
         return _show(composer, arguments)
@@ -88,7 +89,7 @@ def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
             raise UserError(f"{override}: is for a sweep, and this is one run; add -m")
     if cfg.hydra.sweeper.get("params") and "hydra.mode=run" not in map(str.lower, arguments.overrides):
         raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
-    call(composer.command, cfg, CommandLine(arguments.overrides, choices(cfg)))
+    call(composer.command, cfg, composer.line(arguments.overrides, cfg))
     return 0
 
 
@@ -113,7 +114,7 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
         where = cell_name(here.job.num, count, overrides) if here.mode == RunMode.MULTIRUN else ""
         say(where)
         try:
-            call(composer.command, cfg, CommandLine(overrides, choices(cfg, here.runtime.choices)))
+            call(composer.command, cfg, composer.line(overrides, cfg, here.runtime.choices))
         except GanError as error:
             if not str(here.launcher.get("_target_", "")).endswith(".BasicLauncher"):
                 raise  # the job runs in another process, and its launcher brings the error back
@@ -132,7 +133,7 @@ def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> int:
 
     saved, sys.argv = sys.argv, ["gan", *arguments.argv()]
     try:
-        hydra.main(config_path=str(composer.conf), config_name=composer.name, version_base=VERSION_BASE)(job)()
+        hydra.main(config_path=str(composer.conf), config_name=composer.primary, version_base=VERSION_BASE)(job)()
     except SystemExit as end:
         return int(end.code or 0)
     finally:

@@ -40,7 +40,8 @@ def test_a_run_is_composed_once_and_gets_its_config_overrides_and_choices(gan, c
     calls = command("train")
     assert gan("train", "loss=wgan_gp", "--run", "train.steps=7", "hydra.mode=RUN") == (0, "", "")
     assert len(composed) == 1
-    [(config, overrides, choices)] = calls
+    [(config, overrides, choices, base)] = calls
+    assert base is None
     assert config.train.steps == 7
     critic = config.optimizer.critic
     assert (critic.target, critic.arguments) == ("torch.optim.Adam", {"lr": 1e-4, "betas": [0.5, 0.9], "eps": 1e-8})
@@ -96,7 +97,7 @@ def test_sweep_goes_on_after_a_failed_cell_and_ends_with_an_interrupted_one(gan,
     calls = command("sample", None, NonFiniteError("nan"))
     ended = gan("sample", "run=x", "seed=0,1,2", "-m", "count=1")
     assert ended.code == 70
-    assert [config.seed for config, _, _ in calls] == [0, 1, 2]
+    assert [config.seed for config, *_ in calls] == [0, 1, 2]
     assert ended.err == "gan: cell 2 of 3 (run=x seed=1 count=1): nan\n"
     assert {p.name for p in tmp_path.rglob("*")} >= {"multirun.yaml"}
     assert {p.relative_to(tmp_path).parts[:2] for p in tmp_path.rglob("*.yaml")} == {("runs", ".sweeps")}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gan_cli.api.find import find
 from gan_cli.api.kept import settings_kept
 from gan_cli.api.request import arguments_of, composer_of, requested, words_of
 from gan_cli.api.run import Run
@@ -25,17 +26,20 @@ if TYPE_CHECKING:
     from gan_cli.sweeps.record import Swept
 
 
-def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = None) -> RunConfig:
+def compose(
+    overrides: Sequence[str] = (), *, from_run: Run | str | Path | None = None, config_dir: str | Path | None = None
+) -> RunConfig:
     """Return the checked config that `gan train OVERRIDES` would train; nothing is built.
 
     Args:
         overrides: such as ["loss=wgan_gp", "train.steps=500"].
+        from_run: a run whose settings come first, as for `train`.
         config_dir: a further directory of configs, as `--config-dir` names it.
 
     Raises:
         UserError: the first thing that is wrong.
     """
-    return requested("train", overrides, config_dir).config
+    return requested("train", overrides, config_dir, _place(from_run)).config
 
 
 @settings_kept
@@ -46,6 +50,7 @@ def train(
     critic: nn.Module | None = None,
     dataset: Any = None,
     callbacks: Sequence[Callback] = (),
+    from_run: Run | str | Path | None = None,
     config_dir: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
@@ -63,6 +68,8 @@ def train(
             generator, critic, and sample(n, seed)); nothing that is done with it changes the run. A function with the
             attribute `changes_training = True` gets the live `TrainState` instead. `logs` has the step's curves. A
             function that returns something true stops the run, which is saved and can be resumed.
+        from_run: a run, or what `load` takes: its settings come first, and the overrides change them, as `--from RUN`
+            does. Its directory, weights and step are not taken (for weights: init_from=RUN).
         config_dir: a further directory of configs, as `--config-dir` names it.
         progress: show on stderr how far it is; in a notebook, a bar.
 
@@ -79,7 +86,7 @@ def train(
     from gan_cli.session.given import from_python, names_of, overrides_for
 
     words, given = words_of(overrides), from_python(generator, critic, dataset)
-    request = requested("train", [*words, *overrides_for(given, words)], config_dir)
+    request = requested("train", [*words, *overrides_for(given, words)], config_dir, _place(from_run))
     config: RunConfig = request.config
     if processes().size > 1 and not config.run_dir:
         raise UserError("several processes train one run: give it a place that all of them know, run_dir=runs/NAME")
@@ -89,11 +96,14 @@ def train(
     return Run(ended.path or str(config.run_dir), allow_targets=config.allow_targets, **objects)
 
 
-def sweep(overrides: Sequence[str], *, config_dir: str | Path | None = None) -> list[Run]:
+def sweep(
+    overrides: Sequence[str], *, from_run: Run | str | Path | None = None, config_dir: str | Path | None = None
+) -> list[Run]:
     """Train a sweep, as `gan train -m OVERRIDES`: each run in a process of its own, and return its runs in order.
 
     Args:
         overrides: such as ["loss=wgan,wgan_gp", "seed=0,1,2", "sweep.name=penalty", "sweep.jobs=2"].
+        from_run: a run whose settings come first, as for `train`.
         config_dir: a further directory of configs, as `--config-dir` names it.
 
     Raises:
@@ -104,9 +114,11 @@ def sweep(overrides: Sequence[str], *, config_dir: str | Path | None = None) -> 
     from gan_cli.sweeps.record import Asker
     from gan_cli.sweeps.sweep import sweep as run_sweep
 
-    words, composer = words_of(overrides), composer_of("train", config_dir)
+    words = words_of(overrides)
+    arguments = arguments_of(config_dir, _place(from_run), words)
+    composer = composer_of("train", arguments)
     asker = Asker(["gan_cli.sweep", *words], of_a_call())
-    swept = run_sweep(composer, arguments_of(config_dir), composer.parse(words), True, _refuse, asker)
+    swept = run_sweep(composer, arguments, composer.parse(words), True, _refuse, asker)
     text = "; ".join(swept.lines)
     if swept.code > 128:
         number = swept.code - 128
@@ -114,6 +126,10 @@ def sweep(overrides: Sequence[str], *, config_dir: str | Path | None = None) -> 
     if swept.code:
         raise GanError(f"{text}; gan_cli.load({str(swept.path)!r}) returns the runs")
     return [Run(job.run_dir) for job in swept.jobs if is_run(Path(job.run_dir))]
+
+
+def _place(run: Run | str | Path | None) -> Path | None:
+    return run if run is None else run.path if isinstance(run, Run) else find(run)
 
 
 def _refuse(composer: Composer, arguments: Arguments, count: int | None) -> Swept:

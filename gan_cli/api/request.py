@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gan_cli.config.arguments import Arguments, CommandLine, as_groups, quoted
+from gan_cli.config.arguments import BASE, Arguments, CommandLine, as_groups, quoted
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,41 +27,55 @@ class Request(NamedTuple):
     line: CommandLine
 
 
-def requested(command: str, overrides: Sequence[str], config_dir: str | Path | None = None) -> Request:
+def requested(
+    command: str,
+    overrides: Sequence[str],
+    config_dir: str | Path | None = None,
+    from_run: str | Path | None = None,
+) -> Request:
     """Compose and check a command's config.
 
     Args:
         command: one of `schema.SCHEMAS`.
         overrides: as on the command line, without sweeps.
         config_dir: a further directory of configs, as `--config-dir` names it.
+        from_run: the directory of a run whose settings come first, as `--from` names it.
 
     Raises:
         UserError: the first thing that is wrong, in one line.
     """
-    from gan_cli.config.compose import choices
     from gan_cli.config.validate import validate
 
-    composer, words = composer_of(command, config_dir), words_of(overrides)
+    words = words_of(overrides)
+    composer = composer_of(command, arguments_of(config_dir, from_run, words))
     if swept := next((o for o in composer.parse(words) if o.is_sweep_override()), None):
         raise UserError(f"{swept.input_line}: several values are a sweep; use gan_cli.sweep")
     cfg = composer.compose(words)
-    return Request(validate(command, cfg, words), CommandLine(words, choices(cfg)))
+    return Request(validate(command, cfg, words), composer.line(words, cfg))
 
 
-def composer_of(command: str, config_dir: str | Path | None) -> Composer:
+def composer_of(command: str, arguments: Arguments) -> Composer:
     """Return the composer of a command.
 
     Raises:
-        UserError: there is no such directory, or it holds files that no config needs.
+        UserError: there is no such directory or run, or it holds files that no config needs.
     """
     from gan_cli.config.compose import Composer
 
-    return Composer.of(command, arguments_of(config_dir))
+    composer = Composer.of(command, arguments)
+    if BASE in arguments.flags:
+        from gan_cli.session.base import based
+
+        return based(composer, arguments)
+    return composer
 
 
-def arguments_of(config_dir: str | Path | None) -> Arguments:
-    """Return the flags that a directory of configs stands for."""
-    return Arguments([], {} if config_dir is None else {"--config-dir": os.fspath(config_dir)})
+def arguments_of(
+    config_dir: str | Path | None, from_run: str | Path | None = None, words: Sequence[str] = ()
+) -> Arguments:
+    """Return overrides with the flags that a directory of configs and a run stand for."""
+    flags = {"--config-dir": config_dir, BASE: from_run}
+    return Arguments([*words], {flag: os.fspath(path) for flag, path in flags.items() if path is not None})
 
 
 def words_of(overrides: Sequence[str]) -> list[str]:

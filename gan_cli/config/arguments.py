@@ -6,11 +6,12 @@ import argparse
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from gan_cli.errors import UserError
 
+BASE = "--from"  # a run whose settings a new one begins with
 _PLACES = ("--config-path", "--config-name", "--config-dir")
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 SECOND = {"dataset_b": "dataset@dataset_b"}  # a second choice of a group, as Hydra names it
@@ -24,12 +25,15 @@ class Arguments(NamedTuple):
 
     def argv(self) -> list[str]:
         """Return them as Hydra's parser wants them: overrides, then flags."""
-        flags = [part for name, value in self.flags.items() for part in ((name,) if value is None else (name, value))]
-        return self.overrides + flags
+        return self.overrides + self._written({name: value for name, value in self.flags.items() if name != BASE})
 
     def places(self) -> list[str]:
-        """Return those flags that choose the config directories, for a job of a sweep."""
-        return Arguments([], {name: value for name, value in self.flags.items() if name in _PLACES}).argv()
+        """Return those flags that say where configs come from, for a job of a sweep."""
+        return self._written({name: value for name, value in self.flags.items() if name in (BASE, *_PLACES)})
+
+    @staticmethod
+    def _written(flags: Mapping[str, str | None]) -> list[str]:
+        return [part for name, value in flags.items() for part in ((name,) if value is None else (name, value))]
 
 
 class CommandLine(NamedTuple):
@@ -37,6 +41,7 @@ class CommandLine(NamedTuple):
 
     overrides: list[str]  # as they were typed
     choices: dict[str, str]  # the option chosen of each group
+    base: str | None = None  # the run whose settings it begins with, as an absolute path
 
 
 def as_groups(overrides: Sequence[str]) -> list[str]:
@@ -80,7 +85,14 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(name, dest=name, action="store_const", const=None)
     for name, short in (("--package", "-p"), *zip(_PLACES, ("-cp", "-cn", "-cd"), strict=True)):
         parser.add_argument(name, short, dest=name)
+    parser.add_argument(BASE, dest=BASE)
     return parser
+
+
+def flags_of(command: str) -> list[str]:
+    """Return the long flags that a command takes, sorted."""
+    known = (flag for flag in _parser()._option_string_actions if flag.startswith("--"))
+    return sorted(flag for flag in known if flag != BASE or command == "train")
 
 
 def key_of(override: str) -> str:

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from gan_cli.config.arguments import SECOND, Arguments, parse, split_positional
+from gan_cli.config.arguments import BASE, SECOND, Arguments, flags_of, parse, split_positional
 from gan_cli.config.tree import chosen_groups, conf_dir, groups, positional_key, primary_config, top_keys
 from gan_cli.core.text import one_line
 from gan_cli.errors import GanError, UserError
@@ -48,6 +48,10 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
     config = primary_config(name) if name in commands else None
     if config is None:
         return []
+    if before and before[-1] == BASE:
+        return _folders(word, shell)
+    if word.startswith("--"):
+        return [flag for flag in flags_of(name) if flag.startswith(word)]
     try:
         rest, flags = parse(before)
         if "--config-dir" in flags:
@@ -60,7 +64,7 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
     if positional is not None:
         chosen, rest = split_positional(rest)
         if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:
-            return sorted(glob.glob(glob.escape(word) + "*/")) if shell == "fish" else []
+            return _folders(word, shell)
     options = [f"{flag}={flags[flag]}" for flag in ("--config-dir", "--config-name") if flag in flags]
     found = _keys_and_options(name, rest, word, [f"query={shell}", *options])
     keys = [*top_keys(config), *chosen_groups(config)]
@@ -80,6 +84,11 @@ def _keys_and_options(command: str, before: list[str], word: str, query: list[st
     if second is not None:
         return [second + answer.removeprefix(group) for answer in found]
     return found + [f"{key}=" for key in SECOND if command == "train" and word and key.startswith(word)]
+
+
+def _folders(word: str, shell: str) -> list[str]:
+    """Return directories for fish; the other shells complete files where there is no answer."""
+    return sorted(glob.glob(glob.escape(word) + "*/")) if shell == "fish" else []
 
 
 def _hydra_completion(command: str, arguments: list[str]) -> str:

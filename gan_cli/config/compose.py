@@ -14,7 +14,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.config.arguments import Arguments, key_of, quoted
+from gan_cli.config.arguments import Arguments, CommandLine, key_of, quoted
+from gan_cli.config.base import Base
 from gan_cli.config.tree import conf_dir, options
 from gan_cli.core.text import did_you_mean, show
 from gan_cli.errors import UserError
@@ -32,6 +33,7 @@ class Composer(NamedTuple):
     conf: Path  # the directory of the primary config
     name: str  # the primary config
     user_dir: Path | None = None  # a further directory (`--config-dir`); None: there is none
+    base: Base | None = None  # settings in the place of the primary config's; None: its own
 
     @classmethod
     def of(cls, command: str, arguments: Arguments) -> Composer:
@@ -64,6 +66,11 @@ class Composer(NamedTuple):
         """The directories of configs; Hydra reads the primary config from the first one alone."""
         found = [self.conf, *([self.user_dir] if self.user_dir else [])]
         return found if (self.conf / f"{self.name}.yaml").is_file() else found[::-1]
+
+    @property
+    def primary(self) -> str:
+        """The name of the config that Hydra composes, which it can find from now on."""
+        return self.base.store(self.directories[0] / f"{self.name}.yaml") if self.base else self.name
 
     @property
     def foreign(self) -> list[Path]:
@@ -126,7 +133,7 @@ class Composer(NamedTuple):
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
         if not self.foreign:
             with self._hydra():
-                return compose(self.name, list(overrides), return_hydra_config=True)
+                return compose(self.primary, list(overrides), return_hydra_config=True)
         from gan_cli.config.foreign import no_environment
 
         given = next((o for o in overrides if key_of(o) == _SEARCH_PATH), f"{_SEARCH_PATH}=[]")
@@ -135,7 +142,21 @@ class Composer(NamedTuple):
         paths = [*(f"file://{path}" for path in self.directories[1:]), *further]
         search = f"{_SEARCH_PATH}=[{','.join(map(quoted, paths))}]"  # of two search paths Hydra takes the first
         with no_environment(), self._hydra():
-            return compose(self.name, [search, *overrides], return_hydra_config=True)
+            return compose(self.primary, [search, *overrides], return_hydra_config=True)
+
+    def line(self, overrides: list[str], cfg: DictConfig, found: DictConfig | None = None) -> CommandLine:
+        """Return what a command gets beside its config.
+
+        Args:
+            overrides: as they were typed.
+            cfg: composed, with its `hydra` block.
+            found: the choices that Hydra itself knows in a job of its own; None: those in the block.
+        """
+        found = cfg.hydra.runtime.choices if found is None else found
+        choices = {group: name for group, name in found.items() if name is not None and not group.startswith("hydra/")}
+        if self.base is None:
+            return CommandLine(overrides, choices)
+        return CommandLine(overrides, self.base.named(choices), str(self.base.run))
 
     def _check_hydra(self, cfg: DictConfig, overrides: Sequence[str]) -> None:
         """Refuse a `hydra` block that a config directory may not make."""
@@ -176,14 +197,3 @@ class Composer(NamedTuple):
         known = {*there, *(name.partition(".")[0] for name in there)}
         hint = did_you_mean(key, sorted(known), suffix=f"={value}") or ";"
         return UserError(f"{override}: no such key{hint} +{override} adds one that the options leave out")
-
-
-def choices(cfg: DictConfig, found: DictConfig | None = None) -> dict[str, str]:
-    """Return the option chosen of each group.
-
-    Args:
-        cfg: composed, with its `hydra` block.
-        found: the choices that Hydra itself knows in a job of its own; None: those in the block.
-    """
-    found = cfg.hydra.runtime.choices if found is None else found
-    return {group: name for group, name in found.items() if name is not None and not group.startswith("hydra/")}

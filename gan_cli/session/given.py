@@ -64,7 +64,7 @@ def overrides_for(given: Given, words: Sequence[str]) -> list[str]:
             found.append(f"model.{player}._target_={target}")
             allowed.append(type(module).__module__)
         else:
-            found += [f"model.{player}._target_={GIVEN}", "+" + quoted_override(f"model.{player}.name", target)]
+            found += [f"model.{player}._target_={GIVEN}", "++" + quoted_override(f"model.{player}.name", target)]
     if len(given.networks) == 2:
         found += ["++model.width=null", "++model.code_size=null"]
         _refuse(words, "model", "both networks are")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gan_cli.config.identity import Change
 from gan_cli.core.signals import OF_A_COMMAND, Stops
@@ -58,12 +58,14 @@ class Extras(NamedTuple):
         evaluation: scores the generator now and then; None: never.
         group: the processes that train together, of which this is the main one; None: it trains alone.
         caller: who asks for it.
+        base: the run whose settings a new one begins with, and what the command line changes of them.
     """
 
     choices: Mapping[str, str] | None = None
     evaluation: Evaluation | TagEvaluation | None = None
     group: ProcessGroup | None = None
     caller: Caller = Caller()
+    base: Mapping[str, Any] | None = None
 
 
 @dataclass

@@ -126,8 +126,12 @@ class Session(Job):
         here: dict[str, Any] = {"step": step, "saved_step": step or None, "sessions": [*sessions, now]}
         here |= {"choices": choices} if choices else {}
         here |= {"evaluation": extras.evaluation.protocol()} if extras.evaluation else {}
+        here |= {"from": extras.base} if extras.base else {}
         self.run.write_status("running", reason="", **here, **outputs.incidents.facts())
         outputs.note(f"{self.run.path}: {summary(self)}")
+        if extras.base:
+            words = " ".join(extras.base["overrides"])
+            outputs.note(f"with the settings of {extras.base['run']}" + (f", changed by {words}" if words else ""))
         for note in (*self.data.notes, *self.plan.notes):
             outputs.note(note)
         if self.earlier and self.earlier.changed:

@@ -67,7 +67,8 @@ def train(config: RunConfig, line: CommandLine, caller: Caller | None = None, gi
     group = join(of_run, given)
     if group and not group.is_main:
         return Ended(None, follow(of_run, group, given))
-    extras = Extras(line.choices, group=group, caller=caller or Caller())
+    base = None if line.base is None else {"run": line.base, "overrides": line.overrides}
+    extras = Extras(line.choices, group=group, caller=caller or Caller(), base=base)
     if config.resume == "auto" and holds_run(Path(config.run_dir)):
         ended = _continue(Path(config.run_dir), of_run, config.force, extras, given)
         if ended.was_finished and group:

@@ -61,7 +61,14 @@ def query(tmp_path, monkeypatch, capsys):
         ("gan resume runs/x runtime.th", ["runtime.threads="]),
         ("gan sample runs/x form", ["format="]),
         ("gan sample run=x co", ["count="]),
-        *((f"gan {line}", []) for line in ("sample runs/x", "resume ", "board ", "nothing x", "train --config-dir ")),
+        ("gan train --from runs/x loss=nons", ["loss=nonsaturating"]),
+        ("gan train --fr", ["--from"]),
+        ("gan sample runs/x --fr", []),
+        ("gan resume runs/x --config-d", ["--config-dir"]),
+        *(
+            (f"gan {line}", [])
+            for line in ("train --from ", "sample runs/x", "resume ", "board ", "nothing x", "train --config-dir ")
+        ),
         *((f"gan train {line}", []) for line in ("[[ lo", "--fast lo")),
         ("", ["train", "resume", "sample", "list", "board"]),
     ],
@@ -76,7 +83,7 @@ def test_files_of_the_users_and_other_shells(query, tmp_path):
     (tmp_path / "conf" / "loss" / "mine.yaml").write_text("# Mine\n")
     assert query("gan train --config-dir conf loss=mi") == ["loss=mine"]
     (tmp_path / "runs" / "a").mkdir(parents=True)
-    assert query("gan resume ru", "fish") == ["runs/"]
+    assert query("gan resume ru", "fish") == query("gan train --from ru", "fish") == ["runs/"]
     assert query("gan train loss=w", "fish") == query("gan train loss=w", "zsh") == ["loss=wgan", "loss=wgan_gp"]
 
 
