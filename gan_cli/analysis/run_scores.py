@@ -9,6 +9,7 @@ from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import Reals, two_sets
 from gan_cli.config.schema import EvaluateConfig
 from gan_cli.rng import Draws
+from gan_cli.training.norm_statistics import IN_WORDS, with_whole_statistics
 
 
 class RunScores(NamedTuple):
@@ -35,10 +36,12 @@ def run_scores(run: Look, config: EvaluateConfig) -> RunScores:
     reals = two_sets(run.data, config.split, config.count, task=game.task)
     draws = Draws(run.device, config.seed, "sample")
     reals = reals._replace(first=game.read(reals.first, draws))
-    fake = fakes_like(reals.first, game, run.network, draws, config.batch_size)
-    protocol = _protocol(run, reals, config)
+    network, protocol = run.network, _protocol(run, reals, config)
+    if config.statistics == "whole":
+        network, protocol["batch norm"] = with_whole_statistics(game, network, game.latent), f"statistics {IN_WORDS}"
+    fake = fakes_like(reals.first, game, network, draws, config.batch_size)
     reference = Reference(run.data, reals, run.extractor, config.w1_count, config.batch_size, game.task)
-    scores = reference.scores(fake.x, again_by(game, run.network, fake.y, config.batch_size)) + reference.modes(fake.x)
+    scores = reference.scores(fake.x, again_by(game, network, fake.y, config.batch_size)) + reference.modes(fake.x)
     scores += reference.critic(run.state, fake, config.seed)
     return RunScores(protocol, {score.name: score for score in scores}, len(reals.first.x))
 

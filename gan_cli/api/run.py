@@ -128,6 +128,7 @@ class Run:
         y: int | str | Sequence[int | str] | None = None,
         c: float | Sequence[float | None] | None = None,
         truncation: float | None = None,
+        statistics: Literal["running", "whole"] = "running",
         batch_size: int = 250,
     ) -> Samples:
         """Draw samples, those of `gan sample` before they are rounded to 8 bits; of a task, from held-out sources.
@@ -138,6 +139,7 @@ class Run:
             y: classes, by number or name, in turn; None: all in turn, in a run with classes.
             c: values of the prior's codes, None for those that are drawn.
             truncation: psi: z is drawn again until every number is within +-psi.
+            statistics: of the generator's batch norms; whole: computed anew from 4,000 of its inputs in 16 batches.
             batch_size: samples drawn at a time.
 
         Returns:
@@ -158,6 +160,7 @@ class Run:
             "y": y,
             "c": c,
             "truncation": truncation,
+            "statistics": statistics,
             "batch_size": batch_size,
         }
         drawn = samples(self._loaded, self._request("sample", keys))
@@ -190,7 +193,7 @@ class Run:
         """Score the generator against the run's data, as `gan evaluate`; nothing is written.
 
         Args:
-            **keys: extractor, count, w1_count, split, seed, batch_size, as `gan evaluate --help` has them.
+            **keys: extractor, count, w1_count, split, statistics, seed, batch_size, as `gan evaluate --help` has them.
 
         Raises:
             UserError: no data to compare with, or no extractor for them.

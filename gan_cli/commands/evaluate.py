@@ -58,4 +58,5 @@ def _entry(score: Score) -> dict[str, Any]:
 def _name(run: Look, found: RunScores, config: EvaluateConfig) -> str:
     extractor = [run.extractor.name] if run.extractor else []
     parts = [f"step_{found.protocol['step']:010d}", found.protocol["weights"], *extractor, config.split]
+    parts += ["whole"] * (config.statistics == "whole")
     return "_".join([*parts, f"count_{found.samples}", f"seed_{found.protocol['seed']}"]) + ".json"

@@ -59,6 +59,10 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
     say(out)
 
 
+_EACH = "source= writes one picture for each picture"
+_NOT_WITH_SOURCE = {"count": _EACH, "format": _EACH, "statistics": "the inputs of this generator are pictures, not z"}
+
+
 def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
     """Refuse keys that would have no effect, and pictures for a generator that reads none.
 
@@ -75,11 +79,9 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
         return
     if game.task.reads != "image":
         raise UserError(f"source={config.source}: this run's generator reads no pictures; leave source out")
-    for key in ("count", "format"):
+    for key in ("count", "format", "statistics"):
         if key in typed:
-            raise UserError(
-                f"{key}={show(getattr(config, key))}: source= writes one picture for each picture; leave {key} out"
-            )
+            raise UserError(f"{key}={show(getattr(config, key))}: {_NOT_WITH_SOURCE[key]}; leave {key} out")
     if game.condition.needs_labels and config.y is None:
         raise UserError("this run's generator reads a class beside the picture; add y=CLASS")
 
@@ -91,6 +93,7 @@ def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:
     parts += [config.direction] * (config.direction is not None) + ["degraded"] * config.degrade
     if run.state.ema and generator_of(run.state, config.weights) is run.state.game.generator:
         parts.append("raw")
+    parts += ["whole"] * (config.statistics == "whole")
     if chosen:
         parts.append("y_" + "+".join(map(str, chosen)))
     if (c := config.c) is not None:

@@ -33,6 +33,7 @@ Codes = Annotated[
     float | Annotated[list[float | None], Field(min_length=1)],
     Field(examples=[3], description="a code's value, or a list of them as in c=[3,null,0.5]"),
 ]
+Statistics = Literal["running", "whole"]  # of a generator's batch norms
 Steps = Annotated[Count, Field(examples=[2000])]
 
 ConfigType = TypeVar("ConfigType", bound="Config")
@@ -100,6 +101,7 @@ class Train(Config):
     batch_size: Annotated[Count, Field(examples=[64])]
     accumulate: Annotated[Count, Field(examples=[1])]
     ema_halflife_images: Annotated[PositiveFloat, Field(examples=[10_000])] | None
+    ema_statistics: Literal["copy", "average"] = "copy"
 
 
 class Log(Config):
@@ -271,6 +273,7 @@ class SampleConfig(GeneratorConfig):
     direction: Literal["a_to_b", "b_to_a"] | None = None
     degrade: bool = False
     tile: Literal["auto"] | Annotated[Count, Field(examples=[256])] = "auto"
+    statistics: Statistics = "running"
 
 
 class EvaluateConfig(GeneratorConfig):
@@ -280,6 +283,7 @@ class EvaluateConfig(GeneratorConfig):
     count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
     w1_count: Annotated[Count, Field(examples=[1024])]
     split: Literal["train", "heldout"]
+    statistics: Statistics = "running"
 
 
 class CollapseConfig(GeneratorConfig):

@@ -115,6 +115,8 @@ def _check_request(config: RunConfig) -> None:
         raise UserError(
             "checkpoint.best_is=min: no effect without a curve; add checkpoint.best=TAG, such as quality/modes"
         )
+    if config.train.ema_statistics != "copy" and config.train.ema_halflife_images is None:
+        raise UserError("train.ema_statistics=average: no moving average is kept; add train.ema_halflife_images=10000")
     if config.init_weights != "auto" and config.init_from is None:
         raise UserError(f"init_weights={config.init_weights}: no effect without a run; add init_from=runs/NAME")
     if config.resume == "auto" and config.run_dir is None:

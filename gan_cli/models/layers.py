@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cli.core.shapes import Sides
 
@@ -26,6 +27,12 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
 def flat_normalisation(norm: FlatNorm, units: int) -> list[nn.Module]:
     """Return the normalisation of (N, units), or no layer for `none`."""
     return [] if norm == "none" else [nn.LayerNorm(units) if norm == "layer" else nn.BatchNorm1d(units)]
+
+
+def norms_of(network: nn.Module) -> list[_BatchNorm]:
+    """Return the batch norms of a network that keep running statistics."""
+    found = (m for m in network.modules() if isinstance(m, _BatchNorm))
+    return [norm for norm in found if norm.running_mean is not None]
 
 
 def map_sizes(sides: Sides) -> list[Sides]:

@@ -27,6 +27,7 @@ from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
 from gan_cli.models.initial import Undrawn
+from gan_cli.models.layers import norms_of
 from gan_cli.schedules.schedule import Schedule
 from gan_cli.session import engines, runtime
 from gan_cli.session.compatibility import no_labels, refuse, refuse_frozen
@@ -167,7 +168,7 @@ class Plan:
                     getattr(game, player).to(memory_format=torch.channels_last)
         train = self.config.train
         halflife = train.ema_halflife_images
-        ema = MovingAverage(game.generator, halflife, train.batch_size) if halflife else None
+        ema = MovingAverage(game.generator, halflife, train.batch_size, train.ema_statistics) if halflife else None
         return TrainState(game, build_optimizers(self.config, game, device), ema, train.steps)
 
 
@@ -222,6 +223,8 @@ def check(
     config = config.replace(condition=condition)
     runtime.require_memory(game, config)
     refuse_frozen(config, game)
+    if config.train.ema_statistics == "average" and not norms_of(game.generator):
+        raise UserError(f"train.ema_statistics=average: {config.model.generator.name} has no batch norm; leave it out")
     optimizers = build_optimizers(config, game)
     refuse(config, game, built.updates, optimizers)
     engine = engines.choose(config.runtime, optimizers, parts.own_code(config), built.schedule)

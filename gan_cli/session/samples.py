@@ -15,10 +15,12 @@ from gan_cli.config.schema import SampleConfig
 from gan_cli.core.text import did_you_mean, show
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
+from gan_cli.latents.base import Latent
 from gan_cli.rng import Draws
 from gan_cli.session.load import Loaded, generator_of
 from gan_cli.session.look import open_data
 from gan_cli.session.pictures import across, columns, panels_of
+from gan_cli.training.norm_statistics import with_whole_statistics
 from gan_cli.training.sampling import generate
 
 
@@ -45,6 +47,8 @@ def samples(run: Loaded, config: SampleConfig) -> Samples:
     game, count = run.state.game, config.count
     network = generator_of(run.state, config.weights)
     z = z_of(run, count, config)
+    if config.statistics == "whole":
+        network = with_whole_statistics(game, network, _prior(run, config))
     chosen = classes_of(run, config)
     if game.task.reads == "image":
         panels = panels_of(game, network, z, _heldout(run, config), config.batch_size)
@@ -85,18 +89,20 @@ def z_of(run: Loaded, count: int, config: SampleConfig) -> Tensor:
     Raises:
         UserError: the prior has no such codes, or has its own bounds.
     """
-    latent = run.state.game.latent
-    prior, psi, c = latent, config.truncation, config.c
-    if psi is not None:
-        try:
-            prior = latent.truncated(psi)
-        except ValueError as error:
-            raise UserError(f"truncation={psi}: {error}; leave truncation out") from error
-    z = prior.sample(count, Draws(next(run.state.game.parameters()).device, config.seed, "sample"))
+    latent, c = run.state.game.latent, config.c
+    z = _prior(run, config).sample(count, Draws(next(run.state.game.parameters()).device, config.seed, "sample"))
     try:
         return z if c is None else latent.with_codes(z, c if isinstance(c, list) else [c])
     except ValueError as error:
         raise UserError(f"c={show(c)}: {error}") from error
+
+
+def _prior(run: Loaded, config: SampleConfig) -> Latent:
+    latent, psi = run.state.game.latent, config.truncation
+    try:
+        return latent if psi is None else latent.truncated(psi)
+    except ValueError as error:
+        raise UserError(f"truncation={psi}: {error}; leave truncation out") from error
 
 
 def classes_of(run: Loaded, config: SampleConfig) -> list[int]:
