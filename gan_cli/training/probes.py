@@ -103,9 +103,9 @@ class CriticProbe:
         curves = {}
         with buffers_kept(game):
             with torch.no_grad():
-                real = self.heldout.batch(*self.heldout.draw(state.step)).head(PROBED)
-                real = game.shown(game.read(real, draws), "heldout", draws)
+                real = game.read(self.heldout.batch(*self.heldout.draw(state.step)).head(PROBED), draws)
                 fake = game.shown(game.fake(len(real.x), real, draws), "fake", draws)
+                real = game.shown(real, "heldout", draws)
                 on_fake, on_real = game.ask(*fake), game.ask(*real)
                 trained = game.read(self.next_real(state).head(PROBED), draws)
                 on_trained = game.ask(*game.shown(trained, "real", draws))

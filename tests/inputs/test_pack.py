@@ -1,5 +1,8 @@
 """PacGAN's packs: what the critic reads, and what cannot be packed."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -47,3 +50,13 @@ def test_what_cannot_be_packed(config_of, overrides, expected):
     with pytest.raises(UserError) as caught:
         build.check(config_of("loss=wgan_gp", *POINTS, *overrides), (2,), 3)
     assert expected in str(caught.value)
+
+
+def test_a_whole_run_of_packs(gan):
+    words = ("loss=wgan_gp", "model.width=4", "runtime=cpu", "runtime.threads=1", "train.steps=2", "log.every_steps=1")
+    ended = gan("train", *POINTS, *words, "run_dir=run")
+    assert ended.code == 0, ended
+    row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
+    assert {"critic/lipschitz", "critic/wasserstein_heldout"} <= row.keys()
+    assert gan("evaluate", "run", "count=20", "w1_count=6").code == 0
+    assert gan("report", "run", "--updates", "1", "--count", "10").code == 0
