@@ -5,7 +5,8 @@
     run = gan_cli.train(["loss=wgan_gp", "train.steps=500"])
     x = run.sample(64, seed=0)
 
-`train`, `sweep` and `compose` take overrides as the command line does; `load` and `list_runs` find runs that exist.
+`train`, `sweep` and `compose` take overrides as the command line does; `load` and `list_runs` find runs that exist;
+`evaluate` scores pictures of any origin.
 Mistakes are raised as `gan_cli.errors.UserError`, everything else that ends a run as another `gan_cli.errors.GanError`.
 """
 
@@ -16,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gan_cli.api.begin import compose, sweep, train
+    from gan_cli.api.evaluate import evaluate
     from gan_cli.api.find import list_runs, load
     from gan_cli.api.run import Run
 
-__all__ = ["Run", "compose", "list_runs", "load", "sweep", "train"]
-_HOMES = {"Run": "run", "compose": "begin", "list_runs": "find", "load": "find", "sweep": "begin", "train": "begin"}
+__all__ = ["Run", "compose", "evaluate", "list_runs", "load", "sweep", "train"]
+_HOMES = {"Run": "run", "evaluate": "evaluate", "list_runs": "find", "load": "find"}  # of the others: begin
 
 
 def __getattr__(name: str) -> Any:  # so that the command line pays for nothing of it
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'gan_cli' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"gan_cli.api.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"gan_cli.api.{_HOMES.get(name, 'begin')}"), name)
 
 
 def __dir__() -> list[str]:

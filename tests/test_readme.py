@@ -30,6 +30,7 @@ GALLERY = {  # as the section that looks into them calls the gallery's runs
 }
 QUICK = {  # by the command, or by another word of it
     "evaluate": ["count=60", "w1_count=30"],
+    "within_classes=true": ["count=400"],  # of each class a few
     "collapse": ["batches=10", "max_size=8", "count=50"],
     "report": ["--updates", "2", "--count", "20"],
     "kind=walk": ["kind.points=2", "kind.frames=3"],

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_cli.analysis.critic import critic_distance
 from gan_cli.analysis.reals import Reals, as_stored
+from gan_cli.core import curves
 from gan_cli.data.source import Batch, RealData
 from gan_cli.extractors.base import Extractor, Features
 from gan_cli.metrics.classifier_score import classifier_score
@@ -38,6 +39,8 @@ class Score(NamedTuple):
         n_fake: number of fakes, and of other real samples for the floor.
         space: the space in which distances are measured; `pairs`: of each sample from its target.
         baseline: score of what is made of the same sources without learning; None where there are no sources.
+        std: its standard deviation over parts of the fakes; None where there are no parts.
+        better: the direction in which it is better; "": as its curve says.
     """
 
     name: str
@@ -47,11 +50,18 @@ class Score(NamedTuple):
     n_fake: int
     space: str
     baseline: float | None = None
+    std: float | None = None
+    better: str = ""
 
     @property
     def tag(self) -> str:
         """Return the tag of its curve, which says in which direction the score is better."""
         return f"{'distance' if self.space in ('pixels', 'points') else 'quality'}/{self.name}"
+
+    @property
+    def direction(self) -> str:
+        """Return in which direction it is better: higher, lower or neither."""
+        return self.better or curves.better(self.tag)
 
 
 class Reference:
@@ -81,7 +91,7 @@ class Reference:
         self.domains = ("_a", "_b") if self.task.twofold else ("",)
         self.count, self.batch_size = len(reals.first.x), batch_size
         self.w1_count = min(w1_count, self.count) // len(self.domains) * len(self.domains)
-        self._real = [self._features(x) for x in self._by_domain(reals.first.x)]
+        self._real = [self.features(x) for x in self._by_domain(reals.first.x)]
         self.floors = self._compared(reals.second.x, lambda source: reals.second.x)
         source, shape = reals.first.source, data.shape
         plain = None if source is None else self.task.unlearned(source, shape)
@@ -121,7 +131,8 @@ class Reference:
         }
         return [Score(name, value, None, n, n, _space(real.x)) for name, value in values.items()]
 
-    def _features(self, x: Tensor) -> Features | None:
+    def features(self, x: Tensor) -> Features | None:
+        """Return the features of samples; None for points."""
         return None if self.extractor is None else extract(self.extractor, x, self.batch_size)
 
     def _by_domain(self, x: Tensor) -> list[Tensor]:
@@ -133,7 +144,7 @@ class Reference:
         for end, features, real, x in domains:
             found = compared_samples(real, x, self.w1_count // len(self.domains))
             if self.extractor is not None:
-                found = compared_features(self.extractor, features, self._features(x)) + found
+                found = compared_features(self.extractor, features, self.features(x)) + found
             scores += [score._replace(name=score.name + end) for score in found]
         measured = {} if again is None else self.task.measures(first._replace(x=fake), first, again)
         n = self.count

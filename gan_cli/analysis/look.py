@@ -74,7 +74,10 @@ class Look(NamedTuple):
             "seed": config.seed,
             "truncation": "none" if psi is None else f"every number of z within {psi}",
         }
-        if (extractor := self.extractor) is not None:
-            weights = "no weights" if extractor.sha256 is None else f"weights' SHA-256 {extractor.sha256}"
-            found |= {"extractor": f"{extractor.name}, {weights}", "resize": extractor.resize}
-        return found
+        return found | (protocol_of(self.extractor) if self.extractor else {})
+
+
+def protocol_of(extractor: Extractor) -> dict[str, str]:
+    """Return what scores in an extractor's space depend on."""
+    weights = "no weights" if extractor.sha256 is None else f"weights' SHA-256 {extractor.sha256}"
+    return {"extractor": f"{extractor.name}, {weights}", "resize": extractor.resize}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gan_cli.analysis.evaluation import Reference, Score, again_by, fakes_like
+from gan_cli.analysis.further_scores import further_scores
 from gan_cli.analysis.look import Look
+from gan_cli.analysis.path_length import EPSILON, path_length
 from gan_cli.analysis.reals import Reals, two_sets
 from gan_cli.config.schema import EvaluateConfig
 from gan_cli.rng import Draws
@@ -43,6 +45,13 @@ def run_scores(run: Look, config: EvaluateConfig) -> RunScores:
     reference = Reference(run.data, reals, run.extractor, config.w1_count, config.batch_size, game.task)
     scores = reference.scores(fake.x, again_by(game, network, fake.y, config.batch_size)) + reference.modes(fake.x)
     scores += reference.critic(run.state, fake, config.seed)
+    scores += further_scores(reference, fake, config)
+    if config.path_length:
+        draws = Draws(run.device, config.seed, "path")
+        value = path_length(game, network, run.extractor, config.path_length, draws, config.batch_size)
+        name = f"path_length_{run.extractor.name}"
+        protocol["path length"] = f"{config.path_length} pairs on whole {game.latent.between} paths, e = {EPSILON:g}"
+        scores.append(Score(name, value, None, 0, config.path_length, "features", better="lower"))
     return RunScores(protocol, {score.name: score for score in scores}, len(reals.first.x))
 
 

@@ -143,7 +143,7 @@ class Run:
             batch_size: samples drawn at a time.
 
         Returns:
-            float32 (n, C, H, W) in [-1, 1], or points (n, D), on the run's device.
+            float32 (n, C, H, W) in [-1, 1], or points (n, D), on the run's device; `labels` (n,) has their classes.
 
         Raises:
             UserError: there is no such checkpoint, or the run cannot generate such samples.
@@ -164,7 +164,7 @@ class Run:
             "batch_size": batch_size,
         }
         drawn = samples(self._loaded, self._request("sample", keys))
-        return Samples.of(torch.cat(list(drawn.batches)), drawn.columns)
+        return Samples.of(torch.cat(list(drawn.batches)), drawn.columns, drawn.labels)
 
     def walk(self, **keys: Any) -> Found:
         """Walk through the space of z: `explore("walk", ...)`."""

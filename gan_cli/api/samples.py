@@ -15,16 +15,18 @@ class Samples(Tensor):
 
     Attributes:
         columns: of the grid; None: as near to a square as may be.
+        labels: (N,) int64, the class of each sample; None: the generator reads no classes.
     """
 
     __torch_function__ = torch._C._disabled_torch_function_impl
     columns: int | None = None
+    labels: Tensor | None = None
 
     @classmethod
-    def of(cls, x: Tensor, columns: int | None) -> Samples:
+    def of(cls, x: Tensor, columns: int | None, labels: Tensor | None) -> Samples:
         """Return samples (N, ...) as such a tensor."""
         samples = x.as_subclass(cls)
-        samples.columns = columns
+        samples.columns, samples.labels = columns, labels
         return samples
 
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:

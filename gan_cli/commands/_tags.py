@@ -16,6 +16,10 @@ _UNUSED = {
     "split": "the words of task=tag are always compared on held-out images",
     "w1_count": "words of task=tag have no exact Wasserstein distance",
     "extractor": "task=tag uses the extractor that the run was trained with",
+    "splits": "words of task=tag have no classes of an extractor",
+    "within_classes": "words of task=tag are no samples of a class",
+    "path_length": "words of task=tag are made for an image, not from z alone",
+    "statistics": "words of task=tag are made with the run's own statistics",
 }
 
 

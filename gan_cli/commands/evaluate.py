@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import compress
+from pathlib import Path
 from typing import Any
 
 from gan_cli.analysis.evaluation import Score
-from gan_cli.analysis.look import Look
 from gan_cli.analysis.run_scores import RunScores, run_scores
 from gan_cli.commands._results import EVALUATIONS, write_json
 from gan_cli.commands._tags import evaluate_tags
-from gan_cli.config.arguments import CommandLine
+from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import EvaluateConfig
-from gan_cli.core import curves
 from gan_cli.core.places import place
-from gan_cli.core.text import columns, say
+from gan_cli.core.text import columns, say, show
+from gan_cli.errors import UserError
 from gan_cli.session.look import look
+from gan_cli.session.picture_scores import picture_scores
+
+_OF_A_RUN = ("weights", "checkpoint", "split", "statistics", "path_length", "allow_targets")
 
 
 def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
@@ -25,38 +29,61 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
     Raises:
         UserError: there is no run, no intact checkpoint, no data to compare with, or no extractor for them.
     """
-    run = look(config, sources=True)
-    if run.state.game.task.reads == "vector":
-        evaluate_tags(run, config, line)
-        return
-    found = run_scores(run, config)
+    _refuse(config, {key_of(word) for word in line.overrides})
+    if config.run is None:
+        found, fakes = picture_scores(config), Path(config.fakes)
+        folder, below, first = fakes.resolve().parent, (), [fakes.resolve().stem, Path(config.real).resolve().stem]
+    else:
+        run = look(config, sources=True)
+        if run.state.game.task.reads == "vector":
+            evaluate_tags(run, config, line)
+            return
+        found = run_scores(run, config)
+        folder, below = run.path, (EVALUATIONS,)
+        first = [f"step_{found.protocol['step']:010d}", found.protocol["weights"]]
     facts = (f"{key}: {value}" for key, value in found.protocol.items())
     say("\n".join([*facts, "", table([*found.scores.values()])]))
-    out = place(config.out, run.path, EVALUATIONS, _name(run, found, config))
+    out = place(config.out, folder, *below, _name(first, found, config))
     write_json(out, {"protocol": found.protocol, "scores": {name: _entry(s) for name, s in found.scores.items()}})
     say(f"\n{out}")
 
 
+def _refuse(config: EvaluateConfig, typed: set[str]) -> None:
+    """Refuse half of a comparison, and keys that would have no effect.
+
+    Raises:
+        UserError: the first of them.
+    """
+    if (config.fakes is None) != (config.real is None):
+        given, other = ("fakes", "real") if config.real is None else ("real", "fakes")
+        raise UserError(f"{given}={getattr(config, given)}: is compared with other pictures; add {other}=DIR")
+    if config.fakes is not None and config.run is not None:
+        raise UserError(f"run={config.run}: fakes={config.fakes} takes its place; leave one of them out")
+    without = _OF_A_RUN if config.fakes is not None else ("image_size",)
+    if unused := next((key for key in without if key in typed), None):
+        what = "pictures, and no run" if config.fakes is not None else "a run, whose samples have their own size"
+        raise UserError(f"{unused}={show(getattr(config, unused))}: has no effect on {what}; leave {unused} out")
+
+
 def table(scores: Sequence[Score]) -> str:
     """Return the scores as a table of text."""
-    rows = [("score", "value", "floor", "baseline", "real", "fake", "in", "better")]
+    rows = [("score", "value", "sd", "floor", "baseline", "real", "fake", "in", "better")]
     for s in scores:
-        floor, baseline = ("" if value is None else f"{value:.5g}" for value in (s.floor, s.baseline))
-        real, fake, better = str(s.n_real or ""), str(s.n_fake), curves.better(s.tag)
-        rows.append((s.name, f"{s.value:.5g}", floor, baseline, real, fake, s.space, better))
-    if all(s.baseline is None for s in scores):
-        rows = [(*row[:3], *row[4:]) for row in rows]
-    return "\n".join(columns(rows))
+        std, floor, baseline = ("" if value is None else f"{value:.5g}" for value in (s.std, s.floor, s.baseline))
+        real, fake = str(s.n_real or ""), str(s.n_fake)
+        rows.append((s.name, f"{s.value:.5g}", std, floor, baseline, real, fake, s.space, s.direction))
+    filled = [any(column[1:]) or column[0] not in ("sd", "baseline") for column in zip(*rows, strict=True)]
+    return "\n".join(columns([list(compress(row, filled)) for row in rows]))
 
 
 def _entry(score: Score) -> dict[str, Any]:
     """Return a score as values for JSON: a number that is not finite becomes text."""
-    values = score._asdict() | {"better": curves.better(score.tag)}
+    values = score._asdict() | {"better": score.direction}
     return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
 
-def _name(run: Look, found: RunScores, config: EvaluateConfig) -> str:
-    extractor = [run.extractor.name] if run.extractor else []
-    parts = [f"step_{found.protocol['step']:010d}", found.protocol["weights"], *extractor, config.split]
+def _name(first: list[str], found: RunScores, config: EvaluateConfig) -> str:
+    extractor = [found.protocol["extractor"].partition(",")[0]] if "extractor" in found.protocol else []
+    parts = [*first, *extractor, *([config.split] if config.fakes is None else [])]
     parts += ["whole"] * (config.statistics == "whole")
     return "_".join([*parts, f"count_{found.samples}", f"seed_{found.protocol['seed']}"]) + ".json"

@@ -22,7 +22,7 @@ from gan_cli.errors import UserError
 from gan_cli.runs.contents import SAMPLES
 from gan_cli.session.applying import pictures_at
 from gan_cli.session.load import Loaded, generator_of, load
-from gan_cli.session.samples import classes_of, labels_of, samples, z_of
+from gan_cli.session.samples import Samples, classes_of, labels_of, samples, z_of
 from gan_cli.training.game import Game
 
 
@@ -53,14 +53,14 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
         if config.format == "grid":
             _write_grid(out, drawn.batches, drawn.columns)
         else:
-            _WRITERS[config.format](out, drawn.batches, config.count)
+            _WRITERS[config.format](out, drawn, config)
     except OSError as error:
         raise UserError(f"out={out} cannot be written ({error.strerror})") from error
     say(out)
 
 
 _EACH = "source= writes one picture for each picture"
-_NOT_WITH_SOURCE = {"count": _EACH, "format": _EACH, "statistics": "the inputs of this generator are pictures, not z"}
+_NOT_WITH_SOURCE = {"statistics": "the inputs of this generator are pictures, not z"}
 
 
 def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
@@ -70,6 +70,10 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
         UserError: the first of them.
     """
     typed = {key_of(word) for word in line.overrides}
+    if config.labels and not game.condition.needs_labels:
+        raise UserError("labels=true: this run was trained without classes (condition=none); leave labels out")
+    if config.labels and config.format != "npz":
+        raise UserError(f"labels=true: format={config.format} has no place for them; use format=npz")
     if config.source is None:
         for key in ("direction", "degrade", "tile"):
             if key in typed:
@@ -79,9 +83,9 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
         return
     if game.task.reads != "image":
         raise UserError(f"source={config.source}: this run's generator reads no pictures; leave source out")
-    for key in ("count", "format", "statistics"):
+    for key in ("count", "format", "labels", "statistics"):
         if key in typed:
-            raise UserError(f"{key}={show(getattr(config, key))}: {_NOT_WITH_SOURCE[key]}; leave {key} out")
+            raise UserError(f"{key}={show(getattr(config, key))}: {_NOT_WITH_SOURCE.get(key, _EACH)}; leave {key} out")
     if game.condition.needs_labels and config.y is None:
         raise UserError("this run's generator reads a class beside the picture; add y=CLASS")
 
@@ -109,19 +113,23 @@ def _write_grid(out: Path, batches: Iterator[Tensor], columns: int | None) -> No
     figures.save_png(out, picture)
 
 
-def _write_pngs(out: Path, batches: Iterator[Tensor], count: int) -> None:
+def _write_pngs(out: Path, drawn: Samples, config: SampleConfig) -> None:
     out.mkdir(exist_ok=True)
-    for i, image in enumerate(image for batch in batches for image in batch):
+    for i, image in enumerate(image for batch in drawn.batches for image in batch):
         pixels = figures.to_uint8(image[None])[0]
         pixels = pixels[:, :, 0] if len(image) == 1 else pixels
-        figures.save_png(out / f"{i:0{len(str(count - 1))}d}.png", pixels)
+        figures.save_png(out / f"{i:0{len(str(config.count - 1))}d}.png", pixels)
 
 
-def _write_npz(out: Path, batches: Iterator[Tensor], count: int) -> None:
-    """Write one array `samples`: images uint8 (N, H, W, C), grey ones with C = 3; or points float32 (N, D)."""
-    arrays = [_array(x) for x in batches]
+def _write_npz(out: Path, drawn: Samples, config: SampleConfig) -> None:
+    """Write `samples`: images uint8 (N, H, W, C), grey ones with C = 3, or points float32 (N, D); where asked, `labels`.
+
+    Labels are int64 (N,).
+    """
+    arrays = [_array(x) for x in drawn.batches]
+    labels = {"labels": drawn.labels.cpu().numpy()} if config.labels else {}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, samples=np.concatenate(arrays))
+    np.savez_compressed(buffer, samples=np.concatenate(arrays), **labels)
     replace_file(out, [buffer.getvalue()])
 
 

@@ -266,6 +266,7 @@ class SampleConfig(GeneratorConfig):
 
     count: Annotated[Count, Field(examples=[64])]
     format: Literal["grid", "png", "npz"]
+    labels: bool = False
     y: Classes | None = None
     c: Codes | None = None
     truncation: Annotated[PositiveFloat, Field(examples=[2.0])] | None = None
@@ -277,13 +278,20 @@ class SampleConfig(GeneratorConfig):
 
 
 class EvaluateConfig(GeneratorConfig):
-    """What `gan evaluate` takes."""
+    """What `gan evaluate` takes: a run, or pictures in the place of its samples and of its data."""
 
+    run: Run | None
+    fakes: Text | None = None
+    real: Text | None = None
+    image_size: Annotated[int, Field(ge=8, le=1024, examples=[64])] | None = None
     extractor: Part
     count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
     w1_count: Annotated[Count, Field(examples=[1024])]
     split: Literal["train", "heldout"]
     statistics: Statistics = "running"
+    splits: Annotated[int, Field(ge=2, examples=[10])] | None = None
+    within_classes: bool = False
+    path_length: Annotated[NonNegativeInt, Field(examples=[10_000])] = 0
 
 
 class CollapseConfig(GeneratorConfig):

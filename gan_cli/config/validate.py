@@ -143,6 +143,9 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
     count = 0
     for key, value in _values(raw):
         if value == "???":
+            if key == "run" and raw.get("fakes"):
+                raw["run"] = None
+                continue
             if key == "run":
                 raise UserError(f"no run is named; write gan {command} RUN, such as gan {command} runs/NAME")
             raise UserError(f"{key}: no value is given; add {key}=VALUE")

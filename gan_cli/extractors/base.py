@@ -44,6 +44,7 @@ class Extractor(ExtractorChoice):
     Attributes:
         name: name of the option.
         standard: its scores are those of the literature, so they have the plain names.
+        rounds: it reads images rounded to 8 bits.
         class_names: names of the classes that it distinguishes in a grey image, or None.
         channels: of the images that it reads; None: any number.
         sha256: SHA-256 of its weights, once it is loaded; None if it has no weights.
@@ -51,6 +52,7 @@ class Extractor(ExtractorChoice):
 
     name: ClassVar[str]
     standard: ClassVar[bool] = False
+    rounds: ClassVar[bool] = False
     class_names: ClassVar[tuple[str, ...] | None] = None
     channels: ClassVar[tuple[int, ...] | None] = None
     sha256: str | None = None

@@ -27,6 +27,7 @@ class Inception(Extractor):
     name = "inception"
     channels = (1, 3)
     standard = True
+    rounds = True
 
     def __init__(self, weights: str | None = None) -> None:
         self.weights = weights

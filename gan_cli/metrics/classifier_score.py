@@ -30,3 +30,14 @@ def classifier_score(log_p: Tensor) -> float:
     p = log_p.double().exp()
     marginal = p.mean(0)
     return float((torch.xlogy(p, p).sum(1).mean() - torch.xlogy(marginal, marginal).sum()).exp())
+
+
+def classifier_score_by_splits(log_p: Tensor, splits: int) -> tuple[float, float]:
+    """Return mean and standard deviation of the score over consecutive parts of about equal size, as the authors do.
+
+    Args:
+        log_p: (N, K) log-probabilities.
+        splits: number of parts, at most N; 10 in Salimans et al. 2016.
+    """
+    scores = torch.tensor([classifier_score(part) for part in log_p.tensor_split(splits)], dtype=torch.float64)
+    return float(scores.mean()), float(scores.std(correction=0))

@@ -31,11 +31,13 @@ class Samples(NamedTuple):
         batches: the samples, float32 (<= batch_size, ...).
         classes: numbers of the requested classes; [] for all classes.
         columns: of a grid of them; None: as near to a square as their number allows.
+        labels: (count,) int64, the class of each sample; None: the generator reads no classes.
     """
 
     batches: Iterator[Tensor]
     classes: list[int]
     columns: int | None
+    labels: Tensor | None
 
 
 def samples(run: Loaded, config: SampleConfig) -> Samples:
@@ -51,11 +53,13 @@ def samples(run: Loaded, config: SampleConfig) -> Samples:
         network = with_whole_statistics(game, network, _prior(run, config))
     chosen = classes_of(run, config)
     if game.task.reads == "image":
-        panels = panels_of(game, network, z, _heldout(run, config), config.batch_size)
+        heldout = _heldout(run, config)
+        panels = panels_of(game, network, z, heldout, config.batch_size)
         shown = figures.side_by_side(panels, run.shape) if config.format == "grid" else panels[1]
-        return Samples(iter([shown]), chosen, across(panels))
+        return Samples(iter([shown]), chosen, across(panels), heldout.y)
     wide = (len(chosen) if len(chosen) > 1 else None) if chosen else columns(game.condition, count)
-    return Samples(generate(game, network, z, labels_of(run, chosen, count), config.batch_size), chosen, wide)
+    y = labels_of(run, chosen, count)
+    return Samples(generate(game, network, z, y, config.batch_size), chosen, wide, y)
 
 
 def labels_of(run: Loaded, chosen: list[int], count: int) -> Tensor | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gan_cli
 from gan_cli.commands.sample import sample
 from gan_cli.errors import UserError
 from tests.command_arguments import arguments_for
@@ -90,3 +91,17 @@ def test_the_command_line(gan, refused, run_of):
     assert refused("sample", run, "truncation=0") == (
         "truncation=0: must be a number above 0 or null, such as truncation=2.0"
     )
+
+
+def test_labels_beside_the_samples(gan, refused, run_of):
+    run = run_of("classes")
+    assert gan("sample", run, "format=npz", "labels=true", "count=12", "y=[3,1]", "out=x.npz").code == 0
+    with np.load("x.npz") as found:
+        assert found["labels"].tolist() == [3, 1] * 6
+        assert (found["labels"].dtype, found["samples"].shape) == (np.int64, (12, 28, 28, 3))
+    assert gan_cli.load(run).sample(11).labels.tolist() == [*range(10), 0]
+    assert gan("sample", run, "format=npz", "count=2", "out=y.npz").code == 0
+    with np.load("y.npz") as found:
+        assert found.files == ["samples"]
+    assert "format=grid has no place for them; use format=npz" in refused("sample", run, "labels=true")
+    assert "without classes" in refused("sample", run_of("clothes"), "labels=true", "format=npz")

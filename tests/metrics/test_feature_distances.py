@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gan_cli.metrics.classifier_score import classifier_score
+from gan_cli.metrics.classifier_score import classifier_score, classifier_score_by_splits
 from gan_cli.metrics.frechet import frechet_distance
 from gan_cli.metrics.kid import kernel_distance
 from gan_cli.metrics.manifold import manifold
@@ -122,3 +122,11 @@ def test_too_few_or_other_features():
         manifold(normal(5, 2), normal(50, 2))
     with pytest.raises(ValueError, match=r"\(N, K\)"):
         classifier_score(torch.zeros(0, 3))
+
+
+def test_the_score_by_splits_is_that_of_each_part():
+    log_p = torch.randn(10, 4, generator=torch.Generator().manual_seed(0)).log_softmax(1)
+    mean, std = classifier_score_by_splits(log_p, 3)
+    parts = torch.tensor([classifier_score(log_p[rows]) for rows in (slice(4), slice(4, 7), slice(7, 10))])
+    assert mean == pytest.approx(float(parts.mean()), rel=1e-5)
+    assert std == pytest.approx(float(parts.std(correction=0)), rel=1e-3)

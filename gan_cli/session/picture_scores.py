@@ -1,0 +1,103 @@
+"""The scores of pictures against other pictures, without a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from gan_cli.analysis.evaluation import Reference
+from gan_cli.analysis.further_scores import further_scores
+from gan_cli.analysis.look import protocol_of
+from gan_cli.analysis.reals import AUTO_COUNT, Reals
+from gan_cli.analysis.run_scores import RunScores
+from gan_cli.config.schema import EvaluateConfig, Runtime
+from gan_cli.data.digest import digest
+from gan_cli.data.loader import to_float
+from gan_cli.data.picture_set import PictureSet, picture_set
+from gan_cli.data.source import Batch, RealData
+from gan_cli.errors import UserError
+from gan_cli.session import build, runtime
+
+
+def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) -> RunScores:
+    """Score pictures against others, of which as many more stand in their place for the floors.
+
+    Both are brought to one size (central squares); grey pictures that are stored in colour count as grey.
+
+    Args:
+        config: names both, and the extractor.
+        fakes: what Python gives in the place of `fakes`; None: nothing.
+        real: likewise.
+
+    Raises:
+        UserError: there are no such pictures, too few of them, or no extractor for them.
+    """
+    made, true = (
+        picture_set(getattr(config, key) if given is None else given, key)
+        for key, given in (("fakes", fakes), ("real", real))
+    )
+    n, side = _count(made, true, config), config.image_size or made.side
+    device = torch.device(runtime.resolve(_runtime(config.device)).device)
+    (a, of_a), (b, of_b) = made.first(n, side), true.first(2 * n, side)
+    a, b = _alike(a, b)
+    fake, first, second = (
+        Batch(to_float(torch.from_numpy(x)).to(device), None if y is None else torch.from_numpy(y).to(device))
+        for x, y in (
+            (a, _renamed(of_a, made, true)),
+            (b[:n], _part(of_b, slice(n))),
+            (b[n:], _part(of_b, slice(n, None))),
+        )
+    )
+    shape = tuple(first.x.shape[1:])
+    data = RealData(shape, true.class_names, None, None, digest(b), None)
+    extractor = build.extractor(config).choose(data)
+    extractor.load(device)
+    reference = Reference(data, Reals(first, second, "real"), extractor, config.w1_count, config.batch_size)
+    scores = reference.scores(fake.x) + further_scores(reference, fake, config)
+    kind = f"{n} pictures of {' x '.join(map(str, shape))}"
+    protocol = {
+        "fake": f"{kind}, of {made.size:,} in {made.name}, data {digest(a)}",
+        "real": f"{kind}, of {true.size:,} in {true.name}, data {data.fingerprint}",
+        "floor": f"{n} other real pictures in place of the fakes",
+        "seed": config.seed,
+        **protocol_of(extractor),
+    }
+    return RunScores(protocol, {score.name: score for score in scores}, n)
+
+
+def _runtime(device: str) -> Runtime:
+    return Runtime(device=device, precision="fp32", engine="eager", threads="auto")
+
+
+def _count(made: PictureSet, true: PictureSet, config: EvaluateConfig) -> int:
+    most = min(made.size, true.size // 2)
+    if most < 6:
+        raise UserError(f"fakes: {made.size} pictures, real: {true.size}; at least 6 and 12 are needed")
+    if config.count == "auto":
+        return min(AUTO_COUNT, most)
+    if config.count > most:
+        raise UserError(
+            f"count={config.count}: fakes has {made.size:,} pictures and real {true.size:,}, of which as many again "
+            f"are the floor: count={most} or less"
+        )
+    return config.count
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two sets (N, C, S, S) with as many channels: 1 if both are grey, else 3."""
+    if all((x == x[:, :1]).all() for x in (a, b)):
+        return a[:, :1], b[:, :1]
+    return np.repeat(a, 3 // a.shape[1], axis=1), np.repeat(b, 3 // b.shape[1], axis=1)
+
+
+def _part(y: np.ndarray | None, rows: slice) -> np.ndarray | None:
+    return None if y is None else y[rows]
+
+
+def _renamed(y: np.ndarray | None, made: PictureSet, true: PictureSet) -> np.ndarray | None:
+    """Return the fakes' classes as those of the real pictures, which have the same names; None where they have not."""
+    if y is None or true.class_names is None or not set(made.class_names) <= set(true.class_names):
+        return None
+    return np.array([true.class_names.index(name) for name in made.class_names])[y]

@@ -1,0 +1,134 @@
+"""`gan evaluate fakes=... real=...`: pictures of any origin, by both doors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gan_cli
+from gan_cli.analysis.evaluation import compared_features
+from gan_cli.data.picture_set import picture_set
+from gan_cli.errors import UserError
+from gan_cli.extractors.pixels import Pixels
+from gan_cli.metrics.frechet import frechet_distance
+
+OPTIONS = ("extractor=pixels", "w1_count=8", "device=cpu")
+
+
+def pictures(n: int, seed: int, shape=(12, 12, 3)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
+
+
+def folder(path: str, images: np.ndarray) -> Path:
+    Path(path).mkdir(parents=True)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(Path(path, f"{i:03}.png"))
+    return Path(path)
+
+
+def result(out: str) -> dict:
+    return json.loads(Path(out.strip().splitlines()[-1]).read_text())
+
+
+def test_a_folder_and_arrays_of_the_same_pictures_have_the_same_scores(gan):
+    fakes, real = pictures(10, 0), pictures(20, 1)
+    folder("fakes", fakes), folder("real", real)
+    np.savez("fakes.npz", samples=fakes)
+    np.save("real.npy", real)
+    ended = gan("evaluate", "fakes=fakes", "real=real", *OPTIONS)
+    assert ended.code == 0, ended
+    found = result(ended.out)
+    assert found == json.loads(Path("fakes_real_pixels_count_10_seed_0.json").read_text())
+    assert found["protocol"]["fake"].startswith("10 pictures of 3 x 12 x 12, of 10 in fakes, data ")
+    assert found["protocol"]["floor"] == "10 other real pictures in place of the fakes"
+    assert not {"critic_estimate", "path_length_pixels"} & found["scores"].keys()
+    arrays = result(gan("evaluate", "fakes=fakes.npz", "real=real.npy", *OPTIONS, "out=arrays.json").out)
+    assert arrays["scores"] == found["scores"]
+    keys = {"w1_count": 8, "device": "cpu", "extractor": "pixels"}
+    for given in (("fakes", "real"), (fakes, torch.from_numpy(real))):
+        scores = gan_cli.evaluate(*given, **keys).scores
+        assert {name: score.value for name, score in scores.items()} == {
+            name: score["value"] for name, score in found["scores"].items()
+        }
+
+
+def test_the_values_are_those_of_the_pictures(gan):
+    fakes, real = pictures(10, 0, (16, 16)), pictures(20, 1, (16, 16))
+    found = gan_cli.evaluate(fakes, real, extractor="pixels").scores
+    first = picture_set(real, "real").first(20, 16)[0]
+    a, b = (torch.from_numpy(x).float().flatten(1) / 127.5 - 1 for x in (first[:10], fakes[:, None]))
+    assert found["frechet_distance_pixels"].value == pytest.approx(frechet_distance(a, b), rel=1e-4)
+    assert first.shape == (20, 1, 16, 16)
+    assert sorted(first.sum((1, 2, 3))) == sorted(real.astype(int).sum((1, 2)))  # each once
+    extractor = Pixels()
+    assert {s.name for s in compared_features(extractor, *(extractor(torch.zeros(8, 1, 4, 4)),) * 2)} <= found.keys()
+
+
+def test_sizes_and_colours_are_made_alike(gan):
+    grey = pictures(8, 0, (8, 10))
+    as_rgb = np.repeat(pictures(16, 1, (30, 20))[..., None], 3, axis=3)
+    folder("grey", grey), folder("as_rgb", as_rgb)
+    ended = gan("evaluate", "fakes=grey", "real=as_rgb", *OPTIONS)
+    assert result(ended.out)["protocol"]["real"].startswith("8 pictures of 1 x 8 x 8, of 16 in as_rgb")
+    folder("colours", pictures(16, 2))
+    ended = gan("evaluate", "fakes=grey", "real=colours", *OPTIONS, "image_size=16", "count=6")
+    assert result(ended.out)["protocol"]["fake"].startswith("6 pictures of 3 x 16 x 16, of 8 in grey")
+
+
+def test_classes_by_the_names_of_sub_folders(gan):
+    for kind, seed, n in (("fakes", 0, 12), ("real", 9, 24)):
+        for i, name in enumerate(("cats", "dogs")):
+            folder(f"{kind}/{name}", pictures(n, seed + i))
+    ended = gan("evaluate", "fakes=fakes", "real=real", *OPTIONS, "within_classes=true")
+    assert ended.code == 0, ended
+    scores = result(ended.out)["scores"]
+    of_classes = [scores[f"frechet_distance_within_classes_pixels[{name}]"] for name in ("cats", "dogs")]
+    mean = scores["frechet_distance_within_classes_pixels"]
+    assert mean["value"] == pytest.approx(sum(s["value"] for s in of_classes) / 2)
+    assert mean["floor"] == pytest.approx(sum(s["floor"] for s in of_classes) / 2)
+    assert sum(s["n_fake"] for s in of_classes) == 24
+    assert mean["better"] == "lower"
+
+
+def test_samples_of_a_run_in_both_ways(gan, run_of):
+    run = run_of("classes")
+    assert gan("sample", run, "format=npz", "count=60", "labels=true", "out=x.npz").code == 0
+    assert gan("sample", run, "format=png", "count=60", "out=x").code == 0
+    options = ("extractor=fashion_mnist", "w1_count=8", "splits=3")
+    a, b = (result(gan("evaluate", f"fakes={x}", "real=x.npz", *options).out) for x in ("x.npz", "x"))
+    assert a["protocol"]["real"] == b["protocol"]["real"].replace("60 in x,", "60 in x.npz,")
+    assert {"std", "value", "floor"} <= a["scores"]["classifier_score_3_splits_fashion_mnist"].keys()
+
+
+def test_mistakes(gan, refused, run_of):
+    run = run_of("clothes")
+    folder("few", pictures(5, 0)), folder("many", pictures(40, 0))
+    Path("text.npz").write_text("no arrays")
+    np.savez("odd.npz", numbers=np.zeros(3))
+    np.savez("objects.npz", samples=np.array([{}, None], dtype=object))
+    assert "add real=DIR" in refused("evaluate", "fakes=many")
+    assert "add fakes=DIR" in refused("evaluate", run, "real=many")
+    assert "leave one of them out" in refused("evaluate", run, "fakes=many", "real=many")
+    assert refused("evaluate").startswith("no run is named")
+    assert "weights=ema: has no effect on pictures" in refused("evaluate", "fakes=many", "real=many", "weights=ema")
+    assert "image_size=16: has no effect on a run" in refused("evaluate", run, "image_size=16")
+    assert "at least 6 and 12 are needed" in refused("evaluate", "fakes=few", "real=many")
+    assert "count=20 or less" in refused("evaluate", "fakes=many", "real=many", "count=30")
+    assert "fakes=nowhere does not exist" in refused("evaluate", "fakes=nowhere", "real=many")
+    assert "fakes=text.npz cannot be read" in refused("evaluate", "fakes=text.npz", "real=many")
+    assert "real=odd.npz: holds numbers; pictures are `samples`" in refused("evaluate", "fakes=many", "real=odd.npz")
+    assert "fakes=objects.npz cannot be read" in refused("evaluate", "fakes=objects.npz", "real=many")
+    alike = ("fakes=many", "real=many", *OPTIONS)
+    assert "have no classes" in refused("evaluate", *alike, "within_classes=true")
+    assert "splits=4: extractor=pixels has no classes" in refused("evaluate", *alike, "splits=4")
+    assert "splits=99: there are 20 samples" in refused("evaluate", run, "splits=99", "count=20")
+    assert "path_length=5: the samples are points" in refused("evaluate", run_of("ring"), "path_length=5")
+    Path("empty").mkdir()
+    assert refused("evaluate", "fakes=empty", "real=many").startswith("fakes=empty")
+    with pytest.raises(UserError, match="holds points"):
+        gan_cli.evaluate(np.zeros((9, 2), dtype=np.float32), "many")
