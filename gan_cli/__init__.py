@@ -6,7 +6,7 @@
     x = run.sample(64, seed=0)
 
 `train`, `sweep` and `compose` take overrides as the command line does; `load` and `list_runs` find runs that exist;
-`evaluate` scores pictures of any origin.
+`evaluate` scores pictures of any origin, and `classifier` trains an extractor for them.
 Mistakes are raised as `gan_cli.errors.UserError`, everything else that ends a run as another `gan_cli.errors.GanError`.
 """
 
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gan_cli.api.begin import compose, sweep, train
+    from gan_cli.api.classifier import classifier
     from gan_cli.api.evaluate import evaluate
     from gan_cli.api.find import list_runs, load
     from gan_cli.api.run import Run
 
-__all__ = ["Run", "compose", "evaluate", "list_runs", "load", "sweep", "train"]
-_HOMES = {"Run": "run", "evaluate": "evaluate", "list_runs": "find", "load": "find"}  # of the others: begin
+__all__ = ["Run", "classifier", "compose", "evaluate", "list_runs", "load", "sweep", "train"]
+_HOMES = {"Run": "run", "classifier": "classifier", "evaluate": "evaluate", "list_runs": "find", "load": "find"}
 
 
 def __getattr__(name: str) -> Any:  # so that the command line pays for nothing of it

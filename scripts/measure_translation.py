@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from make_domains import CPU, SIZE
 from torch import Tensor
-from train_extractor import SIDE, train
+from train_extractor import BATCH, SIDE, fit
 
 from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.figures import image_grid, save_png, side_by_side
@@ -27,7 +27,7 @@ from gan_cli.analysis.reals import as_stored
 from gan_cli.core.text import columns
 from gan_cli.data.file_collection import FileCollection
 from gan_cli.data.folder import Folder
-from gan_cli.data.loader import to_float
+from gan_cli.data.loader import Order, to_float
 from gan_cli.data.pairs import Pairs
 from gan_cli.data.source import Batch
 from gan_cli.extractors.fashion_mnist import Classifier, FashionMNIST, to_side
@@ -147,10 +147,11 @@ def features_of() -> Callable[[Tensor], Tensor]:
 def classifier(directory: Path) -> Callable[[Tensor], Tensor]:
     """Return a classifier of images that has learnt from clothes, as they lie in sub-folders."""
     found = Folder(SIZE, str(directory / "clothes")).collect()
-    data = Batch(to_side(to_float(everything(found)), SIDE), torch.from_numpy(found.labels))
+    x, y = to_side(to_float(everything(found)), SIDE), torch.from_numpy(found.labels)
+    order = Order(len(x), BATCH, 0, "train", CPU)
     torch.manual_seed(0)
     network = Classifier()
-    train(network, data, EPOCHS)
+    fit(network, lambda k: Batch(x[order.indices(k)], y[order.indices(k)]), len(x), EPOCHS)
     return torch.no_grad()(lambda x: torch.cat([network(to_side(part, SIDE))[1].argmax(1) for part in x.split(500)]))
 
 

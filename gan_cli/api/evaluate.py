@@ -7,21 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_cli.api.kept import settings_kept
-from gan_cli.api.request import override, requested
+from gan_cli.api.request import override, requested, words_for
 
 if TYPE_CHECKING:
     from gan_cli.analysis.run_scores import RunScores
 
 
 @settings_kept
-def evaluate(fakes: str | Path | Any, real: str | Path | Any, *, extractor: str = "auto", **keys: Any) -> RunScores:
+def evaluate(
+    fakes: str | Path | Any, real: str | Path | Any, *, extractor: str | Path = "auto", **keys: Any
+) -> RunScores:
     """Score pictures, as `gan evaluate fakes=... real=...`; nothing is written.
 
     Args:
         fakes: a directory of pictures or a file of arrays; or what `dataset` of `gan_cli.train` takes, such as images
             (N, C, H, W), uint8 or floating-point in [-1, 1], or a pair of these and labels.
         real: likewise; twice as many as are compared, since the other half has the floors.
-        extractor: an option of `gan list extractor`.
+        extractor: an option of `gan list extractor`, or the directory of a classifier.
         **keys: count, image_size, splits, within_classes and so on, as `gan evaluate --help` has them.
 
     Raises:
@@ -32,5 +34,5 @@ def evaluate(fakes: str | Path | Any, real: str | Path | Any, *, extractor: str 
     given = [None if isinstance(pictures, (str, os.PathLike)) else pictures for pictures in (fakes, real)]
     names = {"fakes": fakes, "real": real}
     words = [override(k, v if isinstance(v, (str, os.PathLike)) else "given in Python") for k, v in names.items()]
-    words += [f"extractor={extractor}", *(override(key, value) for key, value in keys.items())]
+    words += [word for key, value in {"extractor": extractor, **keys}.items() for word in words_for(key, value)]
     return picture_scores(requested("evaluate", words).config, *given)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gan_cli.config.compose import Composer
     from gan_cli.config.schema import Config
 
+_GROUPS = ("extractor", "kind")  # whose options are words of ours
+
 
 class Request(NamedTuple):
     """What a command's function gets.
@@ -92,6 +94,15 @@ def words_of(overrides: Sequence[str]) -> list[str]:
 def override(key: str, value: Any) -> str:
     """Return key=value in Hydra's grammar for a value of Python's: None, numbers, text, lists, mappings, tensors."""
     return f"{key}={_text(value)}"
+
+
+def words_for(key: str, value: Any) -> list[str]:
+    """Return the overrides of an argument; an extractor may be the directory of a classifier of `gan classifier`."""
+    if key not in _GROUPS:
+        return [override(key, value)]
+    if key == "extractor" and (isinstance(value, Path) or os.sep in value):
+        return ["extractor=classifier", override("extractor.path", value)]
+    return [f"{key}={value}"]
 
 
 def _text(value: Any) -> str:

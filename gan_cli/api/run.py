@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_cli.api.kept import settings_kept
-from gan_cli.api.request import override, requested, words_of
+from gan_cli.api.request import requested, words_for, words_of
 from gan_cli.config.names import option
 from gan_cli.errors import UserError
 from gan_cli.runs import directory, reading
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from gan_cli.session.load import Loaded
     from gan_cli.session.own_callbacks import Callback
     from gan_cli.session.plain_networks import PlainCritic, PlainGenerator
-
-_GROUPS = ("extractor", "kind")  # whose options are words of ours
 
 
 class Run:
@@ -221,7 +219,7 @@ class Run:
         return run_collapse(look(config, given=self._given), config)
 
     @settings_kept
-    def report(self, *, updates: int = 50, count: int = 500, extractor: str = "auto", seed: int = 0) -> Report:
+    def report(self, *, updates: int = 50, count: int = 500, extractor: str | Path = "auto", seed: int = 0) -> Report:
         """Say what the run's curves and critic mean, as `gan report`; nothing is written.
 
         Args:
@@ -337,7 +335,7 @@ class Run:
     def _request(self, command: str, keys: Mapping[str, Any], overrides: Sequence[str] = ()) -> Any:
         """Return a command's config for this run."""
         settings = {"run": str(self.path), **({} if command == "resume" else self._settings), **keys}
-        words = [f"{key}={value}" if key in _GROUPS else override(key, value) for key, value in settings.items()]
+        words = [word for key, value in settings.items() for word in words_for(key, value)]
         if self._allow_targets:
             words.append(f"allow_targets=[{','.join(self._allow_targets)}]")
         return requested(command, [*words, *overrides]).config

@@ -18,6 +18,7 @@ _UNUSED = {
     "extractor": "task=tag uses the extractor that the run was trained with",
     "splits": "words of task=tag have no classes of an extractor",
     "within_classes": "words of task=tag are no samples of a class",
+    "classification_epochs": "words of task=tag are no images that a classifier could learn from",
     "path_length": "words of task=tag are made for an image, not from z alone",
     "statistics": "words of task=tag are made with the run's own statistics",
 }

@@ -38,7 +38,9 @@ def main(argv: list[str]) -> int:
         "--count", type=_positive, default=500, help="samples per checkpoint, if the rows have no score (default: 500)"
     )
     parser.add_argument(
-        "--extractor", default="auto", help="extractor for scores, if the rows have none (default: auto)"
+        "--extractor",
+        default="auto",
+        help="extractor for scores, if the rows have none, or a directory of gan classifier (default: auto)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples drawn here (default: 0)")
@@ -98,6 +100,8 @@ def _extractor(option: str) -> Part:
     from gan_cli.core.text import did_you_mean
 
     options = {path.stem: path for path in (conf_dir() / "extractor").glob("*.yaml")}
+    if Path(option, "classifier.yaml").is_file():
+        return Part.of("gan_cli.extractors.classifier.TrainedClassifier", {"path": option})
     if option not in options:
         hint = did_you_mean(option, options, "--extractor ") or ";"
         raise UserError(f"--extractor {option}: no such option{hint} options: {', '.join(sorted(options))}")

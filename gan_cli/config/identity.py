@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # help and unknown options need no pydantic
 PLACES = (  # of a run's data, which are known by their fingerprint
     *(f"{group}.{key}" for group in ("dataset", "dataset_b") for key in ("path", "path_b", "tags")),
     "task.vectors",
+    "extractor.path",
 )
 FREE = (
     *PLACES,

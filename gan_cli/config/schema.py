@@ -292,6 +292,21 @@ class EvaluateConfig(GeneratorConfig):
     splits: Annotated[int, Field(ge=2, examples=[10])] | None = None
     within_classes: bool = False
     path_length: Annotated[NonNegativeInt, Field(examples=[10_000])] = 0
+    classification_epochs: Annotated[NonNegativeInt, Field(examples=[24])] = 0
+
+
+class ClassifierConfig(Config):
+    """What `gan classifier` takes."""
+
+    dataset: Part
+    out: Text | None
+    epochs: Annotated[Count, Field(examples=[24])]
+    batch_size: Annotated[int, Field(ge=2, examples=[128])]
+    width: Annotated[int, Field(ge=1, le=1024, examples=[16])]
+    flip: bool
+    seed: Seed
+    device: Device
+    allow_targets: Prefixes
 
 
 class CollapseConfig(GeneratorConfig):
@@ -318,4 +333,5 @@ SCHEMAS: dict[str, type[Config]] = {
     "evaluate": EvaluateConfig,
     "collapse": CollapseConfig,
     "explore": ExploreConfig,
+    "classifier": ClassifierConfig,
 }

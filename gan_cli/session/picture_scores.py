@@ -12,7 +12,7 @@ from gan_cli.analysis.further_scores import further_scores
 from gan_cli.analysis.look import protocol_of
 from gan_cli.analysis.reals import AUTO_COUNT, Reals
 from gan_cli.analysis.run_scores import RunScores
-from gan_cli.config.schema import EvaluateConfig, Runtime
+from gan_cli.config.schema import EvaluateConfig
 from gan_cli.data.digest import digest
 from gan_cli.data.loader import to_float
 from gan_cli.data.picture_set import PictureSet, picture_set
@@ -39,7 +39,7 @@ def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) 
         for key, given in (("fakes", fakes), ("real", real))
     )
     n, side = _count(made, true, config), config.image_size or made.side
-    device = torch.device(runtime.resolve(_runtime(config.device)).device)
+    device = torch.device(runtime.device_of(config.device))
     (a, of_a), (b, of_b) = made.first(n, side), true.first(2 * n, side)
     a, b = _alike(a, b)
     fake, first, second = (
@@ -65,10 +65,6 @@ def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) 
         **protocol_of(extractor),
     }
     return RunScores(protocol, {score.name: score for score in scores}, n)
-
-
-def _runtime(device: str) -> Runtime:
-    return Runtime(device=device, precision="fp32", engine="eager", threads="auto")
 
 
 def _count(made: PictureSet, true: PictureSet, config: EvaluateConfig) -> int:

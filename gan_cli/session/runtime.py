@@ -23,10 +23,7 @@ def resolve(runtime: Runtime) -> Runtime:
         UserError: CUDA or a precision that this machine does not have.
     """
     here = processes()
-    device = runtime.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    _require(device, here)
+    device = device_of(runtime.device)
     cuda = device.startswith("cuda")
     precision = runtime.precision
     if precision == "auto":
@@ -35,6 +32,18 @@ def resolve(runtime: Runtime) -> Runtime:
         raise UserError("runtime.precision=tf32: a mode of NVIDIA GPUs, this run is on the CPU: runtime.precision=fp32")
     threads = available_threads(here.local_size) if runtime.threads == "auto" else runtime.threads
     return runtime.replace(device=device, precision=precision, threads=threads)
+
+
+def device_of(device: str) -> str:
+    """Return the device that a setting means here.
+
+    Raises:
+        UserError: CUDA, which this machine does not have.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    _require(device, processes())
+    return device
 
 
 def apply(runtime: Runtime) -> None:

@@ -213,7 +213,7 @@ def test_no_run_yet():
 
 
 def test_everything_is_exported_and_documented():
-    assert gan_cli.__all__ == ["Run", "compose", "evaluate", "list_runs", "load", "sweep", "train"]
+    assert gan_cli.__all__ == ["Run", "classifier", "compose", "evaluate", "list_runs", "load", "sweep", "train"]
     assert set(gan_cli.__all__) <= set(dir(gan_cli))
     for name in gan_cli.__all__:
         assert getattr(gan_cli, name).__doc__

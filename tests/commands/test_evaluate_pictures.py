@@ -124,7 +124,8 @@ def test_mistakes(gan, refused, run_of):
     assert "real=odd.npz: holds numbers; pictures are `samples`" in refused("evaluate", "fakes=many", "real=odd.npz")
     assert "fakes=objects.npz cannot be read" in refused("evaluate", "fakes=objects.npz", "real=many")
     alike = ("fakes=many", "real=many", *OPTIONS)
-    assert "have no classes" in refused("evaluate", *alike, "within_classes=true")
+    line = refused("evaluate", *alike, "within_classes=true", "classification_epochs=2")
+    assert line.startswith("within_classes=true, classification_epochs=2: the fakes have no classes")
     assert "splits=4: extractor=pixels has no classes" in refused("evaluate", *alike, "splits=4")
     assert "splits=99: there are 20 samples" in refused("evaluate", run, "splits=99", "count=20")
     assert "path_length=5: the samples are points" in refused("evaluate", run_of("ring"), "path_length=5")
@@ -132,3 +133,31 @@ def test_mistakes(gan, refused, run_of):
     assert refused("evaluate", "fakes=empty", "real=many").startswith("fakes=empty")
     with pytest.raises(UserError, match="holds points"):
         gan_cli.evaluate(np.zeros((9, 2), dtype=np.float32), "many")
+
+
+def test_a_classifier_learns_from_fakes_what_real_pictures_are(gan):
+    y = torch.arange(160) % 2
+    x = torch.zeros(160, 1, 12, 12) + (1.6 * y - 0.8).view(-1, 1, 1, 1)
+    x += 0.1 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0))
+    keys = {"classification_epochs": 30, "extractor": "pixels", "w1_count": 4, "count": 60}
+    good, wrong = (gan_cli.evaluate((x, labels), (x, y), **keys).scores for labels in (y, 1 - y))
+    name = "classification_accuracy_score_30_epochs"
+    assert good[name].value == good[name].floor == wrong[name].floor == 1
+    assert wrong[name].value == 0
+    assert (good[name].n_real, good[name].n_fake, good[name].direction) == (60, 60, "higher")
+    with pytest.raises(UserError, match="the fakes have no classes"):
+        gan_cli.evaluate(x, (x, y), **keys)
+
+
+def test_further_scores_of_a_conditional_run(gan, run_of):
+    run = run_of("classes")
+    options = ("count=200", "w1_count=8", "splits=2", "within_classes=true", "path_length=9", "classification_epochs=1")
+    ended = gan("evaluate", run, *options, "device=cpu")
+    assert ended.code == 0, ended
+    found = result(ended.out)
+    assert found["protocol"]["path length"] == "9 pairs on whole slerp paths, e = 0.0001"
+    names = found["scores"].keys()
+    assert {"path_length_fashion_mnist", "classification_accuracy_score_1_epochs"} <= names
+    assert sum(name.startswith("frechet_distance_within_classes_fashion_mnist[") for name in names) == 10
+    usual = result(gan("evaluate", run, *options[:2], "device=cpu").out)["scores"]
+    assert usual == {name: found["scores"][name] for name in usual}

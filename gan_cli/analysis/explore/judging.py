@@ -37,7 +37,7 @@ class Judge:
         if columns is None or len(columns) < 2:
             raise UserError(
                 f"{why}: extractor={look.extractor.name} does not know the classes of these data; use a "
-                f"classifier of them, such as extractor=fashion_mnist for clothes"
+                f"classifier of them, such as extractor=fashion_mnist for clothes; gan classifier trains one"
             )
         self._extractor, self._columns = look.extractor, columns
         self.names = look.data.class_names
