@@ -100,7 +100,7 @@ def test_mistakes(gan, refused, run_of, monkeypatch):
     monkeypatch.setattr(Inception, "_path", lambda self: Path("/nowhere/weights-6726825d.pth"))
     assert "extractor.weights=x: no such file" in refused("evaluate", run, "extractor=inception", "extractor.weights=x")
     text = gan("evaluate", "--help").out
-    assert "extractor: auto, efficientnet_lite0, fashion_mnist, inception, pixels" in text
+    assert "extractor: auto, classifier, efficientnet_lite0, fashion_mnist, inception, pixels" in text
     assert "optimizer:" not in text
 
 
