@@ -122,9 +122,9 @@ def _write_pngs(out: Path, drawn: Samples, config: SampleConfig) -> None:
 
 
 def _write_npz(out: Path, drawn: Samples, config: SampleConfig) -> None:
-    """Write `samples`: images uint8 (N, H, W, C), grey ones with C = 3, or points float32 (N, D); where asked, `labels`.
+    """Write `samples`, and where asked `labels`, int64 (N,).
 
-    Labels are int64 (N,).
+    Samples are images uint8 (N, H, W, C), grey ones with C = 3, or points float32 (N, D).
     """
     arrays = [_array(x) for x in drawn.batches]
     labels = {"labels": drawn.labels.cpu().numpy()} if config.labels else {}
