@@ -86,7 +86,9 @@ class Session(Job):
                 explained = self._explained(error)
                 raise explained from (None if explained is error else error)
             command, rest = _USES[self.state.game.task.reads]
-            outputs.note(f"finished {self.state.step} steps; `gan {command} {self.run.path}{rest}")
+            prefixes = self.plan.config.allow_targets
+            allowed = f' "allow_targets=[{",".join(prefixes)}]"' if prefixes else ""
+            outputs.note(f"finished {self.state.step} steps; `gan {command} {self.run.path}{allowed}{rest}")
         watchers.stop.check()
         outputs.incidents.check()
 

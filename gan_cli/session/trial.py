@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,11 @@ def try_networks(config: RunConfig, game: Game, data: RealData) -> None:
         if is_foreign(config.model.generator):
             inputs = task.generator_input(real.source, *game.condition.generator_input(z, real.y))
             read = f"{'z' if task.reads is None else 'sources'} {(SAMPLES, *inputs[0].shape[1:])}"
-            read += f" (latent.size={game.latent.size})"
+            more = inputs[0].shape[1] - z.shape[1] if task.reads is None else 0
+            read += f" (latent.size={game.latent.size}" + f", and {more} of condition={config.condition.name}" * (
+                more > 0
+            )
+            read += ")"
             shown = f"model.generator ({name_of(config.model.generator)})"
             make = lambda: game.generate(z, real.y, source=real.source)  # noqa: E731
             _try(shown, read, generator, make, [(SAMPLES, *data.shape)])
@@ -66,21 +71,35 @@ def _try(shown: str, read: str, network: nn.Module, ask: Callable[[], Any], expe
         expected: shapes of which its output must have one.
     """
     seen: list[Any] = []
-    handle = network.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    versions: list[int] = []  # of what it reads: torch counts the changes in place
+    hooks = [
+        network.register_forward_pre_hook(lambda module, inputs: versions.append(inputs[0]._version)),
+        network.register_forward_hook(lambda module, inputs, output: seen.append((output, inputs[0]._version))),
+    ]
     failure = None
     try:
-        ask()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Casting complex values to real")  # refused below
+            ask()
     except Exception as error:
         failure = error
     finally:
-        handle.remove()
+        for hook in hooks:
+            hook.remove()
     if not seen:
         raise UserError(f"{shown}: its forward fails for {read}: {described(failure)}") from failure
-    output, shapes = seen[-1], " or ".join(map(str, expected))
+    (output, version), shapes = seen[-1], " or ".join(map(str, expected))
     if not isinstance(output, Tensor):
         raise UserError(f"{shown}: its forward returns {type(output).__name__}, and must return a tensor {shapes}")
     if tuple(output.shape) not in expected:
         raise UserError(f"{shown}: its forward returns {tuple(output.shape)} for {read}, and must return {shapes}")
+    if not output.is_floating_point():
+        kind = str(output.dtype).removeprefix("torch.")
+        raise UserError(f"{shown}: its forward returns {kind}, and must return floating-point numbers")
+    if not bool(output.isfinite().all()):
+        raise UserError(f"{shown}: its forward returns numbers that are not finite for {read}")
+    if version != versions[-1]:
+        raise UserError(f"{shown}: its forward changes what it reads in place; others read it too: use a copy")
     try:
         torch.autograd.grad(
             output.float().sum(), [p for p in network.parameters() if p.requires_grad], allow_unused=True

@@ -56,7 +56,8 @@ def check_slots(given: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -
         param, group = groups[index]
         names = [*known, *(slot for option, slot in _OPTIONAL_SLOTS.items() if group.get(option))]
         empty = torch.empty_like(param, device="meta")
-        check_tensors(slots, {name: empty.new_empty(()) if name == "step" else empty for name in names})
+        step = empty.new_empty((), dtype=torch.float32)  # whatever the weights are
+        check_tensors(slots, {name: step if name == "step" else empty for name in names})
 
 
 def failed_in_step(error: BaseException) -> bool:

@@ -64,6 +64,29 @@ class Detached(D):
     def forward(self, x):
         return super().forward(x).detach()
 
+class Complex(G):
+    def forward(self, z):
+        return torch.complex(super().forward(z), super().forward(z))
+
+class Whole(D):
+    def forward(self, x):
+        return super().forward(x).long()
+
+class Infinite(G):
+    def forward(self, z):
+        return super().forward(z) / 0
+
+class InPlace(D):
+    def forward(self, x):
+        return super().forward(x.mul_(2))
+
+class Double(G):
+    def __init__(self):
+        super().__init__()
+        self.double()
+    def forward(self, z):
+        return super().forward(z.double())
+
 class Still(G):
     def __init__(self):
         super().__init__()
@@ -144,6 +167,7 @@ def test_a_model_of_ones_own_is_two_lines_of_yaml(gan, place):
     (place / "conf" / "model" / "my_model.yaml").write_text(text)
     ended = gan("train", "--config-dir", "conf", "model=my_model", *SMALL, "run_dir=run")
     assert ended.code == 0, ended.err
+    assert '`gan sample run "allow_targets=[mine]"` draws from the generator' in ended.err
     assert json.loads(Path("run/run.json").read_text())["choices"]["model"] == "my_model"
     assert "n_features" not in Path("run/config.yaml").read_text()
 
@@ -172,6 +196,10 @@ def test_code_that_reads_values_is_built(gan, place):
         (("G", "Pair"), "model.critic (mine.Pair): its forward returns tuple, and must return a tensor (2,) or (2, 1)"),
         (("G", "PerPixel"), "model.critic (mine.PerPixel): its forward returns (2, 28, 28) for samples"),
         (("G", "Detached"), "model.critic (mine.Detached): its output has no gradient: RuntimeError: element 0"),
+        (("Complex", "D"), "model.generator (mine.Complex): its forward returns complex64, and must return floating-"),
+        (("G", "Whole"), "model.critic (mine.Whole): its forward returns int64, and must return floating-point"),
+        (("Infinite", "D"), "model.generator (mine.Infinite): its forward returns numbers that are not finite for z"),
+        (("G", "InPlace"), "model.critic (mine.InPlace): its forward changes what it reads in place; others read it"),
         (("Still", "D"), "model.generator (mine.Still): it has no weights to train"),
         (("G", "Lazy"), "model.critic (mine.Lazy): it has lazy layers"),
         (("G", "Broken"), "model.critic (mine.Broken): AttributeError: 'Broken' object has no attribute 'wdith' ("),
@@ -180,6 +208,17 @@ def test_code_that_reads_values_is_built(gan, place):
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_leaves_nothing(refused, place, pair, told):
     assert refused("train", *networks(*pair), *SMALL).startswith(told)
+
+
+def test_weights_in_double_precision(gan, place):
+    words = (*networks("Double"), *SMALL, "loss=nonsaturating", "optimizer=adam")
+    assert gan("train", *words, "run_dir=run").code == 0
+    assert gan("resume", "run", "allow_targets=[mine]", "train.steps=4").code == 0
+
+
+def test_the_classes_that_join_z_are_named(refused, place):
+    told = "model.generator (mine.G): its forward fails for z (2, 16) (latent.size=6, and 10 of condition=Concat): "
+    assert refused("train", *networks("G", "Features"), *SMALL, "condition=concat").startswith(told)
 
 
 def test_a_mistake_has_its_place(refused, place):
