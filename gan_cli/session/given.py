@@ -60,11 +60,12 @@ def overrides_for(given: Given, words: Sequence[str]) -> list[str]:
     found, allowed = [], permitted(words)
     for player, module in given.networks.items():
         target = f"{type(module).__module__}.{type(module).__qualname__}"
+        found.append(f"~model.{player}")  # the option's own arguments are about another class
         if _builds_itself(module):
-            found.append(f"model.{player}._target_={target}")
+            found.append(f"+model.{player}._target_={target}")
             allowed.append(type(module).__module__)
         else:
-            found += [f"model.{player}._target_={GIVEN}", "++" + quoted_override(f"model.{player}.name", target)]
+            found += [f"+model.{player}._target_={GIVEN}", "+" + quoted_override(f"model.{player}.name", target)]
     if len(given.networks) == 2:
         found += ["++model.width=null", "++model.code_size=null"]
         _refuse(words, "model", "both networks are")

@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 
 import gan_cli
 from gan_cli.cli import main
+from gan_cli.config.schema import Part
 from gan_cli.errors import UserError
 from tests.api.conftest import OF_POINTS, POINTS, Points
 
@@ -32,6 +33,10 @@ class G(Points):
 
 class D(Points):
     def __init__(self):
+        super().__init__(3, 1)
+
+class Wide(Points):
+    def __init__(self, width: int = 5, activation: str = "mine"):  # as the options name theirs
         super().__init__(3, 1)
 """
 
@@ -128,6 +133,12 @@ def test_a_class_that_is_found_by_its_name_needs_no_object(mine):
     assert loaded.resume(["train.steps=6"], progress=False).step == 6
     assert main(["sample", "run", "allow_targets=[mine]", "format=npz", "count=3", "out=x.npz"]) == 0
     np.testing.assert_array_equal(np.load("x.npz")["samples"], gan_cli.load("run", allow_targets=["mine"]).sample(3))
+
+
+def test_arguments_of_an_option_are_not_those_of_ones_own_class(mine):
+    for words, generator in ((["model=toy_mlp", "model.width=4"], None), ([], mine.G())):
+        run = trained(*words, generator=generator, critic=mine.Wide(), dataset=X)
+        assert run.config.model.critic == Part.of("mine.Wide", {})
 
 
 def test_another_build_of_a_class_does_need_it(mine):
