@@ -66,8 +66,9 @@ def train(
             read once.
         callbacks: functions f(state, logs), called after each step. `state` is a snapshot (step, total_steps,
             generator, critic, and sample(n, seed)); nothing that is done with it changes the run. A function with the
-            attribute `changes_training = True` gets the live `TrainState` instead. `logs` has the step's curves. A
-            function that returns something true stops the run, which is saved and can be resumed.
+            attribute `changes_training = True` gets the live `TrainState` instead. `logs` has the step's curves, to be
+            read before the function returns. A function that returns something true stops the run, which is saved
+            and can be resumed.
         from_run: a run, or what `load` takes: its settings come first, and the overrides change them, as `--from RUN`
             does. Its directory, weights and step are not taken (for weights: init_from=RUN).
         config_dir: a further directory of configs, as `--config-dir` names it.

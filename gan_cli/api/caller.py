@@ -22,7 +22,7 @@ def caller_of(command: Sequence[str], callbacks: Sequence[Callback], progress: b
     Raises:
         UserError: callbacks that cannot be called, or of one of several processes.
     """
-    if not all(map(callable, callbacks)):
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
         raise UserError("callbacks: must be a list of functions f(state, logs)")
     if callbacks and processes().size > 1:
         raise UserError("callbacks: are called in one process, and several train this run: leave them out")

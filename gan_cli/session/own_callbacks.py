@@ -80,10 +80,16 @@ class StepLogs(Mapping[str, float]):
         return float(torch.stack(values).mean())
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(tag for log in self._logs for tag in log))
+        return iter(self._tags())
 
     def __len__(self) -> int:
-        return len([*self])
+        return len(self._tags())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def _tags(self) -> dict[str, None]:
+        return dict.fromkeys(tag for log in self._logs for tag in log)
 
 
 class OwnCallbacks:

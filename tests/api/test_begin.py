@@ -80,8 +80,14 @@ def test_a_callback_changes_nothing(usual):
 
 
 def test_the_last_row_has_what_a_callback_saw():
-    seen = []
-    run = trained("updates=alternating", callbacks=[lambda state, logs: seen.append(dict(logs))])
+    seen, listed = [], []
+
+    def watch(state, logs):
+        seen.append(dict(logs))
+        listed.append((len(logs), [*logs], repr(logs)))
+
+    run = trained("updates=alternating", callbacks=[watch])
+    assert listed == [(len(logs), [*logs], repr(logs)) for logs in seen]
     assert [logs["critic/loss"] for logs in seen] == pytest.approx(run.metrics["critic/loss"].tolist(), rel=1e-6)
     with pytest.raises(KeyError, match="the curves of this step are critic/loss"):
         trained(callbacks=[lambda state, logs: logs["critic/los"]])
@@ -176,6 +182,7 @@ def test_mistakes_leave_nothing():
         ({"overrides": "loss=wgan"}, "overrides='loss=wgan': must be a list"),
         ({"overrides": ["seed=0,1"]}, "seed=0,1: several values are a sweep; use gan_cli.sweep"),
         ({"callbacks": [3]}, "callbacks: must be a list of functions"),
+        ({"callbacks": print}, "callbacks: must be a list of functions"),
         ({"overrides": ["loss=infogan", "latent=normal"]}, "loss"),
     ):
         with pytest.raises(UserError, match=f"^{told}"):
