@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_cli.analysis import figures
+from gan_cli.analysis import figures, page
 from gan_cli.analysis.birthday import Birthday, Size, birthday
 from gan_cli.analysis.collapse import Classes, class_shares, verdict
 from gan_cli.analysis.evaluation import extract
@@ -52,6 +53,12 @@ class RunCollapse(NamedTuple):
     classes: Classes | None
     class_names: tuple[str, ...] | None
     picture: np.ndarray
+
+    def __repr__(self) -> str:
+        return self.verdict
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.verdict)}</p>{page.image('the nearest pairs', figures.png(self.picture))}"
 
 
 def run_collapse(run: Look, config: CollapseConfig) -> RunCollapse:

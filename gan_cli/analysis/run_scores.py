@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Any, NamedTuple
 
+from gan_cli.analysis import page
 from gan_cli.analysis.evaluation import Reference, Score, again_by, fakes_like
 from gan_cli.analysis.further_scores import further_scores
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.path_length import EPSILON, path_length
 from gan_cli.analysis.reals import Reals, two_sets
 from gan_cli.config.schema import EvaluateConfig
+from gan_cli.core.text import columns
 from gan_cli.rng import Draws
 from gan_cli.training.norm_statistics import IN_WORDS, with_whole_statistics
 
@@ -26,6 +29,24 @@ class RunScores(NamedTuple):
     protocol: dict[str, Any]
     scores: dict[str, Score]
     samples: int
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Return a row of texts for each score, below their headings."""
+        rows = [("score", "value", "sd", "floor", "baseline", "real", "fake", "in", "better")]
+        for s in self.scores.values():
+            std, floor, baseline = ("" if value is None else f"{value:.5g}" for value in (s.std, s.floor, s.baseline))
+            counts = str(s.n_real or ""), str(s.n_fake)
+            rows.append((s.name, f"{s.value:.5g}", std, floor, baseline, *counts, s.space, s.direction))
+        filled = [any(column[1:]) or column[0] not in ("sd", "baseline") for column in zip(*rows, strict=True)]
+        return [tuple(compress(row, filled)) for row in rows]
+
+    def __repr__(self) -> str:
+        facts = (f"{key}: {value}" for key, value in self.protocol.items())
+        return "\n".join([*facts, "", *columns(self.table())])
+
+    def _repr_html_(self) -> str:
+        heads, *rows = self.table()
+        return page.table(heads, rows) + page.table(["protocol", ""], [(k, str(v)) for k, v in self.protocol.items()])
 
 
 def run_scores(run: Look, config: EvaluateConfig) -> RunScores:

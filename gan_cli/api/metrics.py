@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gan_cli.analysis import page
+from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SHOWN = 10  # rows in a notebook, the last ones
 
 
 class Metrics(dict[str, np.ndarray]):
@@ -23,6 +27,16 @@ class Metrics(dict[str, np.ndarray]):
         found = cls(step=np.array([row["step"] for row in rows], dtype=np.int64))
         found.update({tag: np.array([row.get(tag, np.nan) for row in rows]) for tag in tags})
         return found
+
+    def __missing__(self, tag: str) -> np.ndarray:
+        raise KeyError(f"{tag}: no row has it{did_you_mean(tag, self) or ';'} the curves are {', '.join(self)}")
+
+    def __repr__(self) -> str:
+        return f"Metrics({len(self['step'])} rows of {', '.join(self)})"
+
+    def _repr_html_(self) -> str:
+        rows = [[f"{self[tag][i]:g}" for tag in self] for i in range(len(self["step"]))[-_SHOWN:]]
+        return page.table([*self], rows)
 
     def frame(self) -> pd.DataFrame:
         """Return them as a pandas data frame, indexed by the step.

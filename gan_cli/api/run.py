@@ -272,6 +272,8 @@ class Run:
         """
         from gan_cli.analysis.figures import curve_figure
 
+        if not all(isinstance(tag, str) for tag in tags):
+            raise UserError(f"figure({tags[0]!r}): takes tags, as in figure('critic/loss', 'generator/loss')")
         rows = self._rows()
         if not rows:
             raise UserError(f"{self.path}: the run has no rows yet, so there is no curve")

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from gan_cli.analysis import figures
 
+_LEAST_SIDE = 32  # pixels of an image that a notebook shows
+
 
 class Samples(Tensor):
     """Samples, which a notebook shows as a grid of images or a plot of points; what is computed of them is plain.
@@ -36,7 +38,9 @@ class Samples(Tensor):
 
     def _repr_png_(self) -> bytes | None:
         if self.dim() == 4 and len(self):
-            return figures.png(figures.image_grid(self, self.columns))
+            times = max(1, _LEAST_SIDE // max(self.shape[2:]))  # each pixel becomes so many
+            shown = self.repeat_interleave(times, dim=2).repeat_interleave(times, dim=3)
+            return figures.png(figures.image_grid(shown, self.columns))
         if self.dim() == 2 and self.shape[1] in (1, 2):
             return figures.png(figures.points_figure(None, self, None))
         return None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import EvaluateConfig
 from gan_cli.core.places import place
-from gan_cli.core.text import columns, say, show
+from gan_cli.core.text import say, show
 from gan_cli.errors import UserError
 from gan_cli.session.look import look
 from gan_cli.session.picture_scores import picture_scores
@@ -41,8 +39,7 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
         found = run_scores(run, config)
         folder, below = run.path, (EVALUATIONS,)
         first = [f"step_{found.protocol['step']:010d}", found.protocol["weights"]]
-    facts = (f"{key}: {value}" for key, value in found.protocol.items())
-    say("\n".join([*facts, "", table([*found.scores.values()])]))
+    say(found)
     out = place(config.out, folder, *below, _name(first, found, config))
     write_json(out, {"protocol": found.protocol, "scores": {name: _entry(s) for name, s in found.scores.items()}})
     say(f"\n{out}")
@@ -63,17 +60,6 @@ def _refuse(config: EvaluateConfig, typed: set[str]) -> None:
     if unused := next((key for key in without if key in typed), None):
         what = "pictures, and no run" if config.fakes is not None else "a run, whose samples have their own size"
         raise UserError(f"{unused}={show(getattr(config, unused))}: has no effect on {what}; leave {unused} out")
-
-
-def table(scores: Sequence[Score]) -> str:
-    """Return the scores as a table of text."""
-    rows = [("score", "value", "sd", "floor", "baseline", "real", "fake", "in", "better")]
-    for s in scores:
-        std, floor, baseline = ("" if value is None else f"{value:.5g}" for value in (s.std, s.floor, s.baseline))
-        real, fake = str(s.n_real or ""), str(s.n_fake)
-        rows.append((s.name, f"{s.value:.5g}", std, floor, baseline, real, fake, s.space, s.direction))
-    filled = [any(column[1:]) or column[0] not in ("sd", "baseline") for column in zip(*rows, strict=True)]
-    return "\n".join(columns([list(compress(row, filled)) for row in rows]))
 
 
 def _entry(score: Score) -> dict[str, Any]:

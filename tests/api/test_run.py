@@ -16,6 +16,7 @@ from torch.testing import assert_close
 import gan_cli
 from gan_cli.analysis.figures import to_uint8
 from gan_cli.analysis.plots import rendered
+from gan_cli.api.samples import Samples
 from gan_cli.commands.collapse import collapse
 from gan_cli.commands.evaluate import evaluate
 from gan_cli.commands.explore import explore
@@ -85,6 +86,12 @@ def test_scores_are_those_of_the_command(run_of, capsys):
     pixels_alone = gan_cli.load(run).evaluate(count=20, w1_count=8, extractor="pixels", **{"extractor.side": 4})
     assert "frechet_distance_pixels" in pixels_alone.scores
     assert capsys.readouterr().out == ""
+    shown = found._repr_html_()
+    for score in found.scores.values():
+        assert f"<td>{score.name}</td><td>{score.value:.5g}</td>" in shown
+    assert f"<td>seed</td><td>{found.protocol['seed']}</td>" in shown
+    evaluate(*arguments_for("evaluate", run, "count=20", "w1_count=8", "split=heldout"))
+    assert capsys.readouterr().out.startswith(f"{found}\n")
 
 
 def test_a_walk_is_that_of_the_command(run_of, capsys):
@@ -104,6 +111,8 @@ def test_collapse_and_report_are_those_of_the_commands(run_of, capsys):
     told = written(capsys, collapse, "collapse", run, "batches=10", "max_size=8", "count=20")
     found = gan_cli.load(run).collapse(batches=10, max_size=8, count=20)
     assert found.verdict == told["verdict"]
+    assert "data:image/png;base64," in found._repr_html_()
+    assert repr(found) == found.verdict
     assert json.loads(json.dumps([s._asdict() for s in found.tests[found.space].sizes])) == told["sizes"]
     assert found.protocol == told["protocol"]
     assert report([run, "--updates", "2", "--count", "20"]) == 0
@@ -147,6 +156,8 @@ def test_samples_are_a_grid_in_a_notebook_and_a_plain_tensor_in_arithmetic(run_o
     x = gan_cli.load(run_of("classes")).sample(20)
     assert type(x * 2) is type(x[:1]) is torch.Tensor
     assert pixels(x._repr_png_()).shape == (2 + 2 * 30, 2 + 10 * 30, 3)  # one column for each class
+    small = pixels(Samples.of(torch.linspace(-1, 1, 24).view(1, 1, 4, 6), None)._repr_png_())
+    assert small.shape == (2 + 22, 2 + 32, 3)
     points = gan_cli.load(run_of("ring")).sample(20)
     assert pixels(points._repr_png_()).shape[2] == 3
 
@@ -161,6 +172,12 @@ def test_curves(run_of):
         np.testing.assert_allclose(pixels(figure._repr_png_()), rendered(figure), atol=8)  # the layout, twice
     with pytest.raises(UserError, match=r"no row has critic/los; its curves are step, critic/grad_norm,"):
         run.figure("critic/los")
+    with pytest.raises(UserError, match=r"figure\(\['critic/loss'\]\): takes tags, as in figure\('critic/loss', 'gen"):
+        run.figure(["critic/loss"])
+    with pytest.raises(KeyError, match=r"critic/los: no row has it; did you mean critic/loss\? the curves are step,"):
+        metrics["critic/los"]
+    assert repr(metrics).startswith("Metrics(1 rows of step, ")
+    assert metrics._repr_html_().count("<td>") == len(metrics)
     shown = run._repr_html_()
     assert "finished" in shown
     assert "data:image/png;base64," in shown

@@ -33,6 +33,9 @@ class Found(NamedTuple):
     lines: list[str]
     clips: Mapping[str, Clip] = MappingProxyType({})
 
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
     def _repr_png_(self) -> bytes:
         return png(self.pictures.get("", next(iter(self.pictures.values()))))
 
