@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gan_cli.api.run import Run
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
-from gan_cli.runs import reading
+from gan_cli.runs import exported, reading
 from gan_cli.runs.directory import ROOT, STATUS
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ def load(
 ) -> Run | list[Run]:
     """Find a run, or the runs of a sweep; its weights are read when they are first used.
 
+    An exported generator, `gan export RUN` or `Run.export`, is a run without critic and curves.
+
     Args:
-        run: a run's directory; a sweep's, or any directory of runs; the name of one in runs/, or its end, if that is
-            unique; "latest": the run in runs/ that was written to last.
+        run: a run's directory, or an exported one; a sweep's, or any directory of runs; the name of one in runs/, or
+            its end, if that is unique; "latest": the run in runs/ that was written to last.
         checkpoint: latest; best, by the run's checkpoint.best; or the step of a checkpoint that the run has kept.
         weights: of the generator: ema, its moving average; raw; auto: the moving average if the run has one.
         device: where networks are computed: auto, cpu, cuda or cuda:N.
@@ -52,10 +54,11 @@ def load(
     path = find(run)
     given: dict[str, Any] = {"generator": generator, "critic": critic, "dataset": dataset}
     settings = {"checkpoint": checkpoint, "weights": weights, "device": device, "allow_targets": allow_targets}
-    found = [Run(each, **settings, **given) for each in reading.below(path)]
+    is_one = reading.is_run(path) or exported.is_export(path)
+    found = [Run(each, **settings, **given) for each in ([path] if is_one else reading.below(path))]
     for each in found:
         each.check()
-    return found[0] if reading.is_run(path) else found
+    return found[0] if is_one else found
 
 
 def list_runs(directory: str | Path = ROOT) -> list[Run]:
@@ -81,7 +84,7 @@ def find(name: str | Path) -> Path:
             raise UserError(f"run=latest: there is no run in {ROOT}")
         return max(runs, key=_written)
     for path in (Path(name), ROOT / name):
-        if reading.is_run(path) or (path.is_dir() and reading.below(path)):
+        if reading.is_run(path) or exported.is_export(path) or (path.is_dir() and reading.below(path)):
             return path
     ends = [path for path in runs if str(path).endswith(os.fspath(name))]
     if len(ends) == 1:

@@ -11,7 +11,7 @@ from gan_cli.api.kept import settings_kept
 from gan_cli.api.request import requested, words_for, words_of
 from gan_cli.config.names import option
 from gan_cli.errors import UserError
-from gan_cli.runs import directory, reading
+from gan_cli.runs import directory, exported, reading
 from gan_cli.runs.contents import METRICS, SAMPLES
 from gan_cli.runs.metrics_log import read_rows
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gan_cli.api.metrics import Metrics
     from gan_cli.api.samples import Samples
     from gan_cli.config.schema import RunConfig
+    from gan_cli.session.export import Exported
     from gan_cli.session.given import Given
     from gan_cli.session.load import Loaded
     from gan_cli.session.own_callbacks import Callback
@@ -68,7 +69,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """Whether it is finished, running, failed, interrupted, killed or starting."""
+        """Whether it is finished, running, failed, interrupted, killed, starting, or exported."""
         return reading.look(self.path).state
 
     @property
@@ -83,13 +84,15 @@ class Run:
 
     @cached_property
     def config(self) -> RunConfig:
-        """The run's settings, resolved.
+        """The run's settings, resolved; of an export, those that build its generator.
 
         Raises:
             UserError: they are not a run's, or name code that `allow_targets` does not permit.
         """
         from gan_cli.config.validate import validate_saved
 
+        if exported.is_export(self.path):
+            return validate_saved(exported.read_about(self.path).config, self._allow_targets)
         return validate_saved(directory.read_config(self.path), self._allow_targets)
 
     @property
@@ -112,7 +115,12 @@ class Run:
     @cached_property
     @settings_kept
     def critic(self) -> PlainCritic:
-        """A copy of the critic in eval mode: samples (N, ...) -> scores (N,); what else it reads: y, source."""
+        """A copy of the critic in eval mode: samples (N, ...) -> scores (N,); what else it reads: y, source.
+
+        Raises:
+            UserError: the run is an export, which has none.
+        """
+        self._require_run()
         from gan_cli.session.plain_networks import PlainCritic
 
         return PlainCritic(self._loaded.state.game)
@@ -230,6 +238,7 @@ class Run:
         """
         from gan_cli.session.report import Asked, part_of
 
+        self._require_run()
         chosen = self._request("evaluate", {"extractor": extractor, "seed": seed}).extractor
         device = self._settings["device"]
         asked = Asked(chosen, device, seed, count, updates, self._allow_targets, self._given)
@@ -272,6 +281,7 @@ class Run:
         """
         from gan_cli.analysis.figures import curve_figure
 
+        self._require_run()
         if not all(isinstance(tag, str) for tag in tags):
             raise UserError(f"figure({tags[0]!r}): takes tags, as in figure('critic/loss', 'generator/loss')")
         rows = self._rows()
@@ -282,6 +292,38 @@ class Run:
             return curve_figure(rows, chosen)
         except ValueError as error:
             raise UserError(f"{self.path}: {error}; its curves are {', '.join(rows[-1])}") from error
+
+    @settings_kept
+    def export(
+        self,
+        format: Literal["safetensors", "onnx", "torch_export", "hub"] = "safetensors",
+        out: str | Path | None = None,
+        *,
+        direction: Literal["a_to_b", "b_to_a"] | None = None,
+        **keys: Any,
+    ) -> Exported:
+        """Write the generator for other programs, as `gan export RUN`.
+
+        Args:
+            format: safetensors: a directory that `gan_cli.load` reads; onnx, torch_export: a graph of z, y, truncation
+                and source, as far as the generator reads them; hub: a directory with a model card.
+            out: the directory, or the graph's file; None: in the run's exports/.
+            direction: of the graph of a run of task=cycle; None: a_to_b.
+            **keys: of a model card: extractor, count, w1_count, split, seed, batch_size, as for `evaluate`.
+
+        Returns:
+            its path, and how far a graph's samples are from the generator's.
+
+        Raises:
+            UserError: a library is missing, or it cannot be written.
+            GanError: a graph's samples differ by more than 1e-4.
+        """
+        from gan_cli.session.export import export, refuse_unused
+
+        refuse_unused(format, keys)
+        device = "cpu" if self._settings["device"] == "auto" else self._settings["device"]  # as the command has it
+        named = {"format": format, "out": out and str(out), "direction": direction, "device": device}
+        return export(self._request("export", {**named, **keys}), self._given)
 
     def check(self) -> None:
         """Require that the run's config is valid, and that what it needs of Python was given.
@@ -310,6 +352,15 @@ class Run:
         pictures = sorted((self.path / SAMPLES).glob("step_*.png"))
         shown = page.image("the newest samples", pictures[-1].read_bytes()) if pictures else ""
         return page.table(heads, [cells]) + shown
+
+    def _require_run(self) -> None:
+        """Refuse an export.
+
+        Raises:
+            UserError: it is one.
+        """
+        if exported.is_export(self.path):
+            raise exported.needs_the_run(self.path)
 
     @cached_property
     def _given(self) -> Given:

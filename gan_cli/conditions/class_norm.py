@@ -58,6 +58,6 @@ class _ClassBatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.y is None:
             raise RuntimeError("a class-conditional generator needs labels")
-        shape = (len(x), -1, *[1] * (x.dim() - 2))
+        shape = (x.shape[0], -1, *[1] * (x.dim() - 2))
         scale, shift = (rows_of(table, self.y) for table in (self.scale, self.shift))
         return self.norm(x) * scale.view(shape) + shift.view(shape)

@@ -309,6 +309,13 @@ class ClassifierConfig(Config):
     allow_targets: Prefixes
 
 
+class ExportConfig(EvaluateConfig):
+    """What `gan export` takes."""
+
+    format: Literal["safetensors", "onnx", "torch_export", "hub"]
+    direction: Literal["a_to_b", "b_to_a"] | None = None
+
+
 class CollapseConfig(GeneratorConfig):
     """What `gan collapse` takes."""
 
@@ -334,4 +341,5 @@ SCHEMAS: dict[str, type[Config]] = {
     "collapse": CollapseConfig,
     "explore": ExploreConfig,
     "classifier": ClassifierConfig,
+    "export": ExportConfig,
 }

@@ -1,4 +1,4 @@
-"""Optional packages: the command that installs each, and whether a tracker's is here."""
+"""Optional packages: the command that installs each, and whether those that something needs are here."""
 
 from __future__ import annotations
 
@@ -13,6 +13,21 @@ TRACKERS = ("wandb", "mlflow")  # extras and modules of these names
 def pip_install(extra: str) -> str:
     """Return the command that installs an extra of this package."""
     return f'pip install "gan_cli[{extra}]"'
+
+
+def require(asked: str, extra: str, modules: Sequence[str]) -> None:
+    """Refuse what needs modules that are not installed; none is imported to find out.
+
+    Args:
+        asked: what needs them, as `format=onnx`.
+        extra: of this package, that brings them.
+        modules: their names.
+
+    Raises:
+        UserError: all that are missing, and the command that installs them.
+    """
+    if missing := [name for name in modules if importlib.util.find_spec(name) is None]:
+        raise UserError(f"{asked}: needs {', '.join(missing)}; {pip_install(extra)}")
 
 
 def require_trackers(to: Sequence[str]) -> None:

@@ -16,8 +16,11 @@ class Differentiated(nn.Module):
     times: int | None = None
 
 
-def differentiated(network: nn.Module, times: int) -> None:
-    """Allow a network's layers their faster derivatives; to differentiate more often than `times` is an error then."""
+def differentiated(network: nn.Module, times: int | None) -> None:
+    """Allow a network's layers their faster derivatives; to differentiate more often than `times` is an error then.
+
+    None: they work as in torch.
+    """
     for module in network.modules():
         if isinstance(module, Differentiated):
             module.times = times

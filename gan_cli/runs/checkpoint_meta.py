@@ -27,7 +27,7 @@ def check_meta(meta: Any, step: int) -> dict[str, Any]:
     if type(meta.get("step")) is not int or meta["step"] != step:
         raise ValueError("its step is not the one in its directory's name")
     for key in _COUNTS:
-        if key in meta and not _is_count(meta[key]):
+        if key in meta and not is_count(meta[key]):
             raise ValueError(f"its {key} is not a count")
     for key, kind in _TYPES.items():
         if not isinstance(meta.get(key), (kind, type(None))):
@@ -64,12 +64,13 @@ def source_shape(meta: Mapping[str, Any]) -> tuple[int, ...] | None:
 
 def _shape(meta: Mapping[str, Any], key: str) -> tuple[int, ...]:
     shape = meta.get(key)
-    if not isinstance(shape, list) or len(shape) not in (1, 3) or not all(_is_count(n) and n for n in shape):
+    if not isinstance(shape, list) or len(shape) not in (1, 3) or not all(is_count(n) and n for n in shape):
         raise ValueError(f"its {key} is neither [C, H, W] nor [D]")
     if math.prod(shape) > MAX_VALUES:
         raise ValueError(f"its {key} has more than {MAX_VALUES:,} values")
     return tuple(shape)
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Return whether a value is a whole number that something can have counted."""
     return type(value) is int and 0 <= value <= MOST

@@ -19,6 +19,7 @@ from gan_cli.core import untrusted
 from gan_cli.core.files import AppendFile, Content, Held, replace_file, sweep
 from gan_cli.errors import UserError
 from gan_cli.runs.contents import SAMPLES
+from gan_cli.runs.exported import is_export, needs_the_run
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
 CHECKPOINTS, PROFILE = "checkpoints", "profile"
@@ -241,6 +242,8 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         content = _read(path / CONFIG, untrusted.CONFIG_BYTES, untrusted.parse_yaml)
     except FileNotFoundError as error:
+        if is_export(path):
+            raise needs_the_run(path) from error
         raise UserError(f"run={path}: not a run's directory, it has no {CONFIG}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path / CONFIG} is not a config")

@@ -11,6 +11,7 @@ from gan_cli.core import untrusted
 from gan_cli.core.curves import OBJECTIVES, is_estimate
 from gan_cli.core.files import is_held, lines_from_end
 from gan_cli.errors import UserError
+from gan_cli.runs import exported
 from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status
 from gan_cli.runs.metrics_log import METRICS, TIMING, parse_row
 
@@ -65,7 +66,8 @@ class Run(NamedTuple):
         config: its settings; {} where they cannot be read.
         status: run.json.
         standing: how far it is.
-        state: finished, running, failed, interrupted, killed (it says running, and no process holds it) or starting.
+        state: finished, running, failed, interrupted, killed (it says running, and no process holds it), starting, or
+            exported, of an exported generator.
     """
 
     path: Path
@@ -95,7 +97,14 @@ class Run(NamedTuple):
 
 
 def look(path: Path) -> Run:
-    """Read a run's directory; it may be trained at the same time."""
+    """Read a run's directory, which may be trained at the same time, or an exported generator's.
+
+    Raises:
+        UserError: an export that is not what `gan export` writes.
+    """
+    if exported.is_export(path):
+        about = exported.read_about(path)
+        return Run(path, about.trained_with, {}, Standing(about.step), "exported")
     found = status(path)
     state = str(found.get("status", "starting"))
     if state == "running" and not is_held(path):

@@ -13,13 +13,15 @@ from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
-from gan_cli.runs import checkpoint, directory
+from gan_cli.models.absent import Absent
+from gan_cli.runs import checkpoint, directory, exported
 from gan_cli.runs.checkpoint_files import Checkpoint
 from gan_cli.runs.checkpoint_meta import sample_shape, source_shape
 from gan_cli.session import build
 from gan_cli.session.given import Given
 from gan_cli.session.restore import restore
-from gan_cli.training.state import TrainState
+from gan_cli.training.state import TrainState, below
+from gan_cli.training.state_checks import check_finite, check_tensors
 
 
 class Loaded(NamedTuple):
@@ -31,6 +33,7 @@ class Loaded(NamedTuple):
         config: the run's own, checked and resolved.
         source_shape: of what its generator reads beside z, (C', H', W') or (F,); None: it reads z alone.
         given: what Python gave in the place of parts; None: nothing.
+        about: what an exported generator says of itself; None: it is a run.
     """
 
     state: TrainState
@@ -38,6 +41,7 @@ class Loaded(NamedTuple):
     config: RunConfig
     source_shape: tuple[int, ...] | None = None
     given: Given | None = None
+    about: exported.About | None = None
 
 
 def load(
@@ -47,10 +51,10 @@ def load(
     allow_targets: Sequence[str] = (),
     given: Given | None = None,
 ) -> Loaded:
-    """Rebuild a run's networks; no dataset is needed.
+    """Rebuild a run's networks, or an exported generator; no dataset is needed.
 
     Args:
-        path: the run's directory.
+        path: the run's directory, or the export's.
         device: where they are computed: auto, cpu, cuda or cuda:N.
         which: a checkpoint: `latest`, `best`, or a step.
         allow_targets: module prefixes that the command line permits.
@@ -59,8 +63,9 @@ def load(
     Raises:
         UserError: there is no run, or no good checkpoint.
     """
-    config = validate_saved(directory.read_config(path), allow_targets)
-    config = config.replace(runtime=config.runtime.replace(device=device, precision="fp32"))
+    if exported.is_export(path):
+        return _load_exported(path, device, which, allow_targets, given)
+    config = _on(validate_saved(directory.read_config(path), allow_targets), device)
     found = _checkpoint(path / directory.CHECKPOINTS, which)
     try:
         shape, source = sample_shape(found.meta), source_shape(found.meta)
@@ -78,6 +83,43 @@ def load(
     return Loaded(state, shape, plan.config, plan.shapes(shape, n_classes, source).source, given)
 
 
+def _load_exported(
+    path: Path, device: str, which: str | int, allow_targets: Sequence[str], given: Given | None
+) -> Loaded:
+    if which != "latest":
+        raise UserError(f"checkpoint={which}: {path} is an exported generator, and has one state; leave it out")
+    about, tensors = exported.read(path)
+    config = _on(validate_saved(about.config, allow_targets), device)
+    if (about.weights == "ema") is not bool(config.train.ema_halflife_images):
+        raise UserError(f"{path}: its weights are {about.weights}, and its config says otherwise")
+    sizes = about.sample_shape, about.n_classes, about.source_shape
+    plan = build.check(config, *sizes, given)
+    try:
+        plan.parts.task.recall(about.task)
+        check_tensors(tensors, exported_tensors(plan.outline(*sizes)))  # before memory is taken for networks
+        state = plan.state_for(*sizes)
+        network = state.best_generator()
+        network.load_state_dict(below(tensors, "generator."))
+        state.game.task.load_state_dict(below(tensors, "task."))
+        check_finite([network])
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{path / exported.WEIGHTS} does not fit the config beside it: {error}") from error
+    if state.ema:
+        state.game.generator = Absent().to(plan.device)
+    state.step = about.step
+    return Loaded(state, about.sample_shape, plan.config, plan.shapes(*sizes).source, given, about)
+
+
+def exported_tensors(state: TrainState, network: torch.nn.Module | None = None) -> dict[str, torch.Tensor]:
+    """Return what an export holds of a state: the tensors of the task, and of the generator or its moving average."""
+    parts = {"generator": network or state.best_generator(), "task": state.game.task}
+    return {f"{name}.{key}": t for name, part in parts.items() for key, t in part.state_dict().items()}
+
+
+def _on(config: RunConfig, device: str) -> RunConfig:
+    return config.replace(runtime=config.runtime.replace(device=device, precision="fp32"))
+
+
 def generator_of(state: TrainState, weights: str) -> torch.nn.Module:
     """Return the generator or its moving average, as `weights` asks: ema, raw or auto.
 
@@ -86,6 +128,8 @@ def generator_of(state: TrainState, weights: str) -> torch.nn.Module:
     """
     if weights == "ema" and not state.ema:
         raise UserError("weights=ema: this run kept no moving average (train.ema_halflife_images); weights=raw")
+    if weights == "raw" and isinstance(state.game.generator, Absent):
+        raise UserError("weights=raw: the moving average was exported, and nothing else; weights=ema")
     return state.game.generator if weights == "raw" else state.best_generator()
 
 

@@ -122,8 +122,9 @@ def classes_of(run: Loaded, config: SampleConfig) -> list[int]:
         raise UserError(f"y={show(asked)}: this run was trained without classes (condition=none); leave y out")
     chosen = asked if isinstance(asked, list) else [asked]
     names: tuple[str, ...] = ()
-    if any(isinstance(one, str) for one in chosen):  # only the data have the names
-        names = open_data(Path(config.run), run).class_names or ()
+    if any(isinstance(one, str) for one in chosen):  # only the data, or an export, have the names
+        known = run.about and run.about.class_names
+        names = known or open_data(Path(config.run), run).class_names or ()
     return [_number(one, names, condition.n_classes, asked) for one in chosen]
 
 
