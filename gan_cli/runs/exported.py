@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import sync_directory, write_synced
+from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
 from gan_cli.runs.checkpoint_meta import check_meta, is_count, sample_shape, source_shape
-from gan_cli.runs.contents import check_tree
 
 if TYPE_CHECKING:
     from torch import Tensor
