@@ -16,7 +16,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.api.request import composer_of
-from gan_cli.config.arguments import Arguments, CommandLine, key_of, parse, quoted_override, split_positional
+from gan_cli.config.arguments import (
+    Arguments,
+    CommandLine,
+    key_of,
+    parse,
+    quoted_override,
+    split_positional,
+    study_words,
+)
 from gan_cli.config.compose import VERSION_BASE, Composer
 from gan_cli.config.tree import conf_dir, positional_key
 from gan_cli.core.processes import processes
@@ -89,7 +97,8 @@ def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
             raise UserError(f"{override}: is for a sweep, and this is one run; add -m")
     if cfg.hydra.sweeper.get("params") and "hydra.mode=run" not in map(str.lower, arguments.overrides):
         raise UserError("hydra.sweeper.params: the config asks for a sweep, and this is one run; add -m")
-    call(composer.command, cfg, composer.line(arguments.overrides, cfg))
+    line = composer.line(arguments.overrides, cfg)
+    call(composer.command, cfg, line._replace(config_dir=arguments.flags.get("--config-dir")))
     return 0
 
 
@@ -171,6 +180,9 @@ def _help(cfg: DictConfig, composer: Composer, resolve: bool) -> str:
 
 
 def _with_positional(arguments: Arguments, primary: Path) -> Arguments:
+    """Return the arguments with a bare one as the value of the key that it fills."""
+    if primary.stem == "study":
+        return arguments._replace(overrides=study_words(arguments.overrides, primary))
     key = positional_key(primary)
     if key is None:
         return arguments

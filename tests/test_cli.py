@@ -24,7 +24,7 @@ def command(monkeypatch):
         calls, ends = [], iter(errors)
 
         def body(config, line):
-            calls.append((config, *line))
+            calls.append((config, line.overrides, line.choices))
             if error := next(ends, None):
                 raise error
 

@@ -7,8 +7,10 @@ import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from gan_cli.config.tree import chosen_groups, top_keys
 from gan_cli.errors import UserError
 
 BASE = "--from"  # a run whose settings a new one begins with
@@ -42,6 +44,7 @@ class CommandLine(NamedTuple):
     overrides: list[str]  # as they were typed
     choices: dict[str, str]  # the option chosen of each group
     base: str | None = None  # the run whose settings it begins with, as an absolute path
+    config_dir: str | None = None  # a further directory of configs
 
 
 def as_groups(overrides: Sequence[str]) -> list[str]:
@@ -117,6 +120,25 @@ def _is_override(word: str) -> bool:
     key, equals, _ = word.partition("=")
     is_path = os.path.exists(word) or ("/" in key and not key.lstrip("+~").startswith("hydra/"))
     return not is_path and (bool(equals) or word.startswith("~"))
+
+
+def study_words(words: Sequence[str], primary: Path) -> list[str]:
+    """Return the overrides of `gan study NAME seed=0,1,2 KEY=VALUE`: the bare word chooses the study, seeds are a list.
+
+    Args:
+        words: as typed.
+        primary: the command's config; overrides of keys that it does not have are for the study's runs.
+    """
+    chosen, others = split_positional(words)
+    known = {"hydra", *top_keys(primary), *chosen_groups(primary)}
+    found, of_runs = [] if chosen is None else [f"study={chosen}"], []
+    for word in others:
+        key, _, value = word.partition("=")
+        if re.split("[./@]", key_of(word))[0] not in known:
+            of_runs.append(word)
+        else:
+            found.append(f"seed=[{value}]" if key == "seed" and "," in value and value[0] != "[" else word)
+    return [*found, *([f"overrides=[{','.join(map(quoted, of_runs))}]"] if of_runs else [])]
 
 
 def quoted_override(key: str, text: str) -> str:

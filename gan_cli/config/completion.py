@@ -61,6 +61,10 @@ def _query(line: str, shell: str, commands: Mapping[str, str]) -> list[str]:
     except GanError:
         return []  # a flag that waits for its value is another case: a file, which the shell itself completes
     positional = positional_key(config)
+    if name == "study":
+        chosen, rest = split_positional(rest)
+        if chosen is None and "=" not in word:
+            return [option for option in groups(conf_dir())["study"] if option.startswith(word)]
     if positional is not None:
         chosen, rest = split_positional(rest)
         if chosen is None and not any(w.startswith(f"{positional}=") for w in rest) and "=" not in word:

@@ -333,6 +333,18 @@ class ExploreConfig(GeneratorConfig):
     extractor: Part
 
 
+class StudyConfig(Config):
+    """What `gan study` takes; no study: the list of them."""
+
+    study: Part | None = None
+    full: bool
+    seed: Seed | Annotated[list[Seed], Field(min_length=1)] | None
+    overrides: Annotated[list[str], Field(examples=[["runtime=cuda"]], description="a list of overrides")]
+    out: Text | None
+    docs: Text | None
+    allow_targets: Prefixes
+
+
 SCHEMAS: dict[str, type[Config]] = {
     "train": RunConfig,
     "resume": ResumeConfig,
@@ -342,4 +354,5 @@ SCHEMAS: dict[str, type[Config]] = {
     "explore": ExploreConfig,
     "classifier": ClassifierConfig,
     "export": ExportConfig,
+    "study": StudyConfig,
 }

@@ -24,6 +24,7 @@ ALLOWED_PREFIXES = (
     "gan_cli.schedules",
     "gan_cli.extractors",
     "gan_cli.analysis.explore",
+    "gan_cli.studies",
     "torch.optim",
     "torch.nn",
 )

@@ -22,7 +22,7 @@ from gan_cli.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_TYPED = ("allow_targets", "run", "run_dir", "out")  # keys that the command line alone may set
+_TYPED = ("allow_targets", "run", "run_dir", "out", "docs")  # keys that the command line alone may set
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")  # \${ is text
 _REFERENCE = re.compile(r"\$\{[\w.\[\]-]+\}")
 MAX_REFERENCES = 32  # in one config: references to references multiply

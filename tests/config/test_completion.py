@@ -49,7 +49,9 @@ def query(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("gan s", ["sample"]),
+        ("gan s", ["sample", "study"]),
+        ("gan study wgan_figure_2", ["wgan_figure_2"]),
+        ("gan study wgan_figure_2 fu", ["full="]),
         ("gan list l", ["latent", "loss"]),
         ("gan train loss=wgan model.wid", ["model.width="]),
         ("gan train constraint=none const", ["constraint.", "constraint="]),

@@ -1,0 +1,109 @@
+"""Every study, found by glob: its YAML composes, its class exists, and a tiny form of it runs to the end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gan_cli.config import parts
+from gan_cli.runs import reading
+from gan_cli.studies import running
+from gan_cli.studies.base import Study
+from tests.command_arguments import composed
+from tests.conftest import CONF
+
+NAMES = sorted(path.stem for path in (CONF / "study").glob("*.yaml") if path.stem != "all")
+TINY = ("train.steps=2", "log.every_steps=1", "train.batch_size=8", "runtime.threads=1")  # where nothing else is needed
+SHORT = {  # further words of the command, by the study
+}  # fmt: skip
+
+
+def tiny(name: str) -> list[str]:
+    """The words of a form of a study that takes seconds."""
+    return ["study", name, "seed=0,1", *TINY, *SHORT.get(name, [])]
+
+
+def verdicts(path: Path) -> set[str]:
+    return {claim["verdict"] for claim in json.loads((path / "study.json").read_text())["claims"].values()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_composes_and_says_what_it_needs(name):
+    study = parts.build(composed("study", f"study={name}").study, "study", Study)
+    assert study.claims
+    assert study.minutes > 0
+    assert all(claim.low is not None or claim.high is not None for claim in study.claims.values())
+    assert len(study.notes) > 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tiny_form_runs_to_the_end(gan, name):
+    ended = gan(*tiny(name))
+    assert ended.code == 0, ended.err
+    folder = Path("runs/studies", name)
+    assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert verdicts(folder) <= {"held", "did not hold", "not decided"}
+    assert all(claim in ended.out for claim in ("tolerance", "verdict"))
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, limit: int) -> list[str]:
+    """The runs that are trained; Ctrl-C comes before the one after `limit`."""
+    trained, train = [], running.train
+
+    def stopped(words, **keys):
+        if len(trained) == limit:
+            raise KeyboardInterrupt
+        place = Path(next(word.partition("=")[2].strip("'") for word in words if word.startswith("run_dir=")))
+        before = reading.look(place).state if place.exists() else "none"
+        run = train(words, **keys)
+        trained.append(before)
+        return run
+
+    monkeypatch.setattr(running, "train", stopped)
+    return trained
+
+
+def test_a_study_that_is_stopped_trains_only_what_is_missing(gan, monkeypatch):
+    words = tiny("wgan_figure_2")
+    with monkeypatch.context() as patched:
+        counted(patched, 2)
+        assert gan(*words).code == 130
+    rows = [path.read_bytes() for path in sorted(Path("runs").rglob("metrics.jsonl"))]
+    assert len(rows) == 2
+    with monkeypatch.context() as patched:
+        trained = counted(patched, 99)
+        assert gan(*words).code == 0
+    assert trained == ["finished"] * 2 + ["none"] * 4
+    assert [path.read_bytes() for path in sorted(Path("runs").rglob("gan_*/metrics.jsonl"))] == rows
+
+
+def test_the_list_names_every_study_with_its_time(gan):
+    out = gan("study").out
+    assert all(f"\n{name} " in f"\n{out}" for name in NAMES)
+    assert out.count(" min  ") == len(NAMES)
+    assert all(name in gan("list", "study").out for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("wgan_figur_2", "study=wgan_figur_2: no such option; did you mean study=wgan_figure_2?"),
+        ("wgan_figure_2 seed=-1", "seed"),
+        ("wgan_figure_2 seed=a,b", "seed"),
+        ("wgan_figure_2 fulll=true", "fulll=true: no such key"),
+        ("wgan_figure_2 study.minutes=fast", "study.minutes=fast"),
+        ("wgan_figure_2 train.stpes=3", "train.stpes=3: no such key"),
+        ("all out=here", "out=here: is one study's directory"),
+    ],
+)
+def test_a_mistake_is_refused_in_one_line(refused, words, message):
+    assert message in refused("study", *words.split())
+
+
+def test_pages_have_every_study_and_the_pictures_of_those_that_ran(gan):
+    assert gan(*tiny("wgan_figure_2"), "docs=docs").code == 0
+    page = Path("docs/studies.md").read_text()
+    assert all(name in page for name in NAMES)
+    assert page.count("![") == 1
+    assert "gan study wgan_figure_2 seed=0,1" in page
+    assert Path("docs/studies/wgan_figure_2.png").is_file()
