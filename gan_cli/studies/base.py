@@ -39,7 +39,9 @@ class Study(ABC):
     """A claim of a paper and the runs that test it. A YAML in conf/study gives the arguments.
 
     Args:
-        runs: overrides of each run, by its name; each is trained once for each seed. Empty: nothing is trained.
+        runs: overrides of each run, by its name; each is trained once for each seed. `init_from=@NAME` begins with the
+            weights of the run NAME of the same seed. Empty: nothing is trained.
+        each: further overrides by name: every run is trained with each of them, and is called `RUN NAME`.
         claims: by name.
         common: overrides of every run.
         quick: further overrides of every run in the quick form.
@@ -56,6 +58,7 @@ class Study(ABC):
         runs: dict[str, list[str]],
         claims: dict[str, Claim],
         minutes: PositiveFloat,
+        each: dict[str, list[str]] | None = None,
         common: list[str] | None = None,
         quick: list[str] | None = None,
         full: list[str] | None = None,
@@ -63,7 +66,8 @@ class Study(ABC):
         full_seeds: list[NonNegativeInt] | None = None,
         notes: str = "",
     ) -> None:
-        self.runs = runs
+        further = each or {"": []}
+        self.runs = {f"{run} {name}".strip(): [*a, *b] for run, a in runs.items() for name, b in further.items()}
         self.claims = {name: Claim.model_validate(claim) for name, claim in claims.items()}
         self.minutes = minutes
         self.notes = notes
@@ -79,7 +83,7 @@ class Study(ABC):
         return [*self._overrides[full], *self.runs[name]]
 
     def watch(self, state: TrainState, logs: Mapping[str, float]) -> Mapping[str, float]:
-        """Return values to keep after a step, which `running.watched` reads; most studies have no such method.
+        """Return values to keep after a step, which `running.watched` reads; {}: none after this one.
 
         Args:
             state: as it is after the step; it must not be changed.

@@ -1,4 +1,4 @@
-"""What the figures of the studies share."""
+"""What the studies share: axes, and a trained critic at given points."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from gan_cli.analysis.plots import Shown
 from gan_cli.api.run import Run
+from gan_cli.config import parts
+from gan_cli.losses.base import CriticOutput, Loss
 
 
 def panels(columns: int, rows: int = 1, width: float = 4.2, height: float = 3.6) -> tuple[Figure, np.ndarray]:
@@ -32,3 +34,10 @@ def scores(run: Run, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     score = critic(x)
     (gradient,) = torch.autograd.grad(score.sum(), x)
     return score.detach().cpu().double().numpy(), gradient.cpu().double().numpy()
+
+
+def estimates(run: Run, on_real: np.ndarray, on_fake: np.ndarray) -> dict[str, float]:
+    """Return the estimates of a run's loss from the scores of real (N,) and of fakes (N,)."""
+    loss = parts.build(run.config.loss, "loss", Loss)
+    outputs = [CriticOutput(torch.from_numpy(score), None, {}, torch.from_numpy(score)) for score in (on_real, on_fake)]
+    return {name: float(value) for name, value in loss.estimates(*outputs).items()}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
-from pydantic import FiniteFloat
+from pydantic import FiniteFloat, PositiveInt
 from torch import Tensor, nn
 
+from gan_cli.core.curves import Curve
+from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.updates.base import Phase, Updates
 
 
@@ -66,3 +68,53 @@ class LinearCritic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return scores (N,) for points (N, 1)."""
         return self.psi * x[:, 0]
+
+
+class ConstantCritic(nn.Module):
+    """x -> y, one weight, whatever the sample.
+
+    Args:
+        y: at the beginning.
+    """
+
+    def __init__(self, y: FiniteFloat) -> None:
+        super().__init__()
+        self.y = nn.Parameter(torch.tensor(float(y)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores (N,) for points (N, 1)."""
+        return self.y + 0 * x[:, 0]
+
+
+class SaddleGame(Loss):
+    """V(x, y) = x y^power + d / 2 (x^2 - y^2), which the generator's one weight x minimises and the critic's y maximises.
+
+    A fake is x, a score is y; real samples have no part in it.
+
+    Args:
+        d: curvature; 0: there is none.
+        power: 1, the bilinear game, or 2.
+    """
+
+    logged = (Curve("critic/value", "1", "neither", "V(x, y) of a game of two numbers"),)
+
+    def __init__(self, d: FiniteFloat = 0.0, power: PositiveInt = 1) -> None:
+        super().__init__()
+        self.d = d
+        self.power = power
+
+    def _value(self, fake: CriticOutput) -> Tensor:
+        x, y = fake.x.mean(), fake.score.mean()
+        return x * y**self.power + self.d / 2 * (x**2 - y**2)
+
+    def critic(self, real: CriticOutput, fake: CriticOutput) -> Tensor:
+        """Return -V."""
+        return -self._value(fake)
+
+    def generator(self, fake: CriticOutput, real: CriticOutput | None) -> Tensor:
+        """Return V."""
+        return self._value(fake)
+
+    def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
+        """Return V as `value`."""
+        return {"value": self._value(fake)}

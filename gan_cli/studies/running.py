@@ -149,16 +149,24 @@ class _Watch:
     def __call__(self, state: Any, logs: Mapping[str, float]) -> None:
         if self._file is None:
             self._file = AppendFile(self._path)
-        row = {"step": state.step, **self._study.watch(state, logs)}
-        self._file.write(json.dumps(row).encode() + b"\n")
+        if values := self._study.watch(state, logs):
+            self._file.write(json.dumps({"step": state.step, **values}, allow_nan=False).encode() + b"\n")
 
 
 def _cell(study: Study, run: str, seed: int, path: Path, config: StudyConfig) -> _Cell:
-    run_dir = path / slug(f"{run}_seed-{seed}")
+    run_dir = _place(path, run, seed)
+    words = [
+        override("init_from", _place(path, word.partition("@")[2], seed)) if word.startswith("init_from=@") else word
+        for word in study.words(run, config.full)
+    ]
     own = [f"seed={seed}", override("run_dir", run_dir), "resume=auto"]
     if config.allow_targets:
         own.append(override("allow_targets", config.allow_targets))
-    return _Cell(run, [*study.words(run, config.full), *config.overrides, *own], run_dir)
+    return _Cell(run, [*words, *config.overrides, *own], run_dir)
+
+
+def _place(path: Path, run: str, seed: int) -> Path:
+    return path / slug(f"{run}_seed-{seed}")
 
 
 def _about(cell: _Cell, do: Callable[[], Any]) -> Any:

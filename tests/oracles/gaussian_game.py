@@ -22,7 +22,7 @@ from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
-from tests.oracles.quadrature import X, gaussian, integral, mixture
+from gan_cli.studies.quadrature import X, gaussian, integral, mixture
 
 BATCH = 1024
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import pytest
 from gan_cli.data.synthetic import ParallelLines
 from gan_cli.inputs.noise import InstanceNoise
 from gan_cli.losses.minimax import Minimax
-from tests.oracles.quadrature import X, divergence, gaussian
+from gan_cli.studies.quadrature import X, divergence, gaussian
 from tests.oracles.training import Line, build_state, estimate, generator_gradient, train
 
 LINES = ParallelLines()

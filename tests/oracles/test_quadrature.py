@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.oracles.quadrature import F, X, alpha_f, best_gaussian, divergence, gaussian, integral, mixture
+from gan_cli.studies.quadrature import F, X, alpha_f, best_gaussian, divergence, gaussian, integral, mixture
 
 COLUMNS = ("kl", "reverse_kl", "jensen_shannon", "jeffrey", "pearson")
 # D*, mu*, sigma*, and the divergences of the columns there.

@@ -20,7 +20,7 @@ from gan_cli.data.synthetic import ParallelLines, TwoGaussians1d
 from gan_cli.losses.base import CriticOutput
 from gan_cli.losses.minimax import Minimax, NonSaturating
 from gan_cli.losses.wasserstein import Wasserstein
-from tests.oracles.quadrature import X, gaussian, integral, mixture
+from gan_cli.studies.quadrature import X, gaussian, integral, mixture
 from tests.oracles.training import Gaussian, Line, build_state, generator_gradient, outputs, train
 
 PAIR = TwoGaussians1d()

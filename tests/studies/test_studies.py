@@ -14,7 +14,7 @@ from tests.conftest import CONF
 
 NAMES = sorted(path.stem for path in (CONF / "study").glob("*.yaml") if path.stem != "all")
 TINY = ("train.steps=2", "log.every_steps=1", "train.batch_size=8", "runtime.threads=1")  # where nothing else is needed
-SHORT = {  # further words of the command, by the study
+SHORT = {
 }  # fmt: skip
 
 
