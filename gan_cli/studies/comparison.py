@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from gan_cli.analysis import figures
-from gan_cli.api.run import Run
 from gan_cli.studies.base import Finding, Runs, Study
-from gan_cli.studies.drawing import labelled, panels
+from gan_cli.studies.drawing import labelled, logged, panels, show_samples
 from gan_cli.studies.measured import Measured, difference, over_seeds
-
-_SAMPLES = 64
 
 
 class Comparison(Study):
@@ -34,7 +30,7 @@ class Comparison(Study):
         compare: dict[str, list[str]],
         last: int = 1,
         show: Literal["samples", "nothing"] = "samples",
-        **arguments,  # noqa: ANN003
+        **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
         self.score = score
@@ -44,7 +40,7 @@ class Comparison(Study):
 
     def look(self, runs: Runs) -> Finding:
         """Compare the scores; draw the score's curves, the mean over seeds, and samples of the first seed."""
-        curves = {name: [_curve(run, self.score) for run in found] for name, found in runs.items()}
+        curves = {name: [logged(run, self.score) for run in found] for name, found in runs.items()}
         ends = {name: [float(values[-self.last :].mean()) for _, values in found] for name, found in curves.items()}
         measured = {claim: self._measured([ends[name] for name in names]) for claim, names in self.compare.items()}
         shown = [] if self.show == "nothing" else [*runs]
@@ -55,30 +51,9 @@ class Comparison(Study):
             first.plot(steps, np.mean([values for _, values in found], axis=0), label=name)
         labelled(first, self.score, "step")
         for name, place in zip(shown, axes[0, 1:], strict=True):
-            _draw_samples(place, runs[name][0], name)
+            show_samples(place, runs[name][0], name)
         lines = [f"{name}: {self.score} {', '.join(f'{end:.4g}' for end in found)}" for name, found in ends.items()]
         return Finding(figure, measured, lines, {"ends": ends})
 
     def _measured(self, sides: Sequence[Sequence[float]]) -> Measured:
         return over_seeds(sides[0]) if len(sides) == 1 else difference(*sides)
-
-
-def _curve(run: Run, tag: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the steps and values of a curve where it has a value."""
-    metrics: Mapping[str, np.ndarray] = run.metrics
-    values = metrics[tag]
-    there = np.isfinite(values)
-    return metrics["step"][there], values[there]
-
-
-def _draw_samples(place, run: Run, name: str) -> None:  # noqa: ANN001
-    """Draw samples of a run: a grid of images, or points of two dimensions."""
-    x = run.sample(_SAMPLES if run.config.dataset.arguments.get("image_size") else 1000).cpu()
-    if x.dim() == 4:
-        place.imshow(figures.image_grid(x))
-        place.set_axis_off()
-        place.set_title(name)
-        return
-    place.plot(*x.double().numpy().T, ".", markersize=2, color="#e8590c")
-    place.set_aspect("equal", adjustable="datalim")
-    labelled(place, name, "$x_1$")

@@ -1,4 +1,4 @@
-"""What the studies share: axes, and a trained critic at given points."""
+"""What the studies share: axes, curves, samples, and a trained critic at given points."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gan_cli.analysis import figures
 from gan_cli.analysis.plots import Shown
 from gan_cli.api.run import Run
 from gan_cli.config import parts
+from gan_cli.errors import UserError
 from gan_cli.losses.base import CriticOutput, Loss
 
 
@@ -25,6 +27,33 @@ def labelled(axes: Axes, title: str, x: str, y: str = "") -> None:
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize="small")
+
+
+def show_samples(axes: Axes, run: Run, title: str) -> None:
+    """Draw samples of a run: a grid of 64 images, or 1,000 points of two dimensions."""
+    points = "image_size" not in run.config.dataset.arguments
+    x = run.sample(1000 if points else 64).cpu()
+    if points:
+        axes.plot(*x.double().numpy().T, ".", markersize=2, color="#e8590c")
+        axes.set_aspect("equal", adjustable="datalim")
+        labelled(axes, title, "")
+    else:
+        axes.imshow(figures.image_grid(x))
+        axes.set_axis_off()
+        axes.set_title(title)
+
+
+def logged(run: Run, *tags: str) -> list[np.ndarray]:
+    """Return the steps and the values of curves, in the rows that have all of them.
+
+    Raises:
+        UserError: there is no such row.
+    """
+    metrics = run.metrics
+    if lacking := [tag for tag in tags if tag not in metrics]:
+        raise UserError(f"{run.path}: no row has {lacking[0]}, which the study reads")
+    there = np.all([np.isfinite(metrics[tag]) for tag in tags], axis=0)
+    return [metrics[key][there] for key in ("step", *tags)]
 
 
 def scores(run: Run, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

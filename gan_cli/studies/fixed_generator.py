@@ -1,4 +1,4 @@
-"""What a generator that stands still gets from a discriminator that learns (Arjovsky and Bottou 2017, figures 1 to 3)."""
+"""What a fixed generator gets from a discriminator that learns (Arjovsky and Bottou 2017, figures 1 to 3)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,11 @@ class FixedGenerator(Study):
             "nonsaturating": over_seeds(changes["-log D"].min(axis=0)),
         }
         figure, axes = panels(3)
-        titles = {"loss": "Discriminator's loss", "log(1 - D)": "Gradient norm, log(1 - D)", "-log D": "Gradient norm, -log D"}
+        titles = {
+            "loss": "Discriminator's loss",
+            "log(1 - D)": "Gradient norm, log(1 - D)",
+            "-log D": "Gradient norm, -log D",
+        }
         for place, (key, title) in zip(axes[0], titles.items(), strict=True):
             for name, found in paths.items():
                 place.semilogy(found[0]["step"], found[0][key], label=name)

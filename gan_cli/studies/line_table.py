@@ -30,7 +30,10 @@ class LineTable(Study):
         best = {name: best_gaussian(name) for name in runs}
         errors = {name: np.abs(found - best[name][1:]).max(axis=1) for name, found in learned.items()}
         measured = {name: over_seeds(error) for name, error in errors.items()}
-        tables = [_table({name: found[i] for name, found in learned.items()}) for i in range(len(next(iter(learned.values()))))]
+        tables = [
+            _table({name: found[i] for name, found in learned.items()})
+            for i in range(len(next(iter(learned.values()))))
+        ]
         measured["own"] = over_seeds([float((table.argmin(axis=0) == np.arange(len(table))).sum()) for table in tables])
         figure, ((axes,),) = panels(1, width=7.0, height=4.2)
         axes.plot(X, np.exp(mixture(X)), color="black", linewidth=2, label="data")
@@ -44,7 +47,9 @@ class LineTable(Study):
             + [f"{value:.4f}" for value in np.mean([table[i] for table in tables], axis=0)]
             for i, name in enumerate(runs)
         ]
-        return Finding(figure, measured, ["Divergence of each learned Gaussian, by quadrature:", *columns([heads, *rows])])
+        return Finding(
+            figure, measured, ["Divergence of each learned Gaussian, by quadrature:", *columns([heads, *rows])]
+        )
 
 
 def _mean(path: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -54,4 +59,6 @@ def _mean(path: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _table(learned: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the divergence of each learned Gaussian (row) by each name (column)."""
-    return np.array([[divergence(column, mixture, gaussian(*found)) for column in learned] for found in learned.values()])
+    return np.array(
+        [[divergence(column, mixture, gaussian(*found)) for column in learned] for found in learned.values()]
+    )

@@ -60,7 +60,12 @@ class ParallelLines(Study):
 
 
 def _of(runs: Runs, loss: str, theta: float) -> list[Run]:
-    return [run for name, found in runs.items() if name.split()[0] == loss and float(name.split()[1]) == theta for run in found]
+    return [
+        run
+        for name, found in runs.items()
+        if name.split()[0] == loss and float(name.split()[1]) == theta
+        for run in found
+    ]
 
 
 def _estimate(run: Run, theta: float, tag: str) -> tuple[float, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
-from pydantic import FiniteFloat, PositiveInt
+from pydantic import FiniteFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gan_cli.core.curves import Curve
@@ -87,7 +89,7 @@ class ConstantCritic(nn.Module):
 
 
 class SaddleGame(Loss):
-    """V(x, y) = x y^power + d / 2 (x^2 - y^2), which the generator's one weight x minimises and the critic's y maximises.
+    """V(x, y) = x y^power + d / 2 (x^2 - y^2): the generator's one weight x minimises it, the critic's y maximises it.
 
     A fake is x, a score is y; real samples have no part in it.
 
@@ -118,3 +120,33 @@ class SaddleGame(Loss):
     def estimates(self, real: CriticOutput, fake: CriticOutput) -> dict[str, Tensor]:
         """Return V as `value`."""
         return {"value": self._value(fake)}
+
+
+class NoisyReal(nn.Module):
+    """Points of a ring of 8, a grid of 25 or a swiss roll with Gaussian noise: a generator that has only to lose noise.
+
+    As in Gulrajani et al. 2017, figure 1, it stands still; its one weight is the noise's deviation.
+
+    Args:
+        points: which set, in the coordinates that its dataset draws with Improved WGAN's scale.
+        std: deviation of the noise.
+    """
+
+    def __init__(self, points: Literal["ring", "grid", "swiss_roll"], std: PositiveFloat) -> None:
+        super().__init__()
+        self.points = points
+        self.std = nn.Parameter(torch.tensor(float(std)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return points (N, 2) for z (N, 4)."""
+        u, v = torch.special.ndtr(z[:, 2:]).unbind(dim=1)
+        if self.points == "swiss_roll":
+            t = 1.5 * torch.pi * (1 + 2 * u)
+            clean = torch.stack([t * t.cos(), t * t.sin()], dim=1) / 7.5
+        elif self.points == "ring":
+            angle = (u * 8).floor() * (torch.pi / 4)
+            clean = 2 / 1.414 * torch.stack([angle.cos(), angle.sin()], dim=1)
+        else:
+            clean = (torch.stack([u, v], dim=1) * 5).floor() * 2 - 4
+            clean = clean / 2.828
+        return clean + self.std * z[:, :2]

@@ -14,6 +14,7 @@ X = np.linspace(-25.0, 30.0, 11_001)  # the rule is exact to rounding for smooth
 
 
 def gaussian(mu: float, sigma: float) -> Density:
+    """Return the density of N(mu, sigma^2)."""
     return lambda x: -0.5 * ((x - mu) / sigma) ** 2 - math.log(sigma * math.sqrt(2 * math.pi))
 
 
@@ -66,14 +67,17 @@ def _gan(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def alpha_f(a: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return f of the alpha-divergence."""
     return lambda u: (u**a - 1 - a * (u - 1)) / (a * (a - 1))
 
 
 def alpha_best(a: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the best critic of the alpha-divergence, of r = log p / q."""
     return lambda r: np.expm1((a - 1) * r) / (a - 1)
 
 
 def integral(values: np.ndarray, x: np.ndarray = X) -> float:
+    """Return the integral of values (N,) at x (N,)."""
     return float(np.trapezoid(values, x))
 
 

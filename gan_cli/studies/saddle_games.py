@@ -26,7 +26,10 @@ class SaddleGames(Study):
 
     def look(self, runs: Runs) -> Finding:
         """Return each run's factor of a step, in the geometric mean over all steps; no seed changes it."""
-        paths = {name: [np.stack([(p := watched(run))["x"], p["y"]], axis=1) for run in found] for name, found in runs.items()}
+        paths = {
+            name: [np.stack([(p := watched(run))["x"], p["y"]], axis=1) for run in found]
+            for name, found in runs.items()
+        }
         measured = {}
         for claim in self.claims:
             name = claim.removesuffix("_rate")

@@ -11,8 +11,8 @@ from torch.testing import assert_close
 from gan_cli.losses.divergences import DIVERGENCES, alpha_divergence
 from gan_cli.losses.fgan import FGAN
 from gan_cli.losses.minimax import Minimax, NonSaturating
-from tests.helpers import output
 from gan_cli.studies.quadrature import BEST, WHOLE_LINE, F, X, alpha_best, alpha_f, divergence, gaussian, integral
+from tests.helpers import output
 
 ALPHAS = (-1.0, 0.3, 0.5, 0.6, 1.1, 1.5, 2.0, 3.0)
 CASES = {name: (FGAN(name), F[name], BEST[name], None) for name in DIVERGENCES}

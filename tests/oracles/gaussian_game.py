@@ -18,11 +18,11 @@ from gan_cli.losses.base import Loss
 from gan_cli.losses.fgan import FGAN
 from gan_cli.models.critic import Critic
 from gan_cli.models.mlp import Trunk
+from gan_cli.studies.quadrature import X, gaussian, integral, mixture
 from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
-from gan_cli.studies.quadrature import X, gaussian, integral, mixture
 
 BATCH = 1024
 CPU = torch.device("cpu")

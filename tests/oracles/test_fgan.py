@@ -10,10 +10,10 @@ from functools import cache
 import pytest
 
 from gan_cli.losses.fgan import FGAN
+from gan_cli.studies.quadrature import best_gaussian, divergence, gaussian, mixture
 from gan_cli.updates.alternating import Alternating
 from gan_cli.updates.simultaneous import Simultaneous
 from tests.oracles.gaussian_game import Learned, Settings, bound, game, learn
-from gan_cli.studies.quadrature import best_gaussian, divergence, gaussian, mixture
 
 RULES = {"simultaneous": Simultaneous(), "alternating": Alternating(1)}
 COLUMNS = ("kl", "reverse_kl", "jensen_shannon", "jeffrey", "pearson", "squared_hellinger", "neyman")
