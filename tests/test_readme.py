@@ -94,6 +94,9 @@ def test_a_gan_command(command, workplace, monkeypatch, capsys):
         if not Path("gallery", run).exists():
             assert main(["train", *GALLERY[run], *SHORT, f"run_dir={Path('gallery', run)}"]) == 0
         arguments = [re.sub(rf"^(init_from=)?{run}$", rf"\1{Path('gallery', run)}", a) for a in arguments]
+    if name == "study" and arguments:  # elsewhere: its runs are none that the other commands look at
+        monkeypatch.chdir(workplace / "my_conf")
+        arguments += [word for word in SHORT if not word.startswith("model.")]
     arguments += [a for key in (name, *arguments) for a in QUICK.get(key, [])]
     assert main([name, *arguments]) == 0, capsys.readouterr().err
     if name == "train":

@@ -114,3 +114,37 @@ def test_pages_have_every_study_and_the_pictures_of_those_that_ran(gan):
     assert page.count("![") == 1
     assert "gan study wgan_figure_2 seed=0" in page
     assert Path("docs/studies/wgan_figure_2.png").is_file()
+
+
+OWN = """
+from matplotlib.figure import Figure
+from gan_cli.studies.base import Finding, Study
+from gan_cli.studies.measured import exact
+
+
+class Steps(Study):
+    def look(self, runs):
+        return Finding(Figure(), {"steps": exact(float(runs["only"][0].step))})
+"""
+OWN_YAML = """
+# A run makes the steps that it is asked for
+_target_: my_studies.Steps
+minutes: 0.1
+notes: none
+common: [model=mlp, model.width=4, dataset.image_size=8, dataset.limit=60, dataset.holdout=20]
+runs: {only: []}
+claims: {steps: {text: two steps, published: 2, low: 2, high: 2}}
+"""
+
+
+def test_a_users_own_study(gan, tmp_path):
+    (tmp_path / "my_studies.py").write_text(OWN)
+    folder = tmp_path / "my_conf" / "study"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(OWN_YAML)
+    own = ["--config-dir", "my_conf"]
+    assert "mine" in gan("study", *own).out
+    assert "allow_targets=[my_studies]" in gan("study", "mine", *own).err
+    ended = gan("study", "mine", *own, "allow_targets=[my_studies]", *TINY)
+    assert ended.code == 0, ended.err
+    assert verdicts(Path("runs/studies/mine")) == {"held"}
