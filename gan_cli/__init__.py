@@ -6,7 +6,7 @@
     x = run.sample(64, seed=0)
 
 `train`, `sweep` and `compose` take overrides as the command line does; `load` and `list_runs` find runs that exist;
-`evaluate` scores pictures of any origin, and `classifier` trains an extractor for them; `study` reruns a claim of a paper.
+`evaluate` scores pictures of any origin, `classifier` trains an extractor for them; `study` reruns a claim of a paper.
 Mistakes are raised as `gan_cli.errors.UserError`, everything else that ends a run as another `gan_cli.errors.GanError`.
 """
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_cli.core.text import show
-from gan_cli.runs.contents import of_steps
-from gan_cli.runs.directory import is_status
+from gan_cli.runs.contents import is_status, of_steps
 
 MOST = 2**53  # of anything that is counted
 MAX_VALUES = 2**28  # of one sample

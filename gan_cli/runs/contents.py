@@ -1,9 +1,10 @@
-"""The names of the files of a run that belong to its steps."""
+"""The files of a run that belong to its steps, and the form of its run.json."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 METRICS, TIMING = "metrics.jsonl", "timing.jsonl"
 SAMPLES = "samples"
@@ -26,3 +27,9 @@ def files_of_steps(run: Path) -> list[str]:
     """Return the names of such files that a run has."""
     found = [path.relative_to(run).as_posix() for path in (*run.iterdir(), *run.glob(f"{SAMPLES}/*"))]
     return sorted(filter(of_steps, found))
+
+
+def is_status(content: Any) -> bool:
+    """Return whether a value is a mapping whose `sessions`, if any, are a list of mappings."""
+    sessions = content.get("sessions", []) if isinstance(content, dict) else None
+    return isinstance(sessions, list) and all(isinstance(session, dict) for session in sessions)

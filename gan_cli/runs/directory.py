@@ -18,7 +18,7 @@ import yaml
 from gan_cli.core import untrusted
 from gan_cli.core.files import AppendFile, Content, Held, replace_file, sweep
 from gan_cli.errors import UserError
-from gan_cli.runs.contents import SAMPLES
+from gan_cli.runs.contents import SAMPLES, is_status
 from gan_cli.runs.exported import is_export, needs_the_run
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
@@ -220,12 +220,6 @@ def _read(path: Path, most: int, parse: Callable[[bytes], Any]) -> Any:
         raise
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-
-
-def is_status(content: Any) -> bool:
-    """Return whether a value is a mapping whose `sessions`, if any, are a list of mappings."""
-    sessions = content.get("sessions", []) if isinstance(content, dict) else None
-    return isinstance(sessions, list) and all(isinstance(session, dict) for session in sessions)
 
 
 def read_config(path: Path) -> dict[str, Any]:
