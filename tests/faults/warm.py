@@ -26,6 +26,7 @@ from gan_cli.config.arguments import CommandLine
 from gan_cli.config.validate import check
 from gan_cli.core.text import print_error
 from gan_cli.errors import GanError
+from gan_cli.runs.tensorboard import layout
 from gan_cli.session import build, provenance, session
 from tests.command_arguments import arguments_for
 from tests.conftest import plain
@@ -48,6 +49,7 @@ tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system's, whic
 provenance._git_commit = lambda: None  # three processes of git a child
 _TRAIN = plain(*RECIPE)
 _, _DATA = build.check(check("train", _TRAIN)).open()
+layout()  # reads what every module declares, and keeps it
 gc.freeze()  # what each child inherits: a search for garbage would copy its pages, and find nothing
 
 
