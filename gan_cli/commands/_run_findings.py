@@ -136,7 +136,7 @@ def _log(path: Path, sound: int) -> Finding:
 
 
 def _events(run: Path, sound: Mapping[str, int], lost: Collection[str], step: int) -> Finding:
-    """Return how much the event files of the steps hold.
+    """Return how much the event files hold.
 
     Args:
         run: the run's directory.
@@ -144,7 +144,7 @@ def _events(run: Path, sound: Mapping[str, int], lost: Collection[str], step: in
         lost: names of files that are not read at all.
         step: of the last event in those bytes.
     """
-    paths = [path for path in sorted(run.glob(f"{EVENTS}.*")) if path.suffix != ".about" and path.name not in lost]
+    paths = [path for path in sorted(run.glob(f"{EVENTS}.*")) if path.name not in lost]
     torn, total = [], 0
     for path in paths:
         whole = sound.get(path.name, 0)
@@ -162,7 +162,7 @@ def _events(run: Path, sound: Mapping[str, int], lost: Collection[str], step: in
     if not paths:
         return Finding("TensorBoard", "no event files yet")
     text = f"{len(paths)} event file{'s' if len(paths) > 1 else ''}, {size(total)}, up to step {step}"
-    return Finding("TensorBoard", "; ".join([text, *torn, *(["gan resume truncates it there"] if torn else [])]))
+    return Finding("TensorBoard", "; ".join([text, *torn, *(["continuing the run repairs it"] if torn else [])]))
 
 
 def _next(
