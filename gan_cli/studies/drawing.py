@@ -29,6 +29,13 @@ def labelled(axes: Axes, title: str, x: str, y: str = "") -> None:
         axes.legend(fontsize="small")
 
 
+def show_picture(axes: Axes, picture: np.ndarray, title: str) -> None:
+    """Show pixels (height, width, 3) in the place of axes."""
+    axes.imshow(picture)
+    axes.set_axis_off()
+    axes.set_title(title, fontsize="small")
+
+
 def show_samples(axes: Axes, run: Run, title: str) -> None:
     """Draw samples of a run: a grid of 64 images, or 1,000 points of two dimensions."""
     points = "image_size" not in run.config.dataset.arguments
@@ -38,9 +45,7 @@ def show_samples(axes: Axes, run: Run, title: str) -> None:
         axes.set_aspect("equal", adjustable="datalim")
         labelled(axes, title, "")
     else:
-        axes.imshow(figures.image_grid(x))
-        axes.set_axis_off()
-        axes.set_title(title)
+        show_picture(axes, figures.image_grid(x), title)
 
 
 def logged(run: Run, *tags: str) -> list[np.ndarray]:

@@ -14,10 +14,20 @@ from tests.conftest import CONF
 
 NAMES = sorted(path.stem for path in (CONF / "study").glob("*.yaml") if path.stem != "all")
 TINY = ("train.steps=2", "log.every_steps=1", "train.batch_size=8", "runtime.threads=1")  # where nothing else is needed
-IMAGES = ("dataset.limit=60", "dataset.holdout=20", "evaluate.every_steps=1", "evaluate.count=10", "model.width=4")
+FEW = ("dataset.limit=60", "dataset.holdout=30", "model.width=4")
+IMAGES = (*FEW, "evaluate.every_steps=1", "evaluate.count=10")
 SHORT = {  # further words of the command, by the study
+    "began_measure": (*IMAGES, "train.steps=5"),
+    "birthday": FEW,
+    "dcgan_features": FEW,
+    "ebgan_margin": IMAGES,
     "fgan_images": IMAGES,
-    "vanishing_gradients": ("dataset.limit=60", "dataset.holdout=20"),
+    "infogan_codes": FEW,
+    "instance_noise": ("evaluate.every_steps=1", "evaluate.count=20", "evaluate.w1_count=10"),
+    "memorisation": FEW,
+    "truncation": FEW,
+    "vanishing_gradients": FEW[:2],
+    "wgan_figures_5_7": IMAGES,
     "wgan_figure_3": (*IMAGES, "train.steps=5"),
     "wgan_figure_4": (*IMAGES, "train.steps=5"),
     "wgan_momentum": IMAGES,
