@@ -152,11 +152,18 @@ def header_of(file: BinaryIO) -> Header | None:
     """Return what a picture's header says; None if it cannot be read."""
     try:
         with Image.open(file) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5
             deep = _is_deep_grey(image)
-            return Header(image.size if turned else image.size[::-1], not deep and _has_colour(image), deep)
+            sides = image.size if _is_turned(image) else image.size[::-1]
+            return Header(sides, not deep and _has_colour(image), deep)
     except Exception:  # the error that names the file comes when it is read in full
         return None
+
+
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION, 1) >= 5
+    except Exception:  # damaged EXIF, which does not keep the picture from being read
+        return False
 
 
 def _has_colour(image: Image.Image) -> bool:

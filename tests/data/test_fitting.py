@@ -9,7 +9,7 @@ from gan_cli.data.collection import resize
 from gan_cli.data.fitting import cropped, note, padded
 from gan_cli.data.folder import Folder
 from gan_cli.data.images import FashionMNIST10k
-from gan_cli.data.pictures import read_picture
+from gan_cli.data.pictures import header_of, read_picture
 from gan_cli.data.stacked import Stacked
 
 BLACK, GREEN = (0, 0, 0), (0, 200, 0)
@@ -142,6 +142,17 @@ def test_a_picture_that_exif_turns_is_told_as_it_is_seen(tmp_path):
     (text,) = Folder(16, str(tmp_path)).open(2, 0, CPU).notes
     assert "pictures of 48 x 16" in text
     assert Folder((48, 16), str(tmp_path)).open(2, 0, CPU).notes == ()
+
+
+def test_damaged_exif_hides_nothing_else(tmp_path, monkeypatch):
+    Image.fromarray(thirds(16, 48, 3)).save(tmp_path / "one.png")
+
+    def damaged(image):
+        raise SyntaxError("not a TIFF file")
+
+    monkeypatch.setattr(Image.Image, "getexif", damaged)
+    with open(tmp_path / "one.png", "rb") as file:
+        assert header_of(file) == ((16, 48), True, False)
 
 
 def test_arrays_are_told_too_and_a_row_of_pixels_is_not():
