@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_cli.api.kept import settings_kept
 from gan_cli.api.request import requested, words_of
+from gan_cli.core.text import say
 
 if TYPE_CHECKING:
     from gan_cli.session.classifier import Trained
@@ -45,6 +46,6 @@ def classifier(
 
     def show(text: str) -> None:
         if progress:
-            print(text, file=sys.stderr)
+            say(text, sys.stderr)
 
     return train_classifier(request.config, name, show, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import ClassifierConfig
-from gan_cli.core.text import columns
+from gan_cli.core.text import columns, say
 from gan_cli.session.classifier import Trained, name_for, train_classifier
 
 
@@ -14,12 +14,8 @@ def classifier(config: ClassifierConfig, line: CommandLine) -> None:
     Raises:
         UserError: no labelled images to learn from, or a directory that cannot be written.
     """
-    found = train_classifier(config, name_for(config, line.choices), _show)
-    print("\n".join(_lines(found)))
-
-
-def _show(text: str) -> None:
-    print(text, flush=True)
+    found = train_classifier(config, name_for(config, line.choices), say)
+    say("\n".join(_lines(found)))
 
 
 def _lines(found: Trained) -> list[str]:

@@ -6,6 +6,7 @@ import sys
 
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.schema import ExportConfig
+from gan_cli.core.text import say
 from gan_cli.session.export import export as exported
 from gan_cli.session.export import refuse_unused
 from gan_cli.session.graphs import LIMIT
@@ -21,7 +22,7 @@ def export(config: ExportConfig, line: CommandLine) -> None:
     refuse_unused(config.format, map(key_of, line.overrides))
     found = exported(config)
     for note in found.notes:
-        print(f"gan: {note}", file=sys.stderr)
+        say(f"gan: {note}", sys.stderr)
     if found.difference is not None:
-        print(f"largest difference from the generator: {found.difference:.2g} (at most {LIMIT:g})")
-    print(found.path)
+        say(f"largest difference from the generator: {found.difference:.2g} (at most {LIMIT:g})")
+    say(found.path)

@@ -19,7 +19,7 @@ from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import StudyConfig
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.files import replace_file
-from gan_cli.core.text import columns, print_error
+from gan_cli.core.text import columns, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def study(config: StudyConfig, line: CommandLine) -> None:
     if line.config_dir:
         directories.insert(0, Path(line.config_dir))
     if chosen is None:
-        print("\n".join(_list(directories)))
+        say("\n".join(_list(directories)))
     elif chosen == ALL:
         _every(config, line, directories)
     else:
@@ -96,12 +96,12 @@ def _every(config: StudyConfig, line: CommandLine, directories: list[Path]) -> N
 def _one(name: str, config: StudyConfig, line: CommandLine) -> None:
     from gan_cli.studies.running import run_study
 
-    found = run_study(name, config, line.config_dir, lambda text: print(text, file=sys.stderr, flush=True))
+    found = run_study(name, config, line.config_dir, lambda text: say(text, sys.stderr))
     for path in _write(found, config):
-        print(path)
+        say(path)
     heads = ("claim", "published", "ours", "tolerance", "verdict")
     cells = [(r.claim.text, f"{r.claim.published}", f"{r.found}", r.claim.tolerance, r.verdict) for r in found.rows]
-    print("\n".join(["", *found.finding.lines, "", *columns([heads, *cells]), ""]), flush=True)
+    say("\n".join(["", *found.finding.lines, "", *columns([heads, *cells]), ""]))
 
 
 def _write(found: Outcome, config: StudyConfig) -> list[Path]:

@@ -12,6 +12,7 @@ from gan_cli.config import parts
 from gan_cli.config.identity import PLACES
 from gan_cli.config.schema import CONSTANT, SUITABLE, ExportConfig, Optimizer, Part, RunConfig
 from gan_cli.config.validate import validate_saved
+from gan_cli.core.places import place
 from gan_cli.data.in_memory import InMemory
 from gan_cli.errors import UserError
 from gan_cli.models.two_domains import TwoDomains
@@ -75,7 +76,7 @@ def export(config: ExportConfig, given: Given | None = None) -> Exported:
     about = _about(path, run, network)
     named = f"step_{about.step:010d}_{about.weights}{f'_{config.direction}' if config.direction else ''}"
     named += SUFFIXES.get(config.format, "_hub" if config.format == "hub" else "")
-    out = Path(config.out) if config.out else path / EXPORTS / named
+    out = place(config.out, path, EXPORTS, named)
     if is_graph:
         network = _one_way(network, config)
         facts = {key: value for key, value in about._asdict().items() if key not in ("config", "trained_with", "task")}

@@ -78,7 +78,7 @@ def test_a_finished_run(doctor):
     assert re.fullmatch(r"verified, [\d.]+ kB", lines["checkpoint 5"])
     assert lines["checkpoint 4"].startswith("verified")
     assert lines["metrics.jsonl"] == "3 rows, the last one at step 5"
-    assert re.fullmatch(r"1 event file, [\d.]+ kB, up to step 5", lines["TensorBoard"])
+    assert re.fullmatch(r"2 event files, [\d.]+ kB, up to step 5", lines["TensorBoard"])
     assert "the next checkpoint needs about" in lines["disk"]
     assert lines["continue"] == "finished; to train longer: gan resume run train.steps=10"
 

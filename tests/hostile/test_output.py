@@ -18,7 +18,7 @@ ESCAPES = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066"
 CONTROLS = [chr(i) for i in (*range(9), *range(11, 32), *range(127, 160))] + ["\u202e", "\u2066"]
 COMMANDS = [
     *(("runs",), ("compare",), ("doctor",), ("report", "--updates", "1", "--count", "20")),
-    *(("sample", "count=4"), ("evaluate", "count=20", "w1_count=20"), ("resume", "train.steps=4")),
+    *(("sample", "count=4"), ("evaluate", "count=20", "w1_count=20"), ("export",), ("resume", "train.steps=4")),
 ]
 
 
@@ -60,17 +60,18 @@ def test_no_command_passes_escapes_on(escaping, capfd, command):
             assert [control for control in CONTROLS if control in content.decode()] == [], path
 
 
-@pytest.mark.parametrize(("command", "name"), [("compare", "compare"), ("report", "report")])
+@pytest.mark.parametrize(("command", "name"), [("compare", "compare"), ("report", "report"), ("export", "exports")])
 def test_a_link_where_the_files_go_is_not_followed(here, trained, canary, capfd, command, name):
     run = here / "runs" / "a"
     shutil.copytree(trained, run)
-    link = (run if command == "report" else run.parent) / name
+    read = run.parent if command == "compare" else run
+    link = read / name
     link.symlink_to(canary.parent)
-    assert main([command, str(run if command == "report" else run.parent)]) == 2
+    assert main([command, str(read)]) == 2
     assert f"{link} is a link" in capfd.readouterr().err
     assert os.listdir(canary.parent) == ["canary"]
     if command == "compare":  # which the user may name all the same
-        assert main([command, str(run.parent), "--out", str(link)]) == 0
+        assert main([command, str(read), "--out", str(link)]) == 0
         assert len(os.listdir(canary.parent)) > 3
 
 
