@@ -26,7 +26,7 @@ from gan_cli.session.given import Given
 from gan_cli.session.incidents import Incidents
 from gan_cli.session.job import Earlier, Extras
 from gan_cli.session.restore import restore
-from gan_cli.session.session import Session, encoded
+from gan_cli.session.session import Session, encoded, unopened
 
 
 class Resumed(NamedTuple):
@@ -118,12 +118,17 @@ def open_session(
 
     Raises:
         UserError: another run than before without `force`, no checkpoint that verifies, or a directory in use.
+        GanError: the machine failed: a file cannot be read, for one.
     """
     require_trackers(config.log.to)
     plan = build.check(config, given=given)
     run = RunDirectory(path)
     try:
         return _opened(plan, run, force, extras or Extras())
+    except OSError as error:
+        explained = unopened(run, error)
+        run.close()
+        raise explained from error
     except BaseException:
         run.close()
         raise

@@ -49,9 +49,7 @@ class Session(Job):
             self.outputs = open_outputs(self)
             self.callbacks = assemble(self, self.outputs)
         except OSError as error:
-            raise GanError(
-                f"{self.run.named(error)}; no checkpoint is changed, and the same command continues once that is fixed"
-            ) from error
+            raise unopened(self.run, error) from error
         self._is_open = True
         return self
 
@@ -181,6 +179,11 @@ class Session(Job):
         finished = self.state.step >= self.state.total_steps
         with suppress(OSError):  # shown already: by the row, picture or checkpoint that did not fit
             self.outputs.board.close(success=finished)
+
+
+def unopened(run: directory.RunDirectory, error: OSError) -> GanError:
+    """Return an error of the machine's that kept a run from being continued as one that says what to do."""
+    return GanError(f"{run.named(error)}; no checkpoint is changed, and the same command continues once that is fixed")
 
 
 def summary(job: Job) -> str:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from gan_cli.core import untrusted
-from gan_cli.errors import UserError
+from gan_cli.errors import GanError, UserError
 from gan_cli.runs import directory
 from tests.hostile.conftest import EVALUATE, RESUME, SAMPLE, perform
 
@@ -84,6 +84,14 @@ def test_contents_that_are_made_anew(run, capsys, name, content):
     perform("resume", run, "train.steps=4")
     assert name in capsys.readouterr().err
     assert (run / name).read_bytes().startswith(before.partition(b"\n")[0] if rows else b"{")
+
+
+@pytest.mark.parametrize("steps", [3, 4])  # finished, and not
+def test_a_directory_in_the_place_of_a_file_is_named(run, steps):
+    (run / "metrics.jsonl").unlink()
+    (run / "metrics.jsonl").mkdir()
+    with pytest.raises(GanError, match=r"metrics\.jsonl: Is a directory; no checkpoint is changed"):
+        perform("resume", run, f"train.steps={steps}")
 
 
 def test_networks_larger_than_the_memory_are_not_built(both, run):
