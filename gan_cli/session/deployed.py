@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import math
 
 import torch
 from torch import Tensor, nn
 
 from gan_cli.models.derivatives import differentiated
+from gan_cli.session.plain_networks import PlainGenerator
 from gan_cli.training.game import Game
 
 _WHOLE = 5.0  # a bound beyond which z is left as it is: one number in two million is larger
@@ -20,24 +20,21 @@ _GILES = (  # coefficients of w - 2.5 where w < 5, and of sqrt(w) - 3 elsewhere
 )  # fmt: skip
 
 
-class Deployed(nn.Module):
-    """A generator with all that stands before and behind it; torch.export can trace it.
+class Deployed(PlainGenerator):
+    """A generator that torch.export can trace, and that truncates z itself.
 
     Args:
-        game: how z, labels and sources reach the network.
-        network: the generator or its moving average.
+        game: how labels and sources reach the network.
+        network: the generator or its moving average, which is copied.
 
     Attributes:
         names: what it reads, by the names of `forward`'s arguments.
     """
 
     def __init__(self, game: Game, network: nn.Module) -> None:
-        super().__init__()
-        self.network = copy.deepcopy(network)
+        super().__init__(game, network)
         differentiated(self.network, None)  # torch's own layers alone can be traced
-        self.task, self._condition = game.task, game.condition
         self.names = [name for name, is_read in reads(game).items() if is_read]
-        self.eval()
 
     def forward(
         self,
@@ -49,18 +46,14 @@ class Deployed(nn.Module):
         """Return samples (N, ...), images in [-1, 1].
 
         Args:
-            z: (N, size), drawn from the run's prior.
+            z: (N, size), drawn from the run's prior; None where that has no numbers.
             y: labels (N,), int64.
             truncation: psi, 0-d: a normal z becomes one of the normal distribution within +-psi; infinity: as it is.
             source: (N, ...), what the generator reads besides.
         """
         if z is None:
             z = source.new_zeros(source.shape[0], 0)  # len(source) would be a number of the graph
-        if truncation is not None:
-            z = within(z, truncation)
-        return self.task.written(
-            self.network(*self.task.generator_input(source, *self._condition.generator_input(z, y))), source
-        )
+        return super().forward(z if truncation is None else within(z, truncation), y, source)
 
 
 def reads(game: Game) -> dict[str, bool]:

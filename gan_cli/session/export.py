@@ -80,8 +80,7 @@ def export(config: ExportConfig, given: Given | None = None) -> Exported:
     if is_graph:
         network = _one_way(network, config)
         facts = {key: value for key, value in about._asdict().items() if key not in ("config", "trained_with", "task")}
-        facts |= {"prior": about.config["latent"], "reads": "see gan export --help"}
-        return Exported(out, write_graph(config.format, run, network, out, facts))
+        return Exported(out, write_graph(config.format, run, network, out, facts | {"prior": about.config["latent"]}))
     if config.direction is not None:
         raise UserError(f"direction={config.direction}: format={config.format} holds both directions; leave it out")
     exported.require_new(out)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -137,3 +138,14 @@ def test_scores_while_it_trains_are_those_of_evaluate(gan, folder, tmp_path):
     assert gan("evaluate", str(run), "device=cpu").code == 0
     scores = json.loads(next((run / "evaluations").iterdir()).read_text())["scores"]["generator"]
     assert {f"quality/{name}": value for name, value in scores.items()}.items() <= row.items()
+
+
+def test_an_export_finds_the_words_of_its_run(gan, folder):
+    run, picture = str(folder / "run"), str(folder / "data" / "pictures" / "03.png")
+    expected = lines(gan("tag", run, picture, "--device", "cpu"))
+    assert gan("export", run, "out=alone").code == 0
+    assert lines(gan("tag", "alone", picture, "--device", "cpu")) == expected
+    ended = gan("export", "alone", "format=hub", "out=card")
+    assert (ended.code, ended.err.count("\n")) == (0, 2)
+    assert "Not evaluated: `gan evaluate` measures words." in Path("card/README.md").read_text()
+    assert gan("export", run, "format=torch_export", "out=graph.pt2").code == 0
