@@ -126,7 +126,7 @@ def _content(found: Outcome, config: StudyConfig) -> dict[str, Any]:
     """Return what study.json holds."""
     import torch
 
-    from gan_cli.runs.provenance import processor
+    from gan_cli.session.provenance import processor
 
     claims = {}
     for key, row in zip(found.study.claims, found.rows, strict=True):
