@@ -13,8 +13,8 @@ import torch
 
 from gan_cli.data.array_set import Arrays, as_arrays
 from gan_cli.data.collection import resize
-from gan_cli.data.folder import Folder, open_picture
-from gan_cli.data.listing import list_pictures
+from gan_cli.data.folder import Folder
+from gan_cli.data.listing import pictures_at
 from gan_cli.data.loader import to_bytes
 from gan_cli.data.pictures import read_upright
 from gan_cli.errors import UserError
@@ -79,8 +79,7 @@ def _of_folder(path: Path, key: str) -> PictureSet:
             raise UserError(str(error).replace("dataset.path=", f"{key}=")) from error
 
     found = collected(_SIDES[0])
-    first = path / list_pictures(path, key).pictures[0].name
-    with open_picture(first) as file:
+    with pictures_at(str(path), "pictures", key).read(0) as file:
         side = min(read_upright(file, _WHITE).size)
 
     def read(positions: np.ndarray, side: int) -> np.ndarray:
@@ -96,7 +95,7 @@ def _of_arrays(found: Arrays, name: str, key: str) -> PictureSet:
 
     def read(positions: np.ndarray, side: int) -> np.ndarray:
         rows = x[positions]
-        return resize(rows if rows.dtype == np.uint8 else to_bytes(torch.from_numpy(rows)).numpy(), side)
+        return resize(rows if rows.dtype == np.uint8 else to_bytes(torch.from_numpy(rows)).numpy(), (side, side))
 
     return PictureSet(name, len(x), min(x.shape[2:]), found.labels, found.class_names, read)
 
