@@ -144,7 +144,7 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
     for key, value in _values(raw):
         if value == "???":
             if key == "run" and raw.get("fakes"):
-                raw["run"] = None
+                own["run"] = None
                 continue
             if key == "run":
                 raise UserError(f"no run is named; write gan {command} RUN, such as gan {command} runs/NAME")
