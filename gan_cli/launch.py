@@ -142,7 +142,8 @@ def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> int:
 
     saved, sys.argv = sys.argv, ["gan", *arguments.argv()]
     try:
-        hydra.main(config_path=str(composer.conf), config_name=composer.primary, version_base=VERSION_BASE)(job)()
+        with composer.primary() as name:
+            hydra.main(config_path=str(composer.conf), config_name=name, version_base=VERSION_BASE)(job)()
     except SystemExit as end:
         return int(end.code or 0)
     finally:

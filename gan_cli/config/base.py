@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,16 +28,25 @@ class Base(NamedTuple):
     settings: dict[str, Any]
     choices: dict[str, str]
 
-    def store(self, primary: Path) -> str:
-        """Give Hydra the settings: a part as an option of its group, so that other options take its place as usual.
+    @contextmanager
+    def stored(self, primary: Path) -> Iterator[str]:
+        """Let Hydra find the settings: a part as an option of its group, so that others take its place as usual.
 
         Args:
             primary: the command's own primary config; its order of groups is kept.
 
-        Returns:
+        Yields:
             the name of the primary config to compose.
         """
-        store, own = ConfigStore.instance(), yaml.safe_load(primary.read_text(encoding="utf-8"))
+        store = ConfigStore.instance()
+        before = copy.deepcopy(store.repo)
+        self._store(store, yaml.safe_load(primary.read_text(encoding="utf-8")))
+        try:
+            yield OPTION
+        finally:
+            store.repo = before
+
+    def _store(self, store: ConfigStore, own: dict[str, Any]) -> None:
         settings = {key: value for key, value in self.settings.items() if key in own and key not in _OF_THE_RUN}
         defaults = []
         for entry in own["defaults"]:
@@ -49,7 +61,6 @@ class Base(NamedTuple):
                     store.store(option, block, group)
             defaults.append(entry)
         store.store(OPTION, {**own, **settings, "defaults": defaults})
-        return OPTION
 
     def named(self, choices: dict[str, str]) -> dict[str, str]:
         """Return choices in which what is still the run's has the name that the run knows it by, or none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,10 +67,9 @@ class Composer(NamedTuple):
         found = [self.conf, *([self.user_dir] if self.user_dir else [])]
         return found if (self.conf / f"{self.name}.yaml").is_file() else found[::-1]
 
-    @property
-    def primary(self) -> str:
-        """The name of the config that Hydra composes, which it can find from now on."""
-        return self.base.store(self.directories[0] / f"{self.name}.yaml") if self.base else self.name
+    def primary(self) -> AbstractContextManager[str]:
+        """Return the context in which Hydra finds what it is to compose; it gives the name of that."""
+        return self.base.stored(self.directories[0] / f"{self.name}.yaml") if self.base else nullcontext(self.name)
 
     @property
     def foreign(self) -> list[Path]:
@@ -132,8 +131,8 @@ class Composer(NamedTuple):
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
         if not self.foreign:
-            with self._hydra():
-                return compose(self.primary, list(overrides), return_hydra_config=True)
+            with self._hydra(), self.primary() as name:
+                return compose(name, list(overrides), return_hydra_config=True)
         from gan_cli.config.foreign import no_environment
 
         given = next((o for o in overrides if key_of(o) == _SEARCH_PATH), f"{_SEARCH_PATH}=[]")
@@ -141,8 +140,8 @@ class Composer(NamedTuple):
         further = map(str, further if isinstance(further, list) else [further])
         paths = [*(f"file://{path}" for path in self.directories[1:]), *further]
         search = f"{_SEARCH_PATH}=[{','.join(map(quoted, paths))}]"  # of two search paths Hydra takes the first
-        with no_environment(), self._hydra():
-            return compose(self.primary, [search, *overrides], return_hydra_config=True)
+        with no_environment(), self._hydra(), self.primary() as name:
+            return compose(name, [search, *overrides], return_hydra_config=True)
 
     def line(self, overrides: list[str], cfg: DictConfig, found: DictConfig | None = None) -> CommandLine:
         """Return what a command gets beside its config.

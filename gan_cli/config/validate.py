@@ -139,13 +139,12 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     raw = OmegaConf.to_container(cfg, resolve=False, enum_to_str=True)
-    own = cfg if raw.pop("hydra", None) is None else OmegaConf.create(raw)
+    without_run = raw.get("run") == "???" and bool(raw.get("fakes"))  # the pictures take its place
+    raw |= {"run": None} if without_run else {}
+    own = cfg if raw.pop("hydra", None) is None and not without_run else OmegaConf.create(raw)
     count = 0
     for key, value in _values(raw):
         if value == "???":
-            if key == "run" and raw.get("fakes"):
-                own["run"] = None
-                continue
             if key == "run":
                 raise UserError(f"no run is named; write gan {command} RUN, such as gan {command} runs/NAME")
             raise UserError(f"{key}: no value is given; add {key}=VALUE")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.core.config_store import ConfigStore
 from torch import nn
 
 import gan_cli
@@ -38,6 +39,8 @@ def test_with_nothing_else_it_is_the_same_run_again(gan, first):
     assert "from" not in old
     assert new["choices"] == old["choices"]
     assert f"with the settings of {first.resolve()}, changed by run_dir=again" in ended.err
+    assert "from_run.yaml" not in ConfigStore.instance().repo  # nothing stays
+    assert "from_run.yaml" not in ConfigStore.instance().repo.get("loss", {})
 
 
 def test_parts_are_swapped_as_in_any_command_line(gan, first):
