@@ -56,8 +56,7 @@ def _opened(saved: RunConfig, choices: dict[str, str]) -> dict[str, Any]:
     opened = copy.deepcopy(settings)
     for key, option in chosen.items():
         _leave_to_option(opened[key], option)
-    _restore(opened, _resolved(opened), settings)
-    _restore(opened, _ruled(_resolved(opened)), settings, finally_=True)
+    _restore(opened, _decided(opened), settings)
     if choices.get("extractor") == "auto":
         opened["extractor"] = _option("extractor", "auto", "extractor")
     return opened
@@ -89,12 +88,9 @@ def _leave_to_option(block: dict[str, Any], option: dict[str, Any]) -> None:
             block[key] = value
 
 
-def _resolved(opened: dict[str, Any]) -> dict[str, Any]:
-    return OmegaConf.to_container(OmegaConf.create(opened), resolve=True)
-
-
-def _ruled(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with every `auto` as it is decided here; as they are where that needs what is not here."""
+def _decided(opened: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without references, and every `auto` as it is decided here, if what that needs is here."""
+    settings = OmegaConf.to_container(OmegaConf.create(opened), resolve=True)
     try:
         plan = build.check(check("train", settings, settings["allow_targets"]))
         config = plan.config
@@ -105,10 +101,10 @@ def _ruled(settings: dict[str, Any]) -> dict[str, Any]:
     return config.plain()
 
 
-def _restore(block: dict[str, Any], found: dict[str, Any], saved: dict[str, Any], finally_: bool = False) -> None:
-    """Give back the saved value where what was found in its place is another; an `auto` may wait until `finally_`."""
+def _restore(block: dict[str, Any], found: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Give back the saved value where what was found in its place is another one."""
     for key, value in saved.items():
         if isinstance(value, dict):
-            _restore(block[key], found[key], value, finally_)
-        elif found[key] != value and (finally_ or found[key] != "auto"):
+            _restore(block[key], found[key], value)
+        elif found[key] != value:
             block[key] = value
