@@ -93,7 +93,11 @@ def _part(y: np.ndarray | None, rows: slice) -> np.ndarray | None:
 
 
 def _renamed(y: np.ndarray | None, made: PictureSet, true: PictureSet) -> np.ndarray | None:
-    """Return the fakes' classes as those of the real pictures, which have the same names; None where they have not."""
-    if y is None or true.class_names is None or not set(made.class_names) <= set(true.class_names):
+    """Return the fakes' classes as those of the real pictures, by name or by number; None where neither is theirs."""
+    names = true.class_names
+    if y is None or names is None:
         return None
-    return np.array([true.class_names.index(name) for name in made.class_names])[y]
+    if set(made.class_names) <= set(names):
+        return np.array([names.index(name) for name in made.class_names])[y]
+    is_number = all(map(str.isdecimal, made.class_names))  # as `gan sample labels=true` writes them
+    return y if is_number and len(made.class_names) <= len(names) else None

@@ -93,6 +93,10 @@ def test_classes_by_the_names_of_sub_folders(gan):
     assert mean["floor"] == pytest.approx(sum(s["floor"] for s in of_classes) / 2)
     assert sum(s["n_fake"] for s in of_classes) == 24
     assert mean["better"] == "lower"
+    numbered = {"samples": np.concatenate([pictures(12, 0), pictures(12, 1)]), "labels": np.arange(24) // 12}
+    np.savez("fakes.npz", **numbered)
+    same = result(gan("evaluate", "fakes=fakes.npz", "real=real", *OPTIONS, "within_classes=true").out)["scores"]
+    assert same.keys() == scores.keys()
 
 
 def test_samples_of_a_run_in_both_ways(gan, run_of):
