@@ -5,9 +5,11 @@
     DIRECTORY/edges/train   9,000 pictures, outline | clothes side by side, for dataset=pairs
     DIRECTORY/edges/test    1,000 others
     DIRECTORY/clothes       4,500 pictures in a sub-folder a class, for dataset=folder
-    DIRECTORY/turned        4,500 others, turned by 90 degrees, their grey values inverted
-    DIRECTORY/test/clothes  1,000 that are in neither, and
-    DIRECTORY/test/turned   what each of them is in the other domain, under the same name: for measuring alone
+    DIRECTORY/inverted      4,500 others, their grey values inverted
+    DIRECTORY/turned        the same, and turned by 90 degrees
+    DIRECTORY/test/clothes  1,000 that are in none of these, and
+    DIRECTORY/test/inverted, DIRECTORY/test/turned
+                            what each of them is in the other domain, under the same name: for measuring alone
 
 Pictures are 32 x 32. An outline is black where Sobel's gradient of the image is above 0.3 of the largest.
 """
@@ -43,9 +45,11 @@ def main() -> None:
         labels = [classes[i] for i in y.tolist()]
         if part == "test":
             write(arguments.directory / "test" / "clothes", x, labels)
+            write(arguments.directory / "test" / "inverted", -x, labels)
             write(arguments.directory / "test" / "turned", turned(x), labels)
         else:
             write(arguments.directory / "clothes", x[::2], labels[::2])
+            write(arguments.directory / "inverted", -x[1::2], labels[1::2])
             write(arguments.directory / "turned", turned(x[1::2]), labels[1::2])
 
 

@@ -47,6 +47,9 @@ def test_the_truth_is_kept_apart_and_no_image_is_in_two_domains(scripts, tmp_pat
         name: image.tobytes() for name, image in right.items()
     }
     upright = [np.rot90(255 - image, -1) for image in turned.values()]
+    inverted = [255 - image for image in pixels(tmp_path / "inverted").values()]
+    assert {image.tobytes() for image in inverted} == {image.tobytes() for image in upright}
+    assert all(np.array_equal(255 - x, wrong[name]) for name, x in pixels(tmp_path / "test" / "inverted").items())
     assert len({image.tobytes() for image in (*clothes.values(), *upright, *wrong.values())}) == 20 + 20 + 30
     outline, image = tested["00000.png"][:, :32], tested["00000.png"][:, 32:]
     assert np.array_equal(image, wrong["00000.png"])
@@ -58,10 +61,10 @@ def test_both_tasks_are_measured(scripts, gan, capsys, tmp_path):
     pairs = ("task=translate", "dataset.path=edges/train", "model.critic.halvings=1")
     domains = ("task=cycle", "dataset=folder", "dataset.path=clothes", "dataset_b=folder", "dataset_b.path=turned")
     domains += ("dataset_b.image_size=32", "model.generator.blocks=1", "model.critic.halvings=1")
-    for what, words in (("pairs", pairs), ("domains", domains)):
+    for what, words in (("pairs", pairs), ("turned", domains)):
         for seed in (0, 1):
-            assert gan(*TRAIN, *words, f"seed={seed}", f"run_dir={what}/{seed}").code == 0
-        scripts("measure_translation", what, tmp_path, f"ours={what}", "--picture", f"{what}.png")
+            assert gan(*TRAIN, *words, f"seed={seed}", f"run_dir=runs/{what}/{seed}").code == 0
+        scripts("measure_translation", what, tmp_path, f"ours=runs/{what}", "--picture", f"{what}.png")
         line = capsys.readouterr().out.splitlines()[-1]
         assert line.startswith("ours  ")
         assert line.count(" to ") == 3  # of two runs, the smallest and the largest of three measures
