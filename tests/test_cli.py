@@ -40,8 +40,7 @@ def test_a_run_is_composed_once_and_gets_its_config_overrides_and_choices(gan, c
     calls = command("train")
     assert gan("train", "loss=wgan_gp", "--run", "train.steps=7", "hydra.mode=RUN") == (0, "", "")
     assert len(composed) == 1
-    [(config, overrides, choices, base)] = calls
-    assert base is None
+    [(config, overrides, choices)] = calls
     assert config.train.steps == 7
     critic = config.optimizer.critic
     assert (critic.target, critic.arguments) == ("torch.optim.Adam", {"lr": 1e-4, "betas": [0.5, 0.9], "eps": 1e-8})

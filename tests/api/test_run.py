@@ -156,7 +156,7 @@ def test_samples_are_a_grid_in_a_notebook_and_a_plain_tensor_in_arithmetic(run_o
     x = gan_cli.load(run_of("classes")).sample(20)
     assert type(x * 2) is type(x[:1]) is torch.Tensor
     assert pixels(x._repr_png_()).shape == (2 + 2 * 30, 2 + 10 * 30, 3)  # one column for each class
-    small = pixels(Samples.of(torch.linspace(-1, 1, 24).view(1, 1, 4, 6), None)._repr_png_())
+    small = pixels(Samples.of(torch.linspace(-1, 1, 24).view(1, 1, 4, 6), None, None)._repr_png_())
     assert small.shape == (2 + 22, 2 + 32, 3)
     points = gan_cli.load(run_of("ring")).sample(20)
     assert pixels(points._repr_png_()).shape[2] == 3
@@ -230,7 +230,17 @@ def test_no_run_yet():
 
 
 def test_everything_is_exported_and_documented():
-    assert gan_cli.__all__ == ["Run", "classifier", "compose", "evaluate", "list_runs", "load", "sweep", "train"]
+    assert gan_cli.__all__ == [
+        "Run",
+        "classifier",
+        "compose",
+        "evaluate",
+        "list_runs",
+        "load",
+        "study",
+        "sweep",
+        "train",
+    ]
     assert set(gan_cli.__all__) <= set(dir(gan_cli))
     for name in gan_cli.__all__:
         assert getattr(gan_cli, name).__doc__

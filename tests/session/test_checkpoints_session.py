@@ -147,7 +147,7 @@ def test_a_best_that_is_gone_is_reported(begin, tmp_path, capsys):
     assert steps(tmp_path / "run") == [6, 4, 2]
     checkpoint_files.remove(tmp_path / "run" / directory.CHECKPOINTS / "step_0000000002")
     begin("run", *options, steps=8, values=values, resume=True).train()
-    assert "the best checkpoint, of step 2, is not there" in capsys.readouterr().err
+    assert "the best checkpoint, of step 2, is missing" in capsys.readouterr().err
     assert newest(tmp_path / "run").meta["best"]["step"] == 8
 
 

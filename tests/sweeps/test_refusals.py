@@ -133,7 +133,7 @@ def test_the_ready_grids_expand():
 def test_what_cells_have_in_common_is_done_once(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(b"")
     looked, built = [], []
-    for module, name, calls in ((folder, "list_pictures", looked), (build, "build_game", built)):
+    for module, name, calls in ((folder, "pictures_at", looked), (build, "build_game", built)):
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, real=real, calls=calls: calls.append(0) or real(*given))
     check = Checker(Composer.of("train", Arguments([], {})), ["hydra.verbose=false"])

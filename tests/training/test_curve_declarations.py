@@ -186,7 +186,6 @@ def test_the_page_of_tensorboard_has_every_estimate_once_and_the_wasserstein_pan
         "Modes",
         "Speed",
         "Content",
-        "Tags",
     ]
     assert page["Wasserstein distance"] == {
         "estimate, held-out": ["^critic/wasserstein_(estimate|heldout)$"],
