@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, create_model
 
+from gan_cli.core.shapes import ImageSize
+
 Count = Annotated[int, Field(ge=1, le=2**40, description="a whole number of at least 1")]
 Seed = Annotated[int, Field(ge=0, lt=2**63, examples=[0], description="a whole number of at least 0 and below 2**63")]
 Device = Annotated[
@@ -283,7 +285,7 @@ class EvaluateConfig(GeneratorConfig):
     run: Run | None
     fakes: Text | None = None
     real: Text | None = None
-    image_size: Annotated[int, Field(ge=8, le=1024, examples=[64])] | None = None
+    image_size: ImageSize | None = None
     extractor: Part
     count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
     w1_count: Annotated[Count, Field(examples=[1024])]

@@ -64,7 +64,7 @@ class FileCollection:
         self.names, self.shape, self.labels, self.class_names = names, shape, labels, class_names
         self.fit = fit
         self._skip_bad = skip_bad
-        self._read, self._key, self._background, self._only_grey = read, key, background, only_grey
+        self.opened, self._key, self._background, self._only_grey = read, key, background, only_grey
         self._fix = fix
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class FileCollection:
 
     def notes(self) -> list[str]:
         """Return what the fit and 8 bits leave out, by the headers of some pictures."""
-        headers = [self.seen(header) for header in some_headers(len(self), self._read)]
+        headers = [self.seen(header) for header in some_headers(len(self), self.opened)]
         found = [note([header.sides for header in headers], self.shape[1:], self.fit)] if headers else []
         if any(header.is_deep for header in headers):
             found.append("dataset: 16-bit pictures become pictures of 8 bits, v / 257 rounded; dataset=array keeps all")
@@ -116,7 +116,7 @@ class FileCollection:
             UserError: it has colours and must be grey.
             OSError: its file cannot be read.
         """
-        with self._read(position) as file:
+        with self.opened(position) as file:
             return read_picture(file, self.shape, self._background, self._only_grey, self.fit)
 
     def _decode(self, position: int) -> np.ndarray:

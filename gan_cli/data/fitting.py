@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from gan_cli.core.shapes import Sides
 
-Side = Annotated[int, Field(ge=8, le=1024)]
-ImageSize = Side | tuple[Side, Side]  # of a square, or height and width
 Fit = Literal["crop", "pad", "stretch"]
 
 _SLIGHT = 0.005  # of an area: not told
-
-
-def sides_of(image_size: ImageSize) -> Sides:
-    """Return height and width."""
-    return (image_size, image_size) if isinstance(image_size, int) else (image_size[0], image_size[1])
 
 
 def cropped(size: Sides, wanted: Sides) -> tuple[float, float]:

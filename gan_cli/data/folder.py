@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from gan_cli.core.shapes import ImageSize
 from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection, some_headers
-from gan_cli.data.fitting import Fit, ImageSize
+from gan_cli.data.fitting import Fit
 from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.image_set import ImageSet
 from gan_cli.data.listing import Listing, pictures_at

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from gan_cli.core.shapes import ImageSize
 from gan_cli.core.text import one_line
-from gan_cli.data.fitting import ImageSize
 from gan_cli.data.folder import Folder
 from gan_cli.data.listing import Listing, Picture
 from gan_cli.data.pictures import BadPicture

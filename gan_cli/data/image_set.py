@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 
 import torch
 
+from gan_cli.core.shapes import ImageSize, sides_of
 from gan_cli.core.text import say
 from gan_cli.data import prepared
 from gan_cli.data.collection import Collection
-from gan_cli.data.fitting import Fit, ImageSize, sides_of
+from gan_cli.data.fitting import Fit
 from gan_cli.data.fixed_set import FixedSet, Holdout, Limit, Stored, bytes_of
 from gan_cli.data.memory import is_resident
 from gan_cli.data.prepared import Prepared

@@ -81,7 +81,7 @@ class Resident:
                 "dataset.resident=auto (or false), which reads them from the disk"
             ) from error
         for part in chunks(images, len(rows)):
-            self._images[part].copy_(_tensor(images[rows[part]]))
+            self._images[part].copy_(as_tensor(images[rows[part]]))
 
     def draw(self, k: int) -> tuple[Tensor, ...]:
         """Return the indices of batch k."""
@@ -156,7 +156,7 @@ class _Reader:
         x = torch.empty(shape, dtype=_dtype(self._images), pin_memory=self._pinned)
         rows = self._rows[index.numpy()]
         if isinstance(self._images, Rows):
-            x.copy_(_tensor(self._images[rows]))
+            x.copy_(as_tensor(self._images[rows]))
         else:  # take releases the interpreter's lock while it waits for the disk; clip writes to `out` directly
             np.take(self._images, rows, axis=0, out=x.numpy().view(self._images.dtype), mode="clip")
         if self._labels is None:
@@ -186,5 +186,6 @@ def _dtype(images: np.ndarray | Rows) -> torch.dtype:
     return {1: torch.uint8, 2: torch.int16}.get(images.dtype.itemsize, torch.float32)
 
 
-def _tensor(images: np.ndarray) -> Tensor:
+def as_tensor(images: np.ndarray) -> Tensor:
+    """Return stored samples as a tensor; uint16 as the int16 of the same bits."""
     return torch.from_numpy(images.view(np.int16) if images.dtype == np.uint16 else images)

@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gan_cli.core.shapes import ImageSize
 from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection
-from gan_cli.data.fitting import Fit, ImageSize
+from gan_cli.data.fitting import Fit
 from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.folder import SKIPPED, channels_of
 from gan_cli.data.image_set import ImageSet
@@ -206,7 +207,7 @@ class _PairCollection(FileCollection):
 
     def prepare(self, position: int) -> np.ndarray:
         """Return both pictures of a pair, (2 C, H, W) uint8; may raise what that of `FileCollection` does."""
-        with self._read(position) as file:
+        with self.opened(position) as file:
             first = read_upright(file, self._background)
         pair = _halves(first) if self._partners is None else (first, self._partner(position, first.size))
         shape = (self.shape[0] // 2, *self.shape[1:])

@@ -11,18 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from gan_cli.core.shapes import Sides
 from gan_cli.data.array_set import Arrays, as_arrays
 from gan_cli.data.collection import resize
+from gan_cli.data.file_collection import some_headers
 from gan_cli.data.folder import Folder
-from gan_cli.data.listing import pictures_at
-from gan_cli.data.loader import to_bytes
-from gan_cli.data.pictures import read_upright
+from gan_cli.data.loader import as_float, as_tensor, to_bytes
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 
 SAMPLES, LABELS = "samples", "labels"  # the arrays of `gan sample format=npz`
-_SIDES = (8, 1024)
-_WHITE = (255, 255, 255)
+_SMALLEST = (8, 8)
 
 
 class PictureSet(NamedTuple):
@@ -31,28 +30,28 @@ class PictureSet(NamedTuple):
     Attributes:
         name: where they are, for the protocol.
         size: number of pictures.
-        side: the shorter side of the first one.
+        sides: height and width of the pictures, or the shorter side of the first one twice, if they differ in shape.
         labels: (N,) int64, or None.
         class_names: of the labels, or None.
-        read: (positions (n,) ascending, side) -> (n, C, side, side) uint8, their central squares.
+        read: (positions (n,) ascending, sides) -> (n, C, height, width) uint8, their central parts of this shape.
     """
 
     name: str
     size: int
-    side: int
+    sides: Sides
     labels: np.ndarray | None
     class_names: tuple[str, ...] | None
-    read: Callable[[np.ndarray, int], np.ndarray]
+    read: Callable[[np.ndarray, Sides], np.ndarray]
 
-    def first(self, n: int, side: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return n pictures (n, C, side, side) uint8 in an order that is always the same, and their labels."""
+    def first(self, n: int, sides: Sides) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return n pictures (n, C, height, width) uint8 in an order that is always the same, and their labels."""
         order = torch.randperm(self.size, generator=generator("cpu", 0, "pictures"))[:n].numpy()
         ranks = np.argsort(np.argsort(order))
-        return self.read(np.sort(order), side)[ranks], None if self.labels is None else self.labels[order]
+        return self.read(np.sort(order), sides)[ranks], None if self.labels is None else self.labels[order]
 
 
 def picture_set(source: Any, key: str) -> PictureSet:
-    """Return the pictures of a directory, a .npz or .npy file, or an array of Python's.
+    """Return the pictures of a directory or .zip file, a .npz or .npy file, or an array of Python's.
 
     Args:
         source: a path; or what `dataset=` of gan_cli.train takes.
@@ -72,20 +71,20 @@ def picture_set(source: Any, key: str) -> PictureSet:
 
 
 def _of_folder(path: Path, key: str) -> PictureSet:
-    def collected(side: int) -> Any:
+    def collected(sides: Sides) -> Any:
         try:
-            return Folder(side, str(path)).collect()
+            return Folder(sides, str(path)).collect()
         except UserError as error:
             raise UserError(str(error).replace("dataset.path=", f"{key}=")) from error
 
-    found = collected(_SIDES[0])
-    with pictures_at(str(path), "pictures", key).read(0) as file:
-        side = min(read_upright(file, _WHITE).size)
+    found = collected(_SMALLEST)
+    seen = [header.sides for header in some_headers(len(found), found.opened)] or [_SMALLEST]
+    sides = seen[0] if len({height / width for height, width in seen}) == 1 else (min(seen[0]),) * 2
 
-    def read(positions: np.ndarray, side: int) -> np.ndarray:
-        return np.concatenate([chunk.images for chunk in collected(side).chunks(positions)])
+    def read(positions: np.ndarray, sides: Sides) -> np.ndarray:
+        return np.concatenate([chunk.images for chunk in collected(sides).chunks(positions)])
 
-    return PictureSet(str(path), len(found), side, found.labels, found.class_names, read)
+    return PictureSet(str(path), len(found), sides, found.labels, found.class_names, read)
 
 
 def _of_arrays(found: Arrays, name: str, key: str) -> PictureSet:
@@ -93,11 +92,10 @@ def _of_arrays(found: Arrays, name: str, key: str) -> PictureSet:
     if x.ndim != 4:
         raise UserError(f"{key}: {name} holds points (N, {x.shape[1]}), not pictures")
 
-    def read(positions: np.ndarray, side: int) -> np.ndarray:
-        rows = x[positions]
-        return resize(rows if rows.dtype == np.uint8 else to_bytes(torch.from_numpy(rows)).numpy(), (side, side))
+    def read(positions: np.ndarray, sides: Sides) -> np.ndarray:
+        return resize(to_bytes(as_float(as_tensor(x[positions]))).numpy(), sides)
 
-    return PictureSet(name, len(x), min(x.shape[2:]), found.labels, found.class_names, read)
+    return PictureSet(name, len(x), x.shape[2:], found.labels, found.class_names, read)
 
 
 def _read_arrays(path: Path, key: str) -> Arrays:

@@ -10,9 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from gan_cli.core.shapes import ImageSize
 from gan_cli.data.collection import Collection
 from gan_cli.data.digest import digest
-from gan_cli.data.fitting import Fit, ImageSize
+from gan_cli.data.fitting import Fit
 from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.folder import Folder
 from gan_cli.data.image_set import ImageSet

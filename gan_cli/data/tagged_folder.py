@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from pydantic import PositiveInt
 
+from gan_cli.core.shapes import ImageSize
 from gan_cli.core.text import say, show
 from gan_cli.core.untrusted import parse_json
 from gan_cli.data.collection import Collection
-from gan_cli.data.fitting import ImageSize
 from gan_cli.data.folder import Folder
 from gan_cli.data.source import Tags
 from gan_cli.data.split import Split, check_batch

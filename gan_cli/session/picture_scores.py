@@ -13,6 +13,7 @@ from gan_cli.analysis.look import protocol_of
 from gan_cli.analysis.reals import AUTO_COUNT, Reals
 from gan_cli.analysis.run_scores import RunScores
 from gan_cli.config.schema import EvaluateConfig
+from gan_cli.core.shapes import sides_of
 from gan_cli.data.digest import digest
 from gan_cli.data.loader import to_float
 from gan_cli.data.picture_set import PictureSet, picture_set
@@ -24,7 +25,8 @@ from gan_cli.session import build, runtime
 def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) -> RunScores:
     """Score pictures against others, of which as many more stand in their place for the floors.
 
-    Both are brought to one size (central squares); grey pictures that are stored in colour count as grey.
+    Both are brought to one size, that of the fakes, by their central parts; grey pictures that are stored in colour
+    count as grey.
 
     Args:
         config: names both, and the extractor.
@@ -38,9 +40,9 @@ def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) 
         picture_set(getattr(config, key) if given is None else given, key)
         for key, given in (("fakes", fakes), ("real", real))
     )
-    n, side = _count(made, true, config), config.image_size or made.side
+    n, sides = _count(made, true, config), sides_of(config.image_size) if config.image_size else made.sides
     device = torch.device(runtime.device_of(config.device))
-    (a, of_a), (b, of_b) = made.first(n, side), true.first(2 * n, side)
+    (a, of_a), (b, of_b) = made.first(n, sides), true.first(2 * n, sides)
     a, b = _alike(a, b)
     fake, first, second = (
         Batch(to_float(torch.from_numpy(x)).to(device), None if y is None else torch.from_numpy(y).to(device))
@@ -82,7 +84,16 @@ def _count(made: PictureSet, true: PictureSet, config: EvaluateConfig) -> int:
 
 
 def _alike(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two sets (N, C, S, S) with as many channels: 1 if both are grey, else 3."""
+    """Return two sets (N, C, H, W) with as many channels: 1 if both are grey, else 3, or what both have.
+
+    Raises:
+        UserError: they have other channels.
+    """
+    channels = {x.shape[1] for x in (a, b)}
+    if channels - {1, 3}:
+        if len(channels) > 1:
+            raise UserError(f"fakes have {a.shape[1]} channels and real {b.shape[1]}; both must have as many")
+        return a, b
     if all((x == x[:, :1]).all() for x in (a, b)):
         return a[:, :1], b[:, :1]
     return np.repeat(a, 3 // a.shape[1], axis=1), np.repeat(b, 3 // b.shape[1], axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_a_folder_and_arrays_of_the_same_pictures_have_the_same_scores(gan):
 def test_the_values_are_those_of_the_pictures(gan):
     fakes, real = pictures(10, 0, (16, 16)), pictures(20, 1, (16, 16))
     found = gan_cli.evaluate(fakes, real, extractor="pixels").scores
-    first = picture_set(real, "real").first(20, 16)[0]
+    first = picture_set(real, "real").first(20, (16, 16))[0]
     a, b = (torch.from_numpy(x).float().flatten(1) / 127.5 - 1 for x in (first[:10], fakes[:, None]))
     assert found["frechet_distance_pixels"].value == pytest.approx(frechet_distance(a, b), rel=1e-4)
     assert first.shape == (20, 1, 16, 16)
@@ -74,10 +75,43 @@ def test_sizes_and_colours_are_made_alike(gan):
     as_rgb = np.repeat(pictures(16, 1, (30, 20))[..., None], 3, axis=3)
     folder("grey", grey), folder("as_rgb", as_rgb)
     ended = gan("evaluate", "fakes=grey", "real=as_rgb", *OPTIONS)
-    assert result(ended.out)["protocol"]["real"].startswith("8 pictures of 1 x 8 x 8, of 16 in as_rgb")
+    assert result(ended.out)["protocol"]["real"].startswith("8 pictures of 1 x 8 x 10, of 16 in as_rgb")
     folder("colours", pictures(16, 2))
     ended = gan("evaluate", "fakes=grey", "real=colours", *OPTIONS, "image_size=16", "count=6")
     assert result(ended.out)["protocol"]["fake"].startswith("6 pictures of 3 x 16 x 16, of 8 in grey")
+
+
+def test_rectangles_archives_and_other_channels(gan):
+    fakes, real = pictures(8, 0, (12, 20, 5)), pictures(16, 1, (12, 20, 5))
+    np.save("fakes.npy", fakes)
+    np.savez("real.npz", samples=real)
+    found = result(gan("evaluate", "fakes=fakes.npy", "real=real.npz", *OPTIONS).out)
+    assert found["protocol"]["fake"].startswith("8 pictures of 5 x 12 x 20, of 8 in")
+    with pytest.raises(UserError, match="fakes have 5 channels and real 3; both must have as many"):
+        gan_cli.evaluate(fakes, real[..., :3], extractor="pixels")
+    with pytest.raises(UserError, match=r"extractor=auto: .* 5 channels; extractor=pixels"):
+        gan_cli.evaluate(fakes, real)
+    folder("wide", fakes[..., :3])
+    with zipfile.ZipFile("wide.zip", "w") as file:
+        for path in Path("wide").iterdir():
+            file.write(path)
+    folder("real", real[..., :3])
+    same = [result(gan("evaluate", f"fakes={x}", "real=real", *OPTIONS).out)["scores"] for x in ("wide", "wide.zip")]
+    assert same[0] == same[1]
+    sized = gan("evaluate", "fakes=wide", "real=real", *OPTIONS, "image_size=[8,16]")
+    assert result(sized.out)["protocol"]["real"].startswith("8 pictures of 3 x 8 x 16")
+    deep = (fakes.astype(np.uint16) * 257, real.astype(np.uint16) * 257)
+    assert (
+        gan_cli.evaluate(*deep, extractor="pixels").scores == gan_cli.evaluate(fakes, real, extractor="pixels").scores
+    )
+
+
+def test_pictures_of_several_shapes_are_compared_as_squares(gan):
+    folder("fakes", pictures(8, 0, (12, 20, 3)))
+    Image.fromarray(pictures(1, 3, (30, 10, 3))[0]).save("fakes/tall.png")
+    folder("real", pictures(16, 1, (12, 20, 3)))
+    found = result(gan("evaluate", "fakes=fakes", "real=real", *OPTIONS).out)
+    assert found["protocol"]["fake"].startswith("8 pictures of 3 x 12 x 12, of 9 in fakes")
 
 
 def test_classes_by_the_names_of_sub_folders(gan):
