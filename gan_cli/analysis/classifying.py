@@ -32,8 +32,8 @@ class Augmentation(NamedTuple):
 
 
 def new_classifier(shape: Sequence[int], n_classes: int, width: int, seed: int, device: torch.device) -> Classifier:
-    """Return a classifier of images (C, S, S), whose last feature map has about LAST_SIDE rows, with drawn weights."""
-    halvings = max(2, int(math.log2(shape[1] / LAST_SIDE)))
+    """Return a classifier of images (C, H, W) with drawn weights; its last map's shorter side is about LAST_SIDE."""
+    halvings = max(2, int(math.log2(min(shape[1:]) / LAST_SIDE)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "classifier", "weights"))
         network = Classifier(width, shape[0], n_classes, halvings)
@@ -85,7 +85,7 @@ def augmented(x: Tensor, rng: torch.Generator, augmentation: Augmentation) -> Te
         x = torch.where(mirrored, x.flip(3), x)
     if augmentation.detour:
         half = len(x) // 2
-        x = torch.cat([to_side(to_side(x[:half], augmentation.detour), height), x[half:]])
+        x = torch.cat([to_side(to_side(x[:half], augmentation.detour), (height, width)), x[half:]])
     return x.contiguous(memory_format=torch.channels_last)
 
 

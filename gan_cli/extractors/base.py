@@ -64,10 +64,10 @@ class Extractor(ExtractorChoice):
             UserError: it does not read images of so many channels.
         """
         if not self.reads(data):
-            *others, last = map(str, self.channels or ())
+            known = " or ".join(map(str, self.channels or ()))
             raise UserError(
-                f"extractor={self.name}: it reads images of {', '.join(others)} or {last} channels, and these have "
-                f"{data.shape[0]}; extractor=pixels"
+                f"extractor={self.name}: it reads images of {known} channels, and these have {data.shape[0]}; "
+                "extractor=pixels"
             )
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import safetensors.torch
 import torch
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from gan_cli.core import untrusted
+from gan_cli.core.shapes import Side, sides_of
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor, Features
@@ -21,6 +22,7 @@ from gan_cli.extractors.fashion_mnist import Classifier, to_side
 
 DESCRIPTION, WEIGHTS = "classifier.yaml", "weights.safetensors"
 _WEIGHT_BYTES = 2**30
+_GREY_AND_COLOUR = (1, 3)
 
 
 class Description(BaseModel):
@@ -29,8 +31,8 @@ class Description(BaseModel):
     Attributes:
         name: in the names of scores.
         classes: in the order of the network's logits.
-        channels: 1 or 3.
-        side: of the images that it reads.
+        channels: of the images that it learnt from.
+        side: of the images that it reads, or height and width.
         width: of the network.
         halvings: of the network.
         sha256: of the weights.
@@ -41,8 +43,8 @@ class Description(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^\w{1,100}$")]
     classes: Annotated[list[str], Field(min_length=2)]
-    channels: Literal[1, 3]
-    side: Annotated[int, Field(ge=8, le=1024)]
+    channels: Annotated[int, Field(ge=1, le=16)]
+    side: Side | Annotated[list[Side], Field(min_length=2, max_length=2)]
     width: Annotated[PositiveInt, Field(le=1024)]
     halvings: Annotated[PositiveInt, Field(le=10)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -74,10 +76,16 @@ class TrainedClassifier(Extractor):
         return tuple(self._description.classes)
 
     @property
+    def channels(self) -> tuple[int, ...]:
+        """Grey for colour and the reverse, else those of the images that it learnt from."""
+        own = self._description.channels
+        return _GREY_AND_COLOUR if own in _GREY_AND_COLOUR else (own,)
+
+    @property
     def resize(self) -> str:
         """How images are resized first."""
-        side = self._description.side
-        return f"to {side} x {side}, bilinear, antialiased"
+        height, width = sides_of(self._description.side)
+        return f"to {height} x {width}, bilinear, antialiased"
 
     def columns(self, data: RealData) -> list[int] | None:
         """Return its class for each class of the data, by name; None if it does not know one of them."""
@@ -114,7 +122,7 @@ class TrainedClassifier(Extractor):
 
     def differentiable(self, images: Tensor) -> Features:
         """Return the same features, with a gradient to the images."""
-        x = with_channels(to_side(images, self._description.side), self._description.channels)
+        x = with_channels(to_side(images, sides_of(self._description.side)), self._description.channels)
         features, logits = self.network(x)
         return Features(features, logits.log_softmax(dim=1))
 

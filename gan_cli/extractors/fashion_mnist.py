@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import ClassVar
 
@@ -43,16 +44,17 @@ class Classifier(nn.Module):
         self.last = nn.Linear(4 * width, n_classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (N, 4 width), the means over places, and logits (N, K) of x (N, C, S, S) in [-1, 1]."""
+        """Return features (N, 4 width), the means over places, and logits (N, K) of x (N, C, H, W) in [-1, 1]."""
         features = self.trunk(x).mean(dim=(2, 3))
         return features, self.last(features)
 
 
-def to_side(images: Tensor, side: int) -> Tensor:
-    """Return images (N, C, side, side), bilinear and antialiased; images of that size are not changed."""
-    if images.shape[-2:] == (side, side):
+def to_side(images: Tensor, side: int | Sequence[int]) -> Tensor:
+    """Return images of a side, or of a height and width, bilinear and antialiased; those of that size unchanged."""
+    sides = (side, side) if isinstance(side, int) else tuple(side)
+    if images.shape[-2:] == sides:
         return images
-    return interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+    return interpolate(images, size=sides, mode="bilinear", antialias=True, align_corners=False)
 
 
 class FashionMNIST(Extractor):

@@ -86,7 +86,7 @@ def train_classifier(
         name=re.sub(r"\W", "_", path.resolve().name),
         classes=names,
         channels=data.shape[0],
-        side=data.shape[1],
+        side=data.shape[1] if data.shape[1] == data.shape[2] else list(data.shape[1:]),
         width=config.width,
         halvings=network.halvings,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -107,7 +107,7 @@ def train_classifier(
 
 
 def _opened(config: ClassifierConfig, device: torch.device, given: Given | None) -> RealData:
-    """Open the dataset, and require labelled square images, a fixed number of them."""
+    """Open the dataset, and require labelled images, a fixed number of them."""
     found = build.dataset(config, given)
     shown = f"dataset={config.dataset.name}"
     if len(found.expected_shape()) != 3:
@@ -120,9 +120,9 @@ def _opened(config: ClassifierConfig, device: torch.device, given: Given | None)
         raise UserError(f"{shown}: a classifier needs at least two classes, as one sub-folder each")
     if data.train.size is None:
         raise UserError(f"{shown}: these images are endless; classify the set that they are made of")
-    channels, height, width = data.shape
-    if height != width or channels not in (1, 3):
-        raise UserError(f"{shown}: images of {data.shape}; a classifier reads squares of 1 or 3 channels")
+    if min(data.shape[1:]) < 8:
+        sides = " x ".join(map(str, data.shape[1:]))
+        raise UserError(f"{shown}: a classifier reads images of at least 8 pixels a side, and these are {sides}")
     return data
 
 

@@ -84,6 +84,30 @@ def test_every_command_takes_it(gan, pets):
     assert gan("report", "run", "--extractor", "classifiers/pets", "--updates", "1", "--count", "8").code == 0
 
 
+def test_rectangles_of_any_channels(gan, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    x = (rng.integers(0, 100, (80, 5, 16, 24)) + 150 * y[:, None, None, None]).astype(np.uint8)
+    np.savez("x.npz", x=x, y=y)
+    words = ("dataset=array", "dataset.path=x.npz", "dataset.holdout=20")
+    ended = gan("classifier", *words, *QUICK, "out=mine")
+    assert ended.code == 0, ended
+    found = yaml.safe_load(Path("mine/classifier.yaml").read_text())
+    assert (found["side"], found["channels"], found["classes"]) == ([16, 24], 5, ["0", "1"])
+    extractor = TrainedClassifier("mine")
+    extractor.load(torch.device("cpu"))
+    assert extractor.resize == "to 16 x 24, bilinear, antialiased"
+    same = torch.randn(3, 5, 16, 24)
+    assert extractor(same).log_p.shape == (3, 2)
+    assert gan("train", *SMALL, *words, "model.width=2", "run_dir=run").code == 0
+    options = ("extractor=classifier", "extractor.path=mine", "count=9", "w1_count=8", "device=cpu")
+    assert gan("evaluate", "run", *options).code == 0
+    grey = gan("train", *SMALL, "model.width=2", "dataset.limit=30", "run_dir=grey")
+    assert grey.code == 0
+    line = gan("evaluate", "grey", *options).err
+    assert line == "gan: extractor=mine: it reads images of 5 channels, and these have 1; extractor=pixels\n"
+
+
 def test_both_doors(gan, pets):
     trained(gan, "out=a")
     found = gan_cli.classifier([*OF_PETS, *QUICK, "out=b"], progress=False)
@@ -128,7 +152,7 @@ def test_a_damaged_classifier_is_refused(gan, pets):
     about.write_text(text.replace("width: 2", "width: 3"))
     with pytest.raises(UserError, match=r"does not fit the classifier\.yaml beside it"):
         TrainedClassifier("a").load(cpu)
-    for old, new in (("side: 16", "side: big"), ("name: a", "name: a/b"), ("channels: 3", "channels: 2")):
+    for old, new in (("side: 16", "side: big"), ("name: a", "name: a/b"), ("channels: 3", "channels: 17")):
         about.write_text(text.replace(old, new))
         with pytest.raises(UserError, match="train it again with gan classifier"):
             TrainedClassifier("a").load(cpu)
