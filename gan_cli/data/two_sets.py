@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor
 
@@ -48,5 +50,5 @@ def two_sets(a: RealData, b: RealData) -> RealData:
         fingerprint=digest(a.fingerprint, b.fingerprint),
         fixed=lambda n: alternated(a.fixed((n + 1) // 2), b.fixed((n + 1) // 2)),
         source_shape=a.shape,
-        notes=(*a.notes, *(note.replace("dataset", "dataset_b", 1) for note in b.notes)),
+        notes=(*a.notes, *(re.sub(r"\bdataset(?=[.:])", "dataset_b", note) for note in b.notes)),
     )

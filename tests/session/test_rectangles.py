@@ -96,12 +96,13 @@ def test_translation_of_rectangles(trained, tmp_path, gan):
     trained("task=translate", *words, "dataset.fit=stretch")
     assert "16 x 24" in Path("run/train.log").read_text()
     two = ("dataset_b=fashion_mnist_10k", "dataset_b.image_size=[16,24]", "dataset_b.limit=40")
-    sizes = ("dataset.image_size=[16,24]", "dataset.limit=40", "dataset_b.fit=pad", "model.generator.blocks=1")
+    sizes = ("dataset.image_size=[16,24]", "dataset.fit=pad", "dataset.limit=40", "model.generator.blocks=1")
     ended = gan("train", *SMALL, "task=cycle", *two, *sizes, "model.critic.halvings=1", "run_dir=cycle")
     assert ended.code == 0, ended.err
     log = Path("cycle/train.log").read_text()
-    assert "dataset.fit=crop: pictures of 28 x 28 are cut" in log
-    assert "dataset_b.fit=pad: pictures of 28 x 28 do not fill" in log
+    assert "dataset.fit=pad: pictures of 28 x 28 do not fill" in log
+    assert "dataset_b.fit=crop: pictures of 28 x 28 are cut" in log
+    assert "is lost; dataset_b.fit=pad or stretch keeps it" in log
 
 
 def test_what_cannot_follow_says_so(refused, tmp_path):
