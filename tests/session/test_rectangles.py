@@ -71,7 +71,7 @@ def test_every_kind_of_part_trains_on_them(trained, tmp_path, words):
     trained(*written(tmp_path, shape), *words)
 
 
-@pytest.mark.parametrize(("words", "channels"), zip(RESTORED, (3, 5, 1, 2, 3, 5), strict=True))
+@pytest.mark.parametrize(("words", "channels"), list(zip(RESTORED, (3, 5, 1, 2, 3, 5), strict=True)))
 def test_restoration(trained, gan, tmp_path, words, channels):
     trained(*written(tmp_path, (channels, 16, 24)), "task=restore", *words)
     drawn = gan("sample", "run", "count=4")
