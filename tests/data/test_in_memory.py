@@ -62,6 +62,20 @@ def test_every_way_to_give_the_same_images():
     assert as_arrays(torch.arange(10).view(5, 2)).x.dtype == np.float32
 
 
+@pytest.mark.parametrize("resident", [True, False])
+def test_16_bits_and_other_channels(resident):
+    deep = np.random.default_rng(0).integers(0, 65536, (40, 5, 8, 12)).astype(np.uint16)
+    for given in (deep, deep.transpose(0, 2, 3, 1), torch.from_numpy(deep)):
+        found = as_arrays(given).x
+        assert found.dtype == np.uint16
+        np.testing.assert_array_equal(found, deep)
+    data = opened(deep, resident=resident)
+    assert data.shape == (5, 8, 12)
+    batch = data.train.batch(*data.train.draw(2)).x
+    stored = ((batch.double() + 1) * 32767.5).round().flatten(1).tolist()
+    assert all(image in deep.reshape(40, -1).astype(float).tolist() for image in stored)
+
+
 def test_labels_follow_their_samples():
     data = opened((FLOATS, Y), classes=[2, 0])
     batch = data.train.batch(*data.train.draw(0))
