@@ -25,8 +25,8 @@ from gan_cli.session import build, runtime
 def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) -> RunScores:
     """Score pictures against others, of which as many more stand in their place for the floors.
 
-    Both are brought to one size, that of the fakes, by their central parts; grey pictures that are stored in colour
-    count as grey.
+    Both are brought to the shape of the fakes (cropped and resized), and to as many channels: grey pictures that are
+    stored in colour count as grey.
 
     Args:
         config: names both, and the extractor.
@@ -40,7 +40,10 @@ def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) 
         picture_set(getattr(config, key) if given is None else given, key)
         for key, given in (("fakes", fakes), ("real", real))
     )
-    n, sides = _count(made, true, config), sides_of(config.image_size) if config.image_size else made.sides
+    n, size = _count(made, true, config), config.image_size
+    sides = made.sides if size is None else sides_of(size)
+    if min(sides) < 8:
+        raise UserError(f"fakes={made.name}: pictures of {sides[0]} x {sides[1]}; image_size=8 enlarges them")
     device = torch.device(runtime.device_of(config.device))
     (a, of_a), (b, of_b) = made.first(n, sides), true.first(2 * n, sides)
     a, b = _alike(a, b)
@@ -84,15 +87,10 @@ def _count(made: PictureSet, true: PictureSet, config: EvaluateConfig) -> int:
 
 
 def _alike(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two sets (N, C, H, W) with as many channels: 1 if both are grey, else 3, or what both have.
-
-    Raises:
-        UserError: they have other channels.
-    """
-    channels = {x.shape[1] for x in (a, b)}
-    if channels - {1, 3}:
-        if len(channels) > 1:
-            raise UserError(f"fakes have {a.shape[1]} channels and real {b.shape[1]}; both must have as many")
+    """Return two sets (N, C, H, W) with as many channels: 1 if both are grey, else 3, or more if both have as many."""
+    if max(a.shape[1], b.shape[1]) > 3 or 2 in (a.shape[1], b.shape[1]):
+        if a.shape[1] != b.shape[1]:
+            raise UserError(f"fakes have {a.shape[1]} channels and real ones {b.shape[1]}; both must have as many")
         return a, b
     if all((x == x[:, :1]).all() for x in (a, b)):
         return a[:, :1], b[:, :1]
