@@ -25,7 +25,7 @@ class Samples(Tensor):
     labels: Tensor | None = None
 
     @classmethod
-    def of(cls, x: Tensor, columns: int | None, labels: Tensor | None) -> Samples:
+    def of(cls, x: Tensor, columns: int | None, labels: Tensor | None = None) -> Samples:
         """Return samples (N, ...) as such a tensor."""
         samples = x.as_subclass(cls)
         samples.columns, samples.labels = columns, labels
