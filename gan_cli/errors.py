@@ -18,6 +18,9 @@ class GanError(Exception):
     exit_code = 1
     reported = False  # by another process already
 
+    def _render_traceback_(self) -> list[str]:  # a notebook asks for it
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UserError(GanError):
     """Bad input: config, data, checkpoint or arguments."""

@@ -59,3 +59,12 @@ def test_compose_checks_as_the_command_line_does():
             gan_cli.compose(words)
     with pytest.raises(UserError, match="--config-dir nowhere: no such directory"):
         gan_cli.compose(config_dir="nowhere")
+
+
+def test_a_notebook_shows_a_mistake_in_one_line():
+    interactiveshell = pytest.importorskip("IPython.core.interactiveshell", reason="pip install ipykernel")
+    shell, shown = interactiveshell.InteractiveShell(), []
+    shell._showtraceback = lambda kind, error, lines: shown.extend(lines)
+    shell.run_cell("import gan_cli\ngan_cli.compose(['loss=wgn'])")
+    (line,) = shown
+    assert line.startswith("UserError: loss=wgn: no such option; did you mean loss=wgan?")
