@@ -7,7 +7,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pyte
 # One more than the cores: tests wait for the processes that they start.
 WORKERS := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4
 
-.PHONY: setup train test test-slow faults lint format check bench studies clean
+.PHONY: setup train test test-slow faults lint format check bench notebooks studies clean
 
 setup: $(VENV)/.installed
 
@@ -45,6 +45,9 @@ check: lint test
 
 bench: setup
 	$(BIN)/python scripts/bench.py --docs docs $(ARGS)
+
+notebooks: $(VENV)/.installed-dev
+	$(BIN)/python scripts/execute_notebooks.py $(ARGS)
 
 studies: setup
 	$(BIN)/gan study all docs=docs $(ARGS)
