@@ -73,7 +73,7 @@ def _traced(kind: str, generator: Deployed, run: Loaded) -> torch.export.Exporte
     sizes = {name: None if name == "truncation" else {0: batch} for name in generator.names}
     try:
         return torch.export.export(
-            generator, (), _inputs(generator, run, _TRACED, _PSI), dynamic_shapes=sizes, strict=False
+            generator, (), inputs_of(generator, run, _TRACED, _PSI), dynamic_shapes=sizes, strict=False
         )
     except Exception as error:  # torch.export raises what it meets in the network
         reason = one_line(str(error).partition("\n")[0])
@@ -112,12 +112,12 @@ def _difference(generator: Deployed, graph: Graph, run: Loaded) -> float:
     found = []
     for n in _SIZES:
         for psi in (math.inf, _PSI) if "truncation" in generator.names else (math.inf,):
-            inputs = _inputs(generator, run, n, psi)
+            inputs = inputs_of(generator, run, n, psi)
             found.append((graph(inputs).cpu() - generator(**inputs).cpu()).abs().max())
     return float(torch.stack(found).max())
 
 
-def _inputs(generator: Deployed, run: Loaded, n: int, psi: float) -> Inputs:
+def inputs_of(generator: Deployed, run: Loaded, n: int, psi: float) -> Inputs:
     """Return n inputs, drawn from the prior; labels in turn, and sources of noise."""
     game = run.state.game
     device = next(generator.parameters()).device
