@@ -137,6 +137,10 @@ def read(path: Path) -> tuple[About, dict[str, Tensor]]:
 
 
 def _read(path: Path) -> tuple[About, Any]:
+    if link := next((name for name in (CONFIG, WEIGHTS) if (path / name).is_symlink()), None):
+        raise UserError(
+            f"{path / link} is a link, as in the cache of huggingface.co: snapshot_download(NAME, local_dir=DIR) copies"
+        )
     check_tree(path)
     try:
         content = untrusted.parse_json(untrusted.read(path / CONFIG, _CONFIG_BYTES))

@@ -35,6 +35,14 @@ def test_what_is_no_plain_file_is_refused(refused, alone, canary, kind, name):
     assert expected in line or "has no config.yaml" in line
 
 
+def test_a_cache_of_links_is_told_how_to_be_none(refused, alone):
+    (alone / "model.safetensors").rename(alone.parent / "blob")
+    (alone / "model.safetensors").symlink_to(alone.parent / "blob")
+    assert refused("sample", alone).endswith(
+        "is a link, as in the cache of huggingface.co: snapshot_download(NAME, local_dir=DIR) copies"
+    )
+
+
 def change(alone, **values):
     path = alone / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
