@@ -9,6 +9,7 @@ import yaml
 
 from gan_cli.analysis.run_scores import RunScores
 from gan_cli.runs.exported import About
+from gan_cli.training.norm_statistics import IN_WORDS
 
 _USE = """\
 ```python
@@ -54,6 +55,8 @@ def model_card(
     held_out = ", made of held-out pictures of its data" if reads_image else ""
     allowed = f", allow_targets={list(foreign)}" if foreign else ""
     average = "the moving average of its weights" if about.weights == "ema" else "its last weights"
+    if about.statistics == "whole":
+        average += f", with statistics of batch norm {IN_WORDS},"
     lines = [
         f"---\n{yaml.safe_dump(header, sort_keys=False)}---",
         f"# {name}",

@@ -309,7 +309,8 @@ class Run:
                 and source, as far as the generator reads them; hub: a directory with a model card.
             out: the directory, or the graph's file; None: in the run's exports/.
             direction: of the graph of a run of task=cycle; None: a_to_b.
-            **keys: of a model card: extractor, count, w1_count, split, seed, batch_size, as for `evaluate`.
+            **keys: statistics, as for `sample`; of a model card: extractor, count, w1_count, split, seed, batch_size,
+                as for `evaluate`.
 
         Returns:
             its path, and how far a graph's samples are from the generator's.

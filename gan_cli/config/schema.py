@@ -311,11 +311,16 @@ class ClassifierConfig(Config):
     allow_targets: Prefixes
 
 
-class ExportConfig(EvaluateConfig):
+class ExportConfig(GeneratorConfig):
     """What `gan export` takes."""
 
     format: Literal["safetensors", "onnx", "torch_export", "hub"]
     direction: Literal["a_to_b", "b_to_a"] | None = None
+    statistics: Statistics = "running"
+    extractor: Part
+    count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
+    w1_count: Annotated[Count, Field(examples=[1024])]
+    split: Literal["train", "heldout"]
 
 
 class CollapseConfig(GeneratorConfig):

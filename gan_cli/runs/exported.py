@@ -31,6 +31,7 @@ class About(NamedTuple):
     Attributes:
         step: after which it was exported.
         weights: ema, its moving average; or raw.
+        statistics: of its batch norms: running; or whole, computed anew.
         sample_shape: (C, H, W) or (D,).
         source_shape: of what it reads beside z where its data bring it; None: no.
         n_classes: of its labels, 0 for none.
@@ -42,6 +43,7 @@ class About(NamedTuple):
 
     step: int
     weights: str
+    statistics: str
     sample_shape: tuple[int, ...]
     source_shape: tuple[int, ...] | None
     n_classes: int
@@ -160,6 +162,8 @@ def _about(content: dict[str, Any]) -> About:
     check_meta(found, found["step"])
     if found["weights"] not in ("ema", "raw"):
         raise ValueError("its weights are neither ema nor raw")
+    if found["statistics"] not in ("running", "whole"):
+        raise ValueError("its statistics are neither running nor whole")
     for name in ("task", "config", "trained_with"):
         if not isinstance(found[name], dict):
             raise ValueError(f"its {name} is not a mapping")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,7 +12,7 @@ from gan_cli.analysis.model_card import model_card
 from gan_cli.analysis.run_scores import RunScores, run_scores
 from gan_cli.config import parts
 from gan_cli.config.names import GROUPS, option
-from gan_cli.config.schema import ExportConfig, SampleConfig
+from gan_cli.config.schema import ConfigType, EvaluateConfig, ExportConfig, SampleConfig
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.exported import About
@@ -44,13 +45,18 @@ def card(run: Loaded, about: About, config: ExportConfig) -> tuple[dict[str, byt
     return {CARD: text.encode()} | ({SAMPLES: picture} if picture else {}), lacking
 
 
+def _as(schema: type[ConfigType], config: ExportConfig, **values: Any) -> ConfigType:
+    """Return the config of another command with the same values."""
+    shared = {key: getattr(config, key) for key in schema.model_fields if hasattr(config, key)}
+    return schema.model_construct(**shared | values)
+
+
 def _samples(run: Loaded, config: ExportConfig, lacking: list[str]) -> bytes | None:
     """Return a picture of samples as PNG, those of `gan sample`."""
     if run.state.game.task.reads == "vector":
         lacking.append("No samples are shown: they are vectors of words; `gan tag` finds the words.")
         return None
-    shared = {key: getattr(config, key) for key in SampleConfig.model_fields if hasattr(config, key)}
-    asked = SampleConfig(**{**shared, "count": _SHOWN, "format": "grid"})
+    asked = _as(SampleConfig, config, count=_SHOWN, format="grid")
     try:
         drawn = samples(run, asked)
         x = torch.cat(list(drawn.batches))
@@ -67,7 +73,8 @@ def _scores(run: Loaded, config: ExportConfig, lacking: list[str]) -> RunScores 
         lacking.append("Not evaluated: `gan evaluate` measures words.")
         return None
     try:
-        found = run_scores(look(config, sources=True, given=run.given), config)
+        asked = _as(EvaluateConfig, config)
+        found = run_scores(look(asked, sources=True, given=run.given), asked)
     except UserError as error:
         lacking.append(f"Not evaluated: {error}.")
         return None

@@ -23,6 +23,7 @@ from gan_cli.session.given import Given
 from gan_cli.session.graphs import SUFFIXES, write_graph
 from gan_cli.session.load import Loaded, exported_tensors, generator_of, load
 from gan_cli.session.look import open_data
+from gan_cli.training.norm_statistics import with_whole_statistics
 
 EXPORTS = "exports"
 _OF_A_CARD = ("count", "w1_count", "split", "seed", "batch_size", "extractor")
@@ -74,7 +75,11 @@ def export(config: ExportConfig, given: Given | None = None) -> Exported:
     run = load(path, config.device, config.checkpoint, config.allow_targets, given)
     network, is_graph = generator_of(run.state, config.weights), config.format in SUFFIXES
     about = _about(path, run, network)
-    named = f"step_{about.step:010d}_{about.weights}{f'_{config.direction}' if config.direction else ''}"
+    if config.statistics == "whole":
+        network = with_whole_statistics(run.state.game, network, run.state.game.latent)
+        about = about._replace(statistics="whole")
+    parts_of_name = [f"step_{about.step:010d}", about.weights, *([config.direction] if config.direction else [])]
+    named = "_".join([*parts_of_name, *(["whole"] if about.statistics == "whole" else [])])
     named += SUFFIXES.get(config.format, "_hub" if config.format == "hub" else "")
     out = place(config.out, path, EXPORTS, named)
     if is_graph:
@@ -113,6 +118,7 @@ def _about(path: Path, run: Loaded, network: torch.nn.Module) -> exported.About:
     return exported.About(
         step=state.step,
         weights=weights,
+        statistics="running",
         sample_shape=run.shape,
         source_shape=None if run.source_shape == state.game.task.source_shape(run.shape) else run.source_shape,
         n_classes=getattr(state.game.condition, "n_classes", 0) if state.game.condition.needs_labels else 0,

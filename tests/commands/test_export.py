@@ -74,6 +74,26 @@ def test_last_weights_are_exported_too(run_of, tmp_path):
         gan_cli.load(tmp_path / "raw", weights="ema").sample(4)
 
 
+def test_statistics_of_batch_norm_are_exported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = (
+        "model=dcgan",
+        "model.width=4",
+        "dataset.image_size=16",
+        "dataset.limit=100",
+        "train.ema_halflife_images=8",
+    )
+    run = gan_cli.train([*SMALL, *words], progress=False)
+    run.export("hub", tmp_path / "out", statistics="whole", count=20, w1_count=8)
+    alone = gan_cli.load(tmp_path / "out")
+    assert torch.equal(alone.sample(4), run.sample(4, statistics="whole"))
+    assert not torch.equal(alone.sample(4), run.sample(4))
+    text = card(tmp_path / "out")[1]
+    assert "statistics of batch norm" in text
+    assert f"| {run.evaluate(statistics='whole', count=20, w1_count=8).scores['sliced_w1'].value:.5g} |" in text
+    assert run.export(statistics="whole").path.name == "step_0000000001_ema_whole"
+
+
 def test_classes_keep_their_names_without_the_data(gan, run_of, tmp_path, monkeypatch):
     run = gan_cli.load(run_of("classes"))
     expected = run.sample(4, y=["Bag", 0])

@@ -59,6 +59,7 @@ CHANGES = [
     ({"step": -1}, "not a count"),
     ({"step": "x"}, "not a count"),
     ({"weights": "ema"}, "its config says otherwise"),
+    ({"statistics": None}, "neither running nor whole"),
     ({"weights": 7}, "neither ema nor raw"),
     ({"sample_shape": [10**9, 10**9, 10**9]}, "more than 268,435,456 values"),
     ({"sample_shape": [3]}, "does not fit the config"),
