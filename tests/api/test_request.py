@@ -10,6 +10,7 @@ import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 import gan_cli
 from gan_cli.api.request import override
@@ -25,7 +26,8 @@ VALUES = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(VALUES)
 def test_any_value_is_read_back(value):
-    assert OverridesParser.create().parse_override(override("a.b", value)).value() == value
+    parsed = OverridesParser.create().parse_override(override("a.b", value)).value()
+    assert OmegaConf.to_container(OmegaConf.create({"b": parsed}), resolve=True)["b"] == value
 
 
 def test_numbers_of_other_libraries():
