@@ -105,7 +105,7 @@ def scores_within_classes(
         a, b, c = (found.features.x[found.y == i] for found in (real, other, fake))
         if (least := min(len(a), len(b), len(c))) < 2:
             raise UserError(
-                f"within_classes=true: the class {name} has {least} sample of a kind, two are needed: a larger count"
+                f"within_classes=true: class {name} has {least} sample of a kind, two are needed; use a larger count"
             )
         values.append(frechet_distance(a, c))
         floors.append(frechet_distance(a, b))

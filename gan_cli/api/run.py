@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gan_cli.api.kept import settings_kept
 from gan_cli.api.request import requested, words_for, words_of
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from gan_cli.session.load import Loaded
     from gan_cli.session.own_callbacks import Callback
     from gan_cli.session.plain_networks import PlainCritic, PlainGenerator
+
+
+class Which(NamedTuple):
+    """Which state of a run is loaded, and where; as `Run` takes them."""
+
+    weights: Literal["auto", "ema", "raw"]
+    checkpoint: Literal["latest", "best"] | int
+    device: str
 
 
 class Run:
@@ -63,7 +71,7 @@ class Run:
         dataset: Any = None,
     ) -> None:
         self.path = Path(path)
-        self._settings = {"weights": weights, "checkpoint": checkpoint, "device": device}
+        self._which = Which(weights, checkpoint, device)
         self._allow_targets = list(allow_targets)
         self._objects = (generator, critic, dataset)
 
@@ -109,7 +117,7 @@ class Run:
         from gan_cli.session.load import generator_of
         from gan_cli.session.plain_networks import PlainGenerator
 
-        game, network = self._loaded.state.game, generator_of(self._loaded.state, self._settings["weights"])
+        game, network = self._loaded.state.game, generator_of(self._loaded.state, self._which.weights)
         return PlainGenerator(game, network)
 
     @cached_property
@@ -240,7 +248,7 @@ class Run:
 
         self._require_run()
         chosen = self._request("evaluate", {"extractor": extractor, "seed": seed}).extractor
-        device = self._settings["device"]
+        device = self._which.device
         asked = Asked(chosen, device, seed, count, updates, self._allow_targets, self._given)
         return part_of(reading.look(self.path), asked)
 
@@ -322,7 +330,7 @@ class Run:
         from gan_cli.session.export import export, refuse_unused
 
         refuse_unused(format, keys)
-        device = "cpu" if self._settings["device"] == "auto" else self._settings["device"]  # as the command has it
+        device = "cpu" if self._which.device == "auto" else self._which.device  # as the command has it
         named = {"format": format, "out": out and str(out), "direction": direction, "device": device}
         return export(self._request("export", {**named, **keys}), self._given)
 
@@ -373,12 +381,11 @@ class Run:
     def _loaded(self) -> Loaded:
         from gan_cli.session.load import load
 
-        settings = self._settings
-        return load(self.path, settings["device"], settings["checkpoint"], self._allow_targets, self._given)
+        return load(self.path, self._which.device, self._which.checkpoint, self._allow_targets, self._given)
 
     def _again(self) -> Run:
         """Return the same run without anything that was read of it."""
-        same = Run(self.path, **self._settings, allow_targets=self._allow_targets)
+        same = Run(self.path, **self._which._asdict(), allow_targets=self._allow_targets)
         same._objects = self._objects
         return same
 
@@ -388,7 +395,7 @@ class Run:
 
     def _request(self, command: str, keys: Mapping[str, Any], overrides: Sequence[str] = ()) -> Any:
         """Return a command's config for this run."""
-        settings = {"run": str(self.path), **({} if command == "resume" else self._settings), **keys}
+        settings = {"run": str(self.path), **({} if command == "resume" else self._which._asdict()), **keys}
         words = [word for key, value in settings.items() for word in words_for(key, value)]
         if self._allow_targets:
             words.append(f"allow_targets=[{','.join(self._allow_targets)}]")

@@ -66,7 +66,7 @@ def _status(run: Path, busy: bool) -> list[Finding]:
     try:
         status = directory.read_status(run)
     except UserError as error:
-        return [Finding("status", f"{error}; gan resume makes it anew from the newest checkpoint", wrong=True)]
+        return [Finding("status", f"{error}; gan resume rebuilds it from the newest checkpoint", wrong=True)]
     if not status:
         return [
             Finding("status", "running" if busy else f"no {directory.STATUS}: the run was killed before it started")

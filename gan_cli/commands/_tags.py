@@ -17,10 +17,10 @@ _UNUSED = {
     "w1_count": "words of task=tag have no exact Wasserstein distance",
     "extractor": "task=tag uses the extractor that the run was trained with",
     "splits": "words of task=tag have no classes of an extractor",
-    "within_classes": "words of task=tag are no samples of a class",
-    "classification_epochs": "words of task=tag are no images that a classifier could learn from",
+    "within_classes": "words of task=tag have no classes",
+    "classification_epochs": "a classifier learns from images, not from words of task=tag",
     "path_length": "words of task=tag are made for an image, not from z alone",
-    "statistics": "words of task=tag are made with the run's own statistics",
+    "statistics": "task=tag uses the batch-norm statistics of the run",
 }
 
 

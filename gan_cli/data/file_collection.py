@@ -79,7 +79,9 @@ class FileCollection:
         headers = [self.seen(header) for header in some_headers(len(self), self.opened)]
         found = [note([header.sides for header in headers], self.shape[1:], self.fit)] if headers else []
         if any(header.is_deep for header in headers):
-            found.append("dataset: 16-bit pictures become pictures of 8 bits, v / 257 rounded; dataset=array keeps all")
+            found.append(
+                "dataset: 16-bit pictures are converted to 8 bits (v / 257, rounded); dataset=array keeps 16 bits"
+            )
         return [text for text in found if text is not None]
 
     def seen(self, header: Header) -> Header:

@@ -63,7 +63,7 @@ class Rows:
                 "or points (N, D)"
             )
         if value_range and not images:
-            raise UserError(f"{self._shown}, which are points; dataset.range is about images: leave it out")
+            raise UserError(f"{self._shown}, which are points; dataset.range is for images: leave it out")
         native, any_range = dtype.newbyteorder("="), value_range is not None or not images
         whole = native in (np.uint8, np.uint16) and not any_range
         if dtype.kind not in ("iuf" if any_range else "f") and not whole:

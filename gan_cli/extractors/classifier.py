@@ -130,7 +130,7 @@ class TrainedClassifier(Extractor):
     def _description(self) -> Description:
         if self.path is None:
             raise UserError(
-                "extractor=classifier: which one? gan classifier dataset=... writes a directory; add extractor.path=IT"
+                "extractor=classifier: needs a directory that gan classifier wrote; add extractor.path=DIRECTORY"
             )
         path = Path(self.path) / DESCRIPTION
         try:

@@ -36,7 +36,7 @@ def check_meta(meta: Any, step: int) -> dict[str, Any]:
             raise ValueError("its status is not that of a run")
         for name, entry in (run["contents"] | run["at_end"]).items():
             if not (of_steps(name) and entry.keys() == {"bytes", "sha256"} and is_count(entry["bytes"])):
-                raise ValueError(f"its hash of {show(name)} is none of a run's file")
+                raise ValueError(f"it has a hash of {show(name)}, which is not a file of a run")
     if "sample_shape" in meta:
         sample_shape(meta)
     source_shape(meta)

@@ -104,7 +104,7 @@ def require_new(folder: Path) -> None:
         UserError: it holds something: an export replaces nothing, since people complete model cards.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UserError(f"out={folder} is there already, and is not replaced: choose another out=DIR")
+        raise UserError(f"out={folder} exists already, and is not replaced: choose another out=DIR")
 
 
 def read_about(path: Path) -> About:

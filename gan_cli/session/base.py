@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def _opened(saved: RunConfig, choices: dict[str, str]) -> dict[str, Any]:
     opened = copy.deepcopy(settings)
     for key, option in chosen.items():
         _leave_to_option(opened[key], option)
-    _restore(opened, _decided(opened), settings)
+    _restore(opened, _decided(opened, saved.allow_targets), settings)
     if choices.get("extractor") == "auto":
         opened["extractor"] = _option("extractor", "auto", "extractor")
     return opened
@@ -88,11 +89,11 @@ def _leave_to_option(block: dict[str, Any], option: dict[str, Any]) -> None:
             block[key] = value
 
 
-def _decided(opened: dict[str, Any]) -> dict[str, Any]:
+def _decided(opened: dict[str, Any], allow_targets: Sequence[str]) -> dict[str, Any]:
     """Return settings without references, and every `auto` as it is decided here, if what that needs is here."""
     settings = OmegaConf.to_container(OmegaConf.create(opened), resolve=True)
     try:
-        plan = build.check(check("train", settings, settings["allow_targets"]))
+        plan = build.check(check("train", settings, allow_targets))
         config = plan.config
         if config.dataset.arguments.get("channels") == "auto":
             config = config.replace(dataset=config.dataset.replace(channels=plan.parts.dataset.expected_shape()[0]))

@@ -57,7 +57,7 @@ def refuse_unused(format: str, keys: Iterable[str]) -> None:
     """
     for key in keys if format != "hub" else ():
         if key.partition(".")[0] in _OF_A_CARD:
-            raise UserError(f"{key}: is about a model card, and format={format} has none: format=hub, or leave it out")
+            raise UserError(f"{key}: is for a model card, and format={format} has none: format=hub, or leave it out")
 
 
 def export(config: ExportConfig, given: Given | None = None) -> Exported:

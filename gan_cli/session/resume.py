@@ -80,7 +80,9 @@ def saved_config(path: Path, allow_targets: Sequence[str]) -> RunConfig:
         for step in checkpoint.steps(path / directory.CHECKPOINTS):
             with suppress(CorruptError):
                 settings = verify(path / directory.CHECKPOINTS / name_of(step))["settings"]
-                say(f"gan: warning: {path / directory.CONFIG} is not there: that of step {step} is used", sys.stderr)
+                say(
+                    f"gan: warning: {path / directory.CONFIG} is missing: the config of step {step} is used", sys.stderr
+                )
                 return validate_saved(settings, allow_targets)
     try:
         return validate_saved(directory.read_config(path), allow_targets)
@@ -139,9 +141,9 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
     folder = run.path / directory.CHECKPOINTS
     found = checkpoint.load(folder, warnings.append) if checkpoint.steps(folder) else None
     if not run.status and (found or run.damage):
-        reason = run.damage or f"{run.path / directory.STATUS} is not there"
+        reason = run.damage or f"{run.path / directory.STATUS} is missing"
         source = f"the checkpoint of step {found.meta['step']}" if found else "nothing"
-        warnings.append(f"{reason}: it is made anew from {source}")
+        warnings.append(f"{reason}: it is rebuilt from {source}")
         run.status = dict(found.meta.get("run", {}).get("status", {})) if found else {}
     step, saved = found.meta["step"] if found else 0, run.status.get("saved_step")
     if isinstance(saved, int) and saved > step:

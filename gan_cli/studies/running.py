@@ -72,7 +72,7 @@ def run_study(name: str, config: StudyConfig, config_dir: str | None, note: Call
         GanError: a run that stopped early; the same command continues it.
     """
     if config.study is None:
-        raise UserError(f"study={name}: is every study, and this call runs one; see `gan list study`")
+        raise UserError(f"study={name}: means all studies, and this call runs one; see `gan list study`")
     study: Study = parts.build(config.study, "study", Study)
     path = Path(config.out or ROOT / "studies" / f"{name}{'_full' if config.full else ''}")
     seeds = study.seeds(config.full) if config.seed is None else _as_list(config.seed)
@@ -178,7 +178,7 @@ def _about(cell: _Cell, do: Callable[[], Any]) -> Any:
     try:
         return do()
     except UserError as error:
-        raise UserError(f"run {cell.name} in {cell.run_dir}: {error}; another out=DIR begins it anew") from error
+        raise UserError(f"run {cell.name} in {cell.run_dir}: {error}; another out=DIR starts it again") from error
 
 
 def _as_list(seed: int | Sequence[int]) -> list[int]:

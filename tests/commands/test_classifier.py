@@ -132,7 +132,7 @@ def test_mistakes(gan, refused, run_of, pets):
     trained(gan, "out=a")
     assert "out=a is not empty; choose another" in refused("classifier", *OF_PETS, *QUICK, "out=a")
     clothes = run_of("clothes")
-    assert "which one?" in refused("evaluate", clothes, "extractor=classifier")
+    assert "needs a directory that gan classifier wrote" in refused("evaluate", clothes, "extractor=classifier")
     assert "cannot be read" in refused("evaluate", clothes, "extractor=classifier", "extractor.path=pets")
     words = ("extractor=classifier", "extractor.path=a")
     assert "does not know the classes of these data" in refused("explore", clothes, *words, "kind=edit")

@@ -142,7 +142,7 @@ HARMS = {
         ("a tag", 1, "metrics.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
         ("last row", 1, "metrics.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
         ("picture", 1, "samples/step_0000000000.png", "!damaged or removed; gan resume rebuilds it .*"),
-        ("half a status", 1, "status", "!.*cannot be read.*; gan resume makes it anew from the newest checkpoint"),
+        ("half a status", 1, "status", "!.*cannot be read.*; gan resume rebuilds it from the newest checkpoint"),
     ],
 )
 def test_what_has_happened_to_a_run_is_reported(doctor, run, harm, code, name, line):

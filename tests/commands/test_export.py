@@ -131,9 +131,9 @@ def test_a_graph_of_one_direction(gan, run_of):
         (("export", "translated", "direction=a_to_b"), "direction=a_to_b: format=safetensors holds both directions"),
         (
             ("export", "translated", "seed=1"),
-            "seed: is about a model card, and format=safetensors has none: format=hub",
+            "seed: is for a model card, and format=safetensors has none: format=hub",
         ),
-        (("export", "translated", "format=onnx", "extractor=pixels"), "extractor: is about a model card"),
+        (("export", "translated", "format=onnx", "extractor=pixels"), "extractor: is for a model card"),
     ):
         ended = gan(*words)
         assert ended.code == 2
@@ -182,7 +182,7 @@ def test_a_directory_for_the_hub(gan, run_of, tmp_path, monkeypatch):
     again = gan("export", "clothes", "format=hub")
     assert (again.code, again.err) == (
         2,
-        f"gan: out={folder} is there already, and is not replaced: choose another out=DIR\n",
+        f"gan: out={folder} exists already, and is not replaced: choose another out=DIR\n",
     )
 
 

@@ -154,7 +154,7 @@ def test_points(tmp_path):
     assert sorted(both.tolist()) == sorted(points.astype(np.float32).tolist())
     assert opened(npy(tmp_path / "i", np.arange(80).reshape(40, 2))).shape == (2,)
     assert "dataset.flip=true" in error_of(lambda: opened(npy(tmp_path / "x", points), flip=True))
-    assert "dataset.range is about images" in error_of(lambda: opened(npy(tmp_path / "x", points), range=(0, 1)))
+    assert "dataset.range is for images" in error_of(lambda: opened(npy(tmp_path / "x", points), range=(0, 1)))
 
 
 def test_a_npy_file_stays_on_the_disk(tmp_path):

@@ -53,7 +53,7 @@ def test_a_folder_of_them_is_grey_and_says_what_becomes_of_the_bits(tmp_path):
     assert dataset.expected_shape() == (1, 16, 24)
     data = dataset.open(4, 0, CPU)
     assert data.notes == (
-        "dataset: 16-bit pictures become pictures of 8 bits, v / 257 rounded; dataset=array keeps all",
+        "dataset: 16-bit pictures are converted to 8 bits (v / 257, rounded); dataset=array keeps 16 bits",
     )
     x = take(data.train, 0).x
     assert x.min() == -1
