@@ -154,9 +154,12 @@ def old_runs(old: Path, new: Path, kept: Path, scratch: Path) -> list[str]:
 
 
 def _content(path: Path) -> bytes:
-    """Return what must be equal: of an evaluation the scores, whose protocol is prose; of another file everything."""
+    """Return what must be equal: of an evaluation each score and its floor, beside which is prose; else everything."""
     content = path.read_bytes()
-    return json.dumps(json.loads(content)["scores"]).encode() if path.suffix == ".json" else content
+    if path.suffix != ".json":
+        return content
+    scores = json.loads(content)["scores"]
+    return json.dumps({name: (score["value"], score["floor"]) for name, score in scores.items()}).encode()
 
 
 def _run(checkout: Path, commands: list[list[str]]) -> list[int]:
