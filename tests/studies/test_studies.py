@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gan_cli.config import parts
 from gan_cli.runs import reading
@@ -18,6 +19,7 @@ FEW = ("dataset.limit=60", "dataset.holdout=30", "model.width=4")
 IMAGES = (*FEW, "evaluate.every_steps=1", "evaluate.count=10")
 SHORT = {  # further words of the command, by the study
     "began_measure": (*IMAGES, "train.steps=5"),
+    "batch_norm_statistics": FEW,
     "birthday": FEW,
     "dcgan_features": FEW,
     "ebgan_margin": IMAGES,
@@ -31,6 +33,8 @@ SHORT = {  # further words of the command, by the study
     "wgan_figure_3": (*IMAGES, "train.steps=5"),
     "wgan_figure_4": (*IMAGES, "train.steps=5"),
     "wgan_momentum": IMAGES,
+    "unrolled_stacked": (*FEW, "study.samples=200"),
+    "wgan_gp_architectures": IMAGES,
     "unrolled_ring": ("model.width=4", "log.samples_every_steps=1"),
 }
 
@@ -53,7 +57,16 @@ def test_a_study_composes_and_says_what_it_needs(name):
     assert len(study.notes) > 20
 
 
-@pytest.mark.parametrize("name", NAMES)
+def runs_of(name: str) -> int:
+    content = yaml.safe_load((CONF / "study" / f"{name}.yaml").read_text())
+    return len(content["runs"]) * len(content.get("each", [0]))
+
+
+MANY = 8  # runs; tiny forms of more take most of a minute
+FORMS = [pytest.param(name, marks=pytest.mark.slow) if runs_of(name) > MANY else name for name in NAMES]
+
+
+@pytest.mark.parametrize("name", FORMS)
 def test_a_tiny_form_runs_to_the_end(gan, name):
     ended = gan(*tiny(name))
     assert ended.code == 0, ended.err
