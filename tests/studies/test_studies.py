@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from gan_cli.config import parts
+from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.studies import running
 from gan_cli.studies.base import Study
@@ -171,3 +172,21 @@ def test_a_users_own_study(gan, tmp_path):
     ended = gan("study", "mine", *own, "allow_targets=[my_studies]", *TINY)
     assert ended.code == 0, ended.err
     assert verdicts(Path("runs/studies/mine")) == {"held"}
+
+
+def test_all_runs_every_study_although_one_fails(gan, monkeypatch):
+    from gan_cli.commands import study as command
+
+    ran = []
+
+    def one(name, config, line):
+        ran.append((name, config.full, config.overrides))
+        if name == NAMES[1]:
+            raise UserError("it cannot")
+
+    monkeypatch.setattr(command, "_one", one)
+    ended = gan("study", "all", "full=true", "train.steps=3")
+    assert ended.code == 1
+    assert ran == [(name, True, ["train.steps=3"]) for name in NAMES]
+    assert ended.err.splitlines()[0] == f"gan: {NAMES[1]}: it cannot"
+    assert f"1 studies failed: {NAMES[1]}" in ended.err
