@@ -60,9 +60,9 @@ class Codes(Study):
             game = _game(run)
             x, y = _images(run)
             labels = y.numpy()
-            found.append(_best_match(_code(game, x).numpy(), labels))
+            found.append(best_match(_code(game, x).numpy(), labels))
             pixels = x.flatten(1).numpy()
-            clusters.append(_best_match(kmeans2(pixels, 10, iter=30, minit="++", seed=run.config.seed)[1], labels))
+            clusters.append(best_match(kmeans2(pixels, 10, iter=30, minit="++", seed=run.config.seed)[1], labels))
             with torch.no_grad():
                 fake = game.fake(_TESTED, None, Draws("cpu", 1, 0))
             legible.append(float((_code(game, fake.x) == fake.c[:, :10].argmax(dim=1)).float().mean()))
@@ -123,7 +123,7 @@ def _accuracy(features: Tensor, y: Tensor) -> float:
     return float(((test @ weights + targets.mean(dim=0)).argmax(dim=1) == y[_LABELLED:]).double().mean())
 
 
-def _best_match(groups: np.ndarray, labels: np.ndarray) -> float:
+def best_match(groups: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of samples in their class under the best one-to-one match of groups with classes."""
     table = np.zeros((10, 10))
     np.add.at(table, (groups, labels), 1)

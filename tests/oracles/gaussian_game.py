@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from gan_cli.conditions.base import Unconditional
 from gan_cli.constraints.base import Constraint
@@ -18,6 +17,7 @@ from gan_cli.losses.base import Loss
 from gan_cli.losses.fgan import FGAN
 from gan_cli.models.critic import Critic
 from gan_cli.models.mlp import Trunk
+from gan_cli.studies.players import Affine
 from gan_cli.studies.quadrature import X, gaussian, integral, mixture
 from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
@@ -26,18 +26,6 @@ from gan_cli.updates.base import Updates
 
 BATCH = 1024
 CPU = torch.device("cpu")
-
-
-class Affine(nn.Module):
-    """z -> mu + sigma z, the paper's linear generator."""
-
-    def __init__(self, mu: float, sigma: float) -> None:
-        super().__init__()
-        self.mu = nn.Parameter(torch.tensor(mu))
-        self.sigma = nn.Parameter(torch.tensor(sigma))
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.mu + self.sigma * z
 
 
 def game(

@@ -4,20 +4,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.cluster.vq import kmeans2
-from scipy.optimize import linear_sum_assignment
 
 from gan_cli.rng import Draws
 from gan_cli.session import build
+from gan_cli.studies.critic_features import best_match
 from gan_cli.training.eager import Eager
 
 STEPS = 1500
-
-
-def best_match(groups, labels):
-    """Return the share of samples in their class under the best one-to-one match of groups with classes."""
-    table = np.zeros((10, 10))
-    np.add.at(table, (groups, labels), 1)
-    return table[linear_sum_assignment(-table)].sum() / len(labels)
 
 
 def test_the_match_is_found_whatever_the_groups_are_called():

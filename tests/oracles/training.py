@@ -13,28 +13,13 @@ from gan_cli.losses.base import Loss
 from gan_cli.models.critic import Critic
 from gan_cli.models.mlp import Trunk
 from gan_cli.rng import Draws
+from gan_cli.studies.players import CriticOnly, Line
 from gan_cli.training.eager import Eager
 from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
-from gan_cli.updates.base import Phase, Updates
 
+__all__ = ["Gaussian", "Line", "build_state", "estimate", "generator_gradient", "outputs", "train"]
 CPU = torch.device("cpu")
-
-
-class CriticOnly(Updates):
-    def phases(self, step: int) -> list[Phase]:
-        return [Phase("critic", last=True)]
-
-
-class Line(nn.Module):
-    """(theta, U), U uniform on (0, 1): the fake side of WGAN's example 1, for a standard normal z."""
-
-    def __init__(self, theta: float) -> None:
-        super().__init__()
-        self.theta = nn.Parameter(torch.tensor(theta))
-
-    def forward(self, z: Tensor) -> Tensor:
-        return torch.cat([self.theta.expand(len(z), 1), torch.special.ndtr(z)], dim=1)
 
 
 class Gaussian(nn.Module):
