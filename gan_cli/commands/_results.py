@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +25,12 @@ def write_json(out: Path, content: dict[str, Any]) -> None:
         replace_file(out, [text.encode() + b"\n"])
     except OSError as error:
         raise UserError(f"out={out} cannot be written ({error.strerror})") from error
+
+
+def strict(value: Any) -> Any:
+    """Return a value in which numbers that are not finite are text, because JSON has no such numbers."""
+    if isinstance(value, dict):
+        return {key: strict(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from gan_cli.analysis.explore.base import Found, Kind
 from gan_cli.analysis.explore.clips import encoded
 from gan_cli.analysis.figures import save_png
-from gan_cli.commands._results import write_json
+from gan_cli.commands._results import strict, write_json
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.schema import ExploreConfig
 from gan_cli.core.files import replace_file
@@ -81,14 +80,5 @@ def _write(folder: Path, stem: str, protocol: dict[str, Any], found: Found) -> l
     except OSError as error:
         raise UserError(f"out={folder} cannot be written ({error.strerror})") from error
     written.append(folder / f"{stem}.json")
-    write_json(written[-1], _strict({"protocol": protocol, **found.numbers, "lines": found.lines}))
+    write_json(written[-1], strict({"protocol": protocol, **found.numbers, "lines": found.lines}))
     return written
-
-
-def _strict(value: Any) -> Any:
-    """Return a value in which numbers that are not finite are text, because JSON has no such numbers."""
-    if isinstance(value, dict):
-        return {key: _strict(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_strict(inner) for inner in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

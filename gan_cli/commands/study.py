@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gan_cli.commands._results import write_json
+from gan_cli.commands._results import strict, write_json
 from gan_cli.commands._study_pages import FIGURE, RESULT
 from gan_cli.commands._study_pages import write as write_pages
 from gan_cli.config.arguments import CommandLine
@@ -141,7 +141,7 @@ def _content(found: Outcome, config: StudyConfig) -> dict[str, Any]:
         "claims": claims,
         "lines": [*found.finding.lines],
         "notes": found.study.notes,
-        "numbers": found.finding.numbers,
+        "numbers": strict(found.finding.numbers),
         "date": date.today().isoformat(),
         "machine": f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}",
     }

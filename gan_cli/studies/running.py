@@ -86,6 +86,7 @@ def run_study(name: str, config: StudyConfig, config_dir: str | None, note: Call
         run = _about(
             cell,
             lambda: train(cell.words, callbacks=callbacks, config_dir=config_dir, progress=False),  # noqa: B023
+            "; another out=DIR begins the study anew",
         )
         runs[cell.name].append(run)
     finding = study.look(runs)
@@ -169,8 +170,8 @@ def _place(path: Path, run: str, seed: int) -> Path:
     return path / slug(f"{run}_seed-{seed}")
 
 
-def _about(cell: _Cell, do: Callable[[], Any]) -> Any:
-    """Call a function; a user's mistake names the run.
+def _about(cell: _Cell, do: Callable[[], Any], more: str = "") -> Any:
+    """Call a function; a user's mistake names the run, and `more` stands behind it.
 
     Raises:
         UserError: with the name of the run before its reason.
@@ -178,7 +179,7 @@ def _about(cell: _Cell, do: Callable[[], Any]) -> Any:
     try:
         return do()
     except UserError as error:
-        raise UserError(f"run {cell.name} in {cell.run_dir}: {error}; another out=DIR starts it again") from error
+        raise UserError(f"run {cell.name} in {cell.run_dir}: {error}{more}") from error
 
 
 def _as_list(seed: int | Sequence[int]) -> list[int]:
