@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import hashed, sweep, sync_directory, write_synced
+from gan_cli.core.files import content_of, hashed, sweep, sync_directory, write_synced
 from gan_cli.core.hardware import memory_bytes
 from gan_cli.runs.checkpoint_meta import check_meta
 from gan_cli.runs.tensor_file import pieces
@@ -81,7 +81,7 @@ def read(path: Path) -> Checkpoint:
         limits = {_STATE: memory_bytes() // 4, _META: _META_BYTES}  # the state is held twice as it is parsed
         for name, entry in _entries(path).items():
             contents[name] = untrusted.read(path / name, limits[name])
-            if entry_of(contents[name]) != entry:
+            if content_of([contents[name]]) != entry:
                 raise CorruptError(f"{name} is not what was written")
         return Checkpoint(path, safetensors.torch.load(contents[_STATE]), _meta(path, contents[_META]))
 
@@ -116,13 +116,8 @@ def remove_unfinished(folder: Path) -> list[str]:
     return sweep(folder, f"{_TEMPORARY}*")
 
 
-def entry_of(content: bytes) -> dict[str, Any]:
-    """Return what the manifest holds of a file: its size in bytes and its hash."""
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
 def manifest(files: Mapping[str, Any]) -> bytes:
-    """Return the content of the manifest of these files, name -> `entry_of`, with its own hash."""
+    """Return the content of the manifest of these files, with its own hash."""
     body = json.dumps(files, sort_keys=True)
     return json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "files": files}, sort_keys=True).encode()
 

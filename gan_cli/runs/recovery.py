@@ -38,7 +38,7 @@ def damaged(run: Path, contents: Contents) -> list[str]:
     def is_intact(name: str) -> bool:
         try:
             return hashed(run / name, contents[name]["bytes"]) == contents[name]
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return False
 
     with ThreadPoolExecutor() as pool:

@@ -119,6 +119,7 @@ HARMS = {
     "a tag": lambda run: rewrite(run, "metrics.jsonl", lambda b: b.replace(b"critic/loss", b"critic/lass", 1)),
     "last row": lambda run: rewrite(run, "metrics.jsonl", lambda b: b.replace(b'"step": 5', b'"step": 6')),
     "picture": lambda run: rewrite(run, "samples/step_0000000000.png", lambda b: b[:99]),
+    "a directory": lambda run: [(run / "timing.jsonl").unlink(), (run / "timing.jsonl").mkdir()],
     "half a status": lambda run: rewrite(run, "run.json", lambda b: b[:40]),
 }
 
@@ -142,6 +143,7 @@ HARMS = {
         ("a tag", 1, "metrics.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
         ("last row", 1, "metrics.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
         ("picture", 1, "samples/step_0000000000.png", "!damaged or removed; gan resume rebuilds it .*"),
+        ("a directory", 1, "timing.jsonl", "!damaged or removed; gan resume rebuilds it .*"),
         ("half a status", 1, "status", "!.*cannot be read.*; gan resume rebuilds it from the newest checkpoint"),
     ],
 )

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gan_cli.core.files import hashed
 from gan_cli.runs import checkpoint, checkpoint_files
 
 STATE, META, MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"
@@ -22,7 +23,7 @@ def alone(run: Path) -> Path:
 
 def seal(path: Path, change: Any = None) -> None:
     """Write the manifest that is true of a checkpoint's files, or what a function makes of it."""
-    files = {name: checkpoint_files.entry_of((path / name).read_bytes()) for name in (STATE, META)}
+    files = {name: hashed(path / name) for name in (STATE, META)}
     (path / MANIFEST).write_bytes(checkpoint_files.manifest(change(files) if change else files))
 
 
