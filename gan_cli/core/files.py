@@ -22,8 +22,8 @@ Content = dict[str, int | str]  # of a file: its size in `bytes`, and its `sha25
 class Held:
     """A directory that this process holds alone until it is closed.
 
-    The directory itself is locked, so nobody who removes a file in it frees it. Its file .lock is locked too, for
-    network file systems, which lock directories for one machine only.
+    The directory itself is locked, so that removing a file in it does not unlock it. Its file .lock is locked too:
+    network file systems lock directories for one machine only.
 
     Args:
         path: an existing directory.
@@ -47,10 +47,10 @@ class Held:
 
     @property
     def inside(self) -> Path:
-        """A path into this very directory, whatever has its name meanwhile.
+        """A path to the directory that was opened, also where its own path leads to another one by now.
 
         Raises:
-            FileNotFoundError: it has lost its name, on a system without /proc.
+            FileNotFoundError: it was removed or replaced, on a system without /proc.
         """
         inside = _OWN_FILES / str(self._descriptors[0])
         if inside.exists():
@@ -60,7 +60,7 @@ class Held:
         return self.path
 
     def is_there(self) -> bool:
-        """Return whether its name still leads to it."""
+        """Return whether its path still leads to it."""
         try:
             return os.path.samestat(os.fstat(self._descriptors[0]), os.stat(self.path))
         except OSError:

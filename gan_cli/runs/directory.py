@@ -33,9 +33,9 @@ _UNFINISHED = (".*.tmp", f"{SAMPLES}/.*.tmp", f"{CHECKPOINTS}/.tmp-*")
 class RunDirectory(Held):
     """One run's directory, held by this process alone until it is closed.
 
-    It knows its owner: what is written through it goes into the directory that was held, and nowhere if that was
-    removed. And it knows its content: what `append` and `write` made is counted and hashed, for the checkpoint. What a
-    killed process left unfinished is removed.
+    Everything is written into the directory that was opened, also where its path leads to another one by now. What
+    `append` and `write` make is counted and hashed, for the checkpoints. Temporary files that a killed process left are
+    removed.
 
     Attributes:
         status: what run.json says.

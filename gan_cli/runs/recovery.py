@@ -46,10 +46,10 @@ def damaged(run: Path, contents: Contents) -> list[str]:
 
 
 def back_to(run: RunDirectory, contents: Contents | None, kept: int, report: Report) -> None:
-    """Bring the files to where a checkpoint was written, or to nothing.
+    """Bring the files back to where a checkpoint was written; without a checkpoint, remove them.
 
-    What was written later goes. What is not what it was is rebuilt: rows from the event files, event files from the
-    rows and pictures, pictures from the event files.
+    What was written later is removed. What is damaged is rebuilt: rows from the event files, event files from the rows
+    and pictures, pictures from the event files.
 
     Args:
         run: the run's directory, before a session writes there.
