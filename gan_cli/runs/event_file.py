@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 
 _ABOUT_THE_RUN = {"text", "hparams", "custom_scalars"}  # plugins of which a reader keeps the first value it meets
-_HEAD, _AROUND, _BLOCK = 12, 16, 2**22  # bytes
+_HEAD, _AROUND, _BLOCK, _PART = 12, 16, 2**22, 2**12  # bytes
 
 
 def first_event() -> Event:
@@ -35,7 +36,7 @@ def records(path: Path, verify: bool = True, start: int = 0) -> Iterator[tuple[b
 
     Args:
         path: the file.
-        verify: compare the events' checksums, which takes 0.2 ms an event.
+        verify: compare the events' checksums.
         start: where the first record begins, in bytes.
     """
     size = path.stat().st_size
@@ -82,17 +83,24 @@ def stamp(path: Path) -> int:
 
 
 def _checksum(data: bytes) -> bytes:
-    """Return the masked CRC-32C of a record's part: 4 bytes."""
-    table, crc = _crc_table(), 0xFFFFFFFF
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    """Return the masked CRC-32C of a record's part: 4 bytes. It is the sum, without carry, of what each byte adds."""
+    (added, places), crc = _crc_tables(), 0xFFFFFFFF
+    for start in range(0, len(data), _PART):
+        part = np.frombuffer(data[start : start + _PART], np.uint8).copy()
+        n = len(part)
+        part[:4] ^= np.frombuffer(struct.pack("<I", crc), np.uint8)[:n]
+        crc = (crc >> 8 * n if n < 4 else 0) ^ int(np.bitwise_xor.reduce(added[places[-n:] + part]))
     crc ^= 0xFFFFFFFF
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 @functools.cache
-def _crc_table() -> list[int]:
-    table = list(range(256))
+def _crc_tables() -> tuple[np.ndarray, np.ndarray]:
+    """Return what each byte adds, by its place before the end of a part, and where the bytes of a place begin there."""
+    last = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        table = [crc >> 1 ^ (0x82F63B78 if crc & 1 else 0) for crc in table]
-    return table
+        last = np.where(last & 1, last >> 1 ^ np.uint32(0x82F63B78), last >> 1)
+    added = [last]
+    while len(added) < _PART:
+        added.append(last[added[-1] & 0xFF] ^ added[-1] >> 8)
+    return np.concatenate(added[::-1]), np.arange(_PART) * 256

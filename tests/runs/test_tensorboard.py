@@ -1,5 +1,6 @@
 import contextlib
 import io
+import struct
 import time
 
 import numpy as np
@@ -7,12 +8,14 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as PluginEventAccumulator
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan_cli.analysis.figures import png
 from gan_cli.core import files
+from gan_cli.runs import event_file
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.recovery import back_to
 from gan_cli.runs.tensorboard import Board
@@ -189,6 +192,7 @@ def test_another_reader_finds_the_newest_file_last(tmp_path, monkeypatch):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
+from gan_cli.runs import event_file
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.tensorboard import Board
 board = Board(RunDirectory(Path(sys.argv[1])), None)
@@ -218,3 +222,9 @@ def test_a_full_disk_raises_at_once_and_the_row_can_be_written_again(tmp_path):
     assert error == image_error == "OSError"
     assert curve(tmp_path, "a") == [(step, float(step)) for step in range(1, int(last) + 1)]
     assert int(last) > 10
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 4095, 4096, 4097, 4099, 10_000])
+def test_checksums_are_those_of_tensorboard(size):
+    data = np.random.default_rng(size).bytes(size)
+    assert event_file._checksum(data) == struct.pack("<I", masked_crc32c(data))
