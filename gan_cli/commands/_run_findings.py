@@ -19,7 +19,7 @@ from gan_cli.runs import checkpoint, checkpoint_files, directory, reading
 from gan_cli.runs.contents import EVENTS, METRICS, TIMING
 from gan_cli.runs.event_file import records
 from gan_cli.runs.metrics_log import read_rows
-from gan_cli.runs.recovery import contents_of, damaged
+from gan_cli.runs.recovery import contents_of, damaged, is_finished
 
 _BLOCK = 2**20  # bytes
 _DAMAGED = "damaged or removed; gan resume rebuilds it from the other files, or says what is lost"
@@ -46,8 +46,9 @@ def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
     good = [(step, meta) for _, step, meta in saved if meta is not None]
     newest = good[0] if good else None
     config, config_finding = _config(run, allow_targets)
-    contents = (contents_of(newest[1], reading.status(run)) if newest else None) or {}
-    lost = damaged(run, contents)
+    status = reading.status(run)
+    contents = (contents_of(newest[1], status) if newest else None) or {}
+    lost = damaged(run, contents, bool(newest) and is_finished(newest[1], status))
     sound = {name: entry["bytes"] for name, entry in contents.items() if name not in lost}
     bytes_of_one = max((_bytes(run / directory.CHECKPOINTS / f"step_{step:010d}") for step, _ in good), default=0)
     return [

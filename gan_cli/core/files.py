@@ -35,8 +35,9 @@ class Held:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptors = [os.open(path, os.O_RDONLY | os.O_DIRECTORY)]
+        self._descriptors: list[int] = []
         try:
+            self._descriptors.append(os.open(path, os.O_RDONLY | os.O_DIRECTORY))
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
             self._descriptors.append(os.open(self.inside / _LOCK, flags, 0o666))
             for descriptor in self._descriptors:

@@ -49,13 +49,14 @@ class RunDirectory(Held):
         untrusted.check_tree(path, written=True)
         try:
             super().__init__(path)
+            for pattern in _UNFINISHED:
+                sweep(self.inside, pattern)
+            self._log = AppendFile(self.inside / LOG)
         except BlockingIOError as error:
             raise UserError(f"{path} is in use by another process: wait for it, or stop it") from error
         except OSError as error:
+            Held.close(self)
             raise UserError(f"{path} cannot be written ({error.strerror}): choose another run_dir") from error
-        for pattern in _UNFINISHED:
-            sweep(self.inside, pattern)
-        self._log = AppendFile(self.inside / LOG)
         self._growing: dict[str, AppendFile] = {}
         self._whole: dict[str, tuple[int, Content]] = {}
         self.status: dict[str, Any] = {}
@@ -64,6 +65,7 @@ class RunDirectory(Held):
             self.status = read_status(path)
         except UserError as error:
             if isinstance(error.__cause__, OSError):
+                self.close()
                 raise
             self.damage = str(error)
 

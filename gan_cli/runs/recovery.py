@@ -28,16 +28,24 @@ def contents_of(meta: Mapping[str, Any], status: Mapping[str, Any] = {}) -> Cont
     By its `status`, a run that is finished there may have a last row that is written anew where it continues.
     """
     about = meta.get("run")
-    finished = status.get("status") == "finished" and status.get("step") == meta["step"]
-    return about and about["contents"] | (about["at_end"] if finished else {})
+    return about and about["contents"] | (about["at_end"] if is_finished(meta, status) else {})
 
 
-def damaged(run: Path, contents: Contents) -> list[str]:
-    """Return the files of a run that do not begin with what a checkpoint says of them, or are not there."""
+def is_finished(meta: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Return whether a run ended, by its `status`, at the checkpoint of this `meta`."""
+    return status.get("status") == "finished" and status.get("step") == meta["step"]
+
+
+def damaged(run: Path, contents: Contents, finished: bool = False) -> list[str]:
+    """Return the files of a run that are not what a checkpoint says of them, or are not there.
+
+    Event files may have become longer since, and so may the rows where the run is not `finished`.
+    """
 
     def is_intact(name: str) -> bool:
+        grows = name.startswith(EVENTS) or (name in (METRICS, TIMING) and not finished)
         try:
-            return hashed(run / name, contents[name]["bytes"]) == contents[name]
+            return hashed(run / name, contents[name]["bytes"] if grows else None) == contents[name]
         except (FileNotFoundError, IsADirectoryError):
             return False
 

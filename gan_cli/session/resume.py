@@ -20,7 +20,7 @@ from gan_cli.runs.checkpoint_files import Checkpoint, CorruptError, name_of, ver
 from gan_cli.runs.contents import METRICS
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.reading import last_row
-from gan_cli.runs.recovery import back_to, contents_of, damaged
+from gan_cli.runs.recovery import back_to, contents_of, damaged, is_finished
 from gan_cli.session import build
 from gan_cli.session.given import Given
 from gan_cli.session.incidents import Incidents
@@ -205,7 +205,7 @@ def _done(run: RunDirectory, found: Checkpoint, warnings: Sequence[str]) -> Resu
     for warning in warnings:
         incidents.warn(step, "the run's directory", warning)
     contents = contents_of(found.meta, run.status)
-    if contents and damaged(run.inside, contents):
+    if contents and damaged(run.inside, contents, is_finished(found.meta, run.status)):
         back_to(run, contents, step, partial(incidents.recovered, step))
     if run.status.get("status") != "finished":
         final = {tag: value for tag, value in last_row(run.inside / METRICS).items() if tag != "step"}

@@ -131,6 +131,16 @@ def test_one_file_is_rebuilt_from_the_others(killed, whole, pattern, harm):
     assert differences(path, whole) == []
 
 
+def test_a_picture_has_an_end_and_so_have_the_rows_of_a_finished_run(killed, whole):
+    path, contents = killed
+    for name in ("metrics.jsonl", "samples/real.png"):
+        (path / name).write_bytes((path / name).read_bytes() + b"more")
+    assert damaged(path, contents) == ["samples/real.png"]
+    assert damaged(path, contents, finished=True) == ["metrics.jsonl", "timing.jsonl", "samples/real.png"]
+    assert [name for name, _, _ in resumed(path, contents)] == ["samples/real.png"]
+    assert differences(path, whole) == []
+
+
 @pytest.mark.parametrize("harm", HARMS)
 def test_all_but_the_event_file_are_rebuilt_from_it(killed, whole, harm):
     path, contents = killed
