@@ -76,7 +76,7 @@ class RunDirectory(Held):
 
     def named(self, error: OSError) -> str:
         """Return an error of a file here in one line, with the file's name as the user knows it."""
-        name = str(error.filename or self.path).replace(str(self.inside), str(self.path), 1)
+        name = str(error.filename2 or error.filename or self.path).replace(str(self.inside), str(self.path), 1)
         return f"{name}: {error.strerror or error}"
 
     def append(self, name: str) -> AppendFile:

@@ -9,7 +9,6 @@ from typing import Any
 
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.boards import Boards
-from gan_cli.runs.contents import FIXED, picture_name
 from gan_cli.runs.recovery import back_to, contents_of
 from gan_cli.runs.saver import Saver
 from gan_cli.session import engines
@@ -125,7 +124,7 @@ def assemble(job: Job, outputs: Outputs) -> Callbacks:
         curves.averages.load(below(job.found.tensors, _AVERAGES))
     redraw = _first_row(job)[0] <= state.step
     drawn = Pictures(picture_every, log.sample_count, data, outputs.board, config.seed, device, redraw)
-    pictures = beside(drawn, lambda step: picture_name(FIXED, step), outputs.incidents, lambda: None)
+    pictures = beside(drawn, drawn.names, outputs.incidents, lambda: None)
     warnings = [*(job.earlier.warnings if job.earlier else ()), *job.plan.warnings]
     best = _best(job, curves, outputs, warnings) if saving.best else None
 

@@ -14,7 +14,7 @@ from gan_cli.data.source import Batch, RealData
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.rng import Draws
 from gan_cli.runs.boards import Boards
-from gan_cli.runs.contents import FIXED, REAL
+from gan_cli.runs.contents import FIXED, REAL, picture_name
 from gan_cli.training.game import Game
 from gan_cli.training.phases import Logs
 from gan_cli.training.probes import Row, buffers_kept, due
@@ -88,6 +88,13 @@ class Pictures:
             if state.step == 0:
                 self._keep(REAL, 0, figures.image_grid(self.data.fixed(self.count).x))
         self._keep(FIXED, state.step, picture)
+
+    def names(self, step: int) -> str:
+        """Return the files that a step's pictures are written to."""
+        names = [picture_name(FIXED, step)]
+        if step == 0 and len(self.data.shape) == 3:
+            names.append(picture_name(REAL, step))
+        return " and ".join(names)
 
     def _translated(self, state: TrainState) -> np.ndarray:
         """Return held-out sources, what the generator makes of them, and what they should be, in rows."""
