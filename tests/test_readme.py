@@ -1,4 +1,4 @@
-"""Every command of the README is run, on few and small steps; `make train` and `make test` are what CI itself runs."""
+"""Every command of README and its pages is run, on few and small steps; CI itself runs `make train` and `make test`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from gan_cli.sweeps import process
 from tests import children
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("curves", "measure", "explore", "export"))]
+README = "".join(page.read_text() for page in PAGES)
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
 SHORT = ["train.steps=2", "log.every_steps=1", "model.width=4", "train.batch_size=16", "runtime.threads=1"]
@@ -159,6 +160,6 @@ def test_nothing_else_is_promised():
 
 
 def test_the_pictures_are_there():
-    names = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    names = [page.parent / name for page in PAGES for name in re.findall(r"\]\(([^)#:]+)\)", page.read_text())]
     assert names
-    assert [name for name in names if not (ROOT / name).is_file()] == []
+    assert [name for name in names if not name.exists()] == []

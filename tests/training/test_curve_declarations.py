@@ -230,12 +230,12 @@ def test_the_list_of_curves(capsys):
     assert line.endswith("(loss=feature_matching,gan,infogan,nonsaturating)")
 
 
-def test_the_table_of_the_readme_is_the_list_of_curves():
-    spec = importlib.util.spec_from_file_location("readme_curves", ROOT / "scripts" / "readme_curves.py")
+def test_the_table_of_the_page_is_the_list_of_curves():
+    spec = importlib.util.spec_from_file_location("curves_page", ROOT / "scripts" / "curves_page.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.count("<!-- curves: ") == readme.count("<!-- end of curves -->") == 1
-    assert script.written(readme) == readme, "run python scripts/readme_curves.py"
+    page = (ROOT / "docs" / "curves.md").read_text(encoding="utf-8")
+    assert page.count("<!-- curves: ") == page.count("<!-- end of curves -->") == 1
+    assert script.written(page) == page, "run python scripts/curves_page.py"
     for curve in curves.declared():
-        assert f"| `{curve.tag}` |" in readme
+        assert f"| `{curve.tag}` |" in page

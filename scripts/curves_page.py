@@ -1,4 +1,4 @@
-"""Write the table of the curves into README.md, from what `gan list curves` knows."""
+"""Write the table of the curves into docs/curves.md, from what `gan list curves` knows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from gan_cli.commands._curves import rows
 from gan_cli.config.tree import conf_dir
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-START, END = "<!-- curves: python scripts/readme_curves.py writes this table -->", "<!-- end of curves -->"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "curves.md"
+START, END = "<!-- curves: python scripts/curves_page.py writes this table -->", "<!-- end of curves -->"
 
 
 def table() -> str:
@@ -20,11 +20,11 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def written(readme: str) -> str:
-    """Return the text of README.md with the table in its place."""
-    before, _, rest = readme.partition(START)
+def written(page: str) -> str:
+    """Return the text of the page with the table in its place."""
+    before, _, rest = page.partition(START)
     return f"{before}{START}\n\n{table()}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
