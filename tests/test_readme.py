@@ -18,7 +18,8 @@ from gan_cli.sweeps import process
 from tests import children
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("curves", "measure", "explore", "export"))]
+# README last: it ends with a run of a loss of one's own, which the other pages' commands could not read.
+PAGES = [*(ROOT / "docs" / f"{name}.md" for name in ("curves", "measure", "explore", "export")), ROOT / "README.md"]
 README = "".join(page.read_text() for page in PAGES)
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
