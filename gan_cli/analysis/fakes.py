@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.analysis.look import Look
-from gan_cli.config.schema import GeneratorConfig
+from gan_cli.config.command_schemas import GeneratorConfig
 from gan_cli.data.loader import to_bytes, to_float
 from gan_cli.rng import Draws
 from gan_cli.training.sampling import sample

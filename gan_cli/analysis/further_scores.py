@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from gan_cli.analysis.classifying import Augmentation, new_classifier, right, train
 from gan_cli.analysis.evaluation import Reference, Score
-from gan_cli.config.schema import EvaluateConfig
+from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.text import show
 from gan_cli.data.loader import Order
 from gan_cli.data.source import Batch

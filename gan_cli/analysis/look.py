@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from gan_cli.config.schema import GeneratorConfig
+from gan_cli.config.command_schemas import GeneratorConfig
 from gan_cli.data.source import RealData
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws

@@ -19,7 +19,7 @@ from gan_cli.analysis.evaluation import extract
 from gan_cli.analysis.fakes import Fakes
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import available, take
-from gan_cli.config.schema import CollapseConfig
+from gan_cli.config.command_schemas import CollapseConfig
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor

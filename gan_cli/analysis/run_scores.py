@@ -11,7 +11,7 @@ from gan_cli.analysis.further_scores import further_scores
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.path_length import EPSILON, path_length
 from gan_cli.analysis.reals import Reals, two_sets
-from gan_cli.config.schema import EvaluateConfig
+from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.text import columns
 from gan_cli.rng import Draws
 from gan_cli.training.norm_statistics import IN_WORDS, with_whole_statistics

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_cli.analysis import figures
-from gan_cli.config.schema import SampleConfig
+from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.text import say
 from gan_cli.data.pictures import BadPicture

@@ -7,7 +7,7 @@ from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import AUTO_COUNT
 from gan_cli.commands._results import EVALUATIONS, write_json
 from gan_cli.config.arguments import CommandLine, key_of
-from gan_cli.config.schema import EvaluateConfig
+from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.places import place
 from gan_cli.core.text import columns, say
 from gan_cli.errors import UserError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gan_cli.config.arguments import CommandLine
-from gan_cli.config.schema import ClassifierConfig
+from gan_cli.config.command_schemas import ClassifierConfig
 from gan_cli.core.text import columns, say
 from gan_cli.session.classifier import Trained, name_for, train_classifier
 

@@ -10,7 +10,7 @@ from gan_cli.analysis.birthday import Birthday
 from gan_cli.analysis.run_collapse import RunCollapse, run_collapse
 from gan_cli.commands._results import write_json
 from gan_cli.config.arguments import CommandLine
-from gan_cli.config.schema import CollapseConfig
+from gan_cli.config.command_schemas import CollapseConfig
 from gan_cli.core.places import place
 from gan_cli.core.text import say
 from gan_cli.errors import UserError

@@ -11,7 +11,7 @@ from gan_cli.analysis.run_scores import RunScores, run_scores
 from gan_cli.commands._results import EVALUATIONS, write_json
 from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine, key_of
-from gan_cli.config.schema import EvaluateConfig
+from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.places import place
 from gan_cli.core.text import say, show
 from gan_cli.errors import UserError

@@ -13,7 +13,7 @@ from gan_cli.analysis.explore.clips import encoded
 from gan_cli.analysis.figures import save_png
 from gan_cli.commands._results import strict, write_json
 from gan_cli.config.arguments import CommandLine
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.places import place
 from gan_cli.core.text import say, show

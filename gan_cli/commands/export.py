@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from gan_cli.config.arguments import CommandLine, key_of
-from gan_cli.config.schema import ExportConfig
+from gan_cli.config.command_schemas import ExportConfig
 from gan_cli.core.text import say
 from gan_cli.session.export import export as exported
 from gan_cli.session.export import refuse_unused

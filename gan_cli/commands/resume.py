@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gan_cli.config.arguments import CommandLine
-from gan_cli.config.schema import ResumeConfig
+from gan_cli.config.command_schemas import ResumeConfig
 from gan_cli.session import start
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from gan_cli.analysis import figures
 from gan_cli.commands._applying import apply
 from gan_cli.config.arguments import CommandLine, key_of
-from gan_cli.config.schema import SampleConfig
+from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.files import replace_file
 from gan_cli.core.places import place
 from gan_cli.core.text import say, show

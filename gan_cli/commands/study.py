@@ -16,7 +16,7 @@ from gan_cli.commands._results import strict, write_json
 from gan_cli.commands._study_pages import FIGURE, RESULT
 from gan_cli.commands._study_pages import write as write_pages
 from gan_cli.config.arguments import CommandLine
-from gan_cli.config.schema import StudyConfig
+from gan_cli.config.command_schemas import StudyConfig
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.files import replace_file
 from gan_cli.core.text import columns, print_error, say

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.analysis.applying import bytes_per_pixel, mirrored, multiple_of, rounded_up, tiled, tiles, whole
-from gan_cli.config.schema import SampleConfig
+from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core import hardware
 from gan_cli.data.listing import EXTENSIONS
 from gan_cli.data.loader import to_float

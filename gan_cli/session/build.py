@@ -13,8 +13,9 @@ import torch
 
 from gan_cli.analysis.explore.base import Kind
 from gan_cli.config import parts
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.config.identity import with_absolute_places
-from gan_cli.config.schema import ExploreConfig, Part, RunConfig
+from gan_cli.config.schema import Part, RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.flipped import Flipped
 from gan_cli.data.in_memory import InMemory

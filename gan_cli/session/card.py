@@ -11,8 +11,9 @@ from gan_cli.analysis import figures
 from gan_cli.analysis.model_card import model_card
 from gan_cli.analysis.run_scores import RunScores, run_scores
 from gan_cli.config import parts
+from gan_cli.config.command_schemas import EvaluateConfig, ExportConfig, SampleConfig
 from gan_cli.config.names import GROUPS, option
-from gan_cli.config.schema import ConfigType, EvaluateConfig, ExportConfig, SampleConfig
+from gan_cli.config.schema import ConfigType
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.exported import About

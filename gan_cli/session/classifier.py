@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from gan_cli.analysis.classifying import Augmentation, new_classifier, right_of, train
-from gan_cli.config.schema import ClassifierConfig
+from gan_cli.config.command_schemas import ClassifierConfig
 from gan_cli.core.files import replace_file
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError

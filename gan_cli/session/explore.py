@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gan_cli.analysis.explore.base import Found, Kind
 from gan_cli.analysis.look import Look
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.session import build
 from gan_cli.session.given import Given

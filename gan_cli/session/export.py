@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import torch
 
 from gan_cli.config import parts
+from gan_cli.config.command_schemas import ExportConfig
 from gan_cli.config.identity import PLACES
-from gan_cli.config.schema import CONSTANT, SUITABLE, ExportConfig, Optimizer, Part, RunConfig
+from gan_cli.config.schema import CONSTANT, SUITABLE, Optimizer, Part, RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.places import place
 from gan_cli.data.in_memory import InMemory

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan_cli.analysis.look import Demand, Look
 from gan_cli.analysis.reals import open_singly
-from gan_cli.config.schema import GeneratorConfig
+from gan_cli.config.command_schemas import GeneratorConfig
 from gan_cli.core.text import say
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError

@@ -12,7 +12,7 @@ from gan_cli.analysis.further_scores import further_scores
 from gan_cli.analysis.look import protocol_of
 from gan_cli.analysis.reals import AUTO_COUNT, Reals
 from gan_cli.analysis.run_scores import RunScores
-from gan_cli.config.schema import EvaluateConfig
+from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.shapes import sides_of
 from gan_cli.data.digest import digest
 from gan_cli.data.loader import to_float

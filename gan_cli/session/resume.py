@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_cli.config.command_schemas import ResumeConfig
 from gan_cli.config.identity import DATA, Change, changed_course, differences, places, require_same
-from gan_cli.config.schema import Config, Part, ResumeConfig, RunConfig
+from gan_cli.config.schema import Config, Part, RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.extras import require_trackers
 from gan_cli.core.text import say

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan_cli.analysis import figures
 from gan_cli.analysis.reals import available, take
-from gan_cli.config.schema import SampleConfig
+from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.text import did_you_mean, show
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError

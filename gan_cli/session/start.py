@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan_cli.config.arguments import CommandLine, key_of
-from gan_cli.config.schema import ResumeConfig, RunConfig
+from gan_cli.config.command_schemas import ResumeConfig
+from gan_cli.config.schema import RunConfig
 from gan_cli.core.processes import restarts
 from gan_cli.errors import UserError
 from gan_cli.runs import directory

@@ -13,7 +13,7 @@ from gan_cli.api.begin import train
 from gan_cli.api.request import override, requested
 from gan_cli.api.run import Run
 from gan_cli.config import parts
-from gan_cli.config.schema import StudyConfig
+from gan_cli.config.command_schemas import StudyConfig
 from gan_cli.core.files import AppendFile
 from gan_cli.errors import UserError
 from gan_cli.runs.directory import ROOT, slug

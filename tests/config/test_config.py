@@ -8,7 +8,7 @@ import shutil
 import pytest
 import yaml
 
-from gan_cli.config.schema import SCHEMAS
+from gan_cli.config.command_schemas import SCHEMAS
 from gan_cli.config.tree import conf_dir
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.text import show

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from gan_cli.cli import main
+from gan_cli.config.command_schemas import ResumeConfig
 from gan_cli.config.identity import Change, differences, is_free, leaves, listed, require_same
-from gan_cli.config.schema import Checkpoint, Evaluate, Log, ResumeConfig, RunConfig, Runtime
+from gan_cli.config.schema import Checkpoint, Evaluate, Log, RunConfig, Runtime
 from gan_cli.config.validate import check, validate_saved
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory

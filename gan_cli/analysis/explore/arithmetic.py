@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.sheets import beside, sheet
 from gan_cli.analysis.look import Look
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.rng import Draws
 
 AROUND = 8  # pictures around the result

@@ -14,7 +14,7 @@ from torch import Tensor
 from gan_cli.analysis.explore.clips import Clip
 from gan_cli.analysis.figures import png
 from gan_cli.analysis.look import Demand, Look
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.errors import UserError
 
 

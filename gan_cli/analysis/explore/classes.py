@@ -15,7 +15,7 @@ from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
 from gan_cli.conditions.labels import one_hot
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.errors import UserError
 
 SHOWN = 100  # classes that are drawn

@@ -15,7 +15,7 @@ from gan_cli.analysis.explore.panels import panels
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
 from gan_cli.analysis.units import evaluated
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.rng import Draws
 
 Confidence = Annotated[float, Field(gt=0, lt=1)]

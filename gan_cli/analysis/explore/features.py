@@ -23,7 +23,7 @@ from gan_cli.analysis.units import (
     responses,
     sensitivity,
 )
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.rng import generator

@@ -13,7 +13,7 @@ from gan_cli.analysis.explore.judging import Judge
 from gan_cli.analysis.explore.panels import panels
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.units import inputs_of, selective, without
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 

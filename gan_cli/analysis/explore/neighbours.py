@@ -17,7 +17,7 @@ from gan_cli.analysis.explore.panels import panels
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.neighbours import CELLS, Nearest, Space, cells, compare, copies, nearest, verdict
 from gan_cli.analysis.reals import as_stored, available, in_turn, take
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 

@@ -14,7 +14,7 @@ from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored, two_sets
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.core.text import columns
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError

@@ -16,7 +16,7 @@ from gan_cli.analysis.explore.clips import Clip
 from gan_cli.analysis.explore.paths import Sharpest, path, sharpest
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
-from gan_cli.config.schema import ExploreConfig
+from gan_cli.config.command_schemas import ExploreConfig
 
 
 class Walk(Kind):
