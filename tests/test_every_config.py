@@ -11,7 +11,7 @@ from gan_cli.config.arguments import parse
 from gan_cli.config.compose import Composer
 from gan_cli.config.tree import chosen_groups
 from gan_cli.config.validate import validate, validate_saved
-from gan_cli.session import build
+from gan_cli.session import build, single_parts
 from tests.conftest import CONF, LOSSES, companions
 from tests.data.small_sets import write_table, write_tagged
 
@@ -84,7 +84,7 @@ def test_every_extractor_passes_the_check_and_builds(config_of, option):
     block = yaml.safe_load((CONF / "extractor" / f"{option}.yaml").read_text())
     config = config_of(f"extractor={option}")
     assert config.plain()["extractor"] == block
-    assert type(build.extractor(config)).__name__ == config.extractor.name
+    assert type(single_parts.extractor(config)).__name__ == config.extractor.name
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
 
     from gan_cli.analysis import tagging
     from gan_cli.data.loader import to_float
-    from gan_cli.session import build
+    from gan_cli.session import single_parts
     from gan_cli.session.load import generator_of, load
 
     path = Path(arguments.run)
@@ -55,8 +55,8 @@ def main(argv: list[str]) -> int:
         raise UserError(f"{path}: its generator writes no words: gan tag needs a run of task=tag")
     network, device = generator_of(run.state, arguments.weights), next(game.parameters()).device
     paths = _pictures(arguments.pictures)
-    images = _read(paths, build.dataset(run.config))
-    extractor = build.loaded(build.extractor(run.config), device)
+    images = _read(paths, single_parts.dataset(run.config))
+    extractor = single_parts.loaded(single_parts.extractor(run.config), device)
     for name, image in zip(paths, images, strict=True):
         with torch.no_grad():
             source = game.task.source_of(extractor, to_float(image[None].to(device)))

@@ -3,56 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
+from torch.optim import Optimizer
 
-from gan_cli.analysis.explore.base import Kind
 from gan_cli.config import parts
-from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.config.identity import with_absolute_places
 from gan_cli.config.schema import Part, RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.data.flipped import Flipped
-from gan_cli.data.in_memory import InMemory
-from gan_cli.data.own_samples import OwnSamples
-from gan_cli.data.source import Dataset, RealData
-from gan_cli.degradations.base import Degradation
+from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
-from gan_cli.extractors.base import Extractor, ExtractorChoice
+from gan_cli.extractors.base import Extractor
 from gan_cli.inputs.base import Input
 from gan_cli.latents.base import Latent
 from gan_cli.losses.base import Loss
 from gan_cli.models.initial import Undrawn
 from gan_cli.models.layers import norms_of
 from gan_cli.schedules.schedule import Schedule
-from gan_cli.session import engines, runtime
+from gan_cli.session import engines, runtime, single_parts
 from gan_cli.session.compatibility import no_labels, refuse, refuse_frozen
 from gan_cli.session.given import Given
 from gan_cli.session.initial import begin_with
 from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, is_foreign, settled
 from gan_cli.session.periodic_evaluation import Evaluation, TagEvaluation, prepare, prepare_tags
 from gan_cli.session.trial import try_networks
-from gan_cli.tasks.base import Generate
 from gan_cli.training.ema import MovingAverage
+from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
-
-
-class HasExtractor(Protocol):
-    """A command's request with an extractor."""
-
-    extractor: Part
-
-
-class HasDataset(Protocol):
-    """A command's request with a dataset."""
-
-    dataset: Part
 
 
 @dataclass(frozen=True)
@@ -94,8 +76,8 @@ class Plan:
             config = config.replace(dataset=config.dataset.replace(channels=data.shape[0]))
         if task.needs_extractor:
             runtime.apply(config.runtime)
-            chosen = extractor(config).choose(data)
-            task.use(loaded(chosen, self.device))
+            chosen = single_parts.extractor(config).choose(data)
+            task.use(single_parts.loaded(chosen, self.device))
             config = config.replace(extractor=_named(config.extractor, chosen))
         return dataclasses.replace(self, config=config), task.samples_of(data, *opening)
 
@@ -110,7 +92,7 @@ class Plan:
         if self.parts.task.reads == "vector":
             return self, prepare_tags(self.config, data)
         runtime.apply(self.config.runtime)
-        named = extractor(self.config)
+        named = single_parts.extractor(self.config)
         chosen = named.choose(data) if len(data.shape) == 3 else None
         found = prepare(self.config, self.parts.dataset, chosen, self.device, self.parts.task)
         if chosen is None:
@@ -199,17 +181,7 @@ def check(
         UserError: an impossible combination, or hardware that is not there.
     """
     config = config.replace(runtime=runtime.resolve(config.runtime))
-    built = Parts(
-        dataset(config, given),
-        parts.build(config.loss, "loss", Loss),
-        parts.build(config.constraint, "constraint", Constraint),
-        parts.build(config.latent, "latent", Latent),
-        parts.build(config.input, "input", Input),
-        parts.build(config.updates, "updates", Updates),
-        task(config),
-        parts.build(config.schedule, "schedule", Schedule),
-        given or Given(),
-    )
+    built = _built(config, given)
     if sample_shape is None:
         shape, source = built.task.expected_shapes(built.dataset)
     else:
@@ -220,14 +192,7 @@ def check(
     needs_labels = parts.class_of(config.condition, "condition").needs_labels
     if needs_labels and n_classes == 0:
         raise no_labels(config)
-    try:
-        with _without_values(config):
-            # 2: any number of classes will do for the check
-            game, condition = build_game(config, built, Shapes(shape, n_classes or 2, source))
-    except (RuntimeError, OverflowError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"these networks cannot be built for samples of {list(shape)}: {reason}") from error
-    config = config.replace(condition=condition)
+    game, config = _outlined(config, built, Shapes(shape, n_classes or 2, source))  # 2: any number of classes will do
     runtime.require_memory(game, config)
     refuse_frozen(config, game)
     if config.train.ema_statistics == "average" and not norms_of(game.generator):
@@ -236,81 +201,55 @@ def check(
     refuse(config, game, built.updates, optimizers)
     engine = engines.choose(config.runtime, optimizers, parts.own_code(config), built.schedule)
     config = config.replace(runtime=config.runtime.replace(engine=engine.engine))
+    advice = _advice(config, built, optimizers)
+    return Plan(config, built, torch.device(config.runtime.device), needs_labels, advice, engine)
+
+
+def _built(config: RunConfig, given: Given | None) -> Parts:
+    """Construct the parts that need no shape of the samples."""
+    return Parts(
+        single_parts.dataset(config, given),
+        parts.build(config.loss, "loss", Loss),
+        parts.build(config.constraint, "constraint", Constraint),
+        parts.build(config.latent, "latent", Latent),
+        parts.build(config.input, "input", Input),
+        parts.build(config.updates, "updates", Updates),
+        single_parts.task(config),
+        parts.build(config.schedule, "schedule", Schedule),
+        given or Given(),
+    )
+
+
+def _outlined(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, RunConfig]:
+    """Build the networks without values, and resolve the condition.
+
+    Raises:
+        UserError: they cannot be built for samples of this shape.
+    """
+    try:
+        with _without_values(config):
+            game, condition = build_game(config, built, shapes)
+    except (RuntimeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"these networks cannot be built for samples of {list(shapes.sample)}: {reason}") from error
+    return game, config.replace(condition=condition)
+
+
+def _advice(config: RunConfig, built: Parts, optimizers: Mapping[str, Optimizer]) -> list[str]:
+    """Return what a user should know of settings that work, but not as well as others, or without effect."""
     advice = built.constraint.advice(optimizers["critic"].defaults)
     if built.schedule.moves_average and config.train.ema_halflife_images is None:
         advice.append(
             f"schedule.ema_start={built.schedule.ema_start} has no effect, since the run keeps no moving average; "
             "train.ema_halflife_images=10000 keeps one"
         )
-    return Plan(config, built, torch.device(config.runtime.device), needs_labels, advice, engine)
-
-
-def dataset(config: HasDataset, given: Given | None = None) -> Dataset:
-    """Construct the dataset that a config names, unopened; the samples of one in memory are those that Python gives.
-
-    Raises:
-        UserError: another kind of class, or samples for a dataset that has its own.
-    """
-    cls = parts.class_of(config.dataset, "dataset")
-    found = parts.build(config.dataset, "dataset", object)
-    if not callable(getattr(cls, "open", None)):
-        if not (hasattr(cls, "__getitem__") and hasattr(cls, "__len__")):
-            raise UserError(
-                f"dataset={config.dataset.target}: not a dataset, whose objects have a length and an item for each "
-                "number; see also `gan list dataset`"
-            )
-        found = OwnSamples(found)
-    if given is not None and given.dataset is not None:
-        if not isinstance(found, InMemory):
-            raise UserError(
-                f"dataset: the data of this run are those of its config ({config.dataset.name}); leave it out"
-            )
-        found.given = given.dataset
-    return found
-
-
-def loaded(chosen: Extractor, device: torch.device) -> Extractor:
-    """Load an extractor without moving torch's global random numbers: a network draws weights before it reads them."""
-    with torch.random.fork_rng(devices=[]):
-        chosen.load(device)
-    return chosen
-
-
-def extractor(config: HasExtractor) -> ExtractorChoice:
-    """Construct the extractor that a command's config names, or what chooses it by the data."""
-    return parts.build(config.extractor, "extractor", ExtractorChoice)
-
-
-def kind(config: ExploreConfig) -> Kind:
-    """Construct the kind of exploration that `gan explore` is to run."""
-    return parts.build(config.kind, "kind", Kind)
+    return advice
 
 
 def _named(part: Part, chosen: Extractor) -> Part:
     """Return the extractor that was chosen as a part; one that the config names stays as it is."""
     target = f"{type(chosen).__module__}.{type(chosen).__name__}"
     return part if part.target == target else Part.of(target, {})
-
-
-def task(config: RunConfig) -> Generate:
-    """Construct the task that a config names, with the parts that only it uses.
-
-    Raises:
-        UserError: one that it does not use, or lacks.
-    """
-    accepted = inspect.signature(parts.class_of(config.task, "task")).parameters
-    given = {}
-    for key, role in (("degradation", Degradation), ("dataset_b", object)):
-        part = getattr(config, key)
-        if key in accepted:
-            if part is None:
-                raise UserError(
-                    f"task={config.task.name}: needs {key}=OPTION (see `gan list {key.removesuffix('_b')}`)"
-                )
-            given[key] = parts.build(part, key, role)
-        elif part is not None:
-            raise UserError(f"{key} ({part.name}): task={config.task.name} does not use it; leave it out")
-    return parts.build(config.task, "task", Generate, **given)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.classifier import DESCRIPTION, WEIGHTS, Description
 from gan_cli.runs.directory import slug, used
-from gan_cli.session import build, runtime
+from gan_cli.session import runtime, single_parts
 from gan_cli.session.given import Given
 
 ROOT = Path("classifiers")
@@ -108,7 +108,7 @@ def train_classifier(
 
 def _opened(config: ClassifierConfig, device: torch.device, given: Given | None) -> RealData:
     """Open the dataset, and require labelled images, a fixed number of them."""
-    found = build.dataset(config, given)
+    found = single_parts.dataset(config, given)
     shown = f"dataset={config.dataset.name}"
     if len(found.expected_shape()) != 3:
         raise UserError(f"{shown}: a classifier reads images, and these samples are points; use dataset=folder")

@@ -8,7 +8,7 @@ from gan_cli.analysis.explore.base import Found, Kind
 from gan_cli.analysis.look import Look
 from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.errors import UserError
-from gan_cli.session import build
+from gan_cli.session import single_parts
 from gan_cli.session.given import Given
 from gan_cli.session.look import look
 
@@ -40,7 +40,7 @@ def explore(config: ExploreConfig, name: str, given: Given | None = None) -> Exp
     Raises:
         UserError: there is no run, no intact checkpoint, or nothing that this kind can show.
     """
-    kind = build.kind(config)
+    kind = single_parts.kind(config)
     run = look(config, kind.data, given=given)
     if len(run.shape) != 3:
         raise UserError(f"kind={name}: it shows images, but this run generates points; use gan sample {run.path}")

@@ -12,7 +12,7 @@ from gan_cli.core.text import say
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
-from gan_cli.session import build
+from gan_cli.session import build, single_parts
 from gan_cli.session.given import Given
 from gan_cli.session.load import Loaded, generator_of, load
 from gan_cli.training.sampling import require_noise
@@ -29,7 +29,7 @@ def open_data(path: Path, run: Loaded) -> RealData:
         of_device = run.config.replace(runtime=run.config.runtime.replace(device=str(device)))
         _, data = build.check(of_device, given=run.given).open()
     else:
-        data = open_singly(build.dataset(run.config, run.given), device, build.task(run.config))
+        data = open_singly(single_parts.dataset(run.config, run.given), device, single_parts.task(run.config))
     sessions = reading.status(path).get("sessions") or [{}]
     if sessions[-1].get("data") not in (None, data.fingerprint):
         say(f"gan: warning: {path} was trained on other data than its config names now", sys.stderr)
@@ -59,7 +59,7 @@ def look(config: GeneratorConfig, data: Demand = "needed", sources: bool = False
     try:
         found = found._replace(data=open_data(path, run))
         if len(run.shape) == 3:
-            extractor = build.extractor(config).choose(found.data)
+            extractor = single_parts.extractor(config).choose(found.data)
             extractor.load(found.device)
             found = found._replace(extractor=extractor)
     except UserError as error:

@@ -19,7 +19,7 @@ from gan_cli.data.loader import to_float
 from gan_cli.data.picture_set import PictureSet, picture_set
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
-from gan_cli.session import build, runtime
+from gan_cli.session import runtime, single_parts
 
 
 def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) -> RunScores:
@@ -57,7 +57,7 @@ def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) 
     )
     shape = tuple(first.x.shape[1:])
     data = RealData(shape, true.class_names, None, None, digest(b), None)
-    extractor = build.extractor(config).choose(data)
+    extractor = single_parts.extractor(config).choose(data)
     extractor.load(device)
     reference = Reference(data, Reals(first, second, "real"), extractor, config.w1_count, config.batch_size)
     scores = reference.scores(fake.x) + further_scores(reference, fake, config)

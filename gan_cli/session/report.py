@@ -23,7 +23,7 @@ from gan_cli.rng import Draws
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.runs.reading import Run
-from gan_cli.session import build
+from gan_cli.session import single_parts
 from gan_cli.session.given import Given
 from gan_cli.session.load import Loaded, load
 from gan_cli.training.sampling import sample
@@ -80,7 +80,7 @@ def part_of(run: Run, asked: Asked) -> Part:
 
 def _open(loaded: Loaded) -> RealData:
     config, game = loaded.config, loaded.state.game
-    dataset, device = build.dataset(config, loaded.given), next(game.parameters()).device
+    dataset, device = single_parts.dataset(config, loaded.given), next(game.parameters()).device
     return game.task.open(dataset, config.train.batch_size, config.seed, device)
 
 
@@ -120,7 +120,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
     """
     game = loaded.state.game
     device = next(game.parameters()).device
-    data = open_singly(build.dataset(loaded.config, loaded.given), device, game.task)
+    data = open_singly(single_parts.dataset(loaded.config, loaded.given), device, game.task)
     size, held = available(data.train), available(data.heldout)
     real, labels, *_ = take(data.train, 0, _REALS if size is None else min(_REALS, size))
     conditional, translates = game.condition.needs_labels, game.task.reads is not None
@@ -129,7 +129,7 @@ def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -
     sources = take(data.heldout, 0, n - n % (2 if game.task.twofold else 1)) if translates else None
     extractor = None
     if len(loaded.shape) == 3:
-        extractor = build.extractor(asked).choose(data)
+        extractor = single_parts.extractor(asked).choose(data)
         extractor.load(device)
 
     def drawn() -> Iterator[tuple[int, torch.Tensor]]:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gan_cli.api.run import Run
 from gan_cli.rng import Draws
-from gan_cli.session.build import dataset
 from gan_cli.session.load import load
+from gan_cli.session.single_parts import dataset
 from gan_cli.studies.base import Finding, Runs, Study
 from gan_cli.studies.drawing import labelled, panels, show_picture, show_samples
 from gan_cli.studies.measured import difference, over_seeds

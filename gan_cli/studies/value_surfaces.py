@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from gan_cli.api.run import Run
-from gan_cli.session.build import dataset
+from gan_cli.session.single_parts import dataset
 from gan_cli.studies.base import Finding, Runs, Study
 from gan_cli.studies.drawing import labelled, panels, scores
 from gan_cli.studies.measured import difference, over_seeds

@@ -11,7 +11,7 @@ from gan_cli.analysis.evaluation import Reference, fakes_like
 from gan_cli.analysis.reals import open_singly, two_sets
 from gan_cli.data.source import Batch
 from gan_cli.rng import Draws
-from gan_cli.session import build
+from gan_cli.session import build, single_parts
 from gan_cli.training.sampling import sample
 
 
@@ -74,7 +74,7 @@ def classes(config_of):
     plan = build.check(config_of(*overrides, "model.width=8"))
     state = plan.state_for((1,), 2)
     state.game.generator = Perfect()
-    data = open_singly(build.dataset(plan.config), plan.device)
+    data = open_singly(single_parts.dataset(plan.config), plan.device)
     return state, Reference(data, two_sets(data, "train", 4000), None, 1000, 64)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from gan_cli.analysis.reals import open_singly, take
 from gan_cli.commands.compare import _samples
 from gan_cli.runs.reading import look
-from gan_cli.session import build
+from gan_cli.session import single_parts
 from gan_cli.session.load import load
 from tests.commands.test_evaluate import result
 
@@ -42,7 +42,7 @@ def test_scores_of_restored_images_stand_beside_a_baseline_and_a_floor(gan, run_
 
 def heldout_of(run, n):
     """The first held-out images (n, 16, 16) of a run, and what Pillow makes of them in 4 x 4, uint8."""
-    data = open_singly(build.dataset(load(Path(run), "cpu").config), torch.device("cpu"))
+    data = open_singly(single_parts.dataset(load(Path(run), "cpu").config), torch.device("cpu"))
     x = take(data.heldout, 0, n).x[:, 0].numpy()
     small = [np.asarray(Image.fromarray(i).resize((4, 4), Image.Resampling.BICUBIC)).clip(-1, 1) for i in x]
     large = [np.asarray(Image.fromarray(i).resize((16, 16), Image.Resampling.BICUBIC)).clip(-1, 1) for i in small]

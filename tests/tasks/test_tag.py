@@ -8,7 +8,7 @@ from gan_cli.errors import UserError
 from gan_cli.extractors.fashion_mnist import FashionMNIST
 from gan_cli.rng import Draws
 from gan_cli.runs import checkpoint
-from gan_cli.session import build
+from gan_cli.session import build, single_parts
 from gan_cli.session.load import load
 from gan_cli.training.eager import Eager
 from tests.data.small_sets import COLOURS, SHADES, write_tagged
@@ -59,7 +59,7 @@ def test_features_are_standardised_by_those_of_the_training_images(config_of, da
     torch.testing.assert_close(data.train.features.mean(dim=0), torch.zeros(768), atol=1e-5, rtol=0)
     torch.testing.assert_close(data.train.features.std(dim=0), torch.ones(768), atol=1e-4, rtol=0)
     task = plan.state(data).game.task
-    extractor = build.extractor(plan.config)
+    extractor = single_parts.extractor(plan.config)
     torch.testing.assert_close(task.source_of(extractor, data.heldout.pictures(6)), data.heldout.features)
 
 

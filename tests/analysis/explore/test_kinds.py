@@ -11,7 +11,7 @@ from gan_cli.analysis.explore.shares import share_of
 from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.commands.sample import sample
 from gan_cli.data.loader import to_bytes
-from gan_cli.session import build
+from gan_cli.session import single_parts
 from tests.analysis.explore.conftest import Seen
 from tests.command_arguments import arguments_for
 from tests.conftest import CONF
@@ -23,7 +23,7 @@ SIDE = 28 + 2  # of a cell
 def test_every_kind_passes_the_check_as_it_is_and_builds(path):
     config, _ = arguments_for("explore", "runs/NAME", f"kind={path.stem}")
     assert config.plain()["kind"] == yaml.safe_load(path.read_text())
-    assert type(build.kind(config)).__name__ == config.kind.name
+    assert type(single_parts.kind(config)).__name__ == config.kind.name
 
 
 def cells(picture: np.ndarray, columns: int, rows: int) -> np.ndarray:
