@@ -40,8 +40,8 @@ def path_length(
     require_noise(game)
     if extractor.rounds:
         raise UserError(
-            f"path_length={pairs}: extractor={extractor.name} reads 8-bit values, which so small a step does not "
-            "change; use extractor=efficientnet_lite0, or path_length=0"
+            f"path_length={pairs}: extractor={extractor.name} reads values of 8 bits, and such a small step does not "
+            "change them; use extractor=efficientnet_lite0, or path_length=0"
         )
     first, second = game.latent.sample(2 * pairs, draws).split(pairs)
     second[:, game.latent.size :] = first[:, game.latent.size :]

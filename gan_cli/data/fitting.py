@@ -9,7 +9,7 @@ from gan_cli.core.shapes import Sides
 
 Fit = Literal["crop", "pad", "stretch"]
 
-_SLIGHT = 0.005  # of an area: not told
+_SLIGHT = 0.005  # of an area: not worth a message
 
 
 def cropped(size: Sides, wanted: Sides) -> tuple[float, float]:

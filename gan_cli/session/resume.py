@@ -90,8 +90,8 @@ def saved_config(path: Path, allow_targets: Sequence[str]) -> RunConfig:
     except UserError as error:
         if not checkpoint.steps(path / directory.CHECKPOINTS):
             raise
-        mend = f"without {path / directory.CONFIG}, the config of the newest checkpoint is used"
-        raise UserError(f"{error}; {mend}") from (error.__cause__ or error)
+        fix = f"without {path / directory.CONFIG}, the config of the newest checkpoint is used"
+        raise UserError(f"{error}; {fix}") from (error.__cause__ or error)
 
 
 def holds_run(path: Path) -> bool:

@@ -32,7 +32,7 @@ class NoisyLines(Study):
 
     def look(self, runs: Runs) -> Finding:
         """Compare divergence and gradient with quadrature, and draw the distance at the end over the noise."""
-        exact, slope = _js(THETA), (_js(THETA + 1e-4) - _js(THETA - 1e-4)) / 2e-4
+        exact, derivative = _js(THETA), (_js(THETA + 1e-4) - _js(THETA - 1e-4)) / 2e-4
         seen = {
             name: [_seen(run, NOISE * (name == "line noise")) for run in runs[name]]
             for name in ("line none", "line noise")
@@ -46,7 +46,7 @@ class NoisyLines(Study):
         measured = {
             "gradient_none": over_seeds([abs(g) for _, g in seen["line none"]]),
             "divergence": over_seeds([js / exact for js, _ in seen["line noise"]]),
-            "gradient": over_seeds([g / (2 * slope) for _, g in seen["line noise"]]),
+            "gradient": over_seeds([g / (2 * derivative) for _, g in seen["line noise"]]),
             "better_than_none": difference(rings[by_noise[0]], rings[self.middle]),
             "better_than_much": difference(rings[by_noise[-1]], rings[self.middle]),
         }

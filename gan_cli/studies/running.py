@@ -86,7 +86,7 @@ def run_study(name: str, config: StudyConfig, config_dir: str | None, note: Call
         run = _about(
             cell,
             lambda: train(cell.words, callbacks=callbacks, config_dir=config_dir, progress=False),  # noqa: B023
-            "; another out=DIR begins the study anew",
+            "; another out=DIR starts a new study",
         )
         runs[cell.name].append(run)
     finding = study.look(runs)

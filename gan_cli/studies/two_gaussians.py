@@ -53,8 +53,8 @@ class TwoGaussians(Study):
             ("wgan", "critic, clipped", "#e8590c"),
             ("wgan_gp", "with gradient penalty", "#0b7285"),
         ):
-            slope = np.abs(first[name][1][:, 0])
-            right.semilogy(_X, slope / slope.max(), color=colour, label=f"{label}, scaled")
+            norms = np.abs(first[name][1][:, 0])
+            right.semilogy(_X, norms / norms.max(), color=colour, label=f"{label}, scaled")
         labelled(right, "Gradient by x of what the generator minimises", "$x$")
         right.set_ylim(1e-8, 5)
         return Finding(figure, measured)

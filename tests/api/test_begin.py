@@ -177,7 +177,7 @@ def test_torchs_settings_stay_the_callers():
 
 
 def test_mistakes_leave_nothing():
-    for arguments, told in (
+    for arguments, message in (
         ({"overrides": ["train.stpes=3"]}, "train.stpes=3: no such key"),
         ({"overrides": "loss=wgan"}, "overrides='loss=wgan': must be a list"),
         ({"overrides": ["seed=0,1"]}, "seed=0,1: several values are a sweep; use gan_cli.sweep"),
@@ -185,7 +185,7 @@ def test_mistakes_leave_nothing():
         ({"callbacks": print}, "callbacks: must be a list of functions"),
         ({"overrides": ["loss=infogan", "latent=normal"]}, "loss"),
     ):
-        with pytest.raises(UserError, match=f"^{told}"):
+        with pytest.raises(UserError, match=f"^{message}"):
             gan_cli.train(**arguments)
     assert os.listdir() == []
 

@@ -191,7 +191,7 @@ def test_mistakes_leave_nothing():
         def forward(self, x):
             raise KeyError("mine")
 
-    for words, arguments, told in (
+    for words, arguments, message in (
         ([], {"generator": Points}, "generator: must be a torch.nn.Module, made already, and it is the class Points"),
         ([], {"critic": lambda x: x}, "critic: must be a torch.nn.Module, made already, and it is function"),
         (["model.width=3"], given, "model.width=3: both networks are given in Python; leave it out"),
@@ -210,5 +210,5 @@ def test_mistakes_leave_nothing():
     ):
         with pytest.raises(UserError) as caught:
             trained(*words, **arguments)
-        assert str(caught.value).startswith(told)
+        assert str(caught.value).startswith(message)
     assert not list(Path().iterdir())

@@ -50,14 +50,14 @@ def test_a_second_dataset_is_chosen_as_on_the_command_line():
 def test_compose_checks_as_the_command_line_does():
     config = gan_cli.compose(["loss=wgan_gp", "optimizer.lr=1e-3"])
     assert (config.loss.name, config.optimizer.lr) == ("Wasserstein", 1e-3)
-    for words, told in (
+    for words, message in (
         (["loss=wgann"], "loss=wgann: no such option; did you mean loss=wgan?"),
         (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number above 0"),
         (["seed=0,1"], "seed=0,1: several values are a sweep; use gan_cli.sweep"),
         ("loss=wgan", "overrides='loss=wgan': must be a list of texts"),
         ([3], r"overrides=\[3\]: must be a list of texts"),
     ):
-        with pytest.raises(UserError, match=f"^{told}"):
+        with pytest.raises(UserError, match=f"^{message}"):
             gan_cli.compose(words)
     with pytest.raises(UserError, match="--config-dir nowhere: no such directory"):
         gan_cli.compose(config_dir="nowhere")

@@ -79,10 +79,10 @@ def test_weights_and_checkpoints_of_a_run(run_of):
 
 def test_scores_are_those_of_the_command(run_of, capsys):
     run = run_of("clothes")
-    told = written(capsys, evaluate, "evaluate", run, "count=20", "w1_count=8", "split=heldout")
+    message = written(capsys, evaluate, "evaluate", run, "count=20", "w1_count=8", "split=heldout")
     found = gan_cli.load(run).evaluate(count=20, w1_count=8, split="heldout")
-    assert plain(found.scores) == told["scores"]
-    assert found.protocol == told["protocol"]
+    assert plain(found.scores) == message["scores"]
+    assert found.protocol == message["protocol"]
     pixels_alone = gan_cli.load(run).evaluate(count=20, w1_count=8, extractor="pixels", **{"extractor.side": 4})
     assert "frechet_distance_pixels" in pixels_alone.scores
     assert capsys.readouterr().out == ""
@@ -97,24 +97,24 @@ def test_scores_are_those_of_the_command(run_of, capsys):
 def test_a_walk_is_that_of_the_command(run_of, capsys):
     run = run_of("clothes")
     words = ("kind=walk", "kind.points=2", "kind.frames=3", "kind.closed=true", "seed=1", "extractor=pixels")
-    told = written(capsys, explore, "explore", run, *words)
+    message = written(capsys, explore, "explore", run, *words)
     found = gan_cli.load(run).walk(points=2, frames=3, closed=True, seed=1, extractor="pixels")
     (strip,) = Path(run, "explore").glob("*.png")
     np.testing.assert_array_equal(pixels(strip.read_bytes()), found.pictures[""])
     np.testing.assert_array_equal(pixels(found._repr_png_()), found.pictures[""])
-    assert json.loads(json.dumps(found.numbers["sharpest"])) == told["sharpest"]
+    assert json.loads(json.dumps(found.numbers["sharpest"])) == message["sharpest"]
     assert capsys.readouterr().out == ""
 
 
 def test_collapse_and_report_are_those_of_the_commands(run_of, capsys):
     run = run_of("ring")
-    told = written(capsys, collapse, "collapse", run, "batches=10", "max_size=8", "count=20")
+    message = written(capsys, collapse, "collapse", run, "batches=10", "max_size=8", "count=20")
     found = gan_cli.load(run).collapse(batches=10, max_size=8, count=20)
-    assert found.verdict == told["verdict"]
+    assert found.verdict == message["verdict"]
     assert "data:image/png;base64," in found._repr_html_()
     assert repr(found) == found.verdict
-    assert json.loads(json.dumps([s._asdict() for s in found.tests[found.space].sizes])) == told["sizes"]
-    assert found.protocol == told["protocol"]
+    assert json.loads(json.dumps([s._asdict() for s in found.tests[found.space].sizes])) == message["sizes"]
+    assert found.protocol == message["protocol"]
     assert report([run, "--updates", "2", "--count", "20"]) == 0
     (numbers,) = json.loads(Path(run, "report", "report.json").read_text())
     capsys.readouterr()

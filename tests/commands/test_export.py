@@ -57,11 +57,11 @@ def test_what_needs_more_than_the_generator_is_refused(gan, run_of, tmp_path):
         with pytest.raises(UserError, match=re.escape(needs)):
             ask()
     assert alone.metrics["step"].tolist() == []
-    for words, told in (
+    for words, message in (
         (["weights=raw"], "weights=raw: the moving average was exported, and nothing else; weights=ema"),
         (["checkpoint=1"], "checkpoint=1: alone is an exported generator, and has one state; leave it out"),
     ):
-        assert gan("sample", "alone", *words).err == f"gan: {told}\n"
+        assert gan("sample", "alone", *words).err == f"gan: {message}\n"
     assert "exported" in repr(alone)
     assert "exported" in alone._repr_html_()
 
@@ -127,7 +127,7 @@ def test_a_graph_of_one_direction(gan, run_of):
     for i, name in enumerate("ab"):
         (found,) = graphs[name].run(None, {"source": source[i::2].numpy()})
         np.testing.assert_allclose(found, made[i::2], atol=1e-5)
-    for words, told in (
+    for words, message in (
         (("export", "translated", "direction=a_to_b"), "direction=a_to_b: format=safetensors holds both directions"),
         (
             ("export", "translated", "seed=1"),
@@ -137,13 +137,13 @@ def test_a_graph_of_one_direction(gan, run_of):
     ):
         ended = gan(*words)
         assert ended.code == 2
-        assert ended.err.startswith(f"gan: {told}")
+        assert ended.err.startswith(f"gan: {message}")
 
 
 def test_one_direction_is_one_direction(gan, run_of):
     run_of("ring")
-    told = "gan: direction=a_to_b: this run translates in one direction; leave direction out\n"
-    assert gan("export", "ring", "format=torch_export", "direction=a_to_b").err == told
+    message = "gan: direction=a_to_b: this run translates in one direction; leave direction out\n"
+    assert gan("export", "ring", "format=torch_export", "direction=a_to_b").err == message
 
 
 def card(folder: Path) -> tuple[dict, str]:

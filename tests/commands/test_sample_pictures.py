@@ -162,8 +162,8 @@ def test_a_run_with_classes_asks_for_them(gan, refused, pictures):
     small = ("task=restore", "condition=concat", "model.width=4", "model.generator.blocks=1", "dataset.image_size=16")
     brief = ("runtime=cpu", "train.steps=1", "train.batch_size=4", "dataset.limit=40")
     assert gan("train", *small, *brief, "run_dir=run").code == 0
-    told = refused("sample", "run", f"source={pictures}")
-    assert told == "this run's generator reads a class beside the picture; add y=CLASS"
+    message = refused("sample", "run", f"source={pictures}")
+    assert message == "this run's generator reads a class beside the picture; add y=CLASS"
     assert refused("sample", "run", "y=3").startswith("y=3: held-out pictures have their own classes")
     for y in (3, 8):
         assert gan("sample", "run", f"source={pictures}", f"y={y}", f"out=made_{y}").code == 0

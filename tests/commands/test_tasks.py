@@ -91,14 +91,16 @@ def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan):
     assert {"psnr", "ssim"} <= set(curves)
     assert curves == {name: pytest.approx(score["value"], rel=1e-4) for name, score in scores.items()}
     kept = json.loads(Path("run/run.json").read_text())["evaluation"]["baselines"]
-    told = {name: pytest.approx(s["baseline"], rel=1e-4) for name, s in scores.items() if s["baseline"] is not None}
-    assert {tag.partition("/")[2]: value for tag, value in kept.items()} == told
+    message = {name: pytest.approx(s["baseline"], rel=1e-4) for name, s in scores.items() if s["baseline"] is not None}
+    assert {tag.partition("/")[2]: value for tag, value in kept.items()} == message
 
 
 @pytest.mark.parametrize("words", [("collapse",), ("explore",), ("explore", "kind=features")])
 def test_what_is_about_noise_refuses_a_generator_that_reads_pictures(refused, run_of, words):
-    told = refused(words[0], run_of("enlarged"), *words[1:])
-    assert told.startswith("this run's generator reads a picture and makes nothing of z alone: gan sample RUN source=")
+    message = refused(words[0], run_of("enlarged"), *words[1:])
+    assert message.startswith(
+        "this run's generator reads a picture and makes nothing of z alone: gan sample RUN source="
+    )
 
 
 @pytest.mark.parametrize("name", ["enlarged", "filled", "translated"])

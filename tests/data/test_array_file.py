@@ -197,10 +197,10 @@ WRONG = {
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_what_is_refused(tmp_path, kind):
-    make, keys, told = WRONG[kind]
+    make, keys, message = WRONG[kind]
     path = make(tmp_path)
     text = error_of(lambda: ArrayFile(path=None if path is None else str(path), **keys).open(4, 0, CPU))
-    assert told in text
+    assert message in text
 
 
 def test_a_range_without_extent():

@@ -1,4 +1,4 @@
-"""Images of other shapes than the wanted one: cropped, padded or stretched, and what a run is told of it."""
+"""Images of other shapes than the wanted one: cropped, padded or stretched, and what a run reports of it."""
 
 import numpy as np
 import pytest
@@ -105,30 +105,30 @@ def test_each_fit_is_prepared_and_known_by_itself(tmp_path):
         assert Folder(16, str(tmp_path), fit=fit).open(4, 0, CPU).fingerprint == fingerprint
 
 
-# ---- what is told
+# ---- what is reported
 
 
 def test_what_is_lost_is_told_and_nothing_else(tmp_path):
-    def told(**keys):
+    def message(**keys):
         return Folder(**{"image_size": 16, "path": str(tmp_path), **keys}).open(4, 0, CPU).notes
 
     for i in range(8):
         Image.fromarray(thirds(16, 48, 3)).save(tmp_path / f"{i}.png")
-    assert told(image_size=(16, 48)) == told(image_size=(8, 24)) == ()
+    assert message(image_size=(16, 48)) == message(image_size=(8, 24)) == ()
     for _ in range(2):  # prepared, then found
-        assert told() == (
+        assert message() == (
             "dataset.fit=crop: pictures of 16 x 48 are cut to their centre: 67% of their area is lost; dataset.fit=pad "
             "or stretch keeps it",
         )
-    assert told(fit="pad") == (
+    assert message(fit="pad") == (
         "dataset.fit=pad: pictures of 16 x 48 do not fill the image: 67% of the image is background",
     )
-    assert told(fit="stretch") == (
+    assert message(fit="stretch") == (
         "dataset.fit=stretch: pictures of 16 x 48 are stretched: the ratio of their sides changes 3.00 times",
     )
     Image.fromarray(thirds(16, 15, 3)[:15]).save(tmp_path / "square.png")
     Image.fromarray(thirds(48, 24, 3)).save(tmp_path / "tall.png")
-    assert told() == (
+    assert message() == (
         "dataset.fit=crop: 9 of 10 pictures looked at are cut to their centre: 65% of their area on average, 67% at "
         "most, is lost; dataset.fit=pad or stretch keeps it",
     )
@@ -175,7 +175,7 @@ def test_a_run_tells_it_in_its_log_and_on_the_screen(gan, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["dataset.image_size=[16]"], "dataset.image_size"),
         (["dataset.image_size=[4,16]"], "dataset.image_size"),
@@ -184,5 +184,5 @@ def test_a_run_tells_it_in_its_log_and_on_the_screen(gan, tmp_path):
         (["dataset.fit=squeeze"], "dataset.fit=squeeze"),
     ],
 )
-def test_wrong_sizes_are_refused(refused, words, told):
-    assert refused("train", *words).startswith(told)
+def test_wrong_sizes_are_refused(refused, words, message):
+    assert refused("train", *words).startswith(message)

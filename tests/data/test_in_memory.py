@@ -95,7 +95,7 @@ def test_the_fingerprint_is_that_of_the_content():
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (FLOATS / 2 + 0.5, "floating-point images must be in [-1, 1]: give 2 * x - 1"),
         (BYTES.float(), "floating-point images must be in [-1, 1]: give uint8, or x / 127.5 - 1"),
@@ -112,10 +112,10 @@ def test_the_fingerprint_is_that_of_the_content():
         (7, "dataset=int: must be a tensor or an array of samples"),
     ],
 )
-def test_what_is_refused(data, told):
+def test_what_is_refused(data, message):
     with pytest.raises(UserError) as caught:
         as_arrays(data)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -70,23 +70,23 @@ class Campaign:
         score = self.scores.setdefault(kind, Score())
         score.tried += 1
         sessions = [*ended, *_continued(bench)]
-        told = "".join(session.output for session in sessions)
-        reported = [line for line in told.splitlines() if not line.startswith(NORMAL) and " steps" not in line]
+        output = "".join(session.output for session in sessions)
+        reported = [line for line in output.splitlines() if not line.startswith(NORMAL) and " steps" not in line]
         is_over = sessions[-1].code in (0, 3) or "has finished its" in sessions[-1].output
         score.said += bool(reported)
-        if UNEXPECTED in [session.code for session in sessions] or "Traceback" in told:
-            score.unnoticed.append(f"{kind} {seed}: {what}: a traceback\n{told}")
+        if UNEXPECTED in [session.code for session in sessions] or "Traceback" in output:
+            score.unnoticed.append(f"{kind} {seed}: {what}: a traceback\n{output}")
             return
         if not is_over:  # refused in one line, whatever is tried
-            assert sessions[-1].code in (1, 2), (kind, seed, what, told)
+            assert sessions[-1].code in (1, 2), (kind, seed, what, output)
             score.refused += 1
             return
         run = bench.folder / "run"
         found = differences(run, self.whole)
         found += ["TensorBoard's pictures"] if pictures(run) != pictures(self.whole) else []
         score.equal += not found
-        if missing := [one for one in found if not _is_named(one, told)]:
-            score.unnoticed.append(f"{kind} {seed}: {what}: {missing}\n{told}")
+        if missing := [one for one in found if not _is_named(one, output)]:
+            score.unnoticed.append(f"{kind} {seed}: {what}: {missing}\n{output}")
         shutil.rmtree(bench.folder)
 
     def _kill(self, bench: Bench, rng: random.Random) -> tuple[list[Ended], str]:
@@ -140,19 +140,19 @@ def _continued(bench: Bench) -> Iterator[Ended]:
     """Repeat the command until the run is finished, or is refused."""
     run = bench.folder / "run"
     for _ in range(MOST_SESSIONS):
-        begun = (run / directory.CONFIG).exists() or (run / directory.CHECKPOINTS).exists()
-        yield (ended := bench.resume("run") if begun else bench.train("run"))
+        started = (run / directory.CONFIG).exists() or (run / directory.CHECKPOINTS).exists()
+        yield (ended := bench.resume("run") if started else bench.train("run"))
         if ended.code in (0, 2, 3):
             return
 
 
-def _is_named(difference: str, told: str) -> bool:
+def _is_named(difference: str, output: str) -> bool:
     """Return whether what differs was reported: its file, or settings with which the run was continued."""
-    if "unlike the session before" in told:
+    if "unlike the session before" in output:
         return True
     if difference.startswith("TensorBoard's"):
-        return "events.out" in told or "metrics.jsonl" in told or "samples/" in told
-    return difference in told
+        return "events.out" in output or "metrics.jsonl" in output or "samples/" in output
+    return difference in output
 
 
 def flipped(path: Path, rng: random.Random, others: list[Path]) -> None:

@@ -49,10 +49,10 @@ def test_no_command_passes_escapes_on(escaping, capfd, command):
     before = everything(folder)
     name, *words = command
     code = main([name, str(folder if name in ("runs", "compare") else run), *words])
-    told = capfd.readouterr()
-    assert "Traceback" not in told.err
-    assert code in (0, 1, 2, 3), told
-    shown = told.out + told.err
+    message = capfd.readouterr()
+    assert "Traceback" not in message.err
+    assert code in (0, 1, 2, 3), message
+    shown = message.out + message.err
     assert [control for control in CONTROLS if control in shown] == []
     made = {path: content for path, content in everything(folder).items() if before.get(path) != content}
     for path, content in made.items():

@@ -92,7 +92,7 @@ def test_a_subclass_of_this_packages_has_its_keys(mine):
 
 def test_mistakes_leave_nothing(gan, refused, tmp_path):
     (tmp_path / "mine.py").write_text(MODULE)
-    for name, words, told in (
+    for name, words, message in (
         (
             "Iterable",
             [],
@@ -109,7 +109,7 @@ def test_mistakes_leave_nothing(gan, refused, tmp_path):
         ("Absent", [], "has no class Absent"),
     ):
         line = refused("train", f"dataset._target_=mine.{name}", "allow_targets=[mine]", *SMALL, *words)
-        assert told in line
+        assert message in line
     line = refused("train", "dataset._target_=mine.Faces", *SMALL)
     assert "if you trust it, add allow_targets=[mine]" in line
 

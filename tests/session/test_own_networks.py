@@ -189,7 +189,7 @@ def test_code_that_reads_values_is_built(gan, place):
 
 
 @pytest.mark.parametrize(
-    ("pair", "told"),
+    ("pair", "message"),
     [
         (("G", "Raises"), "model.critic (mine.Raises): its forward fails for samples (2, 1, 28, 28): KeyError: "),
         (("Wrong", "D"), "model.generator (mine.Wrong): its forward returns (2, 1, 20, 28) for z (2, 6) (latent"),
@@ -206,8 +206,8 @@ def test_code_that_reads_values_is_built(gan, place):
         (("G", "Absent"), "model.critic._target_=mine.Absent: mine has no class Absent"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_line_and_leaves_nothing(refused, place, pair, told):
-    assert refused("train", *networks(*pair), *SMALL).startswith(told)
+def test_a_mistake_is_one_line_and_leaves_nothing(refused, place, pair, message):
+    assert refused("train", *networks(*pair), *SMALL).startswith(message)
 
 
 def test_weights_in_double_precision(gan, place):
@@ -217,8 +217,8 @@ def test_weights_in_double_precision(gan, place):
 
 
 def test_the_classes_that_join_z_are_named(refused, place):
-    told = "model.generator (mine.G): its forward fails for z (2, 16) (latent.size=6, and 10 of condition=Concat): "
-    assert refused("train", *networks("G", "Features"), *SMALL, "condition=concat").startswith(told)
+    message = "model.generator (mine.G): its forward fails for z (2, 16) (latent.size=6, and 10 of condition=Concat): "
+    assert refused("train", *networks("G", "Features"), *SMALL, "condition=concat").startswith(message)
 
 
 def test_a_mistake_has_its_place(refused, place):

@@ -106,19 +106,19 @@ def test_translation_of_rectangles(trained, tmp_path, gan):
 
 
 def test_what_cannot_follow_says_so(refused, tmp_path):
-    def told(shape, *words):
+    def message(shape, *words):
         data = written(tmp_path, shape)
         return refused("train", *SMALL, *data, *words)
 
-    grey = told((5, 16, 24), "task=restore", "degradation=grey", "model=unet", "model.critic.halvings=1")
+    grey = message((5, 16, 24), "task=restore", "degradation=grey", "model=unet", "model.critic.halvings=1")
     assert "the images have 5 channels, not red, green and blue; use a dataset with colours" in grey
-    odd = told((3, 16, 22), "task=restore", "degradation=downsample")
+    odd = message((3, 16, 22), "task=restore", "degradation=downsample")
     assert odd.endswith("factor=4 does not divide images of 16 x 22: dataset.image_size=[16,20]")
-    thin = told((3, 16, 22), "task=restore", "degradation=noise", "model=resnet_translator")
+    thin = message((3, 16, 22), "task=restore", "degradation=noise", "model=resnet_translator")
     assert "a multiple of 4 and at least 16" in thin
     every = ("evaluate.every_steps=1", "evaluate.count=9")
     for extractor in ("auto", "inception", "efficientnet_lite0", "fashion_mnist"):
-        line = told((5, 16, 24), *every, f"extractor={extractor}")
+        line = message((5, 16, 24), *every, f"extractor={extractor}")
         assert line.startswith(f"extractor={extractor}: ")
         assert "5" in line
         assert "extractor=pixels" in line

@@ -36,7 +36,7 @@ def job(**facts):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("sweep.jobs=2", "sweep.jobs=2: is for a sweep, and this is one run; add -m"),
         ("-m seed=0,1 hydra.verbose=true", "hydra.verbose=true: has no effect"),
@@ -80,10 +80,10 @@ def job(**facts):
         ),
     ],
 )
-def test_a_users_mistakes(refused, words, told):
+def test_a_users_mistakes(refused, words, message):
     if re.search("optuna|search|interval", words):
         pytest.importorskip("optuna")
-    assert refused("train", *words.split()).startswith(told)
+    assert refused("train", *words.split()).startswith(message)
 
 
 def test_without_optuna_the_extra_is_named(refused, monkeypatch):
@@ -96,24 +96,24 @@ def test_without_optuna_the_extra_is_named(refused, monkeypatch):
 
 def test_sweeps_that_a_config_asks_for(refused, tmp_path):
     (tmp_path / "conf").mkdir()
-    for name, mode, told in (
+    for name, mode, message in (
         ("many", "mode: MULTIRUN, ", r"cell 2 of 2 \(seed=-1\): seed=-1: must be a whole number .*"),
         ("one", "", r"hydra\.sweeper\.params: the config asks for a sweep, and this is one run; add -m"),
     ):
         text = f"defaults: [train, _self_]\nhydra: {{{mode}sweeper: {{params: {{seed: '0,-1'}}}}}}\n"
         (tmp_path / "conf" / f"{name}.yaml").write_text(text)
-        assert re.fullmatch(told, refused("train", "--config-dir", "conf", "--config-name", name))
+        assert re.fullmatch(message, refused("train", "--config-dir", "conf", "--config-name", name))
 
 
 def test_places_that_are_something_else(refused, tmp_path):
-    for path, text, told in (
+    for path, text, message in (
         ("thesis/chapter.tex", "mine", "runs/thesis holds something other than a sweep: choose another sweep.name"),
         ("run/config.yaml", "seed: 0", "sweep.name=run: runs/run is a run; choose another sweep.name"),
         ("thesis/sweep.json", '{"jobs": 3}', r"runs/thesis/sweep\.json is not a sweep's record .*"),
     ):
         (tmp_path / "runs" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "runs" / path).write_text(text)
-        assert re.fullmatch(told, refused("train", "-m", "seed=0", f"sweep.name={path.partition('/')[0]}"))
+        assert re.fullmatch(message, refused("train", "-m", "seed=0", f"sweep.name={path.partition('/')[0]}"))
 
 
 def test_a_sweep_is_run_by_one_process(tmp_path):
@@ -188,14 +188,14 @@ def test_what_exit_codes_of_jobs_mean(ends, received, states, code):
 
 def test_a_reason_is_what_was_said_last(tmp_path):
     log = tmp_path / "log"
-    for output, told in (
+    for output, message in (
         ("", "exit code 1"),
         ("gan: bad\nx\n", "bad"),
         ("Traceback\n  x\nValueError: no\n", "ValueError: no"),
     ):
         with log.open("a") as file:
             file.write(f"$ gan train\n{output}")
-        assert process.reason(1, log) == told
+        assert process.reason(1, log) == message
     assert process.reason(-11, log) == "killed by SIGSEGV"
 
 
@@ -302,11 +302,11 @@ def test_elsewhere_there_are_lines(tmp_path, monkeypatch):
     jobs = [job(run_dir=str(tmp_path)), job(name="b", state="finished")]
     with Display(jobs, stream) as shown:
         shown.update()
-        shown.note("told")
+        shown.note("message")
         jobs[0].state = "running"
         (tmp_path / "metrics.jsonl").write_text('{"step": 3, "critic/loss": 0.5}\n')
         later = time.monotonic() + 60
         monkeypatch.setattr(time, "monotonic", lambda: later)
         shown.update()
-    told = ["told", "job 1 of 2 (seed=0): step 3/9, critic/loss 0.5, ? left", "1 running, 1 finished"]
-    assert stream.getvalue().splitlines() == told
+    message = ["message", "job 1 of 2 (seed=0): step 3/9, critic/loss 0.5, ? left", "1 running, 1 finished"]
+    assert stream.getvalue().splitlines() == message

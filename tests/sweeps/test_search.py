@@ -166,12 +166,12 @@ def test_a_study_survives_a_torn_line_and_tells_what_is_none(tmp_path, chooser):
 def test_another_search_is_refused(tmp_path):
     with closing(Folder(tmp_path / "s", {"metric": "a", "seed": "1,2"})) as folder:
         folder.begin([], ["gan"])
-    for other, told in (
+    for other, message in (
         ({"metric": "b"}, "metric: a then, b now"),
         (None, "metric: a then, null now"),
         ({"metric": "a", "seed": "1,3"}, "seed: 1,2 then, 1,3 now"),
     ):
-        with pytest.raises(UserError, match=rf"s is another sweep \({told}\): choose another sweep\.name"):
+        with pytest.raises(UserError, match=rf"s is another sweep \({message}\): choose another sweep\.name"):
             Folder(tmp_path / "s", other)
 
 

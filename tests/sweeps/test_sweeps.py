@@ -47,7 +47,7 @@ def test_a_sweep_that_fails_and_is_stopped_is_run_to_its_end(gan, place, request
     before = by_name(place, "proof")
     assert record(place, "proof")["exit_code"] == first.code
     assert {job["state"] for name, job in before.items() if name.startswith("kind-stop")} >= {"interrupted"}
-    for kind, code, told in (
+    for kind, code, message in (
         ("raise", 1, "RuntimeError: the sixth step is cursed"),
         ("kill", -9, "killed by SIGKILL; the kernel does so when memory is short"),
         ("blow", 70, "generator/loss became nan at step 6"),
@@ -56,7 +56,7 @@ def test_a_sweep_that_fails_and_is_stopped_is_run_to_its_end(gan, place, request
         assert failed
         for job in failed:
             assert job["exit_code"] == code
-            assert told in job["reason"]
+            assert message in job["reason"]
             assert f"failed: {job['reason']}; log: {job['log']}" in first.err
             assert Path(job["log"]).read_text().startswith("$ gan train ")
     finished = {name: Path(job["run_dir"]) / "run.json" for name, job in before.items() if job["state"] == "finished"}
