@@ -33,6 +33,10 @@ Codes = Annotated[
     float | Annotated[list[float | None], Field(min_length=1)],
     Field(examples=[3], description="a code's value, or a list of them as in c=[3,null,0.5]"),
 ]
+Seeds = Annotated[
+    Seed | Annotated[list[Seed], Field(min_length=1)],
+    Field(examples=[0], description="a whole number of at least 0, or a list of them as in seed=0,1,2"),
+]
 Statistics = Literal["running", "whole"]  # of a generator's batch norms
 
 
@@ -162,7 +166,7 @@ class StudyConfig(Config):
 
     study: Part | None = None
     full: bool
-    seed: Seed | Annotated[list[Seed], Field(min_length=1)] | None
+    seed: Seeds | None
     overrides: Annotated[list[str], Field(examples=[["runtime=cuda"]], description="a list of overrides")]
     out: Text | None
     docs: Text | None
