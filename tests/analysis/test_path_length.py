@@ -70,5 +70,5 @@ def test_classes_and_codes_stay(config_of):
 
 def test_an_extractor_that_rounds(config_of):
     game = game_of(config_of)
-    with pytest.raises(UserError, match="reads 8-bit values"):
+    with pytest.raises(UserError, match="reads values of 8 bits"):
         path_length(game, game.generator, Inception(), 5, Draws(CPU, 0, "path"), 5)
