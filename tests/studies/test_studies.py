@@ -58,13 +58,13 @@ def test_a_study_composes_and_says_what_it_needs(name):
     assert len(study.notes) > 20
 
 
-def runs_of(name: str) -> int:
+def is_long(name: str) -> bool:
+    """Whether even its tiny form takes long: more than five runs, or a quick form of more than ten minutes."""
     content = yaml.safe_load((CONF / "study" / f"{name}.yaml").read_text())
-    return len(content["runs"]) * len(content.get("each", [0]))
+    return len(content["runs"]) * len(content.get("each", [0])) > 5 or content["minutes"] > 10
 
 
-MANY = 8  # runs; tiny forms of more take most of a minute
-FORMS = [pytest.param(name, marks=pytest.mark.slow) if runs_of(name) > MANY else name for name in NAMES]
+FORMS = [pytest.param(name, marks=pytest.mark.slow) if is_long(name) else name for name in NAMES]
 
 
 @pytest.mark.parametrize("name", FORMS)
