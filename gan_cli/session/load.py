@@ -117,7 +117,8 @@ def exported_tensors(state: TrainState, network: torch.nn.Module | None = None) 
 
 
 def _on(config: RunConfig, device: str) -> RunConfig:
-    return config.replace(runtime=config.runtime.replace(device=device, precision="fp32"))
+    """Return the config for another device than the run's own, whose engine may need a GPU."""
+    return config.replace(runtime=config.runtime.replace(device=device, precision="fp32", engine="auto"))
 
 
 def generator_of(state: TrainState, weights: str) -> torch.nn.Module:
