@@ -28,6 +28,7 @@ _PSI = 0.7  # with which truncation is tried
 _SIZES = (1, 7)  # samples at a time
 _TRACED = 3  # torch.export takes a batch of 0 or 1 for a number of the graph
 
+_CUDA_BATCH = 65_535  # of a graph traced on a GPU: the size of a grid of blocks in torch's kernels
 Inputs = dict[str, Tensor]
 Graph = Callable[[Inputs], Tensor]
 
@@ -69,7 +70,8 @@ def write_graph(kind: str, run: Loaded, network: torch.nn.Module, out: Path, abo
 
 
 def _traced(kind: str, generator: Deployed, run: Loaded) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("batch")
+    device = next(generator.parameters()).device
+    batch = torch.export.Dim("batch", max=_CUDA_BATCH if device.type == "cuda" else None)
     sizes = {name: None if name == "truncation" else {0: batch} for name in generator.names}
     try:
         return torch.export.export(
