@@ -6,11 +6,14 @@ import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from gan_cli.training.phases import Logs
 from gan_cli.training.state import TrainState
@@ -84,11 +87,11 @@ class Profile:
         self._profiler = None
 
     def _counted(self, state: TrainState) -> list[Logs]:
-        with FlopCounterMode(display=False) as counter:
+        with Operations() as counted:
             logs = self.eager(state if self.eager is self.run else copy.deepcopy(state))
         if self.eager is not self.run:
             logs = self.run(state)
-        flops = counter.get_total_flops()
+        flops = counted.flops
         peak = peak_flops(self.device, self.precision)
         speed = flops / self._seconds
         self.note(
@@ -96,6 +99,29 @@ class Profile:
             f"{speed / peak:.1%} of the {peak / 1e9:.4g} GFLOP/s that this machine reached in {self.precision}"
         )
         return logs
+
+
+class Operations(TorchDispatchMode):
+    """Counts matrix products and convolutions, at every order of derivative; torch's own mode fails in double backward.
+
+    Attributes:
+        flops: floating-point operations, by torch's formulas.
+        bytes: what they read and write, each tensor once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if (count := flop_registry.get(func._overloadpacket)) is not None:
+            self.flops += count(*args, **(kwargs or {}), out_val=result)
+            tensors = [
+                t for t in (*args, *(result if isinstance(result, tuple) else [result])) if isinstance(t, Tensor)
+            ]
+            self.bytes += sum(t.numel() * t.element_size() for t in tensors)
+        return result
 
 
 def peak_flops(device: torch.device, precision: str) -> float:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch.utils.flop_counter import FlopCounterMode
-
 from benchmarks.cases import case, ours, resident
 from benchmarks.options import Options
 from benchmarks.report import table
 from benchmarks.timing import in_turn, medians
-from gan_cli.training.profile import peak_flops
+from gan_cli.training.profile import Operations, peak_flops
 
 TITLE = "The arithmetic's floor"
 ABOUT = """\
@@ -34,12 +32,12 @@ def _cell(loss: str, size: int, options: Options) -> dict[str, Any]:
     chosen = case(loss, size, 1, options.overrides)
     source = resident(chosen)
     counted = case(loss, size, 1, [*options.overrides, "runtime.engine=eager"])
-    with FlopCounterMode(display=False) as counter:
+    with Operations() as operations:
         ours(counted, source)()
     runtime, device = chosen.plan.config.runtime, chosen.plan.device
     peak = peak_flops(device, runtime.precision)
     seconds = medians(in_turn({"gan": ours(chosen, source)}, options.rounds, options.steps))["gan"]
-    flops = counter.get_total_flops()
+    flops = operations.flops
     return {
         "loss": loss,
         "size": size,

@@ -61,3 +61,22 @@ def test_the_peak_is_above_what_a_small_product_reaches():
     peak = profile.peak_flops(torch.device("cpu"), "fp32")
     small = torch.ones(8, 8)
     assert peak > 2 * 8**3 / profile._seconds(lambda: small @ small, torch.device("cpu"))
+
+
+def test_operations_of_every_derivative_are_counted():
+    x, weight = torch.rand(4, 2, 8, 8, requires_grad=True), torch.rand(3, 2, 3, 3, requires_grad=True)
+
+    def penalty():
+        y = torch.nn.functional.conv2d(x, weight)
+        (gradient,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        return torch.autograd.grad(gradient.square().sum(), weight)
+
+    with profile.Operations() as counted:
+        torch.nn.functional.conv2d(x, weight)
+    once, read, written = 2 * 4 * 6 * 6 * 3 * 2 * 9, 4 * 2 * 64 + 3 * 2 * 9, 4 * 3 * 36
+    assert (counted.flops, counted.bytes) == (once, 4 * (read + written))
+    with profile.Operations() as counted:
+        penalty()
+    assert (
+        counted.flops == 5 * once
+    )  # forward; to x; then of that: to the output's gradient, to the weight, on both ways
