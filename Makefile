@@ -7,7 +7,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pyte
 # One more than the cores: tests wait for the processes that they start.
 WORKERS := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4
 
-.PHONY: setup train test test-slow faults lint format check bench notebooks studies clean
+.PHONY: setup train test test-slow faults lint format check bench gpu-proof notebooks studies clean
 
 setup: $(VENV)/.installed
 
@@ -45,6 +45,11 @@ check: lint test
 
 bench: setup
 	$(BIN)/python scripts/bench.py --docs docs $(ARGS)
+
+# Where there is no network: WHEELS=FOLDER of what torch's own installation lacks; PYTHON is the one that has torch.
+gpu-proof: $(if $(WHEELS),,$(VENV)/.installed-dev)
+	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target build/site $(WHEELS)/*.whl)
+	PYTHONPATH=.:build/site $(if $(WHEELS),$(PYTHON),$(BIN)/python) scripts/gpu_proof.py --docs docs $(ARGS)
 
 notebooks: $(VENV)/.installed-dev
 	$(BIN)/python scripts/execute_notebooks.py $(ARGS)

@@ -64,13 +64,14 @@ def resident(case: Case) -> Source:
     return Resident(images, rows, None, order, device)
 
 
-def ours(case: Case, source: Source, state: TrainState | None = None) -> Step:
+def ours(case: Case, source: Source, state: TrainState | None = None, wait: bool = True) -> Step:
     """Return our step: the engine's, whose logs nobody reads.
 
     Args:
         case: the config.
         source: real samples.
         state: what is trained; None: a new one.
+        wait: return when a GPU has done it.
     """
     plan, state = case.plan, state or case.state()
     run = engines.make(plan.config, plan.parts.updates, SimpleNamespace(train=source), plan.device)
@@ -78,7 +79,7 @@ def ours(case: Case, source: Source, state: TrainState | None = None) -> Step:
     def step() -> None:
         run(state)
         state.step += 1
-        if plan.device.type == "cuda":
+        if wait and plan.device.type == "cuda":
             torch.cuda.synchronize()
 
     return step

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 PARTS = ("speed", "startup", "memory", "overheads", "pipeline", "busy", "floor", "layers", "fakes")
+PAGE = (*PARTS, "gpu")  # scripts/gpu_proof.py measures the last
 HEADING = """\
 # Benchmarks
 
@@ -83,7 +84,7 @@ def keep(folder: Path, results: dict[str, dict[str, Any]]) -> None:
     known = json.loads(file.read_text()) if file.exists() else {}
     for name, result in results.items():
         known[name] = [*_others(part(name), known.get(name, []), result), result]
-    ordered = {name: known[name] for name in PARTS if name in known}
+    ordered = {name: known[name] for name in PAGE if name in known}
     file.write_text(json.dumps(ordered, indent=1) + "\n")
     pages = [section(name, found) for name, found in ordered.items()]
     (folder / "benchmarks.md").write_text(HEADING + _missing(ordered) + "\n".join(pages))

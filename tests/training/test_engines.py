@@ -254,6 +254,7 @@ def test_an_engine_that_cannot_run_is_refused(config_of, engine, expected):
 CUDA_PARTS = [*[(f"loss={x}",) for x in LOSSES], *PARTS]
 
 
+@pytest.mark.cuda
 @CUDA
 @pytest.mark.parametrize("overrides", CUDA_PARTS, ids="+".join)
 def test_cuda_graphs_take_the_steps_of_eager(config_of, overrides):
