@@ -75,9 +75,9 @@ def table(rows: list[dict[str, Any]]) -> str:
             mean, other = (statistics.mean(values) for values in zip(*pairs, strict=True))
             half = T_95[len(seeds)] * statistics.stdev(differences) / len(seeds) ** 0.5 if len(seeds) > 1 else 0
             change = f"{statistics.mean(differences):+.{digits}f} +- {half:.{digits}f}"
-            lines.append(
-                f"| {loss} | {score.removesuffix('_fashion_mnist')} | {mean:.{digits}f} | {other:.{digits}f} | {change} | {len(seeds)} |"
-            )
+            name = score.removesuffix("_fashion_mnist")
+            values = f"{mean:.{digits}f} | {other:.{digits}f} | {change}"
+            lines.append(f"| {loss} | {name} | {values} | {len(seeds)} |")
     return "\n".join(lines)
 
 
