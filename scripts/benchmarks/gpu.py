@@ -23,6 +23,8 @@ def tables(result: dict[str, Any]) -> str:
     parts = [table(["part", "outcome", "s", "found"], rows)]
     if result.get("tiny"):
         parts.insert(0, "In small sizes, which show only that everything runs.")
+    if remark := result.get("remark"):  # written by hand into benchmarks.json
+        parts.append(remark)
     speed = next((row["figures"]["rows"] for row in result["rows"] if row["part"] == "speed" and row["figures"]), [])
     if speed:
         parts.append(table(_HEADS, [_speed(row) for row in speed]))
