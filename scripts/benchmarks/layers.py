@@ -11,7 +11,7 @@ from benchmarks.cases import case
 from benchmarks.options import Options
 from benchmarks.report import table
 from benchmarks.timing import in_turn, medians
-from gan_cli.models.convolution import weight_gradient
+from gan_cli.models.products import weight_gradient
 from gan_cli.training.game import Game
 from gan_cli.training.profile import peak_flops
 
