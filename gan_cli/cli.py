@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from gan_cli.config.tree import positional_key, primary_config
+from gan_cli.core.processor import choose_waiting
 from gan_cli.core.text import did_you_mean, print_error
 from gan_cli.errors import GanError, UserError
 
@@ -30,9 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         argv: arguments without the program's name; None: the process's own.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises then, where it would print and exit
-    # Before torch loads OpenMP: threads that spin while they wait take the cores from any other process, and from each
-    # other where that process takes one.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    choose_waiting()  # before torch is loaded
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # pydantic would look through every installed package for them
     argv = sys.argv[1:] if argv is None else argv
     if any("allow_targets" in word for word in argv) and os.getcwd() not in sys.path:

@@ -6,16 +6,15 @@ Prints Markdown tables, and with --docs FOLDER writes them to FOLDER/benchmarks.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import signal
 import sys
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `gan` does, before torch is loaded
-
 from benchmarks import report
 from benchmarks.options import Options
+
+from gan_cli.core.processor import choose_waiting
 
 EPILOG = """\
 parts: {parts} (default: all, ten minutes on two cores)
@@ -24,6 +23,7 @@ parts: {parts} (default: all, ten minutes on two cores)
 
 
 def main(argv: list[str] | None = None) -> None:
+    choose_waiting()  # as `gan` does, before torch is loaded
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=EPILOG.format(parts=", ".join(report.PARTS)),

@@ -13,6 +13,7 @@ import pytest
 
 from gan_cli import cli
 from gan_cli.config import compose
+from gan_cli.core import processor
 from gan_cli.errors import Interrupted, NonFiniteError
 
 
@@ -61,14 +62,31 @@ def test_help_lists_every_file_of_commands_with_its_meaning(gan):
         assert meaning
 
 
-def test_version_and_threads_of_torch_do_not_spin_while_they_wait_unless_the_user_says_so(gan, monkeypatch):
-    for given, is_set in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
-        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-        if given:
-            monkeypatch.setenv("OMP_WAIT_POLICY", given)
-        assert gan("--version").out == gan("train", "--version").out
-        assert gan("--version").out.split()[0] == "gan"
-        assert os.environ["OMP_WAIT_POLICY"] == is_set
+def test_version(gan):
+    assert gan("--version").out == gan("train", "--version").out
+    assert gan("--version").out.split()[0] == "gan"
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "expected"),
+    [
+        (None, {}, {"OMP_WAIT_POLICY": "PASSIVE"}),
+        ("avx512_bf16", {}, {"OMP_WAIT_POLICY": "PASSIVE"}),
+        ("amx_bf16", {}, {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}),
+        ("amx_bf16", {"OMP_WAIT_POLICY": "PASSIVE"}, {"OMP_WAIT_POLICY": "PASSIVE"}),
+        (None, {"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+        ("amx_bf16", {"KMP_BLOCKTIME": "0"}, {"KMP_BLOCKTIME": "0"}),
+    ],
+)
+def test_how_threads_of_torch_wait_is_the_processors_or_the_users(gan, monkeypatch, unit, given, expected):
+    monkeypatch.setattr(processor, "bf16_unit", lambda: unit)
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    for name in names:
+        monkeypatch.setenv(name, given.get(name, ""))  # as a variable of this test, to be removed at its end
+        if name not in given:
+            monkeypatch.delenv(name)
+    gan("--version")
+    assert {name: os.environ[name] for name in names if name in os.environ} == expected
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from gan_cli.core.processor import bf16_unit
+
 TORCH_THREADS = torch.get_num_threads()  # before any run of this process sets them
-NATIVE_BF16 = {"avx512_bf16", "amx_bf16"}  # flags of x86 processors that compute in bf16 rather than emulate it
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -69,7 +69,7 @@ def physical_cores() -> int:
 
 def cpu_has_bf16() -> bool:
     """Return whether the processor computes in bf16 natively."""
-    return platform.machine() == "x86_64" and bool(NATIVE_BF16 & set(_text(Path("/proc/cpuinfo")).split()))
+    return bf16_unit() is not None
 
 
 def cuda_has_bf16(device: str) -> bool:
