@@ -58,6 +58,8 @@ def test_speed_floor_layers_and_fakes_are_written_as_tables_and_as_numbers(tmp_p
     for section in printed.strip().split("## ")[1:]:
         assert section.strip() in page
     assert "--docs" in kept["speed"]["facts"]["command"]
+    _, again = bench(tmp_path, "layers", "--sizes", "16", "--rounds", "1", "runtime.precision=bf16")
+    assert {row["precision"] for row in again["layers"]["rows"]} == {"bf16"}
 
 
 @pytest.mark.slow

@@ -18,11 +18,12 @@ from gan_cli.training.profile import peak_flops
 TITLE = "Where the arithmetic is lost"
 ABOUT = """\
 The speed of every convolution of DCGAN alone, channels last, in GFLOP/s (multiplications with the padding's zeros
-count), compared with the peak of a large matrix product or convolution. `forward` is the forward pass, `input` and
-`weights` are the gradients of input and weights. `weights, product` is the gradient of the weights as one matrix
-product; on a processor like this one, `gan_cli.models.convolution` uses it for maps of at most 4 x 4. `norms` is the
-gradient of a gradient penalty's norms by the critic's weights, as torch computes it; ours is one of the two columns
-before it. The share is that of forward, input and the faster of the two columns for weights."""
+count), compared with the peak of a large matrix product or convolution, in the run's precision. `forward` is the
+forward pass, `input` and `weights` are the gradients of input and weights. `weights, product` is the gradient of the
+weights as a matrix product; `RULES` in `gan_cli.models.convolution` says for which processors and maps it is used.
+`norms` is the gradient of a gradient penalty's norms by the critic's weights, as torch computes it; where there is a
+rule, ours is one of the two columns before it. The share is that of forward, input and the faster of the two columns
+for weights."""
 
 
 class Layer(NamedTuple):
@@ -38,10 +39,11 @@ def measure(options: Options) -> dict[str, Any]:
     rows = []
     for size in options.sizes:
         chosen = case("wgan", size, 1, options.overrides)
-        peak = peak_flops(chosen.plan.device, "fp32")
+        precision = chosen.plan.config.runtime.precision
+        peak = peak_flops(chosen.plan.device, precision)
         for layer in _layers(chosen.state().game, chosen.plan.config.train.batch_size):
-            rows.append({"size": size, "peak": peak, **_timed(layer, options)})
-        options.show(f"layers at {size}: peak {peak / 1e9:.0f} GFLOP/s")
+            rows.append({"size": size, "precision": precision, "peak": peak, **_timed(layer, options)})
+        options.show(f"layers at {size}: peak {peak / 1e9:.0f} GFLOP/s in {precision}")
     return {"rows": rows}
 
 
@@ -62,7 +64,8 @@ def _layers(game: Game, batch_size: int) -> list[Layer]:
 
 def _timed(layer: Layer, options: Options) -> dict[str, Any]:
     module, x, y = layer
-    weight, gradient = module.weight.detach(), torch.randn_like(y)
+    x, weight = (t.to(y.dtype) for t in (x, module.weight.detach()))  # as autocast casts them
+    gradient = torch.randn_like(y)
     transposed = isinstance(module, nn.ConvTranspose2d)
     way = (module.stride, module.padding, (1, 1), transposed, (0, 0), 1)
     small, large = (x, gradient) if transposed else (gradient, x)
@@ -96,6 +99,15 @@ def tables(result: dict[str, Any]) -> str:
         speeds = [f"{flops / seconds[name] / 1e9:.0f}" if name in seconds else "" for name in names]
         whole = seconds["forward"] + seconds["input"] + min(seconds["weights"], seconds["product"])
         share = 3 * flops / whole / row["peak"]
-        rows.append([f"{row['size']} x {row['size']}", row["name"], f"{flops / 1e9:.2f}", *speeds, f"{share:.0%}"])
+        rows.append(
+            [
+                f"{row['size']} x {row['size']}",
+                row["name"],
+                row.get("precision", "fp32"),
+                f"{flops / 1e9:.2f}",
+                *speeds,
+                f"{share:.0%}",
+            ]
+        )
     heads = ["forward", "input", "weights", "weights, product", "norms"]
-    return table(["images", "layer", "GFLOP", *heads, "share of the peak"], rows)
+    return table(["images", "layer", "precision", "GFLOP", *heads, "share of the peak"], rows)

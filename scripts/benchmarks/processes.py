@@ -41,3 +41,39 @@ def run(command: Sequence[str], **more: str) -> str:
     if ran.returncode:
         raise RuntimeError(f"{' '.join(command)}: {ran.stderr}")
     return ran.stdout
+
+
+class Steps:
+    """A script of children/ that takes a step for each line of its input and prints a line when it is done.
+
+    Args:
+        name: the script.
+        words: its arguments.
+    """
+
+    def __init__(self, name: str, *words: object) -> None:
+        self.process = subprocess.Popen(
+            child(name, *words), env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.line = ""
+
+    def __enter__(self) -> Steps:
+        """Wait until the script is ready."""
+        self._wait()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the script."""
+        self.process.stdin.close()
+        self.process.wait()
+
+    def __call__(self) -> None:
+        """Take a step."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self._wait()
+
+    def _wait(self) -> None:
+        self.line = self.process.stdout.readline()
+        if not self.line:
+            raise RuntimeError(f"{' '.join(self.process.args)}: ended with {self.process.wait()}")

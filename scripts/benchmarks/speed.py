@@ -1,13 +1,14 @@
-"""Seconds a step: our run against the textbook loop of its loss, in turn in one process."""
+"""Seconds a step: our run against the textbook loop of its loss, in turn, each in a process of its own."""
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.cases import case, ours, resident
 from benchmarks.options import Options
+from benchmarks.processes import Steps
 from benchmarks.report import table
-from benchmarks.textbook import LOOPS
 from benchmarks.timing import in_turn, median_ratio, medians
 
 TITLE = "Speed of a step"
@@ -18,9 +19,10 @@ picture when it reads it, eager float32, a clamp for each parameter (wgan), the 
 (wgan_gp), `BCEWithLogitsLoss` and one batch of fakes for both updates (nonsaturating; ours draws two), and one
 `.item()` in each step. Both train the same networks, the textbook loop with torch's own layers, on the shipped
 Fashion-MNIST; for 3 channels its grey pictures are repeated three times. *In memory* is the same textbook loop with
-its float32 images in memory and no DataLoader, which no public script does. Both loops run under
-`OMP_WAIT_POLICY=PASSIVE`, which `gan` sets and public scripts do not. The measurements alternate, A B A B. Seconds
-are medians; ratios are medians of the ratios of neighbouring measurements."""
+its float32 images in memory and no DataLoader, which no public script does. Each loop runs in its own process: ours
+with the environment variables that `gan` sets before it loads torch, the textbook loops without any setting. The
+measurements alternate, A B A B, and a loop waits while another is measured. Seconds are medians; ratios are medians of
+the ratios of neighbouring measurements."""
 
 
 def measure(options: Options) -> dict[str, Any]:
@@ -35,12 +37,14 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def _cell(loss: str, size: int, channels: int, options: Options) -> dict[str, Any]:
-    chosen = case(loss, size, channels, options.overrides)
-    loops = {"gan": ours(chosen, resident(chosen)), "textbook": LOOPS[loss](chosen)}
-    if loss == "wgan":
-        loops["in memory"] = LOOPS[loss](chosen, loader=False)
-    seconds = in_turn(loops, options.rounds, options.steps)
-    runtime = chosen.plan.config.runtime
+    names = {"gan": "gan", "textbook": "textbook"} | ({"in memory": "memory"} if loss == "wgan" else {})
+    with ExitStack() as stack:
+        loops = {
+            name: stack.enter_context(Steps("loop", word, loss, size, channels, *options.overrides))
+            for name, word in names.items()
+        }
+        seconds = in_turn(loops, options.rounds, options.steps, warm=False)
+        runtime = json.loads(loops["gan"].line)
     return {
         "loss": loss,
         "size": size,
@@ -49,7 +53,7 @@ def _cell(loss: str, size: int, channels: int, options: Options) -> dict[str, An
         "rounds": seconds,
         "ratio": median_ratio(seconds["textbook"], seconds["gan"]),
         "ratio_in_memory": median_ratio(seconds["in memory"], seconds["gan"]) if "in memory" in seconds else None,
-        "runtime": {key: getattr(runtime, key) for key in ("device", "precision", "engine", "threads")},
+        "runtime": runtime,
     }
 
 
