@@ -7,15 +7,41 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gan_cli.core.processor import bf16_unit
 from gan_cli.models.derivatives import Differentiated
 from gan_cli.models.products import Pair, to_one_channel, weight_gradient
 
-# oneDNN lacks some channels-last float32 kernels on such processors. Its general gradient of weights takes 1.5 to 2.6
-# times as long as the product below on maps of 4 x 4, and is the faster one on larger maps; what a single channel is
-# made of takes it 3 to 5 times as long as the product. How a gradient penalty's norms depend on the weights is such a
-# gradient too, which torch takes as a convolution with whole maps for kernels, 1.8 to 4 times as long.
-_SLOW_KERNELS = torch.backends.cpu.get_cpu_capability() == "AVX2"
-_SMALL_MAP = 16  # positions
+
+class Rule(NamedTuple):
+    """When a convolution in some number format is computed as matrix products on some processors.
+
+    Where there is a rule, maps of one channel are made by a product, and so is the gradient of a gradient penalty by
+    the weights: torch takes it as a convolution with whole maps for kernels.
+
+    Attributes:
+        alone: the gradient of the weights is a product on maps of so many positions where one thread works.
+        shared: the same where several do.
+    """
+
+    alone: int
+    shared: int
+
+
+# Figures are in docs/benchmarks.md.
+#
+# AVX2: oneDNN lacks some channels-last kernels. Its general gradient of weights takes 1.5 to 2.6 times as long as the
+# product on maps of 4 x 4, and is the faster one on larger maps; what a single channel is made of takes it 3 to 5 times
+# as long as the product, and the gradient of a penalty's norms 1.8 to 4 times.
+#
+# bf16: its gradient of weights takes 1.4 to 5 times as long as the product on maps of 4 x 4. Its threads wait for each
+# other in a barrier that no setting of OpenMP reaches, so that beside another process it takes 9 to 50 times as long
+# as alone: several threads use products on larger maps too, where alone they take as long or a little longer.
+RULES = {
+    ("AVX2", torch.float32): Rule(alone=16, shared=16),
+    ("avx512_bf16", torch.bfloat16): Rule(alone=16, shared=256),
+    ("amx_bf16", torch.bfloat16): Rule(alone=16, shared=64),
+}
+_PROCESSOR = {torch.float32: torch.backends.cpu.get_cpu_capability(), torch.bfloat16: bf16_unit()}
 
 _backward = torch.ops.aten.convolution_backward
 
@@ -26,7 +52,8 @@ class Conv2d(Differentiated, nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x (N, C, H, W)."""
         positions = (x.shape[2] // self.stride[0]) * (x.shape[3] // self.stride[1])
-        return _applied(self, x, False) if _pays(self, x, self.in_channels, positions) else super().forward(x)
+        limit = _limit(self, x, self.in_channels, positions)
+        return super().forward(x) if limit is None else _applied(self, x, False, limit)
 
 
 class ConvTranspose2d(Differentiated, nn.ConvTranspose2d):
@@ -35,15 +62,27 @@ class ConvTranspose2d(Differentiated, nn.ConvTranspose2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return the transposed convolution of x (N, C, H, W)."""
         positions = x.shape[2] * x.shape[3]
-        return _applied(self, x, True) if _pays(self, x, self.out_channels, positions) else super().forward(x)
+        limit = _limit(self, x, self.out_channels, positions)
+        return super().forward(x) if limit is None else _applied(self, x, True, limit)
 
 
-def _pays(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> bool:
+def _limit(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> int | None:
+    """Return up to how many positions the gradient of the weights is a product; None: all is torch's own."""
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    halving = max(layer.stride) > 1  # a residual network's convolutions at one size gain nothing
-    faster = layer.times == 2 or (layer.times == 1 and halving and (channels == 1 or positions <= _SMALL_MAP))
-    return _SLOW_KERNELS and faster and plain and single
+    dtype = _dtype(x)
+    rule = RULES.get((_PROCESSOR.get(dtype), dtype))
+    if rule is None or not plain or x.device.type != "cpu" or layer.times is None:
+        return None
+    several = channels > 1 and torch.get_num_threads() > 1  # torch's own gradient has no barrier for a single channel
+    limit = rule.shared if several else rule.alone
+    # One thread gains nothing in a residual network's convolutions at one size.
+    gains = max(layer.stride) > 1 or (several and rule.shared > rule.alone)
+    return limit if layer.times == 2 or (gains and (channels == 1 or positions <= limit)) else None
+
+
+def _dtype(x: Tensor) -> torch.dtype:
+    """Return what a convolution of x is computed in."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 class _Way(NamedTuple):
@@ -56,6 +95,7 @@ class _Way(NamedTuple):
         transposed: whether it makes the larger map from the smaller one.
         size: height and width of its result.
         times: as for `Differentiated`.
+        limit: up to how many positions the gradient of the weight is a product.
     """
 
     weight: Tensor
@@ -64,6 +104,7 @@ class _Way(NamedTuple):
     transposed: bool
     size: Pair
     times: int
+    limit: int
 
     def arguments(self) -> tuple[Any, ...]:
         """Return torch's arguments after weight and bias, for the convolution that makes the smaller map."""
@@ -74,11 +115,13 @@ class _Way(NamedTuple):
         return self._replace(transposed=not self.transposed, size=size)
 
 
-def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool) -> Tensor:
+def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool, limit: int) -> Tensor:
     sizes = zip(x.shape[2:], layer.kernel_size, layer.stride, layer.padding, strict=True)
     height, width = ((n - 1) * s - 2 * p + k if transposed else (n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
-    way = _Way(layer.weight, layer.stride, layer.padding, transposed, (height, width), layer.times)
-    return _convolved(x, layer.bias, way)
+    dtype, bias = _dtype(x), layer.bias
+    way = _Way(layer.weight.to(dtype), layer.stride, layer.padding, transposed, (height, width), layer.times, limit)
+    with torch.autocast("cpu", enabled=False):
+        return _convolved(x.to(dtype), bias if bias is None else bias.to(dtype), way)
 
 
 def _convolved(x: Tensor, bias: Tensor | None, way: _Way) -> Tensor:
@@ -100,10 +143,11 @@ class _OfInput(torch.autograd.Function):
         if not way.transposed:
             return torch.convolution(x, weight, bias, *way.arguments())
         if weight.shape[1] == 1:
-            y = to_one_channel(x, weight, way.size, way.stride, way.padding)
-        else:
-            made = x.new_empty(()).expand(len(x), weight.shape[1], *way.size)  # its shape alone is read
-            y = _backward(x, made, weight, None, *way.arguments(), [True, False, False])[0]
+            return to_one_channel(x, weight, bias, way.size, way.stride, way.padding)
+        if bias is not None and x.dtype != torch.float32:  # the sum with the bias is rounded once
+            return torch.convolution(x, weight, bias, way.stride, way.padding, (1, 1), True, (0, 0), 1)
+        made = x.new_empty(()).expand(len(x), weight.shape[1], *way.size)  # its shape alone is read
+        y = _backward(x, made, weight, None, *way.arguments(), [True, False, False])[0]
         return y if bias is None else y.add_(bias.view(-1, 1, 1))
 
     @staticmethod
@@ -127,7 +171,7 @@ class _OfWeight(torch.autograd.Function):
         _allow(not torch.is_grad_enabled())
         (x,), way = ctx.saved_tensors, ctx.way
         small, large = (x, gradient) if way.transposed else (gradient, x)
-        if small.shape[2] * small.shape[3] <= _SMALL_MAP:
+        if small.shape[2] * small.shape[3] <= way.limit:
             found = weight_gradient(small, large, way.weight.shape[2:], way.stride, way.padding)
         else:
             found = _backward(small, large, way.weight, None, *way.arguments(), [False, True, False])[1]

@@ -1,5 +1,8 @@
 """The convolutions with derivatives of their own have torch's values and gradients."""
 
+import copy
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -29,9 +32,18 @@ LAYERS = [  # classes, channels in and out, size, options, and which products th
 ]
 
 
+BF16 = [(name, threads) for name, dtype in convolution.RULES if dtype == torch.bfloat16 for threads in (1, 2)]
+
+
+def processor(monkeypatch, fp32="AVX2", bf16=None, threads=1):
+    """Take the rules of other processors than this one."""
+    monkeypatch.setattr(convolution, "_PROCESSOR", {torch.float32: fp32, torch.bfloat16: bf16})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+
+
 @pytest.fixture(autouse=True)
-def _slow_kernels(monkeypatch):
-    monkeypatch.setattr(convolution, "_SLOW_KERNELS", True)
+def _avx2(monkeypatch):
+    processor(monkeypatch)
 
 
 def pair(classes, channels, size, options, bias=True, times=1):
@@ -123,25 +135,106 @@ def test_what_nobody_asks_for_is_not_computed(classes, channels, size, options, 
     grad((mine(x) ** 3).sum(), mine.weight if unwanted == "input" else x)
 
 
+def ways(monkeypatch):
+    """Return the list that convolutions of two functions enter, with the limit of their product."""
+    taken = []
+    applied = convolution._applied
+    monkeypatch.setattr(convolution, "_applied", lambda *a: taken.append(a[-1]) or applied(*a))
+    return taken
+
+
 @pytest.mark.parametrize(
-    ("channels", "size", "times", "slow_kernels", "uses"),
+    ("channels", "size", "times", "fp32", "uses"),
     [
-        (3, 8, 1, True, True),
-        (3, 16, 1, True, False),
-        (1, 16, 1, True, True),
-        (1, 8, 1, False, False),
-        (3, 16, 2, True, True),
-        (3, 16, 2, False, False),
+        (3, 8, 1, "AVX2", True),
+        (3, 16, 1, "AVX2", False),
+        (1, 16, 1, "AVX2", True),
+        (1, 8, 1, "AVX512", False),
+        (3, 16, 2, "AVX2", True),
+        (3, 16, 2, "AVX512", False),
     ],
 )
-def test_only_where_it_is_the_faster_way(monkeypatch, channels, size, times, slow_kernels, uses):
-    monkeypatch.setattr(convolution, "_SLOW_KERNELS", slow_kernels)
+def test_only_where_it_is_the_faster_way(monkeypatch, channels, size, times, fp32, uses):
+    processor(monkeypatch, fp32)
     mine, _, x = pair(CONV, (channels, 5), (size, size), DOUBLING, times=times)
-    taken = []
-    apply = convolution._OfInput.apply
-    monkeypatch.setattr(convolution._OfInput, "apply", lambda *a: taken.append(a) or apply(*a))
+    taken = ways(monkeypatch)
     mine(x)
     assert bool(taken) is uses
     with torch.autocast("cpu", torch.bfloat16):
         mine(x)
+    mine.double()(x.double())
     assert len(taken) == int(uses)
+
+
+@pytest.mark.parametrize(
+    ("name", "threads", "channels", "size", "options", "limit"),
+    [
+        ("amx_bf16", 1, 3, 8, DOUBLING, 16),
+        ("amx_bf16", 1, 3, 16, DOUBLING, None),
+        ("amx_bf16", 2, 3, 16, DOUBLING, 64),
+        ("amx_bf16", 2, 3, 32, DOUBLING, None),
+        ("amx_bf16", 2, 1, 64, DOUBLING, 16),
+        ("avx512_bf16", 1, 3, 16, DOUBLING, None),
+        ("avx512_bf16", 2, 3, 32, DOUBLING, 256),
+        ("avx512_bf16", 1, 3, 4, ONE_SIZE, None),
+        ("avx512_bf16", 2, 3, 16, ONE_SIZE, 256),
+        (None, 2, 3, 8, DOUBLING, None),
+    ],
+)
+def test_the_rule_of_bf16_depends_on_processor_shape_and_threads(
+    monkeypatch, name, threads, channels, size, options, limit
+):
+    processor(monkeypatch, None, name, threads)
+    mine, _, x = pair(CONV, (channels, 5), (size, size), options)
+    taken = ways(monkeypatch)
+    mine(x)
+    assert not taken
+    with torch.autocast("cpu", torch.bfloat16):
+        mine(x)
+    assert taken == ([] if limit is None else [limit])
+
+
+BF16_LAYERS = [(*layer[:4], times) for layer in LAYERS for times in (1, 2)] + [
+    (CONV, (8, 16), (16, 16), DOUBLING, 1),  # its rows are products of their own
+    (CONV, (8, 16), (16, 16), DOUBLING, 2),
+    (TRANSPOSED, (16, 8), (8, 8), DOUBLING, 1),
+    (CONV, (8, 8), (8, 8), ONE_SIZE, 1),
+    (CONV, (8, 8), (8, 8), ONE_SIZE, 2),
+]
+
+
+@pytest.mark.parametrize(("name", "threads"), BF16)
+@pytest.mark.parametrize(("classes", "channels", "size", "options", "times"), BF16_LAYERS)
+def test_in_bf16_no_further_from_the_truth_than_torchs_own(
+    monkeypatch, classes, channels, size, options, times, name, threads
+):
+    """Against float64: the value, the gradients, and under a penalty the gradients of a norm of gradients."""
+    processor(monkeypatch, None, name, threads)
+    errors = []
+    for seed in range(3):
+        mine, plain, _ = pair(classes, channels, size, options, times=times)
+        torch.manual_seed(seed)
+        x = torch.randn(16, channels[0], *size).bfloat16().float().requires_grad_()
+        for layer in (mine, plain):
+            layer.load_state_dict({k: v.bfloat16().float() for k, v in plain.state_dict().items()})
+        truth = results(copy.deepcopy(plain).double(), x.detach().double().requires_grad_(), times, nullcontext())
+        found, own = (results(layer, x, times, torch.autocast("cpu", torch.bfloat16)) for layer in (mine, plain))
+        errors.append(
+            [[((f - t).norm() / t.norm()).item() for f, t in zip(r, truth, strict=True)] for r in (found, own)]
+        )
+    of_mine, of_torch = torch.tensor(errors).mean(0)
+    assert (of_mine <= 1.1 * of_torch + 1e-4).all(), (of_mine, of_torch)
+    assert of_torch.max() > 1e-4
+
+
+def results(layer, x, times, autocast):
+    """Return a layer's value and gradients, and with times=2 the gradient of a penalty by the weight, in float64."""
+    torch.manual_seed(9)
+    with autocast:
+        y = layer(x)
+    towards = torch.randn(y.shape).bfloat16().to(y.dtype)
+    if times == 1:
+        return [r.double() for r in (y, *grad(y, [x, *layer.parameters()], towards))]
+    (derivative,) = grad(y, x, towards, create_graph=True)
+    penalty = derivative.flatten(1).norm(dim=1).sub(1).square().mean()
+    return [derivative.double(), *(g.double() for g in grad(penalty, layer.weight))]

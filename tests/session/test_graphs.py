@@ -94,7 +94,7 @@ def test_torch_export_reads_its_graph_back(config_of, tmp_path, family):
 
 
 def test_layers_with_derivatives_of_their_own_are_traced_as_torchs(config_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(convolution, "_SLOW_KERNELS", True)
+    monkeypatch.setitem(convolution._PROCESSOR, torch.float32, "AVX2")
     run = untrained(config_of, "model=dcgan", "model.width=4", "runtime.kernels=fast")
     assert any(getattr(m, "times", None) for m in run.state.game.generator.modules())
     assert written("torch_export", run, tmp_path)[0] <= 1e-5

@@ -12,9 +12,11 @@ import sys
 import time
 
 import pytest
+import torch
 from PIL import Image
 
 from gan_cli.cli import main
+from gan_cli.models import convolution
 from gan_cli.runs import checkpoint, directory
 from gan_cli.session.resume import holds_run
 
@@ -63,6 +65,33 @@ def test_started_and_finished_and_trained_on(gan, tmp_path, five_steps):
 def test_the_saved_config_is_of_the_run_not_of_the_command(five_steps):
     saved = directory.read_config(five_steps)
     assert (saved["resume"], saved["force"]) == ("never", False)
+
+
+@pytest.mark.parametrize("loss", ["wgan", "wgan_gp"])
+def test_in_bf16_with_convolutions_as_products_too(gan, tmp_path, loss, monkeypatch):
+    monkeypatch.setitem(convolution._PROCESSOR, torch.bfloat16, "avx512_bf16")
+    taken = []
+    product = convolution.weight_gradient
+    monkeypatch.setattr(convolution, "weight_gradient", lambda *a: taken.append(a) or product(*a))
+    images = ["model=dcgan", "dataset=fashion_mnist_10k", "dataset.image_size=16", "dataset.limit=100"]
+    command = [
+        "train",
+        *images,
+        *COMMAND[3:6],
+        *COMMAND[7:],
+        f"loss={loss}",
+        "runtime.precision=bf16",
+        "runtime.threads=2",
+    ]
+    for name, stops in (("whole", (3,)), ("again", (3,)), ("parts", (1, 2, 3))):
+        for steps in stops:
+            assert gan(*command, f"train.steps={steps}", f"run_dir={name}").code == 0
+    assert taken
+    for name in ("again", "parts"):
+        metrics = [(tmp_path / path / "metrics.jsonl").read_bytes() for path in ("whole", name)]
+        assert metrics[0] == metrics[1]
+        a, b = state(tmp_path / "whole"), state(tmp_path / name)
+        assert all(a.tensors[key].equal(b.tensors[key]) for key in b.tensors)
 
 
 def test_another_run_is_refused_and_forced(gan, run):
