@@ -7,7 +7,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pyte
 # One more than the cores: tests wait for the processes that they start.
 WORKERS := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4
 
-.PHONY: setup train test test-slow faults lint format check bench gpu-proof notebooks studies clean
+.PHONY: setup train test test-slow faults lint format check bench gpu-proof notebooks studies docs clean
 
 setup: $(VENV)/.installed
 
@@ -56,6 +56,10 @@ notebooks: $(VENV)/.installed-dev
 
 studies: setup
 	$(BIN)/gan study all docs=docs $(ARGS)
+
+# The site of docs/, in build/docs; without the network. ARGS is mkdocs's; what it says of mkdocs 2 is not about this site.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file scripts/site/mkdocs.yml $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -228,14 +227,3 @@ def test_the_list_of_curves(capsys):
     (line,) = [line for line in lines if line.startswith("critic/js_estimate ")]
     assert re.match(r"critic/js_estimate +nats +lower +log 2 - L_D / 2: ", line)
     assert line.endswith("(loss=feature_matching,gan,infogan,nonsaturating)")
-
-
-def test_the_table_of_the_page_is_the_list_of_curves():
-    spec = importlib.util.spec_from_file_location("curves_page", ROOT / "scripts" / "curves_page.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    page = (ROOT / "docs" / "curves.md").read_text(encoding="utf-8")
-    assert page.count("<!-- curves: ") == page.count("<!-- end of curves -->") == 1
-    assert script.written(page) == page, "run python scripts/curves_page.py"
-    for curve in curves.declared():
-        assert f"| `{curve.tag}` |" in page

@@ -1,0 +1,165 @@
+"""The pages of the config groups: every option with its comment and its keys, and the docstrings of the classes."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import griffe
+from omegaconf import OmegaConf
+
+from gan_cli.config.tree import conf_dir, groups
+from gan_cli.core.text import show
+
+FOLDER = "reference/options"
+# Indentation, key, value and comment of a line of YAML, as conf/ has them.
+_LINE = re.compile(r"^( *)(?:- )?(?:override /?)?([\w@/]+):(?: +([^#\s].*?))?(?: +# (.*))?$")
+
+
+class Key(NamedTuple):
+    """A key of a YAML file: its dotted name, its default as text, and its meaning, '' where none is written."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+class Choice(NamedTuple):
+    """An option of another group that a file chooses, and the comment beside it."""
+
+    group: str
+    option: str
+    comment: str
+
+
+@functools.cache
+def pages() -> dict[str, str]:
+    """Return an index of the groups and a page for each."""
+    found = groups(conf_dir())
+    return {f"{FOLDER}/index.md": _index(found)} | {
+        f"{FOLDER}/{group}.md": _page(group, options) for group, options in found.items()
+    }
+
+
+def keys(path: Path) -> list[Key]:
+    """Return the keys of a YAML file in their order, with their comments or what the class's docstring says of them."""
+    comments = {name: comment for name, _, comment in _lines(path) if comment}
+    content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    defaults = _flat({key: value for key, value in content.items() if key not in ("defaults", "hydra")})
+    found = []
+    for name, default in defaults.items():
+        above, _, key = name.rpartition(".")
+        target = defaults.get(f"{above}._target_" if above else "_target_", "")
+        found.append(Key(name, default, comments.get(name) or described(target).get(key, "")))
+    return found
+
+
+def choices(path: Path) -> list[Choice]:
+    """Return what the defaults list of a YAML file chooses, without what it chooses for Hydra itself."""
+    block = re.search(r"^defaults:\n((?:  .*\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    lines = map(_LINE.match, block[1].splitlines() if block else [])
+    found = [Choice(line[2], line[3], line[4] or "") for line in lines if line]
+    return [choice for choice in found if not choice.group.startswith("hydra")]
+
+
+def table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def key_table(found: list[Key]) -> str:
+    """Return a table of keys."""
+    rows = [(f"`{key.name}`", f"`{key.default}`", plain(key.meaning)) for key in found]
+    return table(["key", "default", "meaning"], rows)
+
+
+def plain(text: str) -> str:
+    """Return text whose characters mean nothing to Markdown, except in backticks."""
+    parts = text.split("`")
+    return "`".join(part if i % 2 else re.sub(r"([\\*_<>\[\]{}])", r"\\\1", part) for i, part in enumerate(parts))
+
+
+@functools.cache
+def described(target: str) -> dict[str, str]:
+    """Return what the docstring of a class of this package says of its arguments."""
+    if not target.startswith("gan_cli."):
+        return {}
+    docstring = _package()[target.removeprefix("gan_cli.")].docstring
+    sections = docstring.parse("google", warnings=False) if docstring else []
+    return {
+        argument.name: " ".join(argument.description.split())
+        for section in sections
+        if section.kind is griffe.DocstringSectionKind.parameters
+        for argument in section.value
+    }
+
+
+@functools.cache
+def _package() -> Any:
+    return griffe.load("gan_cli", search_paths=[Path(__file__).resolve().parents[2]])
+
+
+def _lines(path: Path) -> list[tuple[str, str, str]]:
+    """Return the dotted name, the value and the comment of every line that has a key."""
+    found: list[tuple[str, str, str]] = []
+    above: list[tuple[int, str]] = []
+    for line in map(_LINE.match, path.read_text(encoding="utf-8").splitlines()):
+        if line:
+            depth = len(line[1])
+            above = [*((outer, name) for outer, name in above if outer < depth), (depth, line[2])]
+            found.append((".".join(name for _, name in above), line[3] or "", line[4] or ""))
+    return found
+
+
+def _flat(content: dict[str, Any], above: str = "") -> dict[str, str]:
+    """Return the leaves of nested mappings: dotted name -> value as text."""
+    found = {}
+    for key, value in content.items():
+        name = f"{above}{key}"
+        found |= _flat(value, f"{name}.") if isinstance(value, dict) and value else {name: show(value)}
+    return found
+
+
+def _index(found: dict[str, dict[str, str]]) -> str:
+    commands = sorted(conf_dir().glob("*.yaml"), key=lambda path: path.stem == "train")  # its comments count
+    comments = {choice.group: choice.comment for path in commands for choice in choices(path)}
+    rows = [
+        (f"[`{group}`]({group}.md)", plain(comments[group]), ", ".join(f"[{o}]({group}.md#{o})" for o in options))
+        for group, options in found.items()
+    ]
+    return (
+        "# Options\n\n"
+        "Every group with its options, as `gan list` prints them; `gan train GROUP=OPTION` chooses one. These pages are"
+        " made from the YAML files in `conf/` and from the docstrings of the classes that they name.\n\n"
+    ) + table(["group", "what it decides", "options"], rows)
+
+
+def _page(group: str, options: dict[str, str]) -> str:
+    parts, classes = [f"# {group}\n"], []
+    for option, meaning in options.items():
+        path = conf_dir() / group / f"{option}.yaml"
+        found = keys(path)
+        targets = [key.default for key in found if key.name.rpartition(".")[2] == "_target_"]
+        classes += targets
+        parts += [f"## {option}\n", f"{plain(meaning)}\n", *_about(targets, choices(path), found)]
+    own = [name for name in dict.fromkeys(classes) if name.startswith("gan_cli.") and ".base." not in name]
+    if own:  # base classes have their place in the page of Python
+        parts.append("## Classes\n")
+        parts += [f"::: {name}\n    options: {{members: false}}\n" for name in own]
+    return "\n".join(parts)
+
+
+def _about(targets: list[str], chosen: list[Choice], found: list[Key]) -> list[str]:
+    """Return the classes of an option, what it chooses of other groups, and its keys."""
+    parts = []
+    if targets:
+        links = (f"[`{t.rpartition('.')[2]}`][{t}]" if t.startswith("gan_cli.") else f"`{t}`" for t in targets)
+        parts.append(f"Built from {', '.join(dict.fromkeys(links))}.\n")
+    if chosen:
+        rows = [(f"`{choice.group}={choice.option}`", plain(choice.comment)) for choice in chosen]
+        parts.append(table(["chooses", "comment"], rows))
+    others = [key for key in found if key.name.rpartition(".")[2] != "_target_"]
+    return [*parts, key_table(others)] if others else parts
