@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import griffe
+import studies
 from omegaconf import OmegaConf
+from tables import plain, table
 
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.text import show
@@ -44,15 +46,47 @@ def pages() -> dict[str, str]:
 
 
 def keys(path: Path) -> list[Key]:
-    """Return the keys of a YAML file in their order, with their comments or what the class's docstring says of them."""
+    """Return the keys of a YAML file in their order.
+
+    The meaning of a key is its comment, else what the docstring of the class that takes it says, else what another file
+    says of the same key: train.yaml, an option that the file chooses, one of the key's group, or one of the file's own.
+    """
+    return [key._replace(meaning=key.meaning or _elsewhere(path, key.name)) for key in _documented(path)]
+
+
+def _elsewhere(path: Path, name: str) -> str:
+    group, _, key = name.partition(".")
+    chosen = [conf_dir() / choice.group / f"{choice.option}.yaml" for choice in choices(path) if choice.group == group]
+    places = [(conf_dir() / "train.yaml", name)]
+    for other in (*filter(Path.is_file, chosen), *sorted((conf_dir() / group).glob("*.yaml"))):
+        places += [(other, key), (other, name)]
+    places += [(other, name) for other in sorted(path.parent.glob("*.yaml"))]
+    said = (known.meaning for place, wanted in places for known in _documented(place) if known.name == wanted)
+    return next(filter(None, said), "")
+
+
+@functools.cache
+def _documented(path: Path) -> list[Key]:
     comments = {name: comment for name, _, comment in _lines(path) if comment}
-    content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    defaults = _flat({key: value for key, value in content.items() if key not in ("defaults", "hydra")})
+    defaults = _flat({key: value for key, value in content(path).items() if key not in ("defaults", "hydra")})
+    arguments = {name: _argument(name, defaults) for name in defaults}
     found = []
     for name, default in defaults.items():
-        above, _, key = name.rpartition(".")
-        target = defaults.get(f"{above}._target_" if above else "_target_", "")
-        found.append(Key(name, default, comments.get(name) or described(target).get(key, "")))
+        users = [arguments[user] for user, value in defaults.items() if value == f"${{..{name}}}"]
+        meanings = [comments.get(name), arguments[name], *users]
+        found.append(Key(name, default, next(filter(None, meanings), "")))
+    return found
+
+
+def _argument(name: str, defaults: dict[str, str]) -> str:
+    """Return what a class's docstring says of the argument that a key of a file sets."""
+    above, dot, key = name.rpartition(".")
+    return described(defaults.get(f"{above}{dot}_target_", "")).get(key, "")
+
+
+def content(path: Path) -> dict[str, Any]:
+    """Return what a YAML file has, its interpolations as text."""
+    found: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     return found
 
 
@@ -64,22 +98,10 @@ def choices(path: Path) -> list[Choice]:
     return [choice for choice in found if not choice.group.startswith("hydra")]
 
 
-def table(head: list[str], rows: list[tuple[str, ...]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
-
-
 def key_table(found: list[Key]) -> str:
     """Return a table of keys."""
     rows = [(f"`{key.name}`", f"`{key.default}`", plain(key.meaning)) for key in found]
     return table(["key", "default", "meaning"], rows)
-
-
-def plain(text: str) -> str:
-    """Return text whose characters mean nothing to Markdown, except in backticks."""
-    parts = text.split("`")
-    return "`".join(part if i % 2 else re.sub(r"([\\*_<>\[\]{}])", r"\\\1", part) for i, part in enumerate(parts))
 
 
 @functools.cache
@@ -144,7 +166,8 @@ def _page(group: str, options: dict[str, str]) -> str:
         found = keys(path)
         targets = [key.default for key in found if key.name.rpartition(".")[2] == "_target_"]
         classes += targets
-        parts += [f"## {option}\n", f"{plain(meaning)}\n", *_about(targets, choices(path), found)]
+        about = studies.about(content(path)) if group == "study" else _about(targets, choices(path), found)
+        parts += [f"## {option}\n", f"{plain(meaning)}\n", *about]
     own = [name for name in dict.fromkeys(classes) if name.startswith("gan_cli.") and ".base." not in name]
     if own:  # base classes have their place in the page of Python
         parts.append("## Classes\n")

@@ -7,7 +7,8 @@ import io
 from pathlib import Path
 
 from omegaconf import OmegaConf
-from options import choices, key_table, keys, plain, table
+from options import choices, key_table, keys
+from tables import plain, table
 
 from gan_cli.cli import commands, main
 from gan_cli.commands._curves import rows
