@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from gan_cli.analysis.comparison import Comparison
-from gan_cli.analysis.plots import rendered
+from gan_cli.analysis.frame import MARGIN, frame
+from gan_cli.analysis.grouping import Group
+from gan_cli.analysis.plots import FAKE, rendered
+
+Curve = tuple[np.ndarray, np.ndarray]  # steps and values
 
 _MOST_PANELS = 6
-_OUTLIER = 3.0  # a panel ends there times the span of the middle 96 % of its values
 _FEW = 10  # groups that a qualitative colour map can distinguish
 
 
@@ -39,7 +44,7 @@ def curves(found: Comparison, tags: Sequence[str]) -> np.ndarray:
         _panel(axes, found, tag)
     for axes in panels[len(tags) :]:
         axes.set_axis_off()
-    handles = [Axes.plot(panels[0], [], [], color=c, linewidth=2.4)[0] for c in _colours(len(found.groups))]
+    handles = [Axes.plot(panels[0], [], [], color=c, linewidth=2.4)[0] for c in colours(len(found.groups))]
     labels = [f"{group.label} ({len(group.runs)})" for group in found.groups]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False, fontsize=9)
     return rendered(figure, foreign=True)
@@ -58,43 +63,45 @@ def sheet(rows: Mapping[str, np.ndarray]) -> np.ndarray:
     return _scatters(rows) if points else _grid(rows)
 
 
+def series(group: Group, found: Comparison, tag: str) -> tuple[dict[Path, Curve], Curve | None]:
+    """Return the steps (N,) and values (N,) of each run that has a curve, and of their mean.
+
+    The mean is that over the steps that all of them have; None where there are fewer than two curves.
+    """
+    curves: dict[Path, Curve] = {}
+    for run in group.runs:
+        pairs = [(row["step"], row[tag]) for row in found.rows[run.path] if tag in row]
+        if pairs:
+            steps, values = np.array(pairs, dtype=np.float64).T
+            curves[run.path] = steps, values
+    each = [dict(zip(*curve, strict=True)) for curve in curves.values()]
+    common = sorted(set.intersection(*map(set, each))) if len(each) > 1 else []
+    mean = np.array([np.mean([one[step] for one in each]) for step in common])
+    return curves, (np.array(common), mean) if common else None
+
+
+def colours(count: int) -> list[str]:
+    """Return the colours of groups, such as #1f77b4."""
+    if count <= _FEW:
+        return [to_hex(colormaps["tab10"](i)) for i in range(count)]
+    return [to_hex(colormaps["turbo"](i / (count - 1))) for i in range(count)]
+
+
 def _panel(axes: Axes, found: Comparison, tag: str) -> None:
     shown: list[float] = []
-    for group, colour in zip(found.groups, _colours(len(found.groups)), strict=True):
-        series = []
-        for run in group.runs:
-            pairs = [(row["step"], row[tag]) for row in found.rows[run.path] if tag in row]
-            if pairs:
-                steps, values = np.array(pairs, dtype=np.float64).T
-                several = len(group.runs) > 1
-                axes.plot(steps, values, color=colour, linewidth=0.8 if several else 1.6, alpha=0.4 if several else 1)
-                series.append(dict(zip(steps, values, strict=True)))
-                shown += values[np.isfinite(values)].tolist()
-        common = sorted(set.intersection(*(set(one) for one in series))) if len(series) > 1 else []
-        if common:
-            axes.plot(common, [np.mean([one[s] for one in series]) for s in common], color=colour, linewidth=2.4)
-    axes.set(xlabel="step")
-    axes.set_title(tag + _limit(axes, shown), fontsize=10)
-    axes.margins(x=0.01)
+    for group, colour in zip(found.groups, colours(len(found.groups)), strict=True):
+        several = len(group.runs) > 1
+        each, mean = series(group, found, tag)
+        for steps, values in each.values():
+            axes.plot(steps, values, color=colour, linewidth=0.8 if several else 1.6, alpha=0.4 if several else 1)
+            shown += values.tolist()
+        if mean is not None:
+            axes.plot(*mean, color=colour, linewidth=2.4)
+    limits = frame(shown)
+    axes.set(xlabel="step", ylabel=tag, ylim=(limits.low, limits.high))
+    axes.set_title(limits.remark, fontsize=9, loc="right", color="#59636e")
+    axes.margins(x=MARGIN)
     axes.grid(alpha=0.3)
-
-
-def _limit(axes: Axes, values: Sequence[float]) -> str:
-    """Cut spikes so that they do not flatten the other curves; return the remark for the title."""
-    if len(values) < 20:
-        return ""
-    low, high = np.percentile(values, [2, 98])
-    margin = _OUTLIER * (high - low)
-    if not margin or (min(values) >= low - margin and max(values) <= high + margin):
-        return ""
-    axes.set_ylim(max(min(values), low - margin / _OUTLIER / 2), min(max(values), high + margin / _OUTLIER / 2))
-    return " (spikes are cut)"
-
-
-def _colours(count: int) -> list[tuple[float, ...]]:
-    if count <= _FEW:
-        return [colormaps["tab10"](i) for i in range(count)]
-    return [colormaps["turbo"](i / (count - 1)) for i in range(count)]
 
 
 def _grid(rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -118,18 +125,39 @@ def _scatters(rows: Mapping[str, np.ndarray]) -> np.ndarray:
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(3.2 * columns, 3.3 * lines), dpi=100, layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    every = np.concatenate(list(rows.values()))
-    low, high = np.percentile(every[np.isfinite(every).all(axis=1)], [0.5, 99.5], axis=0)
-    margin = 0.1 * np.maximum(high - low, 1e-6)
+    low, high = _limits(rows)
     for axes in panels[len(rows) :]:
         axes.set_axis_off()
     for axes, (label, samples) in zip(panels, rows.items(), strict=False):
-        axes.set_title(label, fontsize=9)
-        axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
-        if samples.shape[1] == 1:
-            axes.hist(samples[:, 0], bins=np.linspace(low[0] - margin[0], high[0] + margin[0], 60), color="#e8590c")
-        else:
-            axes.scatter(*samples.T, s=4, c="#e8590c", alpha=0.6, linewidths=0)
-            axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
-            axes.set_aspect("equal")
+        _scatter(axes, label, samples, low, high)
     return rendered(figure, foreign=True)
+
+
+def scatters(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Show the points of each run in a picture of its own, all in the same limits; `rows` as for `sheet`."""
+    low, high = _limits(rows)
+    found = {}
+    for label, samples in rows.items():
+        figure = Figure(figsize=(3.6, 3.7), dpi=160, layout="constrained")
+        _scatter(figure.add_subplot(), label, samples, low, high)
+        found[label] = rendered(figure, foreign=True)
+    return found
+
+
+def _limits(rows: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    every = np.concatenate(list(rows.values()))
+    low, high = np.percentile(every[np.isfinite(every).all(axis=1)], [0.5, 99.5], axis=0)
+    margin = 0.1 * np.maximum(high - low, 1e-6)
+    return low - margin, high + margin
+
+
+def _scatter(axes: Axes, label: str, samples: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    axes.set_title(label, fontsize=9)
+    axes.set_xlim(low[0], high[0])
+    axes.tick_params(labelsize=8)
+    if samples.shape[1] == 1:
+        axes.hist(samples[:, 0], bins=np.linspace(low[0], high[0], 60), color=FAKE)
+    else:
+        axes.scatter(*samples.T, s=4, c=FAKE, alpha=0.6, linewidths=0)
+        axes.set_ylim(low[1], high[1])
+        axes.set_aspect("equal")

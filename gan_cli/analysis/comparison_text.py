@@ -1,15 +1,12 @@
-"""A comparison as text: a table, CSV, JSON and one HTML page that needs no other file."""
+"""A comparison as text: a table, CSV and JSON."""
 
 from __future__ import annotations
 
 import csv
-import html
 import io
 import math
-from collections.abc import Mapping
 from typing import Any
 
-from gan_cli.analysis import page as pages
 from gan_cli.analysis.comparison import Cell, Comparison
 from gan_cli.analysis.grouping import SEED, short_names
 from gan_cli.core.text import columns, one_line
@@ -71,22 +68,13 @@ def as_json(found: Comparison) -> dict[str, Any]:
     return {"tags": found.tags, "groups": groups, "notes": found.notes}
 
 
-def page(found: Comparison, pictures: Mapping[str, bytes]) -> str:
-    """Return an HTML page with the table, the notes and the pictures.
-
-    Args:
-        found: the comparison.
-        pictures: title -> PNG.
-    """
-    bold = []
-    for i, line in enumerate(_lines(found)):
+def cells(found: Comparison) -> tuple[list[str], list[list[str]], list[list[bool]]]:
+    """Return the table's headings, the cells of each line, and which of them are the best of their column."""
+    lines, best = _lines(found), []
+    for i, line in enumerate(lines):
         plain = [False] * (len(line) - len(found.tags))
-        bold.append([*plain, *(_is_best(found.cells[tag][i]) for tag in found.tags)])
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in found.notes)
-    images = "".join(f"<h2>{html.escape(title)}</h2>{pages.image(title, png)}" for title, png in pictures.items())
-    count = sum(len(g.runs) for g in found.groups)
-    grid = pages.table(_heads(found), _lines(found), bold)
-    return pages.document("gan compare", f"<h1>{count} runs</h1>{grid}<ul>{notes}</ul>{images}")
+        best.append([*plain, *(_is_best(found.cells[tag][i]) for tag in found.tags)])
+    return _heads(found), lines, best
 
 
 def _heads(found: Comparison) -> list[str]:

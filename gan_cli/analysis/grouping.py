@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from gan_cli.config.arguments import key_of
 from gan_cli.config.identity import is_free
-from gan_cli.config.names import readable
+from gan_cli.config.names import option, readable
 from gan_cli.core.text import show
 from gan_cli.runs.reading import Run
 
 SEED = "seed"
+_PARTS = ("loss", "model", "dataset")  # that name a run
+_FEW = 4  # values that a title lists
 OF_K = ("loss", "constraint", "model", "dataset", "input", "condition", "allow_targets")
 
 
@@ -53,6 +55,29 @@ def groups(runs: Sequence[Run]) -> list[Group]:
                 Group(dict(zip(keys, values, strict=True)), [runs[i] for i in same]) for values, same in found.items()
             ]
         keys.append(more)
+
+
+def title(groups: Sequence[Group]) -> str:
+    """Return what groups are compared, such as `loss: wgan against hinge`; of one group, what its runs are."""
+    values = [list(group.values.values()) for group in groups]
+    keys = list(short_names(list(groups[0].values)).values())
+    if not keys:
+        (group,) = groups
+        run = group.runs[0]
+        parts = ", ".join(filter(None, (option(name, run.config, run.choices) for name in _PARTS)))
+        seeds = [str(one.config.get(SEED)) for one in group.runs]
+        return f"{parts}, {SEED}{'s' if len(seeds) > 1 else ''} {_listed(seeds)}"
+    each = [list(dict.fromkeys(column)) for column in zip(*values, strict=True)]
+    if len(keys) == 1:
+        return f"{keys[0]}: {' against '.join(each[0]) if len(groups) == 2 else _listed(each[0])}"
+    shown = [f"{key} ({_listed(found)})" for key, found in zip(keys, each, strict=True)]
+    return _listed(shown)
+
+
+def _listed(words: Sequence[str]) -> str:
+    if len(words) <= _FEW:
+        return ", ".join(words)
+    return f"{', '.join(words[: _FEW - 1])} and {len(words) - _FEW + 1} more"
 
 
 def differing(groups: Sequence[Group], prefixes: Sequence[str]) -> list[str]:

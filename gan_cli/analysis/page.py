@@ -1,56 +1,100 @@
-"""One HTML page that needs no other file: text, tables, and embedded pictures."""
+"""One HTML page that needs no other file and no network: text, tables, pictures and charts."""
 
 from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable, Sequence
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
 
 from gan_cli.core.text import visible
 
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{padding:.3em .8em;text-align:left;"
-    "border-bottom:1px solid #ddd;white-space:nowrap}th{border-bottom:2px solid #888}.best{font-weight:700}"
-    "img{max-width:100%}li{margin:.2em 0}figure{margin:1.2em 0}figcaption{color:#555;max-width:60em}"
-    "section+section{border-top:1px solid #ddd;margin-top:2.5em}.verdicts{list-style:none;padding:0}"
-    ".verdicts li{margin:.5em 0;padding:.4em .8em;border-left:5px solid #999;background:#f6f6f6}"
-    ".verdicts li.good{border-color:#2b8a3e}.verdicts li.look{border-color:#e8590c;background:#fff4ec}"
-    "code{font:13px/1.4 ui-monospace,monospace}.facts{color:#555}"
-)
+# Nothing is fetched, whatever the page holds.
+_POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def document(title: str, body: str) -> str:
+def beside(name: str) -> str:
+    """Return the content of a file of this folder."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def document(title: str, body: str, end: str = "") -> str:
     """Return a complete page.
 
     Args:
         title: plain text.
         body: HTML.
+        end: HTML behind it, such as the library of its charts.
     """
     return visible(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>{body}</body></html>\n"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>{html.escape(title)}</title><style>{beside('page.css')}</style></head><body>{body}{end}</body></html>\n"
     )
 
 
-def image(alt: str, png: bytes) -> str:
-    """Return a picture embedded in the page."""
-    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+def top(title: str, kind: str, facts: Mapping[str, str], contents: Mapping[str, str]) -> str:
+    """Return the top of a page.
 
-
-def figure(title: str, png: bytes, caption: str) -> str:
-    """Return a picture with a heading above it and a caption below it."""
+    Args:
+        title: plain text.
+        kind: one line below it, plain text.
+        facts: plain text -> HTML.
+        contents: id of a section -> its heading, plain text.
+    """
     return (
-        f"<h3>{html.escape(title)}</h3><figure>{image(title, png)}"
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        f"<header><h1>{html.escape(title)}</h1><p class=kind>{html.escape(kind)}</p>{pairs(facts)}</header>"
+        f"<nav>{''.join(link(heading, f'#{name}') for name, heading in contents.items())}</nav>"
     )
+
+
+def pairs(facts: Mapping[str, str]) -> str:
+    """Return names and what there is to say, plain text -> HTML, as a list; names without a value are left out."""
+    shown = (f"<dt>{html.escape(name)}</dt><dd>{value}</dd>" for name, value in facts.items() if value)
+    return f"<dl>{''.join(shown)}</dl>"
+
+
+def section(name: str, heading: str, body: str, level: int = 2) -> str:
+    """Return a section with a heading, to which the contents lead."""
+    return f'<section id="{name}"><h{level}>{html.escape(heading)}</h{level}>{body}</section>'
+
+
+def link(text: str, address: str) -> str:
+    """Return a link; text and address are plain."""
+    return f'<a href="{html.escape(address)}">{html.escape(text)}</a>'
+
+
+def links(paths: Mapping[str, Path], out: Path) -> str:
+    """Return links from a page in the directory `out` to files: plain text -> path."""
+    there = {text: os.path.relpath(path, out) for text, path in paths.items()}
+    return ", ".join(link(text, quote(os.fsencode(path))) for text, path in there.items())
+
+
+def code(text: str) -> str:
+    """Return plain text as code."""
+    return f"<code>{html.escape(text)}</code>"
+
+
+def details(summary: str, body: str) -> str:
+    """Return HTML that is folded away below a line of plain text."""
+    return f"<details><summary>{html.escape(summary)}</summary>{body}</details>"
+
+
+def image(alt: str, png: bytes, kind: str = "") -> str:
+    """Return a picture embedded in the page."""
+    data = base64.b64encode(png).decode()
+    return f'<img{kind and f" class={kind}"} alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], bold: Iterable[Sequence[bool]] = ()) -> str:
-    """Return a table of plain texts.
+    """Return a table of plain texts, which scrolls by itself where it is wider than the page.
 
     Args:
-        heads: headings of the columns.
+        heads: headings of the columns; they may break after / and _.
         rows: as many texts in each row.
         bold: for each row, which of its cells are bold; if left out, no cell is.
     """
@@ -60,5 +104,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], bold: Iterable[Se
         marks = weights[i] if weights else [False] * len(row)
         cells = (f"<td{' class=best' if b else ''}>{html.escape(c)}</td>" for c, b in zip(row, marks, strict=True))
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    top = "".join(f"<th>{html.escape(head)}</th>" for head in heads)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    head = "".join(f"<th>{_broken(text)}</th>" for text in heads)
+    return f"<div class=table><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+
+
+def _broken(text: str) -> str:
+    """Return plain text that may break after / and _."""
+    return re.sub("([/_])", r"\1<wbr>", html.escape(text))

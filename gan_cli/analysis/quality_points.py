@@ -54,6 +54,11 @@ class Points(NamedTuple):
     points: list[Point]
     higher_is_better: bool = False
 
+    @property
+    def axis(self) -> str:
+        """Title of the score's axis."""
+        return f"{self.name} ({'higher' if self.higher_is_better else 'lower'} is better)"
+
     def from_peak(self) -> Points:
         """Return the points from the largest estimate on."""
         highest = max(range(len(self.points)), key=lambda i: self.points[i].estimate)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
 from gan_cli.analysis.correlation import Correlation
 from gan_cli.analysis.critic_health import Further, GradientNorms
+from gan_cli.analysis.frame import MARGIN, frame
+from gan_cli.analysis.interactive import line, round_off
 from gan_cli.analysis.plots import FAKE, REAL, SCORE, rendered
 from gan_cli.analysis.quality_points import Points
 
-_BETWEEN = "#2b8a3e"
+_BETWEEN = _HELD_OUT = "#2b8a3e"
 _SOURCES = {"row": ("o", "rows"), "checkpoint": ("s", "checkpoints"), "picture": ("o", "pictures")}
 
 
@@ -46,17 +48,19 @@ def estimate(
         2 if pictures else 1,
         1,
         height_ratios=[1, 1.9] if pictures else [1],
-        left=0.08,
+        left=0.09,
         right=0.985,
-        top=0.95,
+        top=0.93,
         bottom=0.15,
     )
     axes = figure.add_subplot(grid[-1])
-    axes.plot(steps, values, color=SCORE, linewidth=0.8, alpha=0.45, label=f"{tag}, as logged")
+    axes.plot(steps, values, color=SCORE, linewidth=0.8, alpha=0.45, label="as logged")
     axes.plot(filtered_steps, filtered, color=SCORE, linewidth=2.4, label=f"median of {window} rows")
-    _limit(axes, values)
-    axes.set(xlabel="step")
-    axes.margins(x=0.01)
+    limits = frame(values)
+    axes.set_ylim(limits.low, limits.high)
+    axes.set(xlabel="step", ylabel=tag)
+    axes.set_title(limits.remark, fontsize=9, loc="right", color="#59636e")
+    axes.margins(x=MARGIN)
     axes.grid(alpha=0.3)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9, frameon=False)
     for i, (step, pixels) in enumerate(pictures):
@@ -73,9 +77,27 @@ def estimate(
     return rendered(figure, foreign=True)
 
 
+def estimate_traces(
+    steps: np.ndarray,
+    values: np.ndarray,
+    filtered_steps: np.ndarray,
+    filtered: np.ndarray,
+    window: int,
+    heldout: Sequence[tuple[float, float]],
+) -> list[dict[str, Any]]:
+    """Return the curves of `estimate` as traces of a chart, and that on held-out samples: steps and values."""
+    found = [
+        line(steps, values, "as logged", SCORE, opacity=0.5, line={"width": 1}),
+        line(filtered_steps, filtered, f"median of {window} rows", SCORE, line={"width": 3}),
+    ]
+    if heldout:
+        found.append(line(*np.array(heldout).T, "on held-out samples", _HELD_OUT, line={"width": 1.5}))
+    return found
+
+
 def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
     """Draw the estimate against the score as points, coloured by step."""
-    figure = Figure(figsize=(7, 4.8), dpi=100, layout="constrained")
+    figure = Figure(figsize=(7, 4.8), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     last = max(point.step for point in found.points)
     for source, (marker, label) in _SOURCES.items():
@@ -94,8 +116,8 @@ def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
                 label=label,
             )
     figure.colorbar(shown, ax=axes, label="step")
-    better = "higher" if found.higher_is_better else "lower"
-    axes.set(xlabel=f"{found.name} ({better} is better)", ylabel=tag)
+    axes.set(xlabel=found.axis, ylabel=tag)
+    axes.margins(MARGIN)
     title = f"{len(found.points)} points are too few for a correlation"
     if related is not None:
         title = f"Spearman {related.rho:.2f}, 95 % interval {related.low:.2f} to {related.high:.2f}, {related.n} points"
@@ -105,76 +127,94 @@ def quality(tag: str, found: Points, related: Correlation | None) -> np.ndarray:
     return rendered(figure, foreign=True)
 
 
-def critic(
-    weights: np.ndarray,
-    bound: float | None,
-    norms: GradientNorms,
-    target: float | None,
-    further: Further | None,
-    tag: str,
-) -> np.ndarray:
-    """Draw the critic's weights, its gradient norms, and the estimate while only the critic continues to learn.
+def quality_trace(found: Points) -> dict[str, Any]:
+    """Return the points of `quality` as a trace of a chart."""
+    shown = [(round_off(p.score), round_off(p.estimate), f"step {p.step}, {p.source}") for p in found.points]
+    x, y, texts = (list(column) for column in zip(*shown, strict=True))
+    marker = {
+        "size": 10,
+        "colorscale": "Viridis",
+        "color": [p.step for p in found.points],
+        "colorbar": {"title": {"text": "step"}, "thickness": 14},
+        "line": {"color": "white", "width": 1},
+    }
+    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "text": texts, "marker": marker, "name": ""}
+
+
+def critic_weights(weights: np.ndarray, bound: float | None) -> np.ndarray:
+    """Draw the critic's weights.
 
     Args:
         weights: (N,).
         bound: the c of weight clipping, or None.
+    """
+    figure = _panel()
+    axes = figure.add_subplot()
+    axes.hist(weights, bins=101, color=SCORE, log=True)
+    for x in () if bound is None else (-bound, bound):
+        axes.axvline(x, color=FAKE, linewidth=1.2, linestyle="--")
+    clipped = "" if bound is None else f", clipped at ±{bound:g}"
+    axes.set_title(f"{len(weights):,} critic weights{clipped}", fontsize=10)
+    axes.set(xlabel="weight", ylabel="number (log)")
+    return rendered(figure)
+
+
+def critic_gradient_norms(norms: GradientNorms, target: float | None) -> np.ndarray:
+    """Draw the critic's gradient norms at real samples, at fakes and between them.
+
+    Args:
         norms: result of `critic_health.gradient_norms_at`.
         target: the target norm of a penalty, or None.
-        further: None if it was not measured.
-        tag: tag of the estimate.
     """
-    figure = Figure(figsize=(13, 3.9), dpi=100, layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    left.hist(weights, bins=101, color=SCORE, log=True)
-    for x in () if bound is None else (-bound, bound):
-        left.axvline(x, color=FAKE, linewidth=1.2, linestyle="--")
-    left.set_title(
-        f"{len(weights):,} critic weights" + ("" if bound is None else f", clipped at ±{bound:g}"), fontsize=10
-    )
-    left.set(xlabel="weight", ylabel="number (log)")
+    figure = _panel()
+    axes = figure.add_subplot()
     every = np.concatenate(norms)
     every = every[np.isfinite(every)]
     bins = _bins(every if target is None else np.append(every, target))
     for values, colour, label in zip(norms, (REAL, FAKE, _BETWEEN), ("at real", "at fake", "between"), strict=True):
-        middle.hist(
+        axes.hist(
             values, bins=bins, histtype="step", linewidth=1.8, color=colour, label=f"{label}, mean {values.mean():.3g}"
         )
     if target is not None:
-        middle.axvline(target, color="#888", linewidth=1.2, linestyle="--")
-    middle.set_title("gradient norm of the critic", fontsize=10)
-    middle.set(xlabel="norm", ylabel="samples")
-    middle.legend(fontsize=8)
-    middle.set_ylim(top=1.35 * middle.get_ylim()[1])
-    if further is None:
-        right.set_axis_off()
-        right.text(0.5, 0.5, "not measured", ha="center", va="center", color="#888")
-    else:
-        right.errorbar(further.updates, further.values, color=SCORE, linewidth=2, marker="o", markersize=4)
-        right.errorbar(further.updates[-1], further.values[-1], yerr=2 * further.error, color=SCORE, capsize=4)
-        right.axhline(further.values[0], color="#888", linewidth=1, linestyle="--")
-        right.set_title("more critic training, fixed generator", fontsize=10)
-        right.set(xlabel="further critic updates", ylabel=f"{tag}\n(held-out samples)")
-        right.grid(alpha=0.3)
+        axes.axvline(target, color="#888", linewidth=1.2, linestyle="--", label=f"target {target:g}")
+    axes.set_title("gradient norm of the critic", fontsize=10)
+    axes.set(xlabel="norm", ylabel="samples")
+    axes.legend(fontsize=8)
+    axes.set_ylim(top=1.35 * axes.get_ylim()[1])
+    return rendered(figure)
+
+
+def critic_further(further: Further, tag: str) -> np.ndarray:
+    """Draw the estimate while only the critic continues to learn.
+
+    Args:
+        further: result of `critic_health.further_updates`.
+        tag: tag of the estimate.
+    """
+    figure = _panel()
+    axes = figure.add_subplot()
+    axes.errorbar(further.updates, further.values, color=SCORE, linewidth=2, marker="o", markersize=4)
+    axes.errorbar(further.updates[-1], further.values[-1], yerr=2 * further.error, color=SCORE, capsize=4)
+    axes.axhline(further.values[0], color="#888", linewidth=1, linestyle="--")
+    axes.set_title("more critic training, fixed generator", fontsize=10)
+    axes.set(xlabel="further critic updates", ylabel=f"{tag}\n(held-out samples)")
+    axes.margins(MARGIN)
+    axes.grid(alpha=0.3)
     return rendered(figure, foreign=True)
+
+
+def _panel() -> Figure:
+    """Return a figure whose text can be read where it is as wide as a phone."""
+    return Figure(figsize=(4.8, 3.6), dpi=160, layout="constrained")
 
 
 def _place(i: int, n: int) -> tuple[float, float, float, float]:
     """Return the box of picture i of n above the curve, in fractions of the figure."""
     width = min(0.18, 0.9 / n)
-    middle = 0.08 + 0.905 * (i + 0.5) / n
-    return (middle - width / 2, 0.665, width, 0.285)
+    middle = 0.09 + 0.895 * (i + 0.5) / n
+    return (middle - width / 2, 0.655, width, 0.285)
 
 
 def _bins(values: np.ndarray) -> np.ndarray:
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     return np.linspace(low, high if high > low else low + 1, 51)
-
-
-def _limit(axes: Axes, values: np.ndarray) -> None:
-    finite = values[np.isfinite(values)]
-    if len(finite) < 20:
-        return
-    low, high = np.percentile(finite, [1, 99])
-    margin = 0.15 * (high - low)
-    if margin:
-        axes.set_ylim(max(finite.min(), low - margin) - 0.02 * margin, min(finite.max(), high + margin) + 0.02 * margin)

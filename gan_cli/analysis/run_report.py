@@ -6,22 +6,48 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from gan_cli.analysis import page, verdicts
+from gan_cli.analysis import interactive, page, verdicts
 from gan_cli.analysis.figures import MEDIAN_WINDOW, png
 from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.names import option
-from gan_cli.core.curves import OBJECTIVES, Curve, find
+from gan_cli.core.curves import OBJECTIVES, Curve, find, heldout_tag
 from gan_cli.runs.directory import SAMPLES
 from gan_cli.runs.reading import Run, headline
 
 PICTURES = 5  # along the curve
 _CELLS = 5  # images of a grid that are shown, along each side
 _GAP = 2
+
+
+class Chart(NamedTuple):
+    """What the page draws in the place of a figure's only panel: plotly's traces, and the titles of the axes."""
+
+    traces: list[dict[str, Any]]
+    x: str
+    y: str
+
+
+class Shown(NamedTuple):
+    """A figure of a report.
+
+    Attributes:
+        heading: above it.
+        caption: below it.
+        panels: stem of the file name -> picture (height, width, 3) uint8.
+        chart: the same to hover over, where there is one.
+        strip: step -> picture of samples, above the chart.
+    """
+
+    heading: str
+    caption: str
+    panels: dict[str, np.ndarray]
+    chart: Chart | None = None
+    strip: Sequence[tuple[int, np.ndarray]] = ()
 
 
 @dataclass
@@ -32,31 +58,61 @@ class Part:
         name: name of the run.
         facts: one line about the run.
         verdicts: the verdicts in the order in which they are shown.
-        figures: stem of the file name -> heading, picture (height, width, 3) uint8, caption.
+        figures: name -> figure.
         numbers: values for JSON.
     """
 
     name: str
     facts: str
     verdicts: list[Verdict] = field(default_factory=list)
-    figures: dict[str, tuple[str, np.ndarray, str]] = field(default_factory=dict)
+    figures: dict[str, Shown] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def pngs(self) -> dict[str, bytes]:
-        """Return the pictures of the figures, by stem."""
-        return {stem: png(pixels) for stem, (_, pixels, _) in self.figures.items()}
+        """Return the panels of all figures, by stem."""
+        return {stem: png(pixels) for shown in self.figures.values() for stem, pixels in shown.panels.items()}
 
     def _repr_html_(self) -> str:
-        return self.section(self.pngs(), 3)
+        pngs = self.pngs()
+        bodies = "".join(_with_caption(shown.heading, _panels(shown, pngs), shown) for shown in self.figures.values())
+        return f"<h3>{html.escape(self.name)}</h3><p>{html.escape(self.facts)}</p>{self.judged()}{bodies}"
 
-    def section(self, pngs: Mapping[str, bytes], level: int) -> str:
-        """Return the content as HTML."""
+    def judged(self) -> str:
+        """Return the verdicts as HTML."""
         lines = "".join(f'<li class="{v.kind}">{html.escape(v.text)}</li>' for v in self.verdicts)
-        figures = "".join(page.figure(head, pngs[stem], text) for stem, (head, _, text) in self.figures.items())
-        return (
-            f"<section><h{level}>{html.escape(self.name)}</h{level}><p class=facts>{html.escape(self.facts)}</p>"
-            f"<ul class=verdicts>{lines}</ul>{figures}</section>"
-        )
+        return f"<ul class=verdicts>{lines}</ul>"
+
+    def sections(self, pngs: Mapping[str, bytes], level: int, names: Mapping[str, str], prefix: str = "") -> str:
+        """Return the figures as the sections of a page.
+
+        Args:
+            pngs: of `pngs`.
+            level: of the headings.
+            names: stem -> name of the file beside the page.
+            prefix: of the sections' ids.
+        """
+        found = []
+        for name, shown in self.figures.items():
+            body = _panels(shown, pngs) if shown.chart is None else _chart(shown, shown.chart, names)
+            found.append(page.section(f"{prefix}{name}", shown.heading, _with_caption("", body, shown), level))
+        return "".join(found)
+
+
+def _with_caption(heading: str, body: str, shown: Shown) -> str:
+    above = heading and f"<h4>{html.escape(heading)}</h4>"
+    return f"{above}<figure>{body}<figcaption>{html.escape(shown.caption)}</figcaption></figure>"
+
+
+def _panels(shown: Shown, pngs: Mapping[str, bytes]) -> str:
+    return f"<div class=panels>{''.join(page.image(shown.heading, pngs[stem]) for stem in shown.panels)}</div>"
+
+
+def _chart(shown: Shown, chart: Chart, names: Mapping[str, str]) -> str:
+    (stem,) = shown.panels
+    strip = [(page.image(f"samples at step {step}", png(pixels)), step) for step, pixels in shown.strip]
+    small = "".join(f"<figure>{picture}<figcaption>step {step}</figcaption></figure>" for picture, step in strip)
+    drawn = interactive.chart(chart.y, chart.traces, names[stem], chart.x, legend=len(chart.traces) > 1)
+    return f"{small and f'<div class=strip>{small}</div>'}{drawn}"
 
 
 def facts(run: Run) -> str:
@@ -116,7 +172,11 @@ def add_estimate(
     caption = f"{tag}: {verdicts.meaning(tag, own)}."
     if pictures:
         caption += " Above it: samples of the same z, or of the same sources, at several steps."
-    part.figures["estimate"] = ("The estimate, with samples at several steps", drawn, caption)
+    twin = [(row["step"], row[heldout_tag(tag)]) for row in rows if heldout_tag(tag) in row]
+    traces = report_plots.estimate_traces(steps, values, at, smooth, window, twin)
+    heading = "The estimate, with samples at several steps" if pictures else "The estimate"
+    chart = Chart(traces, "step", tag)
+    part.figures["estimate"] = Shown(heading, caption, {"estimate": drawn}, chart, pictures)
     part.numbers["estimate"] = {"tag": tag, "steps": len(steps), "window": window, "last": _number(smooth[-1])}
     if tag in OBJECTIVES:
         part.verdicts.append(Verdict("unknown", f"this loss does not estimate a distance, so the curve is {tag}"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from gan_cli.config.arguments import key_of
@@ -56,6 +58,22 @@ def require_writable(out: Path) -> None:
     existing = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UserError(f"--out {out}: {existing} is not a writable directory; choose another one")
+
+
+def made_by(command: Sequence[str], files: Iterable[str]) -> dict[str, str]:
+    """Return how a page was made, and links to the files beside it: plain text -> HTML.
+
+    Args:
+        command: the words of the command line.
+        files: names of the files in the page's directory.
+    """
+    from gan_cli.analysis import page
+    from gan_cli.analysis.run_facts import stamp
+
+    return {
+        "Page": f"{stamp(datetime.now(timezone.utc))}, {page.code(shlex.join(command))}",
+        "Beside it": ", ".join(page.link(name, name) for name in files),
+    }
 
 
 def write(out: Path, files: dict[str, bytes]) -> None:

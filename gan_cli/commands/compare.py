@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._pages import allowed_targets, common, gather, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, made_by, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.core.places import place
 from gan_cli.core.text import did_you_mean, say
@@ -52,25 +52,25 @@ def main(argv: list[str]) -> int:
         return 0
     out = place(arguments.out, common(paths), "compare")
     require_writable(out)
-    pictures = {}
-    if found.tags:
-        from gan_cli.analysis import comparison_plots, figures
-
-        pictures["curves"] = figures.png(comparison_plots.curves(found, found.tags))
     samples, without = _samples(runs, allowed, arguments.seed)
     found.notes.extend(without)
-    if samples:
-        from gan_cli.analysis import comparison_plots, figures
+    from gan_cli.analysis import comparison_page, comparison_plots, figures
 
-        pictures["samples"] = figures.png(comparison_plots.sheet(samples))
+    pictures = {}
+    if found.tags:
+        pictures["curves.png"] = figures.png(comparison_plots.curves(found, found.tags))
+    if samples:
+        pictures["samples.png"] = figures.png(comparison_plots.sheet(samples))
     say(comparison_text.table(found))
     files = {
         "groups.csv": comparison_text.groups_csv(found).encode(),
         "runs.csv": comparison_text.runs_csv(found).encode(),
         "compare.json": json.dumps(comparison_text.as_json(found), indent=1, allow_nan=False).encode() + b"\n",
-        **{f"{name}.png": png for name, png in pictures.items()},
-        "index.html": comparison_text.page(found, pictures).encode(),
+        **pictures,
     }
+    made = made_by(["gan", "compare", *argv], files)
+    page = comparison_page.comparison_page(found, samples, out, made)
+    files["index.html"] = page.encode()
     write(out, files)
     say(f"\n{out}: {', '.join(files)}")
     return 0

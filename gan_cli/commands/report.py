@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_cli.commands._pages import allowed_targets, common, gather, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, made_by, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.core.places import place
 from gan_cli.core.text import say
@@ -52,26 +52,23 @@ def main(argv: list[str]) -> int:
     out = place(arguments.out, runs[0].path if one else common(paths), "report")
     require_writable(out)
     extractor = _extractor(arguments.extractor)
-    from gan_cli.analysis import page
+    from gan_cli.analysis.report_page import file_name, report_page
     from gan_cli.session.report import Asked, part_of
 
     asked = Asked(extractor, arguments.device, arguments.seed, arguments.count, arguments.updates, allowed)
 
     parts = [part_of(run, asked) for run in runs]
-    files, sections = {}, []
+    files, pngs = {}, []
     for i, part in enumerate(parts):
-        stems = {stem: stem if one else f"{i + 1}_{stem}" for stem in part.figures}
-        pngs = part.pngs()
-        files |= {f"{stems[stem]}.png": content for stem, content in pngs.items()}
-        sections.append(part.section(pngs, 1 if one else 2))
+        pngs.append(part.pngs())
+        files |= {file_name(stem, i, len(parts)): content for stem, content in pngs[-1].items()}
         say("\n".join([f"{part.name}: {part.facts}", *(f"  {_MARKS[v.kind]} {v.text}" for v in part.verdicts)]))
     numbers = [
         {"run": str(run.path), **part.numbers, "verdicts": _texts(part)} for run, part in zip(runs, parts, strict=True)
     ]
-    head = "" if one else f"<h1>{len(runs)} runs</h1>"
-    title = parts[0].name if one else f"{len(runs)} runs"
     files["report.json"] = json.dumps(numbers, indent=1, allow_nan=False).encode() + b"\n"
-    files["index.html"] = page.document(f"gan report: {title}", head + "".join(sections)).encode()
+    page = report_page(runs, parts, pngs, out, made_by(["gan", "report", *argv], files))
+    files["index.html"] = page.encode()
     write(out, files)
     say(f"\n{out}: {', '.join(files)}")
     return 0

@@ -13,7 +13,7 @@ from gan_cli.analysis.correlation import correlation
 from gan_cli.analysis.evaluation import fakes_like
 from gan_cli.analysis.quality_points import Points
 from gan_cli.analysis.reals import available, in_turn, open_singly, take
-from gan_cli.analysis.run_report import Part
+from gan_cli.analysis.run_report import Part, Shown
 from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.schema import Part as SchemaPart
 from gan_cli.core.curves import FALLBACK
@@ -102,7 +102,8 @@ def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | No
             f"The estimate against {points.name}, by step; scores: {points.how}. The interval is a bootstrap over the "
             "points, which are successive steps of one run, so it is too narrow."
         )
-        part.figures["quality"] = ("The estimate against quality", picture, caption)
+        chart = run_report.Chart([report_plots.quality_trace(points)], points.axis, tag)
+        part.figures["quality"] = Shown("The estimate against quality", caption, {"quality": picture}, chart)
         shown = None if related is None else {k: _finite(v) for k, v in related._asdict().items()}
         part.numbers["quality"] = {"score": points.name, "how": points.how, "spearman": shown}
         part.numbers["quality"]["points"] = [p._asdict() for p in points.points]
@@ -175,13 +176,17 @@ def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | No
     if not critic_health.is_estimate(state, batches, tag, seed):
         tag = FALLBACK
     further = critic_health.further_updates(state, data.train, batches, tag, asked.updates, seed, accumulate)
-    part.figures["critic"] = (
-        "The critic",
-        report_plots.critic(weights, bound, norms, target, further, tag),
-        f"Left: all its weights at step {state.step}. Middle: its gradient norm at held-out samples, at fakes, "
-        "and at random points between. Right: the estimate on held-out samples while a copy of the critic trains on "
-        "against the fixed generator, with two standard errors of the change: for an optimal critic it stays level.",
+    caption = (
+        f"All weights of the critic at step {state.step}; its gradient norm at held-out samples, at fakes, and at "
+        "random points between; the estimate on held-out samples while a copy of the critic trains on against the "
+        "fixed generator, with two standard errors of the change: for an optimal critic it stays level."
     )
+    panels = {
+        "critic_weights": report_plots.critic_weights(weights, bound),
+        "critic_gradient_norms": report_plots.critic_gradient_norms(norms, target),
+        "critic_further": report_plots.critic_further(further, tag),
+    }
+    part.figures["critic"] = Shown("The critic", caption, panels)
     part.verdicts.append(verdicts.optimal(tag, further, loaded.config))
     if bound is not None and "clip_saturation" in saturation:
         part.verdicts.append(verdicts.saturation(saturation["clip_saturation"], bound))

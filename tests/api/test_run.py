@@ -121,7 +121,7 @@ def test_collapse_and_report_are_those_of_the_commands(run_of, capsys):
     part = gan_cli.load(run).report(updates=2, count=20)
     assert json.loads(json.dumps(part.numbers["critic"])) == numbers["critic"]
     assert [verdict._asdict() for verdict in part.verdicts] == numbers["verdicts"]
-    assert part._repr_html_().count("<img") == len(part.figures)
+    assert part._repr_html_().count("<img") == len(part.pngs())
     assert capsys.readouterr().out == ""
 
 

@@ -69,7 +69,7 @@ def everything(directory: Path) -> dict[str, bytes | str]:
     """What lies in a directory, links and pipes by their kind."""
     found = {}
     for path in sorted(directory.rglob("*")):
-        plain = path.is_file() and not path.is_symlink() and path.stat().st_size < 10**6
+        plain = path.is_file() and not path.is_symlink() and path.stat().st_size < 10**7
         found[str(path)] = path.read_bytes() if plain else str(os.lstat(path).st_mode)
     return found
 
