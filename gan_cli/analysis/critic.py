@@ -19,21 +19,21 @@ CURVES = (
         "score",
         "lower",
         "the critic's estimate on the samples that exact_w1 uses",
-        chart=("Other distances", "reference distances"),
+        chart=("Other distances", "the critic's estimate in an evaluation"),
     ),
     Curve(
         "distance/critic_lipschitz",
         "score/distance",
         "neither",
         "the largest gradient norm of the critic at points between these samples",
-        chart=("Other distances", "reference distances"),
+        chart=("Other distances", "the critic's Lipschitz constant in an evaluation"),
     ),
     Curve(
         "distance/critic_estimate_over_lipschitz",
         "distance",
         "lower",
         "their ratio, to compare with exact_w1",
-        chart=("Other distances", "reference distances"),
+        chart=("Other distances", "exact W1, and the critic's estimate over K"),
     ),
 )
 

@@ -14,14 +14,14 @@ CURVES = (
         "distance",
         "lower",
         "mean Wasserstein distance of projections of the samples",
-        chart=("Other distances", "reference distances"),
+        chart=("Other distances", "sliced W1"),
     ),
     Curve(
         "distance/exact_w1",
         "distance",
         "lower",
         "Wasserstein distance of the samples, by assignment",
-        chart=("Other distances", "reference distances"),
+        chart=("Other distances", "exact W1, and the critic's estimate over K"),
     ),
 )
 

@@ -15,7 +15,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Category, Chart, Layout
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
-from gan_cli.core.curves import Curve, declared, heldout_tag, is_estimate
+from gan_cli.core.curves import Curve, declared, heldout_tag, is_estimate, normalised_tag
 from gan_cli.core.files import AppendFile
 from gan_cli.runs.contents import EVENTS
 from gan_cli.runs.directory import RunDirectory
@@ -23,7 +23,7 @@ from gan_cli.runs.event_file import first_event, last_time, record, stamp
 
 # The order of the categories of the CUSTOM SCALARS page; others follow.
 _CATEGORIES = ("Wasserstein distance", "Losses", "Other distances", "Health", "Quality", "Modes", "Speed")
-_ESTIMATES = ("Other distances", "divergences, distances and energies")  # the chart of estimates that name none
+_OTHERS = _CATEGORIES[2]  # of estimates that name no chart; each has one of its own, because their units differ
 
 
 class Board:
@@ -131,12 +131,18 @@ def layout() -> dict[str, dict[str, list[str]]]:
     runs, and would lose charts that only some of them have.
     """
     found: dict[str, dict[str, list[str]]] = {category: {} for category in _CATEGORIES}
-    for curve in sorted(declared(), key=lambda curve: not is_estimate(curve.tag)):
-        chart = curve.chart or (_ESTIMATES if curve.role or is_estimate(curve.tag) else None)
+    for curve in sorted(declared(), key=_rank):
+        own = (_OTHERS, curve.tag.partition("/")[2].replace("_", " "))
+        chart = curve.chart or (own if curve.role or is_estimate(curve.tag) else None)
         if chart is not None:
             category, title = chart
             found.setdefault(category, {}).setdefault(title, []).append(f"^{_with_twin(curve)}$")
     return found
+
+
+def _rank(curve: Curve) -> int:
+    """Return the place of a curve's chart in its category: first what can be compared between runs."""
+    return 0 if curve.tag == normalised_tag(curve.tag) else 1 if is_estimate(curve.tag) else 2
 
 
 def _with_twin(curve: Curve) -> str:

@@ -176,7 +176,10 @@ def test_the_layout_puts_the_wasserstein_panel_first(tmp_path):
     layout = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
     first = layout.category[0]
     assert first.title == "Wasserstein distance"
-    assert list(first.chart[0].multiline.tag) == ["^critic/wasserstein_(estimate|heldout)$"]
+    assert [list(chart.multiline.tag) for chart in first.chart[:2]] == [
+        ["^critic/\\w+_normalised$"],  # what can be compared between runs, then what is K times a distance
+        ["^critic/wasserstein_(estimate|heldout)$"],
+    ]
     assert layout.category[1].title == "Losses"
 
 
