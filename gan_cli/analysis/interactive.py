@@ -23,7 +23,7 @@ MOST_POINTS = 60_000  # of all curves of a page: about 1 MB
 _FEWEST_POINTS = 50  # of a curve, however many there are
 _HOVERED_AT_ONCE = 8  # curves whose values are shown together at a step
 _FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#1b1f24"}
-_AXIS = {"gridcolor": "#eaeef2", "zerolinecolor": "#d8dee4", "automargin": True}
+_AXIS = {"gridcolor": "#eaeef2", "zerolinecolor": "#d8dee4", "automargin": True, "exponentformat": "power"}
 
 
 def library() -> str:
@@ -96,9 +96,14 @@ def chart(
         "font": _FONT,
         "margin": {"l": 64, "r": 12, "t": 12, "b": 44},
         "xaxis": {**_AXIS, "title": _title(x), "range": frame(at)[:2]},
-        "yaxis": {**_AXIS, "title": _title(title.rpartition("/")[2]), "range": [shown.low, shown.high]},
+        "yaxis": {
+            **_AXIS,
+            "hoverformat": ".5g",
+            "title": _title(title.rpartition("/")[2]),
+            "range": [shown.low, shown.high],
+        },
         "hovermode": "x unified" if together else "closest",
-        "hoverlabel": {"namelength": -1},
+        "hoverlabel": {"namelength": -1, "font": {"size": 12}, "bgcolor": "rgba(255,255,255,0.85)"},
         "showlegend": legend,
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
     }

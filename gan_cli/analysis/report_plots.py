@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
+from matplotlib.ticker import MaxNLocator
 
 from gan_cli.analysis.correlation import Correlation
 from gan_cli.analysis.critic_health import Further, GradientNorms
@@ -154,6 +155,7 @@ def critic_weights(weights: np.ndarray, bound: float | None) -> np.ndarray:
     for x in () if bound is None else (-bound, bound):
         axes.axvline(x, color=FAKE, linewidth=1.2, linestyle="--")
     clipped = "" if bound is None else f", clipped at ±{bound:g}"
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_title(f"{len(weights):,} critic weights{clipped}", fontsize=10)
     axes.set(xlabel="weight", ylabel="number (log)")
     return rendered(figure)
@@ -177,6 +179,7 @@ def critic_gradient_norms(norms: GradientNorms, target: float | None) -> np.ndar
         )
     if target is not None:
         axes.axvline(target, color="#888", linewidth=1.2, linestyle="--", label=f"target {target:g}")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_title("gradient norm of the critic", fontsize=10)
     axes.set(xlabel="norm", ylabel="samples")
     axes.legend(fontsize=8)

@@ -1,9 +1,9 @@
-"""Keeps estimates of different scale out of one frame of TensorBoard: each scale has a tag of its own there.
+"""Keeps curves of different scale out of one frame of TensorBoard: each scale has a tag of its own there.
 
-An estimate in units of the critic is K times a distance, so that the curve of a clipped critic (0.01) lies flat beside
-that of a penalised one (20). TensorBoard draws all runs that have a tag in one frame. Runs whose losses, constraints or
-networks differ are therefore shown under `critic/wasserstein_estimate, wgan` and so on; in the runs' own files
-nothing changes, and `critic/wasserstein_normalised`, which can be compared, keeps one frame.
+A curve in units of the critic, as its estimate, which is K times a distance, lies flat for a clipped critic (0.01)
+beside that of a penalised one (20). TensorBoard draws all runs that have a tag in one frame. Runs whose losses,
+constraints or networks differ are therefore shown under `critic/wasserstein_estimate, wgan` and so on; in the runs' own
+files nothing changes, and `critic/wasserstein_normalised`, which can be compared, keeps one frame.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tensorboard.data.provider import RunTagFilter
 
 from gan_cli.analysis.grouping import OF_K, keys_of, short_names
 from gan_cli.config.names import GROUPS
-from gan_cli.core.curves import declared, depends_on_critic, heldout_tag, is_estimate
+from gan_cli.core.curves import depends_on_critic
 from gan_cli.runs import reading
 from gan_cli.runs.directory import CONFIG
 
 _BEHIND = ", "  # a bracket would do harm: TensorBoard reads the run from a curve's name by its brackets
 _NO_BRACKETS = str.maketrans("()", "[]")
-_SINGLE = ("critic/lipschitz", "distance/critic_estimate", "distance/critic_lipschitz")
+_KINDS = ("estimate", "bound")  # of what has a held-out twin
 
 
 def on_scale(tag: str, label: str) -> str:
@@ -45,11 +45,9 @@ def bare(tag: str) -> str:
 
 @functools.cache
 def in_units_of_the_critic(tag: str) -> bool:
-    """Return whether a tag is an estimate whose scale is the critic's own, also on held-out samples."""
-    estimates = [
-        c.tag for c in declared() if depends_on_critic(c.tag) and (is_estimate(c.tag) or c.role == "maximised")
-    ]
-    return tag in (*estimates, *map(heldout_tag, filter(is_estimate, estimates)), *_SINGLE)
+    """Return whether a curve's scale is the critic's own, as that of its estimate, also on held-out samples."""
+    start = tag.removesuffix("_heldout")
+    return depends_on_critic(tag) or (start != tag and any(depends_on_critic(f"{start}_{k}") for k in _KINDS))
 
 
 def labels(directory: Path, names: Iterable[str]) -> dict[str, str]:
