@@ -29,7 +29,8 @@ def test_every_yaml_and_the_images_are_in_it(wheel):
     assert len(configs) > 30
     assert any(name.endswith("t10k-images-idx3-ubyte.gz") for name in data)
     assert any(name.endswith("LICENSE") for name in data)
-    assert configs | data <= names
+    pages = {f"gan_cli/analysis/page.{kind}" for kind in ("css", "js")}
+    assert configs | data | pages <= names
     assert not {name for name in names if name.startswith(("tests", "scripts", "docs"))}
 
 

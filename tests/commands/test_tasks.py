@@ -108,7 +108,8 @@ def test_report_compare_and_doctor(gan, run_of, name):
     run = run_of(name)
     ended = gan("report", run, "--updates", "2", "--count", "20", "--extractor", "pixels", "--device", "cpu")
     assert ended.code == 0, ended
-    assert {"estimate.png", "critic.png", "index.html"} <= {path.name for path in (Path(run) / "report").iterdir()}
+    made = {path.name for path in (Path(run) / "report").iterdir()}
+    assert {"estimate.png", "critic_weights.png", "index.html"} <= made
     numbers = json.loads((Path(run) / "report" / "report.json").read_text())
     assert numbers[0]["quality"]["points"][0]["source"] == "checkpoint"
     compared = gan("compare", run, "--out", "page")
