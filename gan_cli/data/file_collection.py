@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -21,6 +21,7 @@ from gan_cli.data.fitting import Fit, note
 from gan_cli.data.pictures import BadPicture, Header, header_of, read_picture
 from gan_cli.errors import UserError
 
+T = TypeVar("T")
 MAX_THREADS = 16
 _EXAMINED = 32
 _CHUNKS_AHEAD = 2
@@ -42,6 +43,7 @@ class FileCollection:
         only_grey: refuse pictures with colours.
         skip_bad: leave out pictures that cannot be read.
         fix: end of the error message for a bad picture.
+        note: about the files, '' for nothing.
     """
 
     costly = True
@@ -60,12 +62,13 @@ class FileCollection:
         only_grey: bool = False,
         skip_bad: bool = False,
         fix: str = "download it again",
+        note: str = "",
     ) -> None:
         self.names, self.shape, self.labels, self.class_names = names, shape, labels, class_names
         self.fit = fit
         self._skip_bad = skip_bad
         self.opened, self._key, self._background, self._only_grey = read, key, background, only_grey
-        self._fix = fix
+        self._fix, self._note = fix, note
 
     def __len__(self) -> int:
         return len(self.names)
@@ -75,9 +78,10 @@ class FileCollection:
         return self._key
 
     def notes(self) -> list[str]:
-        """Return what the fit and 8 bits leave out, by the headers of some pictures."""
-        headers = [self.seen(header) for header in some_headers(len(self), self.opened)]
-        found = [note([header.sides for header in headers], self.shape[1:], self.fit)] if headers else []
+        """Return the note about the files, and what the fit and 8 bits leave out, by the headers of some pictures."""
+        headers = [self.seen(header) for header in some(header_of, len(self), self.opened)]
+        found = [self._note or None]
+        found += [note([header.sides for header in headers], self.shape[1:], self.fit)] if headers else []
         if any(header.is_deep for header in headers):
             found.append(
                 "dataset: 16-bit pictures are converted to 8 bits (v / 257, rounded); dataset=array keeps 16 bits"
@@ -144,18 +148,19 @@ class FileCollection:
         return Chunk(images[: len(kept)], np.array(kept, dtype=np.int64), bad)
 
 
-def some_headers(n: int, read: Callable[[int], BinaryIO]) -> list[Header]:
-    """Return the headers of up to 32 of n pictures, spread over all, without those that cannot be read.
+def some(look: Callable[[BinaryIO], T | None], n: int, read: Callable[[int], BinaryIO]) -> list[T]:
+    """Return what is seen in up to 32 of n pictures, spread over all, without those that cannot be read.
 
     Args:
+        look: returns what is seen in a picture, None where it cannot be read.
         n: how many there are.
         read: opens the picture at a position.
     """
     found = []
     for position in np.unique(np.linspace(0, n - 1, min(n, _EXAMINED)).astype(int)).tolist():
         with suppress(OSError, BadPicture), read(position) as file:  # they name it when it is read in full
-            found.append(header_of(file))
-    return [header for header in found if header is not None]
+            found.append(look(file))
+    return [one for one in found if one is not None]
 
 
 class _Progress:

@@ -6,12 +6,12 @@ from typing import Literal
 
 from gan_cli.core.shapes import ImageSize
 from gan_cli.data.digest import Digest
-from gan_cli.data.file_collection import FileCollection, some_headers
+from gan_cli.data.file_collection import FileCollection, some
 from gan_cli.data.fitting import Fit
 from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.image_set import ImageSet
 from gan_cli.data.listing import Listing, pictures_at
-from gan_cli.data.pictures import colour_of
+from gan_cli.data.pictures import colour_of, header_of, shows_background
 from gan_cli.errors import UserError
 
 SKIPPED = "but 16-bit grey"  # pictures of this kind were skipped by earlier versions
@@ -97,7 +97,12 @@ class Folder(ImageSet):
             only_grey=only_grey,
             skip_bad=self.skip_bad,
             fix="repair or remove it, or skip such pictures with dataset.skip_bad=true",
+            note="" if self.classes else listing.note,
         )
+
+    def unlabelled(self) -> str:
+        """Return where labels may be, for a user who asks for some; '' where no place is known."""
+        return self._look()[0].note
 
     def listing(self) -> Listing:
         """Return the pictures.
@@ -112,11 +117,20 @@ class Folder(ImageSet):
     def _look(self) -> tuple[Listing, int]:
         if self._listed is None:
             listing = self.listing()
-            channels = channels_of(listing) if self.wanted_channels == "auto" else self.wanted_channels
+            channels = channels_of(listing, self.background) if self.wanted_channels == "auto" else self.wanted_channels
             self._listed = (listing, channels)
         return self._listed
 
 
-def channels_of(listing: Listing) -> Literal[1, 3]:
-    """Return 1 if the headers of up to 32 pictures, spread over the whole directory, have no colours, else 3."""
-    return 3 if any(h.has_colour for h in some_headers(len(listing.pictures), listing.read)) else 1
+def channels_of(listing: Listing, background: str) -> Literal[1, 3]:
+    """Return 1 if up to 32 pictures, spread over the whole directory, have no colours and show none, else 3.
+
+    Args:
+        listing: the pictures, whose headers are read.
+        background: of them; if it has a colour, pictures are read to see whether they are transparent.
+    """
+    n = len(listing.pictures)
+    if any(header.has_colour for header in some(header_of, n, listing.read)):
+        return 3
+    coloured = len(set(colour_of(background))) > 1
+    return 3 if coloured and any(some(shows_background, n, listing.read)) else 1

@@ -34,6 +34,9 @@ EXTENSIONS = (
 )
 
 
+_SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation"}
+
+
 class Picture(NamedTuple):
     """An image file: its name below the directory (with / between parts), bytes, and time of change in nanoseconds.
 
@@ -61,6 +64,7 @@ class Listing:
         pictures: in the order of their names.
         labels: (N,) int64, the sub-folder of each, or None for a flat directory.
         class_names: names of the sub-folders, or None.
+        note: on sub-folders that hardly are what their place makes of them, or ''.
     """
 
     root: Path
@@ -68,6 +72,7 @@ class Listing:
     pictures: list[Picture]
     labels: np.ndarray | None
     class_names: tuple[str, ...] | None
+    note: str = ""
 
     def read(self, position: int) -> BinaryIO:
         """Open the picture at a position."""
@@ -158,11 +163,39 @@ def _listing(
         )
     if not flat and not groups:
         raise UserError(f"{key}={root} and its sub-folders have no pictures ({' '.join(EXTENSIONS)})")
+    note = _note(root, groups, key)
     if flat or len(groups) == 1:
-        return Listing(root, opener, sorted(flat or next(iter(groups.values()))), None, None)
+        return Listing(root, opener, sorted(flat or next(iter(groups.values()))), None, None, note)
     names = sorted(groups)
     labels = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
-    return Listing(root, opener, [p for name in names for p in sorted(groups[name])], labels, tuple(names))
+    return Listing(root, opener, [p for name in names for p in sorted(groups[name])], labels, tuple(names), note)
+
+
+def _note(root: Path, groups: Mapping[str, Sequence[Picture]], key: str) -> str:
+    """Return what a user should know who means other sub-folders than those that are taken for classes."""
+    names = sorted(groups)
+    if len(names) == 1:
+        inner = _inside(groups[names[0]])
+        what = f"its only sub-folder {names[0]} is not a class, so there are no labels"
+        return f"{key}={root}: {what}; {key}={root / names[0]} has the classes {_listed(inner)}" if inner else ""
+    if not names or not all(name.casefold() in _SPLITS for name in names):
+        return ""
+    first = next((name for name in names if name.casefold().startswith("train")), names[0])
+    inner = _inside(groups[first])
+    fix = f"{key}={root / first} " + (f"has the classes {_listed(inner)}" if inner else f"reads {first} alone")
+    what = f"its sub-folders {_listed(names)} are taken for classes, and their names are those of parts of a data set"
+    return f"{key}={root}: {what}; {'unpack it to choose one' if root.is_file() else fix}"
+
+
+def _inside(pictures: Sequence[Picture]) -> list[str]:
+    """Return the sub-folders of a sub-folder; [] where it has none, a single one, or pictures of its own."""
+    parts = [picture.name.split("/") for picture in pictures]
+    inner = sorted({part[1] for part in parts}) if all(len(part) > 2 for part in parts) else []
+    return inner if len(inner) > 1 else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    return show(", ".join(names))
 
 
 def _split(root: Path) -> tuple[list[Picture], list[str]]:

@@ -116,7 +116,12 @@ class Pairs(ImageSet):
             only_grey=only_grey,
             skip_bad=self.skip_bad,
             fix="repair or remove it, or skip such pairs with dataset.skip_bad=true",
+            note="" if self.classes else found.listings[0].note,
         )
+
+    def unlabelled(self) -> str:
+        """Return where labels may be, for a user who asks for some; '' where no place is known."""
+        return self._look().listings[0].note
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:
         """Read, prepare and split the pairs.
@@ -144,7 +149,7 @@ class Pairs(ImageSet):
                 listings.append(pictures_at(self.path_b, _EXPECTED_B, "dataset.path_b"))
             channels = self.wanted_channels
             if channels == "auto":
-                channels = max(map(channels_of, listings))
+                channels = max(channels_of(listing, self.background) for listing in listings)
             labels, class_names = listings[0].labels, listings[0].class_names
             self._found = _Found(listings, _matched(listings), labels, class_names, channels)
         return self._found

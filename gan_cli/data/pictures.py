@@ -11,6 +11,7 @@ from PIL import Image, ImageColor, ImageOps
 
 from gan_cli.core.shapes import Sides
 from gan_cli.data.fitting import Fit, cropped, padded
+from gan_cli.data.png_texts import without_large_texts
 from gan_cli.errors import UserError
 
 MAX_PIXELS = 89_478_485  # a quarter of a GiB of RGB: more is taken for a decompression bomb, as Pillow warns of it
@@ -120,8 +121,7 @@ def read_whole(file: BinaryIO, channels: int) -> Whole:
 def _decoded(file: BinaryIO) -> Iterator[Image.Image]:
     """Yield a picture, turned by its EXIF orientation; whatever a damaged one leads to is a BadPicture."""
     try:
-        with Image.open(file) as image:
-            _check(image)
+        with _opened(file, load=True) as image:
             yield ImageOps.exif_transpose(image)
     except (BadPicture, UserError):
         raise
@@ -132,6 +132,20 @@ def _decoded(file: BinaryIO) -> Iterator[Image.Image]:
     except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
         truncated = "truncated" in str(error).casefold()
         raise BadPicture("truncated" if truncated else f"corrupt ({error or type(error).__name__})") from error
+
+
+def _opened(file: BinaryIO, load: bool = False) -> Image.Image:
+    """Open a picture, and where asked read its pixels; the texts beside them may be of any size."""
+    try:
+        image = Image.open(file)
+        if load:
+            _check(image)
+            image.load()
+    except ValueError as error:  # Pillow refuses a whole picture for its texts
+        if "MAX_TEXT" not in str(error):
+            raise
+        return _opened(without_large_texts(file), load)
+    return image
 
 
 class Header(NamedTuple):
@@ -151,12 +165,21 @@ class Header(NamedTuple):
 def header_of(file: BinaryIO) -> Header | None:
     """Return what a picture's header says; None if it cannot be read."""
     try:
-        with Image.open(file) as image:
+        with _opened(file) as image:
             deep = _is_deep_grey(image)
             sides = image.size if _is_turned(image) else image.size[::-1]
             return Header(sides, not deep and _has_colour(image), deep)
     except Exception:  # the error that names the file comes when it is read in full
         return None
+
+
+def shows_background(file: BinaryIO) -> bool:
+    """Return whether a picture is transparent somewhere; False if it cannot be read."""
+    try:
+        with _opened(file) as image:
+            return _is_transparent(image) and image.convert("RGBA").getextrema()[3][0] < 255
+    except Exception:  # as in `header_of`
+        return False
 
 
 def _is_turned(image: Image.Image) -> bool:
@@ -234,7 +257,8 @@ def fitted(
     if only_grey and image.mode == "RGB":
         pixels = np.asarray(image)
         if (pixels != pixels[:, :, :1]).any():
-            raise UserError("has colours, but the first pictures have none: use dataset.channels=3 (or 1)")
+            whose = " on its background" * (len(set(background)) > 1)
+            raise UserError(f"has colours{whose}, but the first pictures have none: use dataset.channels=3 (or 1)")
     if image.mode != "F":
         image = image.convert("L" if channels == 1 else "RGB")
     image = _to_bytes(_resized(image, (wanted[0], wanted[1]), fit, background))

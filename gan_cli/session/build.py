@@ -71,7 +71,7 @@ class Plan:
         if getattr(self.parts.dataset, "flip", False):
             data = dataclasses.replace(data, train=Flipped(data.train, *opening))
         if self.needs_labels and not data.class_names:
-            raise no_labels(config)
+            raise no_labels(config, self.parts.dataset)
         if config.dataset.arguments.get("channels") == "auto":
             config = config.replace(dataset=config.dataset.replace(channels=data.shape[0]))
         if task.needs_extractor:
@@ -191,7 +191,7 @@ def check(
         n_classes = built.task.expected_classes(built.dataset)
     needs_labels = parts.class_of(config.condition, "condition").needs_labels
     if needs_labels and n_classes == 0:
-        raise no_labels(config)
+        raise no_labels(config, built.dataset)
     game, config = _outlined(config, built, Shapes(shape, n_classes or 2, source))  # 2: any number of classes will do
     runtime.require_memory(game, config)
     refuse_frozen(config, game)

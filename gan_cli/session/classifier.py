@@ -68,6 +68,8 @@ def train_classifier(
     data = _opened(config, device, given)
     names, n = list(data.class_names), data.train.size
     shape = " x ".join(map(str, data.shape))
+    for note in data.notes:
+        show(note)
     show(f"{len(names)} classes, {n:,} images of {shape} to learn from, {data.heldout.size:,} held out")
     network = new_classifier(data.shape, len(names), config.width, config.seed, device)
 
@@ -117,7 +119,10 @@ def _opened(config: ClassifierConfig, device: torch.device, given: Given | None)
     except UserError as error:
         raise UserError(str(error).replace("train.batch_size", "batch_size")) from error
     if data.class_names is None or len(data.class_names) < 2:
-        raise UserError(f"{shown}: a classifier needs at least two classes, as one sub-folder each")
+        known = found.unlabelled() if hasattr(found, "unlabelled") else ""
+        raise UserError(
+            f"{shown}: a classifier needs at least two classes, as one sub-folder each{known and '; '}{known}"
+        )
     if data.train.size is None:
         raise UserError(f"{shown}: these images are endless; classify the set that they are made of")
     if min(data.shape[1:]) < 8:

@@ -224,11 +224,13 @@ def _refuse_unsummable(config: RunConfig, game: Game, phases: Sequence[Phase], g
         raise UserError(f"{given}: unrolling is not a sum over samples; {fix}, or updates.k=0")
 
 
-def no_labels(config: RunConfig) -> UserError:
-    """Return the refusal of a condition on data without labels."""
-    condition, dataset = config.condition.name, config.dataset.name
+def no_labels(config: RunConfig, dataset: object) -> UserError:
+    """Return the refusal of a condition on a dataset without labels, whose own `unlabelled` knows where some may be."""
+    condition, name = config.condition.name, config.dataset.name
+    known = dataset.unlabelled() if hasattr(dataset, "unlabelled") else ""
     return UserError(
-        f"condition={condition} needs labels, and dataset={dataset} has none: condition=none, or a labelled dataset"
+        f"condition={condition} needs labels, and dataset={name} has none: "
+        f"{known or 'condition=none, or a labelled dataset'}"
     )
 
 
