@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MEDIAN_WINDOW = 101  # of the WGAN paper's curves
+SUFFIXES = {  # of the files that `encoded` makes: Pillow's format and its settings
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95}),
+    ".jpeg": ("JPEG", {"quality": 95}),
+    ".jfif": ("JPEG", {"quality": 95}),
+    ".webp": ("WEBP", {"lossless": True}),
+    ".bmp": ("BMP", {}),
+    ".tif": ("TIFF", {}),
+    ".tiff": ("TIFF", {}),
+    ".pnm": ("PPM", {}),
+}
 _MAGENTA = torch.tensor([255, 0, 255], dtype=torch.uint8)
 
 Score = Callable[[Tensor], Tensor]
@@ -123,8 +134,14 @@ def save_png(path: Path, array: np.ndarray) -> bytes:
 
 def png(array: np.ndarray) -> bytes:
     """Return (H, W, 3), or grey (H, W), uint8 as a PNG, the same bytes for the same pixels."""
+    return encoded(array, ".png")
+
+
+def encoded(array: np.ndarray, suffix: str) -> bytes:
+    """Return (H, W, 3), or grey (H, W), uint8 as the content of a file, by its suffix in SUFFIXES, of any case."""
+    kind, settings = SUFFIXES[suffix.lower()]
     content = io.BytesIO()
-    Image.fromarray(array).save(content, format="PNG")
+    Image.fromarray(array).save(content, format=kind, **settings)
     return content.getvalue()
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -21,14 +19,6 @@ from gan_cli.session.applying import Applier
 from gan_cli.session.load import Loaded
 
 SHEETS = "sheets"
-_FORMATS = {  # in which results are written, with Pillow's settings; others are written as PNG
-    "PNG": {},
-    "JPEG": {"quality": 95},
-    "WEBP": {"lossless": True},
-    "BMP": {},
-    "TIFF": {},
-    "PPM": {},
-}
 
 
 def apply(
@@ -85,13 +75,10 @@ def _others(found: list[str]) -> str:
 
 def _file_name(name: str) -> str:
     """Return the name of a result: the picture's, in a format that keeps what the generator made."""
-    return name if Image.registered_extensions().get(Path(name).suffix.lower()) in _FORMATS else f"{name}.png"
+    return name if Path(name).suffix.lower() in figures.SUFFIXES else f"{name}.png"
 
 
 def _encoded(image: Tensor, suffix: str) -> bytes:
     """Return an image (1, C, H, W) as a file; grey where C is 1."""
     pixels = figures.to_uint8(image)[0]
-    kind = Image.registered_extensions()[suffix.lower()]
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if image.shape[1] == 1 else pixels).save(buffer, format=kind, **_FORMATS[kind])
-    return buffer.getvalue()
+    return figures.encoded(pixels[:, :, 0] if image.shape[1] == 1 else pixels, suffix)

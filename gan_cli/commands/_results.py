@@ -11,6 +11,7 @@ from gan_cli.core.files import replace_file
 from gan_cli.errors import UserError
 
 EVALUATIONS = "evaluations"  # a run's folder of results
+JSON = (".json",)  # the suffix of results
 
 
 def write_json(out: Path, content: dict[str, Any]) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from gan_cli.analysis import figures
 from gan_cli.analysis.birthday import Birthday
 from gan_cli.analysis.run_collapse import RunCollapse, run_collapse
-from gan_cli.commands._results import write_json
+from gan_cli.commands._results import JSON, write_json
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.command_schemas import CollapseConfig
-from gan_cli.core.places import place
+from gan_cli.core.places import place, require_suffix
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
@@ -27,12 +27,13 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
     Raises:
         UserError: there is no run, no intact checkpoint, no data to compare with, or no extractor for them.
     """
+    require_suffix(config.out, JSON)
     run = look(config)
     found = run_collapse(run, config)
     lines = [line for name, test in found.tests.items() for line in [f"in {name}", *_birthday_lines(test)]]
     lines += _coverage_lines(found)
     say("\n".join([*(f"{key}: {value}" for key, value in found.protocol.items()), "", *lines]))
-    out = place(config.out, run.path, COLLAPSE, _name(found.protocol, run.extractor))
+    out = place(config.out, run.path, COLLAPSE, _name(found.protocol, run.extractor), suffixes=JSON)
     content = {"space": found.space, **_birthday_content(found.tests[found.space])}
     content["others"] = {name: _birthday_content(test) for name, test in found.tests.items() if name != found.space}
     write_json(out, {"protocol": found.protocol, "verdict": found.verdict, **content, **_content(found)})

@@ -8,11 +8,11 @@ from typing import Any
 
 from gan_cli.analysis.evaluation import Score
 from gan_cli.analysis.run_scores import RunScores, run_scores
-from gan_cli.commands._results import EVALUATIONS, write_json
+from gan_cli.commands._results import EVALUATIONS, JSON, write_json
 from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import EvaluateConfig
-from gan_cli.core.places import place
+from gan_cli.core.places import place, require_suffix
 from gan_cli.core.text import say, show
 from gan_cli.errors import UserError
 from gan_cli.session.look import look
@@ -28,6 +28,7 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
         UserError: there is no run, no intact checkpoint, no data to compare with, or no extractor for them.
     """
     _refuse(config, {key_of(word) for word in line.overrides})
+    require_suffix(config.out, JSON)
     if config.run is None:
         found, fakes = picture_scores(config), Path(config.fakes)
         folder, below, first = fakes.resolve().parent, (), [fakes.resolve().stem, Path(config.real).resolve().stem]
@@ -40,7 +41,7 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
         folder, below = run.path, (EVALUATIONS,)
         first = [f"step_{found.protocol['step']:010d}", found.protocol["weights"]]
     say(found)
-    out = place(config.out, folder, *below, _name(first, found, config))
+    out = place(config.out, folder, *below, _name(first, found, config), suffixes=JSON)
     write_json(out, {"protocol": found.protocol, "scores": {name: _entry(s) for name, s in found.scores.items()}})
     say(f"\n{out}")
 

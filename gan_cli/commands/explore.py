@@ -15,7 +15,7 @@ from gan_cli.commands._results import strict, write_json
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.command_schemas import ExploreConfig
 from gan_cli.core.files import replace_file
-from gan_cli.core.places import place
+from gan_cli.core.places import place, require_suffix
 from gan_cli.core.text import say, show
 from gan_cli.errors import UserError
 from gan_cli.session.explore import explore as explored
@@ -30,6 +30,7 @@ def explore(config: ExploreConfig, line: CommandLine) -> None:
     Raises:
         UserError: there is no run, no intact checkpoint, or nothing that this kind can show.
     """
+    require_suffix(config.out)
     name = line.choices.get("kind") or config.kind.name
     protocol, found, kind, run = explored(config, name)
     arguments = config.kind.arguments

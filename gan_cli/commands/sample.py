@@ -15,7 +15,7 @@ from gan_cli.commands._applying import apply
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.files import replace_file
-from gan_cli.core.places import place
+from gan_cli.core.places import place, require_suffix
 from gan_cli.core.text import say, show
 from gan_cli.data.loader import to_bytes
 from gan_cli.errors import UserError
@@ -33,6 +33,7 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
         UserError: there is no run, no intact checkpoint, or the run cannot generate such samples.
     """
     path = Path(config.run)
+    require_suffix(config.out, _suffixes(config))
     run = load(path, config.device, config.checkpoint, config.allow_targets)
     if config.format == "png" and config.source is None and (len(run.shape) == 1 or run.shape[0] not in (1, 3)):
         what = (
@@ -42,7 +43,7 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
     game = run.state.game
     _refuse(game, config, line)
     chosen = classes_of(run, config)
-    out = place(config.out, path, SAMPLES, _name(run, chosen, config))
+    out = place(config.out, path, SAMPLES, _name(run, chosen, config), suffixes=_suffixes(config))
     if config.source is not None:
         n = len(files := pictures_at(config.source))
         say(apply(run, config, files, z_of(run, n, config), labels_of(run, chosen, n), out))
@@ -90,6 +91,11 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
         raise UserError("this run's generator reads a class beside the picture; add y=CLASS")
 
 
+def _suffixes(config: SampleConfig) -> list[str]:
+    """Return the suffixes that the file may have; [] where a directory is written."""
+    return [] if config.source else {"grid": list(figures.SUFFIXES), "png": [], "npz": [".npz"]}[config.format]
+
+
 def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:
     """Return a file name that is different for different samples."""
     what = f"count_{config.count}" if config.source is None else Path(config.source).resolve().name
@@ -110,7 +116,7 @@ def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:
 def _write_grid(out: Path, batches: Iterator[Tensor], columns: int | None) -> None:
     x = torch.cat(list(batches))
     picture = figures.image_grid(x, columns) if x.dim() == 4 else figures.points_figure(None, x, None)
-    figures.save_png(out, picture)
+    replace_file(out, [figures.encoded(picture, out.suffix)])
 
 
 def _write_pngs(out: Path, drawn: Samples, config: SampleConfig) -> None:

@@ -19,6 +19,7 @@ from gan_cli.config.arguments import CommandLine
 from gan_cli.config.command_schemas import StudyConfig
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.files import replace_file
+from gan_cli.core.places import place
 from gan_cli.core.text import columns, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
 
@@ -45,7 +46,7 @@ def study(config: StudyConfig, line: CommandLine) -> None:
     else:
         _one(chosen, config, line)
     if config.docs:
-        write_pages(Path(config.docs), _meanings(directories))
+        write_pages(place(config.docs, Path()), _meanings(directories))
 
 
 def _meanings(directories: list[Path]) -> dict[str, str]:

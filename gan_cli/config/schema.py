@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 Count = Annotated[int, Field(ge=1, le=2**40, description="a whole number of at least 1")]
 Seed = Annotated[int, Field(ge=0, lt=2**63, examples=[0], description="a whole number of at least 0 and below 2**63")]
@@ -13,8 +14,9 @@ Device = Annotated[
 ]
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
 Threads = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
-Run = Annotated[str, Field(min_length=1, examples=["runs/NAME"], description="a run directory")]
-Text = Annotated[str, Field(min_length=1, examples=["PATH"], description="a path")]
+_HOME = AfterValidator(os.path.expanduser)  # a shell leaves the ~ of `out=~/x` as it is
+Run = Annotated[str, Field(min_length=1, examples=["runs/NAME"], description="a run directory"), _HOME]
+Text = Annotated[str, Field(min_length=1, examples=["PATH"], description="a path"), _HOME]
 Prefixes = Annotated[list[str], Field(examples=[["my_losses"]], description="a list of module names")]
 SweepName = Annotated[
     str,

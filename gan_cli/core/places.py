@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from gan_cli.errors import UserError
 
+_OF_FILES = (
+    *(".bmp", ".gif", ".jpeg", ".jpg", ".pdf", ".png", ".ppm", ".svg", ".tif", ".tiff", ".webp"),
+    *(".csv", ".html", ".json", ".md", ".npy", ".npz", ".onnx", ".pt", ".pt2", ".pth", ".safetensors", ".zip"),
+)
 
-def place(chosen: str | None, base: Path, *default: str) -> Path:
+
+def place(chosen: str | None, base: Path, *default: str, suffixes: Sequence[str] = ()) -> Path:
     """Return where a command writes: what its user chose, or a place of its own below a directory that was read.
 
     That directory may be a stranger's: a link in it would lead the files to wherever the stranger likes.
 
     Args:
-        chosen: by the user, who may choose a link.
+        chosen: by the user, who may choose a link; where one file is written, its directory may be chosen too.
         base: the directory.
         default: the parts of the place below it.
+        suffixes: of the one file that is written; (): a directory is.
 
     Raises:
-        UserError: the default is, or leads through, a link.
+        UserError: the default is, or leads through, a link; or as `require_suffix`.
     """
     if chosen:
-        return Path(chosen)
+        require_suffix(chosen, suffixes)
+        return Path(chosen) / default[-1] if suffixes and _is_directory(chosen) else Path(chosen)
     found = base
     for part in default:
         found = found / part
         if found.is_symlink():
             raise UserError(f"{found} is a link, and nothing is written through it: remove it, or choose another place")
     return found
+
+
+def require_suffix(chosen: str | None, suffixes: Sequence[str] = ()) -> None:
+    """Refuse a name that says something else than what is written; arguments as for `place`.
+
+    Raises:
+        UserError: a file of another kind, or a file where a directory is written.
+    """
+    if not chosen or _is_directory(chosen):
+        return
+    suffix = Path(chosen).suffix
+    if suffixes and suffix.lower() not in suffixes:
+        kind = f"a {suffix} file" if suffix else "a file without an ending"
+        others = f", or {' '.join(suffixes[1:])} in its place" if suffixes[1:] else ""
+        good = Path(chosen).with_suffix("" if suffix.lower() in _OF_FILES else suffix)
+        raise UserError(f"out={chosen}: is not written as {kind}; use out={good}{suffixes[0]}{others}")
+    if not suffixes and suffix.lower() in _OF_FILES:
+        raise UserError(f"out={chosen}: a directory is written, not a {suffix} file; use out={Path(chosen).stem}/")
+
+
+def _is_directory(chosen: str) -> bool:
+    return chosen.endswith(os.sep) or os.path.isdir(chosen)

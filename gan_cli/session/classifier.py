@@ -15,6 +15,7 @@ import yaml
 from gan_cli.analysis.classifying import Augmentation, new_classifier, right_of, train
 from gan_cli.config.command_schemas import ClassifierConfig
 from gan_cli.core.files import replace_file
+from gan_cli.core.places import place
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.classifier import DESCRIPTION, WEIGHTS, Description
@@ -61,7 +62,7 @@ def train_classifier(
     Raises:
         UserError: no labelled images to learn from, or a directory that is in use.
     """
-    path = Path(config.out) if config.out else ROOT / name
+    path = place(config.out, ROOT, name)
     if used(path) if path.is_dir() else path.exists():
         raise UserError(f"out={path} is not empty; choose another out=DIRECTORY")
     device = torch.device(runtime.device_of(config.device))

@@ -82,7 +82,7 @@ def export(config: ExportConfig, given: Given | None = None) -> Exported:
     parts_of_name = [f"step_{about.step:010d}", about.weights, *([config.direction] if config.direction else [])]
     named = "_".join([*parts_of_name, *(["whole"] if about.statistics == "whole" else [])])
     named += SUFFIXES.get(config.format, "_hub" if config.format == "hub" else "")
-    out = place(config.out, path, EXPORTS, named)
+    out = place(config.out, path, EXPORTS, named, suffixes=[SUFFIXES[config.format]] if is_graph else [])
     if is_graph:
         network = _one_way(network, config)
         facts = {key: value for key, value in about._asdict().items() if key not in ("config", "trained_with", "task")}

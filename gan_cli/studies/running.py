@@ -15,6 +15,7 @@ from gan_cli.api.run import Run
 from gan_cli.config import parts
 from gan_cli.config.command_schemas import StudyConfig
 from gan_cli.core.files import AppendFile
+from gan_cli.core.places import place
 from gan_cli.errors import UserError
 from gan_cli.runs.directory import ROOT, slug
 from gan_cli.runs.metrics_log import read_rows
@@ -74,7 +75,7 @@ def run_study(name: str, config: StudyConfig, config_dir: str | None, note: Call
     if config.study is None:
         raise UserError(f"study={name}: means all studies, and this call runs one; see `gan list study`")
     study: Study = parts.build(config.study, "study", Study)
-    path = Path(config.out or ROOT / "studies" / f"{name}{'_full' if config.full else ''}")
+    path = place(config.out, ROOT, "studies", f"{name}{'_full' if config.full else ''}")
     seeds = study.seeds(config.full) if config.seed is None else _as_list(config.seed)
     cells = [_cell(study, run, seed, path, config) for run in study.runs for seed in seeds]
     for cell in cells[:: len(seeds)]:  # another seed changes nothing of what can be wrong
