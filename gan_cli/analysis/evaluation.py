@@ -13,10 +13,11 @@ from gan_cli.analysis.reals import Reals, as_stored
 from gan_cli.core import curves
 from gan_cli.data.source import Batch, RealData
 from gan_cli.extractors.base import Extractor, Features
+from gan_cli.metrics import frechet, kid, transport
 from gan_cli.metrics.classifier_score import classifier_score
 from gan_cli.metrics.frechet import frechet_distance
 from gan_cli.metrics.kid import kernel_distance
-from gan_cli.metrics.manifold import manifold
+from gan_cli.metrics.manifold import LEAST, manifold
 from gan_cli.metrics.modes import mode_coverage
 from gan_cli.metrics.transport import exact_w1, sliced_w1
 from gan_cli.rng import Draws
@@ -90,7 +91,7 @@ class Reference:
         self.data, self.reals, self.extractor, self.task = data, reals, extractor, task or Generate()
         self.domains = ("_a", "_b") if self.task.twofold else ("",)
         self.count, self.batch_size = len(reals.first.x), batch_size
-        self.w1_count = min(w1_count, self.count) // len(self.domains) * len(self.domains)
+        self.w1_count = max(1, min(w1_count, self.count) // len(self.domains)) * len(self.domains)
         self._real = [self.features(x) for x in self._by_domain(reals.first.x)]
         self.floors = self._compared(reals.second.x, lambda source: reals.second.x)
         source, shape = reals.first.source, data.shape
@@ -149,6 +150,11 @@ class Reference:
         measured = {} if again is None else self.task.measures(first._replace(x=fake), first, again)
         n = self.count
         return scores + [Score(name, value, None, n, n, "pairs") for name, value in measured.items()]
+
+
+def least(extractor: Extractor | None) -> int:
+    """Return the least number of samples of each kind, and of each domain, that every score takes."""
+    return transport.LEAST if extractor is None else max(transport.LEAST, frechet.LEAST, kid.LEAST, LEAST)
 
 
 def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_size: int) -> Batch:

@@ -19,7 +19,7 @@ from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor, Features
 from gan_cli.metrics.classifier_score import classifier_score_by_splits
-from gan_cli.metrics.frechet import frechet_distance
+from gan_cli.metrics.frechet import LEAST, frechet_distance
 
 LISTED = 100  # classes that have a line of their own
 WIDTH, BATCH = 16, 128  # of the classifiers of the classification accuracy score
@@ -98,14 +98,16 @@ def scores_within_classes(
         names: of the classes.
 
     Raises:
-        UserError: a class with fewer than two samples of a kind.
+        UserError: a class with too few samples of a kind.
     """
     values, floors = [], []
     for i, name in enumerate(names):
         a, b, c = (found.features.x[found.y == i] for found in (real, other, fake))
-        if (least := min(len(a), len(b), len(c))) < 2:
+        if min(len(a), len(b), len(c)) < LEAST:
             raise UserError(
-                f"within_classes=true: class {name} has {least} sample of a kind, two are needed; use a larger count"
+                f"within_classes=true: among {len(real.y)} samples of each kind, class {name} has {len(a)} real, "
+                f"{len(b)} other real and {len(c)} fake; {LEAST} of each are needed: a larger count, if there are more "
+                "images"
             )
         values.append(frechet_distance(a, c))
         floors.append(frechet_distance(a, b))

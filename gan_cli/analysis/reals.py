@@ -54,6 +54,7 @@ def two_sets(
     n_wanted: int | Literal["auto"],
     key: str = "count",
     task: Generate | None = None,
+    least: int = 1,
 ) -> Reals:
     """Return n samples of a split, and n others: from the other split if it has as many, else from the same split.
 
@@ -63,6 +64,7 @@ def two_sets(
         n_wanted: n; `auto`: as many as both sets can have, at most AUTO_COUNT.
         key: the config key of n.
         task: what a run makes of the data; None: samples alone.
+        least: samples of each set, and of each domain, that the measures need.
 
     Raises:
         UserError: there are not enough samples, or an odd number of two domains.
@@ -73,9 +75,18 @@ def two_sets(
     most = max(min(own, others), own // 2)
     domains = 2 if task and task.twofold else 1
     most -= most % domains
+    least *= domains
+    if most < least:
+        needed = least if others >= least else 2 * least
+        raise UserError(
+            f"{key}={n_wanted}: the {split} split has {own:,} samples and the other {others:,}, which make two sets of "
+            f"{most} with no sample in common; the scores need {least} in each: {needed} or more in the {split} split"
+        )
     n = min(AUTO_COUNT, most) if n_wanted == "auto" else n_wanted
     if n % domains:
         raise UserError(f"{key}={n}: the samples are of two domains, as many of each: {key}={n + 1}")
+    if n < least:
+        raise UserError(f"{key}={n}: the samples are of two domains, and the scores need {least}: {key}={least}")
     if n > most:
         raise UserError(
             f"{key}={n}: the {split} split has {own:,} samples and the other {others:,}; two sets with no sample in "

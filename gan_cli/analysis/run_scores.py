@@ -6,7 +6,7 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from gan_cli.analysis import page
-from gan_cli.analysis.evaluation import Reference, Score, again_by, fakes_like
+from gan_cli.analysis.evaluation import Reference, Score, again_by, fakes_like, least
 from gan_cli.analysis.further_scores import further_scores
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.path_length import EPSILON, path_length
@@ -56,7 +56,7 @@ def run_scores(run: Look, config: EvaluateConfig) -> RunScores:
         UserError: there are not enough real samples.
     """
     game = run.state.game
-    reals = two_sets(run.data, config.split, config.count, task=game.task)
+    reals = two_sets(run.data, config.split, config.count, task=game.task, least=least(run.extractor))
     draws = Draws(run.device, config.seed, "sample")
     reals = reals._replace(first=game.read(reals.first, draws))
     network, protocol = run.network, _protocol(run, reals, config)

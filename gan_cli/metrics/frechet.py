@@ -26,6 +26,9 @@ CURVES = (
 )
 
 
+LEAST = 2  # samples of each set
+
+
 @torch.no_grad()
 def frechet_distance(a: Tensor, b: Tensor) -> float:
     """Return |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features (Heusel et al. 2017).
@@ -38,9 +41,9 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         b: (M, F) features.
 
     Raises:
-        ValueError: fewer than two samples, or features of other sizes.
+        ValueError: fewer than LEAST samples, or features of other sizes.
     """
-    require_pair(a, b, 2)
+    require_pair(a, b, LEAST)
     a, b = a.double(), b.double()
     cov_a, cov_b = _covariance(a), _covariance(b)
     values, vectors = torch.linalg.eigh(cov_a)

@@ -18,6 +18,7 @@ CURVES = (
     ),
 )
 
+LEAST = 2  # samples of each set
 ROWS = 2048  # of a kernel matrix at a time
 
 
@@ -32,9 +33,9 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
         b: (M, F) features.
 
     Raises:
-        ValueError: fewer than two samples, or features of other sizes.
+        ValueError: fewer than LEAST samples, or features of other sizes.
     """
-    require_pair(a, b, 2)
+    require_pair(a, b, LEAST)
     a, b = a.double(), b.double()
     within = sum((_sum(x, x) - _diagonal(x)) / (len(x) * (len(x) - 1)) for x in (a, b))
     return float(within - 2 * _sum(a, b) / (len(a) * len(b)))

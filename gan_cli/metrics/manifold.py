@@ -44,6 +44,7 @@ CURVES = (
 ROWS = 2048  # of a distance matrix at a time
 K_PRECISION = 3  # neighbours, as each paper has them
 K_DENSITY = 5
+LEAST = K_DENSITY + 1  # samples of each set
 
 
 class Manifold(NamedTuple):
@@ -69,13 +70,13 @@ def manifold(real: Tensor, fake: Tensor) -> Manifold:
     A sample's ball reaches to its k-th nearest neighbour of the same set: k = 3 for the first two, 5 for the others.
 
     Args:
-        real: (N, F) features, N above 5.
-        fake: (M, F) features, M above 5.
+        real: (N, F) features, N at least LEAST.
+        fake: (M, F) features, M at least LEAST.
 
     Raises:
         ValueError: fewer samples, or features of other sizes.
     """
-    require_pair(real, fake, K_DENSITY + 1)
+    require_pair(real, fake, LEAST)
     near_real, wide_real = _radii(real, K_PRECISION, K_DENSITY)
     (near_fake,) = _radii(fake, K_PRECISION)
     inside, counts, recalled, covered = [], [], [], torch.zeros(len(real), dtype=torch.bool, device=real.device)

@@ -25,6 +25,7 @@ CURVES = (
     ),
 )
 
+LEAST = 1  # samples of each set
 ROWS = 128  # projections at a time
 EXACT_DIMENSIONS = 8  # up to which distances are summed one by one: beyond, a matrix product is much faster
 
@@ -78,6 +79,6 @@ def sliced_w1(a: Tensor, b: Tensor, projections: int = 512) -> float:
 
 
 def _pair(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    if a.shape != b.shape or a.dim() < 2 or not len(a):
+    if a.shape != b.shape or a.dim() < 2 or len(a) < LEAST:
         raise ValueError(f"samples {tuple(a.shape)} and {tuple(b.shape)} must have equal numbers and shapes")
     return a.flatten(1).double(), b.flatten(1).double()

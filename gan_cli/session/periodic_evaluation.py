@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gan_cli.analysis import tagging
-from gan_cli.analysis.evaluation import Reference, again_by, fakes_like
+from gan_cli.analysis.evaluation import Reference, again_by, fakes_like, least
 from gan_cli.analysis.reals import AUTO_COUNT, open_singly, two_sets
 from gan_cli.config.schema import RunConfig
 from gan_cli.data.source import Dataset, RealData
@@ -139,7 +139,7 @@ def prepare(
     """
     asked = config.evaluate
     data = open_singly(dataset, device, task)
-    reals = two_sets(data, asked.split, asked.count, "evaluate.count", task)
+    reals = two_sets(data, asked.split, asked.count, "evaluate.count", task, least(extractor))
     reals = reals._replace(first=task.with_source(reals.first, Draws(device, config.seed, "sample")))
     if extractor is not None:
         with torch.random.fork_rng(devices=[]):  # a network draws its weights before they are read

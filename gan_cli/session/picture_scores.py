@@ -19,6 +19,7 @@ from gan_cli.data.loader import to_float
 from gan_cli.data.picture_set import PictureSet, picture_set
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
+from gan_cli.metrics.manifold import LEAST
 from gan_cli.session import runtime, single_parts
 
 
@@ -74,8 +75,11 @@ def picture_scores(config: EvaluateConfig, fakes: Any = None, real: Any = None) 
 
 def _count(made: PictureSet, true: PictureSet, config: EvaluateConfig) -> int:
     most = min(made.size, true.size // 2)
-    if most < 6:
-        raise UserError(f"fakes: {made.size} pictures, real: {true.size}; at least 6 and 12 are needed")
+    if most < LEAST:
+        raise UserError(
+            f"fakes={made.name} has {made.size} pictures and real={true.name} {true.size}; the scores need at least "
+            f"{LEAST} and {2 * LEAST}"
+        )
     if config.count == "auto":
         return min(AUTO_COUNT, most)
     if config.count > most:

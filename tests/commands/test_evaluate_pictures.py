@@ -160,7 +160,7 @@ def test_mistakes(gan, refused, run_of):
     assert refused("evaluate").startswith("no run is named")
     assert "weights=ema: has no effect on pictures" in refused("evaluate", "fakes=many", "real=many", "weights=ema")
     assert "image_size=16: has no effect on a run" in refused("evaluate", run, "image_size=16")
-    assert "at least 6 and 12 are needed" in refused("evaluate", "fakes=few", "real=many")
+    assert "the scores need at least 6 and 12" in refused("evaluate", "fakes=few", "real=many")
     assert "count=20 or less" in refused("evaluate", "fakes=many", "real=many", "count=30")
     assert "fakes=nowhere does not exist" in refused("evaluate", "fakes=nowhere", "real=many")
     assert "fakes=text.npz cannot be read" in refused("evaluate", "fakes=text.npz", "real=many")

@@ -20,7 +20,7 @@ from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.latents.base import Latent
 from gan_cli.metrics.frechet import frechet_distance
-from gan_cli.metrics.manifold import K_DENSITY, manifold
+from gan_cli.metrics.manifold import LEAST, manifold
 from gan_cli.rng import Draws
 
 FLOOR, PRIOR = "floor", "prior"
@@ -47,7 +47,7 @@ class Truncation(Kind):
         self,
         psi: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0),
         columns: PositiveInt = 12,
-        count: Annotated[int, Field(gt=K_DENSITY)] = 2000,
+        count: Annotated[int, Field(ge=LEAST)] = 2000,
         y: NonNegativeInt | None = None,
     ) -> None:
         self.psi, self.columns, self.count, self.y = psi, columns, count, y
@@ -62,8 +62,8 @@ class Truncation(Kind):
             return Found(pictures, {}, ["no curve: it needs the run's data and an extractor"])
         reals = two_sets(look.data, "train", "auto")
         n = min(self.count, len(reals.first.x))
-        if n <= K_DENSITY:
-            return Found(pictures, {}, [f"no curve: {n} real samples are too few"])
+        if n < LEAST:
+            return Found(pictures, {}, [f"no curve: it needs {2 * LEAST} real samples, {LEAST} of them for the floor"])
         found = self._curve(look, priors, reals.first.head(n), reals.second.x[:n], config)
         from gan_cli.analysis.explore.curves import trade
 
