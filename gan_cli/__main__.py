@@ -2,9 +2,11 @@
 
 import os
 import sys
+from contextlib import suppress
 
-if sys.path[0] in ("", os.getcwd()):
-    del sys.path[0]  # what lies in the working directory must not hide a library
+with suppress(FileNotFoundError):  # the working directory was removed
+    if sys.path[0] in ("", os.getcwd()):
+        del sys.path[0]  # what lies in the working directory must not hide a library
 
 from gan_cli.cli import main
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from gan_cli.config.tree import positional_key, primary_config
+from gan_cli.core.places import require_text
 from gan_cli.core.processor import choose_waiting
 from gan_cli.core.text import did_you_mean, print_error
 from gan_cli.errors import GanError, UserError
@@ -34,8 +35,6 @@ def main(argv: list[str] | None = None) -> int:
     choose_waiting()  # before torch is loaded
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # pydantic would look through every installed package for them
     argv = sys.argv[1:] if argv is None else argv
-    if any("allow_targets" in word for word in argv) and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last: a module that the user opts in to is found, and hides nobody else's
     try:
         code = dispatch(argv)
         sys.stdout.flush()
@@ -69,6 +68,9 @@ def dispatch(argv: list[str]) -> int:
     if "--version" in argv:
         print(f"gan {_version()}")
         return 0
+    require_text(argv)
+    if any("allow_targets" in word for word in argv) and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last: a module that the user opts in to is found, and hides nobody else's
     name, *rest = argv
     known = commands()
     if name not in known:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_cli.api.run import Run
+from gan_cli.core.places import require_text
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.runs import exported, reading
@@ -78,6 +79,7 @@ def find(name: str | Path) -> Path:
     Raises:
         UserError: there is none, or several.
     """
+    require_text([os.fspath(name)])
     runs = reading.below(ROOT)
     if name == "latest" and not Path(name).is_dir():
         if not runs:

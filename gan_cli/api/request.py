@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_cli.config.arguments import BASE, Arguments, CommandLine, as_groups, quoted
+from gan_cli.core.places import require_text
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ def words_of(overrides: Sequence[str]) -> list[str]:
     """Return overrides as the command line reads them.
 
     Raises:
-        UserError: one text, or something else than texts.
+        UserError: one text, something else than texts, or names that are not UTF-8.
     """
     if isinstance(overrides, str) or not all(isinstance(word, str) for word in overrides):
         raise UserError(f"overrides={overrides!r}: must be a list of texts, such as ['loss=wgan', 'train.steps=500']")
+    require_text(overrides)
     return as_groups(overrides)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_cli.config.arguments import key_of
+from gan_cli.core.places import require_text
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
 
@@ -69,8 +70,14 @@ def places(config: RunConfig) -> dict[str, str]:
 
 
 def absolute(path: str) -> str:
-    """Return a path of the user's as every working directory has it."""
-    return os.path.abspath(os.path.expanduser(path))
+    """Return a path of the user's as every working directory has it.
+
+    Raises:
+        UserError: it is not UTF-8, so no config could hold it.
+    """
+    found = os.path.abspath(os.path.expanduser(path))
+    require_text([found])
+    return found
 
 
 def with_absolute_places(config: RunConfig) -> RunConfig:

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from gan_cli.core.text import is_text, visible
 from gan_cli.errors import UserError
 
 _OF_FILES = (
     *(".bmp", ".gif", ".jpeg", ".jpg", ".pdf", ".png", ".ppm", ".svg", ".tif", ".tiff", ".webp"),
     *(".csv", ".html", ".json", ".md", ".npy", ".npz", ".onnx", ".pt", ".pt2", ".pth", ".safetensors", ".zip"),
 )
+
+def require_text(words: Iterable[str]) -> None:
+    """Refuse names that are not UTF-8, which no config and no run.json could hold, and such a working directory.
+
+    Args:
+        words: what the user typed.
+
+    Raises:
+        UserError: the first of them; or there is no working directory any more.
+    """
+    if foreign := next((word for word in words if not is_text(word)), None):
+        raise UserError(f"{visible(foreign)}: is not UTF-8, and no config can hold it: rename the file or directory")
+    try:
+        here = os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError("the working directory was removed: cd to another one") from error
+    if not is_text(here):
+        raise UserError(f"the working directory {visible(here)} is not UTF-8: rename it, or cd to another one")
 
 
 def place(chosen: str | None, base: Path, *default: str, suffixes: Sequence[str] = ()) -> Path:

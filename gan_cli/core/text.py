@@ -19,8 +19,8 @@ _INSTALLED = (*dict.fromkeys(sysconfig.get_paths()[name] for name in ("stdlib", 
 
 
 def one_line(text: object) -> str:
-    """Return the text with every run of white space and unprintable characters as one space."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    r"""Return the text with every run of white space and unprintable characters as one space, foreign bytes as \xe9."""
+    return " ".join("".join(c if c.isprintable() else _byte(c) or " " for c in str(text)).split())
 
 
 def visible(text: object) -> str:
@@ -28,7 +28,17 @@ def visible(text: object) -> str:
 
     Line breaks stay; where they may be foreign too, `one_line` is for.
     """
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in str(text))
+    return "".join(c if c.isprintable() or c == "\n" else _byte(c) or repr(c)[1:-1] for c in str(text))
+
+
+def _byte(c: str) -> str:
+    r"""Return a byte that is not UTF-8, which Python keeps as half of a surrogate pair, as \xe9; '' for all else."""
+    return f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else ""
+
+
+def is_text(text: str) -> bool:
+    """Return whether a name or an argument is UTF-8: Python keeps other bytes of it as halves of surrogate pairs."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def say(text: object, stream: TextIO | None = None) -> None:
