@@ -105,7 +105,9 @@ def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:
         parts.append("raw")
     parts += ["whole"] * (config.statistics == "whole")
     if chosen:
-        parts.append("y_" + "+".join(map(str, chosen)))
+        asked = config.y if isinstance(config.y, list) else [config.y]
+        typed = (one if isinstance(one, int) else number for one, number in zip(asked, chosen, strict=True))
+        parts.append("y_" + "+".join(map(str, typed)))
     if (c := config.c) is not None:
         parts.append("c_" + "+".join("null" if v is None else f"{v:g}" for v in (c if isinstance(c, list) else [c])))
     if config.truncation is not None:

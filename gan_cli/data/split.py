@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from gan_cli.data.classes import class_number
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 
@@ -36,6 +37,13 @@ class Split:
         """All positions in use, ascending."""
         return np.sort(np.concatenate([self.train, self.heldout]))
 
+    @property
+    def class_sizes(self) -> tuple[int, ...] | None:
+        """How many of the images in use each class has; None without labels."""
+        if self.labels is None or self.class_names is None:
+            return None
+        return tuple(np.bincount(self.labels[self.positions], minlength=len(self.class_names)).tolist())
+
     def only(self, kept: np.ndarray) -> Split:
         """Return the split without the positions that are not in `kept`."""
         return Split(_within(self.train, kept), _within(self.heldout, kept), self.labels, self.class_names)
@@ -49,10 +57,12 @@ def split(
     classes: Sequence[int | str] | None,
     holdout: Literal["auto"] | int | float,
     limit: int | Mapping[str, int] | None,
+    unreadable: np.ndarray | None = None,
 ) -> Split:
     """Choose classes, then hold out a part, then limit the training images.
 
-    The held-out images are the same for any seed and `limit`, and a smaller limit gives a subset of a larger one.
+    The held-out images are the same for any seed and `limit`, and a smaller limit gives a subset of a larger one. In
+    the place of an image that cannot be read, the next one of the same order is held out.
 
     Args:
         n: number of images in the collection.
@@ -62,6 +72,7 @@ def split(
         holdout: number of held-out images, a share below 1, or `auto`: 5 %, at most 5,000.
         limit: largest number of training images, or of each class by its name or number before the choice; the held-out
             images are not counted.
+        unreadable: positions that are in neither part.
 
     Raises:
         UserError: there are no such classes, or no images are left.
@@ -73,6 +84,8 @@ def split(
         chosen = np.flatnonzero(labels >= 0)
     held = _count(len(chosen), holdout)
     order = chosen[torch.randperm(len(chosen), generator=generator("cpu", 0, "holdout")).numpy()]
+    if unreadable is not None:
+        order = order[~np.isin(order, unreadable)]
     train = order[held:]
     if isinstance(limit, Mapping):
         train = _limited(train, labels, before, class_names, limit)
@@ -114,7 +127,7 @@ def _choose(
     shown = f"dataset.classes=[{','.join(map(str, classes))}]"
     if labels is None or class_names is None:
         raise UserError(f"{shown}: these images have no class labels; use dataset.classes=null")
-    numbers = [_number(c, class_names, shown) for c in classes]
+    numbers = [class_number(c, class_names, shown) for c in classes]
     if not numbers or len(set(numbers)) < len(numbers):
         raise UserError(f"{shown}: name at least one class, and each class only once")
     renumber = np.full(len(class_names), -1, dtype=np.int64)
@@ -135,27 +148,11 @@ def _limited(
         raise UserError(f"{shown}: these images have no class labels; use dataset.limit=NUMBER, or null")
     kept = np.ones(len(order), dtype=bool)
     for wanted, n in limit.items():
-        name = all_names[_number(wanted, all_names, shown)]
+        name = all_names[class_number(wanted, all_names, shown)]
         if name not in class_names:
             raise UserError(f"{shown}: {name} is not in dataset.classes; remove it here or add it there")
         kept[np.flatnonzero(labels[order] == class_names.index(name))[n:]] = False
     return order[kept]
-
-
-def _number(wanted: int | str, class_names: tuple[str, ...], shown: str) -> int:
-    if isinstance(wanted, str):
-        folded = [name.casefold() for name in class_names]
-        if wanted in class_names:
-            return class_names.index(wanted)
-        if folded.count(wanted.casefold()) == 1:
-            return folded.index(wanted.casefold())
-        if wanted.isdecimal() and int(wanted) < len(class_names):  # a mapping's keys are text
-            return int(wanted)
-    elif 0 <= wanted < len(class_names):
-        return wanted
-    known = ", ".join(f"{i} {name}" for i, name in enumerate(class_names[:20]))
-    more = f", and {len(class_names) - 20} more" if len(class_names) > 20 else ""
-    raise UserError(f"{shown}: there is no class {wanted}; classes: {known}{more}")
 
 
 def _within(positions: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -53,6 +53,13 @@ def status(run: Path) -> dict[str, Any]:
     return {}
 
 
+def class_names(run: Path) -> tuple[str, ...]:
+    """Return the names of a run's classes, as run.json has them; () where it has none."""
+    found = status(run).get("classes")
+    entries = found if isinstance(found, list) else []
+    return tuple(str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry)
+
+
 def is_run(path: Path) -> bool:
     """Return whether a directory is a run's."""
     return (path / CONFIG).is_file()

@@ -14,6 +14,7 @@ from gan_cli.analysis.reals import AUTO_COUNT, Reals
 from gan_cli.analysis.run_scores import RunScores
 from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.shapes import sides_of
+from gan_cli.data.classes import is_number
 from gan_cli.data.digest import digest
 from gan_cli.data.loader import to_float
 from gan_cli.data.picture_set import PictureSet, picture_set
@@ -112,5 +113,7 @@ def _renamed(y: np.ndarray | None, made: PictureSet, true: PictureSet) -> np.nda
         return None
     if set(made.class_names) <= set(names):
         return np.array([names.index(name) for name in made.class_names])[y]
-    is_number = all(map(str.isdecimal, made.class_names))  # as `gan sample labels=true` writes them
-    return y if is_number and len(made.class_names) <= len(names) else None
+    if any(map(is_number, names)) or not all(map(str.isdecimal, made.class_names)):
+        return None
+    numbers = np.array(list(map(int, made.class_names)))  # as `gan sample labels=true` writes them
+    return numbers[y] if numbers.max() < len(names) else None

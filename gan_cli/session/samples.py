@@ -12,11 +12,13 @@ from torch import Tensor
 from gan_cli.analysis import figures
 from gan_cli.analysis.reals import available, take
 from gan_cli.config.command_schemas import SampleConfig
-from gan_cli.core.text import did_you_mean, show
+from gan_cli.core.text import show
+from gan_cli.data.classes import class_number
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
 from gan_cli.latents.base import Latent
 from gan_cli.rng import Draws
+from gan_cli.runs import reading
 from gan_cli.session.load import Loaded, generator_of
 from gan_cli.session.look import open_data
 from gan_cli.session.pictures import across, columns, panels_of
@@ -121,20 +123,8 @@ def classes_of(run: Loaded, config: SampleConfig) -> list[int]:
     if not condition.needs_labels:
         raise UserError(f"y={show(asked)}: this run was trained without classes (condition=none); leave y out")
     chosen = asked if isinstance(asked, list) else [asked]
-    names: tuple[str, ...] = ()
-    if any(isinstance(one, str) for one in chosen):  # only the data, or an export, have the names
-        known = run.about and run.about.class_names
-        names = known or open_data(Path(config.run), run).class_names or ()
-    return [_number(one, names, condition.n_classes, asked) for one in chosen]
-
-
-def _number(one: int | str, names: tuple[str, ...], n_classes: int, asked: object) -> int:
-    if isinstance(one, str):
-        if one not in names:
-            raise UserError(
-                f"y={show(asked)}: no such class as {one}{did_you_mean(one, names) or ';'} classes: {', '.join(names)}"
-            )
-        return names.index(one)
-    if one >= n_classes:
-        raise UserError(f"y={show(asked)}: the run's classes are 0 to {n_classes - 1}")
-    return one
+    names = run.about.class_names if run.about else reading.class_names(Path(config.run))
+    if not names and any(isinstance(one, str) for one in chosen):  # of a run that did not keep them
+        names = open_data(Path(config.run), run).class_names
+    names = names or list(map(str, range(condition.n_classes)))
+    return [class_number(one, names, f"y={show(asked)}") for one in chosen]

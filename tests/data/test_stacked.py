@@ -138,7 +138,7 @@ def test_limits_beside_classes_count_in_the_sets_own_numbers(files):
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({"limit": {"eleven": 3}}, "dataset.limit={eleven:3}: there is no class eleven; classes: 0 0, 1 1"),
+        ({"limit": {"eleven": 3}}, "dataset.limit={eleven:3}: there is no class eleven; classes: 0, 1, 2"),
         ({"limit": {"12": 3}}, "there is no class 12"),
         ({"limit": {"4": 3}, "classes": [1, 2]}, "dataset.limit={4:3}: 4 is not in dataset.classes"),
     ],

@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.sheets import beside, sheet
 from gan_cli.analysis.look import Look
-from gan_cli.config.command_schemas import ExploreConfig
+from gan_cli.config.command_schemas import ClassKey, ExploreConfig
 from gan_cli.rng import Draws
 
 AROUND = 8  # pictures around the result
@@ -44,7 +44,7 @@ class Arithmetic(Kind):
         c: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (6, 7, 8),
         count: Annotated[int, Field(ge=2)] = 64,
         noise: NonNegativeFloat = 0.25,
-        y: NonNegativeInt | None = None,
+        y: ClassKey | None = None,
     ) -> None:
         self.terms = {"a": list(a), "b": list(b), "c": list(c)}
         for name, numbers in self.terms.items():
@@ -91,8 +91,8 @@ class Arithmetic(Kind):
         if classes is None:
             return None, labels(look, self.y, 1)
         of_means = classes[[numbers[0] for numbers in self.terms.values()]]
-        y = int(of_means[0]) if self.y is None else self.y
-        return of_means, labels(look, y, AROUND + 1)
+        same = of_means[:1].repeat(AROUND + 1)
+        return of_means, same if self.y is None else labels(look, self.y, AROUND + 1)
 
     def _pixel_sum(self, x: Tensor) -> Tensor:
         a, b, c = (x[numbers].mean(dim=0, keepdim=True) for numbers in self.terms.values())

@@ -15,7 +15,9 @@ from gan_cli.analysis.explore.clips import Clip
 from gan_cli.analysis.figures import png
 from gan_cli.analysis.look import Demand, Look
 from gan_cli.config.command_schemas import ExploreConfig
+from gan_cli.data.classes import class_number
 from gan_cli.errors import UserError
+from gan_cli.runs import reading
 
 
 class Found(NamedTuple):
@@ -62,7 +64,7 @@ class Kind(ABC):
         """
 
 
-def labels(look: Look, y: int | None, n: int) -> Tensor | None:
+def labels(look: Look, y: int | str | None, n: int) -> Tensor | None:
     """Return the labels (n,) of n pictures: class y, or each class in turn; None for a run without a condition.
 
     Raises:
@@ -75,6 +77,6 @@ def labels(look: Look, y: int | None, n: int) -> Tensor | None:
         return None
     if y is None:
         return torch.arange(n, device=look.device) % condition.n_classes
-    if y >= condition.n_classes:
-        raise UserError(f"kind.y={y}: the run's classes are 0 to {condition.n_classes - 1}")
-    return torch.full((n,), y, device=look.device)
+    names = (look.data.class_names if look.data else None) or reading.class_names(look.path)
+    number = class_number(y, names or list(map(str, range(condition.n_classes))), f"kind.y={y}")
+    return torch.full((n,), number, device=look.device)

@@ -12,7 +12,7 @@ from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.shares import share_of
 from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
-from gan_cli.config.command_schemas import ExploreConfig
+from gan_cli.config.command_schemas import ClassKey, ExploreConfig
 from gan_cli.errors import UserError
 from gan_cli.latents.base import Latent, Place
 from gan_cli.training.probes import buffers_kept
@@ -40,7 +40,7 @@ class Codes(Kind):
         columns: Annotated[int, Field(ge=2)] = 10,
         span: PositiveFloat = 2.0,
         code: NonNegativeInt | None = None,
-        y: NonNegativeInt | None = None,
+        y: ClassKey | None = None,
     ) -> None:
         self.rows, self.columns, self.span, self.code, self.y = rows, columns, span, code, y
 

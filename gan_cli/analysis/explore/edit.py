@@ -15,7 +15,7 @@ from gan_cli.analysis.explore.panels import panels
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
 from gan_cli.analysis.units import evaluated
-from gan_cli.config.command_schemas import ExploreConfig
+from gan_cli.config.command_schemas import ClassKey, ExploreConfig
 from gan_cli.rng import Draws
 
 Confidence = Annotated[float, Field(gt=0, lt=1)]
@@ -53,7 +53,7 @@ class Edit(Kind):
         stay: bool = True,
         rows: PositiveInt = 8,
         columns: Annotated[int, Field(ge=2)] = 9,
-        y: NonNegativeInt | None = None,
+        y: ClassKey | None = None,
     ) -> None:
         self.target, self.count, self.steps, self.step_size = target, count, steps, step_size
         self.length = length

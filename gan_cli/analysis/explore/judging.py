@@ -11,6 +11,7 @@ from tqdm import tqdm
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.neighbours import nearest
 from gan_cli.analysis.reals import available
+from gan_cli.data.classes import class_number
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 
@@ -61,13 +62,7 @@ class Judge:
         Raises:
             UserError: there is none.
         """
-        folded = [name.casefold() for name in self.names]
-        if str(wanted).casefold() in folded:
-            return folded.index(str(wanted).casefold())
-        if isinstance(wanted, int) and wanted < len(self.names):
-            return wanted
-        known = ", ".join(f"{i} {name}" for i, name in enumerate(self.names[:20]))
-        raise UserError(f"kind.target={wanted}: no such class; classes: {known}" + ", ..." * (len(self.names) > 20))
+        return class_number(wanted, self.names, f"kind.target={wanted}")
 
 
 def training_parts(data: RealData, what: str) -> Iterator[Batch]:

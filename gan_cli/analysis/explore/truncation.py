@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 from tqdm import tqdm
 
@@ -14,7 +14,7 @@ from gan_cli.analysis.explore.base import Found, Kind, labels
 from gan_cli.analysis.explore.sheets import sheet
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored, two_sets
-from gan_cli.config.command_schemas import ExploreConfig
+from gan_cli.config.command_schemas import ClassKey, ExploreConfig
 from gan_cli.core.text import columns
 from gan_cli.data.source import Batch
 from gan_cli.errors import UserError
@@ -48,7 +48,7 @@ class Truncation(Kind):
         psi: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0),
         columns: PositiveInt = 12,
         count: Annotated[int, Field(ge=LEAST)] = 2000,
-        y: NonNegativeInt | None = None,
+        y: ClassKey | None = None,
     ) -> None:
         self.psi, self.columns, self.count, self.y = psi, columns, count, y
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from gan_cli.analysis import figures
@@ -16,7 +16,7 @@ from gan_cli.analysis.explore.clips import Clip
 from gan_cli.analysis.explore.paths import Sharpest, path, sharpest
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import as_stored
-from gan_cli.config.command_schemas import ExploreConfig
+from gan_cli.config.command_schemas import ClassKey, ExploreConfig
 
 
 class Walk(Kind):
@@ -51,7 +51,7 @@ class Walk(Kind):
         columns: Annotated[int, Field(ge=2)] = 16,
         animation: Literal["gif", "mp4", "none"] = "gif",
         fps: Annotated[float, Field(gt=0, le=50)] = 12.0,
-        y: NonNegativeInt | None = None,
+        y: ClassKey | None = None,
     ) -> None:
         self.points, self.frames, self.paths = points, frames, paths
         self.between, self.closed = between, closed

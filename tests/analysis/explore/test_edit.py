@@ -72,7 +72,7 @@ def test_classes_codes_and_the_same_again(explore, run_of, tmp_path):
 def test_mistakes(refused, run_of):
     run = run_of("clothes")
     assert refused("explore", run, "kind=edit", "kind.target=hat").startswith(
-        "kind.target=hat: no such class; classes: 0 T-s"
+        "kind.target=hat: there is no class hat; classes: 0 T-s"
     )
     assert "kind.confidence=1" in refused("explore", run, "kind=edit", "kind.confidence=1")
     line = refused("explore", run, "kind=edit", "extractor=pixels")

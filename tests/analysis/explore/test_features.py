@@ -150,7 +150,7 @@ def test_mistakes(look_of):
     look = look_of("model=dcgan")
     with pytest.raises(UserError, match=r"kind.layer=x: the generator's convolutions are blocks.0.0, last"):
         Features(layer="x", **FEW)(look, CONFIG)
-    with pytest.raises(UserError, match=r"kind\.target=hat: no such class"):
+    with pytest.raises(UserError, match=r"kind\.target=hat: there is no class hat"):
         Features(target="hat", **FEW)(look, CONFIG)
     with pytest.raises(UserError, match=r"kind\.target=Dress: 0 of 40 samples are positive"):
         Features(target="Dress", **FEW)(look, CONFIG)
