@@ -14,6 +14,7 @@ _OF_FILES = (
     *(".csv", ".html", ".json", ".md", ".npy", ".npz", ".onnx", ".pt", ".pt2", ".pth", ".safetensors", ".zip"),
 )
 
+
 def require_text(words: Iterable[str]) -> None:
     """Refuse names that are not UTF-8, which no config and no run.json could hold, and such a working directory.
 

@@ -45,6 +45,7 @@ class CelebA(ImageSet):
             key=key.text(),
             fit=self.fit,
             background=(0, 0, 0),
+            unused=listing.unused,
         )
 
     def _root(self) -> Path:

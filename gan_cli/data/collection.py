@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from gan_cli.core.shapes import Sides
 from gan_cli.data.digest import digest
 from gan_cli.data.fitting import Fit, cropped, note, padded
+from gan_cli.data.unused import Unused
 
 CHUNK_BYTES = 32 * 2**20  # of prepared images handled at a time, whatever the size of the set
 
@@ -39,6 +40,7 @@ class Collection(Protocol):
         labels: (N,) int64 or None.
         class_names: of the labels, or None.
         costly: the preparation takes so long that its result is kept on the disk.
+        unused: what looks like an image and is none of them.
     """
 
     shape: tuple[int, int, int]
@@ -46,6 +48,7 @@ class Collection(Protocol):
     labels: np.ndarray | None
     class_names: tuple[str, ...] | None
     costly: bool
+    unused: Sequence[Unused]
 
     def __len__(self) -> int:
         """Return the number of images N."""
@@ -82,6 +85,7 @@ class ArrayCollection:
         fit: how they get them; what is padded is black.
     """
 
+    unused = ()
     costly = False  # 60,000 images of 28 x 28 are resized in half a second: not worth a file
 
     def __init__(

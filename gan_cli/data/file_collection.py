@@ -15,10 +15,11 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from gan_cli.core.text import say
+from gan_cli.core.text import say, visible
 from gan_cli.data.collection import Chunk, images_a_chunk
 from gan_cli.data.fitting import Fit, note
 from gan_cli.data.pictures import BadPicture, Header, header_of, read_picture
+from gan_cli.data.unused import Unused
 from gan_cli.errors import UserError
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class FileCollection:
         background: RGB behind what is transparent, and beside what is padded.
         only_grey: refuse pictures with colours.
         skip_bad: leave out pictures that cannot be read.
+        unused: what lies beside them and is not used.
         fix: end of the error message for a bad picture.
         note: about the files, '' for nothing.
     """
@@ -61,12 +63,14 @@ class FileCollection:
         background: tuple[int, int, int] = (255, 255, 255),
         only_grey: bool = False,
         skip_bad: bool = False,
+        unused: Sequence[Unused] = (),
         fix: str = "download it again",
         note: str = "",
     ) -> None:
         self.names, self.shape, self.labels, self.class_names = names, shape, labels, class_names
         self.fit = fit
         self._skip_bad = skip_bad
+        self.unused = unused
         self.opened, self._key, self._background, self._only_grey = read, key, background, only_grey
         self._fix, self._note = fix, note
 
@@ -134,7 +138,7 @@ class FileCollection:
     def _gathered(self, positions: np.ndarray, results: list[Future[np.ndarray]], progress: _Progress) -> Chunk:
         images, kept, bad = np.empty((len(positions), *self.shape), dtype=np.uint8), [], []
         for position, result in zip(positions.tolist(), results, strict=True):
-            name = self.names[position]
+            name = visible(self.names[position])
             try:
                 images[len(kept)] = result.result()
                 kept.append(position)

@@ -15,6 +15,7 @@ from gan_cli.data.memory import is_resident
 from gan_cli.data.prepared import Prepared
 from gan_cli.data.source import RealData, Tags
 from gan_cli.data.split import Split
+from gan_cli.data.unused import Unused
 from gan_cli.rng import generator
 
 Holdout = Literal["auto"] | PositiveInt | Annotated[float, Field(gt=0, lt=1)]
@@ -29,12 +30,14 @@ class Stored(NamedTuple):
         ready: the samples.
         parts: the split.
         notes: as of `RealData`.
+        unused: likewise.
     """
 
     shape: tuple[int, ...]
     ready: Prepared
     parts: Split
     notes: tuple[str, ...] = ()
+    unused: tuple[Unused, ...] = ()
 
 
 class FixedSet(ABC):
@@ -78,7 +81,7 @@ class FixedSet(ABC):
         Raises:
             UserError: the data are missing, corrupt, or fewer than a batch.
         """
-        shape, ready, parts, notes = self.stored(batch_size, device)
+        shape, ready, parts, notes, unused = self.stored(batch_size, device)
         sources = {"train": parts.train, "heldout": parts.heldout}
         train, heldout = (
             self._source(ready, positions, parts.labels, name, batch_size, seed, device)
@@ -95,6 +98,8 @@ class FixedSet(ABC):
             fixed=lambda n: train.at(fixed_order(n, len(parts.train))),
             tags=self._tags(parts),
             notes=notes,
+            class_sizes=parts.class_sizes,
+            unused=unused,
         )
 
     def _tags(self, parts: Split) -> Tags | None:

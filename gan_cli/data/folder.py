@@ -10,7 +10,7 @@ from gan_cli.data.file_collection import FileCollection, some
 from gan_cli.data.fitting import Fit
 from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.image_set import ImageSet
-from gan_cli.data.listing import Listing, pictures_at
+from gan_cli.data.listing import ClassOrder, Listing, pictures_at
 from gan_cli.data.pictures import colour_of, header_of, shows_background
 from gan_cli.errors import UserError
 
@@ -37,6 +37,8 @@ class Folder(ImageSet):
         resident: as `ImageSet`.
         flip: as `ImageSet`.
         fit: as `ImageSet`.
+        class_order: of the sub-folders: `natural`, numbers in their names by value, so 2 is before 10; or `text`, which
+            runs of earlier versions have.
     """
 
     name = "folder"
@@ -55,11 +57,13 @@ class Folder(ImageSet):
         resident: Literal["auto"] | bool = "auto",
         flip: bool = False,
         fit: Fit = "crop",
+        class_order: ClassOrder = "text",
     ) -> None:
         super().__init__(image_size, path, holdout, limit, classes, resident, flip, fit)
         self.wanted_channels = channels
         self.background = background
         self.skip_bad = skip_bad
+        self.class_order = class_order
         self._listed: tuple[Listing, int] | None = None
 
     def expected_shape(self) -> tuple[int, ...]:
@@ -96,6 +100,7 @@ class Folder(ImageSet):
             background=background,
             only_grey=only_grey,
             skip_bad=self.skip_bad,
+            unused=listing.unused,
             fix="repair or remove it, or skip such pictures with dataset.skip_bad=true",
             note="" if self.classes else listing.note,
         )
@@ -112,7 +117,7 @@ class Folder(ImageSet):
         """
         if self.path is None:
             raise UserError(f"dataset=folder needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
-        return pictures_at(self.path, _EXPECTED)
+        return pictures_at(self.path, _EXPECTED, class_order=self.class_order)
 
     def _look(self) -> tuple[Listing, int]:
         if self._listed is None:

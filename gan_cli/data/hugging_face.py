@@ -47,6 +47,8 @@ class HuggingFace(Folder):
         **others: Any,
     ) -> None:
         super().__init__(image_size, path, **others)
+        if self.class_order != "text":
+            raise ValueError(f"class_order={self.class_order}: a table has its own order of classes; leave it out")
         self.hub, self.subset, self.split = hub, subset, split
         self.column, self.labels = column, labels
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from abc import abstractmethod
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 
 from gan_cli.core.shapes import ImageSize, sides_of
-from gan_cli.core.text import say
 from gan_cli.data import prepared
 from gan_cli.data.collection import Collection
 from gan_cli.data.fitting import Fit
@@ -17,6 +16,7 @@ from gan_cli.data.fixed_set import FixedSet, Holdout, Limit, Stored, bytes_of
 from gan_cli.data.memory import is_resident
 from gan_cli.data.prepared import Prepared
 from gan_cli.data.split import Split, check_batch, split
+from gan_cli.data.unused import UNREADABLE, Unused
 
 
 class ImageSet(FixedSet):
@@ -76,18 +76,22 @@ class ImageSet(FixedSet):
             UserError: the data are missing, corrupt, or fewer than a batch.
         """
         found = self.collect()
-        parts = self._split(found, batch_size)
-        ready = self._prepare(found, parts, device)
-        if ready.bad:
-            _report_bad(ready)
-            parts = parts.only(ready.positions)
-            check_batch(self._named(), parts, batch_size)
-        return Stored(found.shape, ready, parts, tuple(found.notes()))
+        bad: dict[str, str] = {}
+        unreadable = np.array([], dtype=np.int64)
+        parts, ready = self._split(found, batch_size), None
+        while ready is None or not np.isin(parts.positions, ready.positions).all():
+            ready = self._prepare(found, parts, device)
+            if ready.bad:  # others take their places, and may have to be read yet
+                bad |= dict(ready.bad)
+                unreadable = np.union1d(unreadable, np.setdiff1d(parts.positions, ready.positions))
+                parts = self._split(found, batch_size, unreadable)
+        unused = (*found.unused, *(Unused(UNREADABLE, name, reason) for name, reason in bad.items()))
+        return Stored(found.shape, ready, parts, tuple(found.notes()), unused)
 
     def _named(self) -> str:
         return f"dataset={self.name}" + (f" ({self.path})" if self.path else "")
 
-    def _split(self, found: Collection, batch_size: int) -> Split:
+    def _split(self, found: Collection, batch_size: int, unreadable: np.ndarray | None = None) -> Split:
         parts = split(
             len(found),
             found.labels,
@@ -95,6 +99,7 @@ class ImageSet(FixedSet):
             classes=self.classes,
             holdout=self.holdout,
             limit=self.limit,
+            unreadable=unreadable,
         )
         check_batch(self._named(), parts, batch_size)
         return parts
@@ -106,9 +111,3 @@ class ImageSet(FixedSet):
         fits = is_resident(self.resident, size, device) and is_resident("auto", size, host)
         in_memory = fits and not found.costly
         return prepared.in_memory(found, positions) if in_memory else prepared.on_disk(found, positions)
-
-
-def _report_bad(ready: Prepared) -> None:
-    name, reason = ready.bad[0]
-    total = len(ready.bad) + len(ready.positions)
-    say(f"skipped {len(ready.bad):,} of {total:,} pictures; the first is {name}: {reason}", sys.stderr)

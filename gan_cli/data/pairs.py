@@ -13,13 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from gan_cli.core.shapes import ImageSize
+from gan_cli.core.text import visible
 from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection
 from gan_cli.data.fitting import Fit
 from gan_cli.data.fixed_set import Holdout, Limit
 from gan_cli.data.folder import SKIPPED, channels_of
 from gan_cli.data.image_set import ImageSet
-from gan_cli.data.listing import Listing, Picture, pictures_at
+from gan_cli.data.listing import ClassOrder, Listing, Picture, pictures_at
 from gan_cli.data.pictures import BadPicture, Header, colour_of, fitted, read_upright
 from gan_cli.data.source import Batch, RealData, Source
 from gan_cli.errors import UserError
@@ -49,6 +50,7 @@ class Pairs(ImageSet):
         resident: as `ImageSet`.
         flip: as `ImageSet`, both pictures of a pair alike.
         fit: as `ImageSet`, both pictures of a pair alike.
+        class_order: as `Folder`.
     """
 
     name = "pairs"
@@ -69,6 +71,7 @@ class Pairs(ImageSet):
         resident: Literal["auto"] | bool = "auto",
         flip: bool = False,
         fit: Fit = "crop",
+        class_order: ClassOrder = "text",
     ) -> None:
         super().__init__(image_size, path, holdout, limit, classes, resident, flip, fit)
         self.path_b = path_b
@@ -76,6 +79,7 @@ class Pairs(ImageSet):
         self.wanted_channels = channels
         self.background = background
         self.skip_bad = skip_bad
+        self.class_order = class_order
         self._found: _Found | None = None
 
     def expected_shape(self) -> tuple[int, ...]:
@@ -115,6 +119,7 @@ class Pairs(ImageSet):
             background=background,
             only_grey=only_grey,
             skip_bad=self.skip_bad,
+            unused=[one for listing in found.listings for one in listing.unused],
             fix="repair or remove it, or skip such pairs with dataset.skip_bad=true",
             note="" if self.classes else found.listings[0].note,
         )
@@ -144,7 +149,7 @@ class Pairs(ImageSet):
         if self._found is None:
             if self.path is None:
                 raise UserError(f"dataset=pairs needs a directory of {_EXPECTED}; use dataset.path=DIRECTORY")
-            listings = [pictures_at(self.path, _EXPECTED)]
+            listings = [pictures_at(self.path, _EXPECTED, class_order=self.class_order)]
             if self.path_b is not None:
                 listings.append(pictures_at(self.path_b, _EXPECTED_B, "dataset.path_b"))
             channels = self.wanted_channels
@@ -180,7 +185,7 @@ def _matched(listings: Sequence[Listing]) -> list[list[Picture]]:
         places = f"dataset.path={listings[0].root} and dataset.path_b={listings[1].root}"
         raise UserError(
             f"{places}: {len(alone)} of {len(a) + len(b)} pictures have no partner of the same name in the other "
-            f"directory; the first is {alone[0]}"
+            f"directory; the first is {visible(alone[0])}"
         )
     return [list(a.values()), [b[name] for name in a]]
 
@@ -191,7 +196,7 @@ def _by_name(listing: Listing) -> dict[str, Picture]:
     for picture in listing.pictures:
         name = os.path.splitext(picture.name)[0]
         if name in found:
-            names = f"{found[name].name} and {picture.name}"
+            names = visible(f"{found[name].name} and {picture.name}")
             raise UserError(f"{listing.root}: {names} have the same name, so their partner is unclear")
         found[name] = picture
     return found
@@ -224,7 +229,7 @@ class _PairCollection(FileCollection):
         return header if self._partners else header._replace(sides=(height, max(1, width // 2)))
 
     def _partner(self, position: int, size: tuple[int, int]) -> Image.Image:
-        path = self._partners.shown(self._partners.pictures[position])
+        path = visible(self._partners.shown(self._partners.pictures[position]))
         try:
             with self._partners.read(position) as file:
                 found = read_upright(file, self._background)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from gan_cli.core.shapes import Sides
+from gan_cli.core.text import say
 from gan_cli.data.array_file import HDF5, ArrayFile
 from gan_cli.data.array_set import Arrays, as_arrays
 from gan_cli.data.collection import resize
@@ -19,6 +21,7 @@ from gan_cli.data.listing import pictures_at
 from gan_cli.data.loader import to_bytes
 from gan_cli.data.pictures import read_upright
 from gan_cli.data.rows import Rows
+from gan_cli.data.unused import summary
 from gan_cli.errors import UserError
 from gan_cli.rng import generator
 
@@ -78,6 +81,8 @@ def picture_set(source: Any, key: str) -> PictureSet:
 
 def _of_folder(path: Path) -> PictureSet:
     found = Folder(_LEAST, str(path)).collect()
+    if found.unused:
+        say(f"{path}: not used: {summary(found.unused)}", sys.stderr)
     with pictures_at(str(path), "pictures").read(0) as file:
         width, height = read_upright(file, _WHITE).size
 

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from gan_cli.data.unused import Unused
+
 
 class Batch(NamedTuple):
     """A batch of samples.
@@ -75,6 +77,8 @@ class RealData:
             not.
         tags: of the images, where the dataset has tags.
         notes: what reading the data changed that a user may not expect, a line each.
+        class_sizes: samples of each class, those held out too; None where they are not counted.
+        unused: what looks like a sample and is not used.
     """
 
     shape: tuple[int, ...]
@@ -87,6 +91,8 @@ class RealData:
     source_shape: tuple[int, ...] | None = None
     tags: Tags | None = None
     notes: tuple[str, ...] = ()
+    class_sizes: tuple[int, ...] | None = None
+    unused: tuple[Unused, ...] = ()
 
 
 class Dataset(Protocol):

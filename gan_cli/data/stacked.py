@@ -98,6 +98,7 @@ class Stacked(ImageSet):
             heldout=_Triples(grey.heldout, n),
             fingerprint=digest("stacked", grey.fingerprint),
             fixed=_fixed_triples(grey, n),
+            class_sizes=None,
         )
 
     def _named(self) -> str:

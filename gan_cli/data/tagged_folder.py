@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import PositiveInt
 
 from gan_cli.core.shapes import ImageSize
-from gan_cli.core.text import say, show
+from gan_cli.core.text import show
 from gan_cli.core.untrusted import parse_json
-from gan_cli.data.collection import Collection
+from gan_cli.data.file_collection import FileCollection
+from gan_cli.data.fixed_set import Stored
 from gan_cli.data.folder import Folder
 from gan_cli.data.source import Tags
 from gan_cli.data.split import Split, check_batch
+from gan_cli.data.unused import RARE, Unused
 from gan_cli.errors import UserError
 
 MAX_BYTES = 2**28  # of the file of tags
@@ -54,6 +56,7 @@ class TaggedFolder(Folder):
         self.tags, self.min_count = tags, min_count
         self._words: list[tuple[str, ...]] = []
         self._vocabulary: tuple[str, ...] = ()
+        self._rare: list[Unused] = []
 
     def expected_shape(self) -> tuple[int, ...]:
         """Return (C, H, W), after listing the directory and reading the tags.
@@ -68,13 +71,22 @@ class TaggedFolder(Folder):
             self._words = _of_pictures(names, read_tags(self.tags), self.tags)
         return super().expected_shape()
 
-    def collect(self) -> Collection:
+    def collect(self) -> FileCollection:
         """List the pictures, and read their tags."""
         self.expected_shape()
         return super().collect()
 
-    def _split(self, found: Collection, batch_size: int) -> Split:
-        parts = super()._split(found, batch_size)
+    def stored(self, batch_size: int, device: torch.device) -> Stored:
+        """Read, prepare and split the images.
+
+        Raises:
+            UserError: the data are missing, corrupt, or fewer than a batch.
+        """
+        found = super().stored(batch_size, device)
+        return found._replace(unused=(*found.unused, *self._rare))
+
+    def _split(self, found: FileCollection, batch_size: int, unreadable: np.ndarray | None = None) -> Split:
+        parts = super()._split(found, batch_size, unreadable)
         counts = Counter(word for at in parts.train for word in self._words[at])
         kept = [word for word, count in counts.items() if count >= self.min_count]
         if not kept:
@@ -86,9 +98,10 @@ class TaggedFolder(Folder):
         self._vocabulary = tuple(sorted(kept, key=lambda word: (-counts[word], word)))
         known = set(kept)
         of_interest = np.array([at for at in parts.positions if known.intersection(self._words[at])], dtype=np.int64)
-        if left_out := len(parts.positions) - len(of_interest):
-            rare = f"each of their tags is on fewer than {self.min_count} training images"
-            say(f"left out {left_out:,} pictures: {rare}", sys.stderr)
+        left_out = np.setdiff1d(parts.positions, of_interest)
+        self._rare = [
+            Unused(RARE, found.names[at], f"on fewer than {self.min_count} training images") for at in left_out
+        ]
         parts = parts.only(of_interest)
         check_batch(self._named(), parts, batch_size)
         return parts

@@ -51,4 +51,5 @@ def two_sets(a: RealData, b: RealData) -> RealData:
         fixed=lambda n: alternated(a.fixed((n + 1) // 2), b.fixed((n + 1) // 2)),
         source_shape=a.shape,
         notes=(*a.notes, *(re.sub(r"\bdataset(?=[.:])", "dataset_b", note) for note in b.notes)),
+        unused=(*a.unused, *b.unused),
     )

@@ -22,6 +22,7 @@ from gan_cli.runs.contents import SAMPLES, is_status
 from gan_cli.runs.exported import is_export, needs_the_run
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
+UNUSED = "unused_pictures.txt"  # what looks like a picture of the data and is not used
 CHECKPOINTS, PROFILE = "checkpoints", "profile"
 SWEEP = "sweep.json"  # in a directory of a sweep, beside its runs
 ROOT = Path("runs")
@@ -109,7 +110,7 @@ class RunDirectory(Held):
         """Append a line to train.log; a disk too full for it ends nothing."""
         stamp = datetime.now().isoformat(sep=" ", timespec="seconds")
         with suppress(OSError):
-            self._log.write(f"{stamp} {text}\n".encode())
+            self._log.write(f"{stamp} {text}\n".encode("utf-8", "backslashreplace"))
 
     def write_config(self, settings: dict[str, Any]) -> None:
         """Freeze the fully resolved config.
@@ -124,6 +125,13 @@ class RunDirectory(Held):
                 f"the config is {len(content):,} bytes long; a run's has at most {untrusted.CONFIG_BYTES:,}"
             )
         replace_file(self.inside / CONFIG, [content])
+
+    def write_unused(self, content: bytes) -> None:
+        """Write the list of pictures that are not used; b"": there are none, and no file."""
+        if content:
+            replace_file(self.inside / UNUSED, [content])
+        else:
+            (self.inside / UNUSED).unlink(missing_ok=True)
 
     def write_status(self, status: str, **facts: Any) -> None:
         """Merge facts into run.json: how far the run is and how it ended."""

@@ -10,6 +10,7 @@ from gan_cli.analysis.reals import open_singly
 from gan_cli.config.command_schemas import GeneratorConfig
 from gan_cli.core.text import say
 from gan_cli.data.source import RealData
+from gan_cli.data.unused import summary
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.session import build, single_parts
@@ -33,6 +34,8 @@ def open_data(path: Path, run: Loaded) -> RealData:
     sessions = reading.status(path).get("sessions") or [{}]
     if sessions[-1].get("data") not in (None, data.fingerprint):
         say(f"gan: warning: {path} was trained on other data than its config names now", sys.stderr)
+    if data.unused:
+        say(f"not used: {summary(data.unused)}", sys.stderr)
     return data
 
 

@@ -13,6 +13,8 @@ import yaml
 from gan_cli.config.identity import listed
 from gan_cli.config.names import readable
 from gan_cli.core.text import one_line
+from gan_cli.data import unused
+from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted, UserError
 from gan_cli.runs import directory
 from gan_cli.session import engines, runtime
@@ -30,6 +32,7 @@ _USES = {  # by what a generator reads beside z: the command that uses it, and w
     "image": ("sample", " source=PICTURES` applies the generator to pictures"),
     "vector": ("tag", " PICTURES` finds words for pictures"),
 }
+_SHOWN = 20  # classes in a line
 
 
 class Session(Job):
@@ -125,6 +128,7 @@ class Session(Job):
         choices = dict(extras.choices or (known if isinstance(known, dict) else {}))
         here: dict[str, Any] = {"step": step, "saved_step": step or None, "sessions": [*sessions, now]}
         here |= {"choices": choices} if choices else {}
+        here |= {"classes": classes} if (classes := _classes(self.data)) else {}
         here |= {"evaluation": extras.evaluation.protocol()} if extras.evaluation else {}
         here |= {"from": extras.base} if extras.base else {}
         self.run.write_status("running", reason="", **here, **outputs.incidents.facts())
@@ -132,7 +136,7 @@ class Session(Job):
         if extras.base:
             words = " ".join(extras.base["overrides"])
             outputs.note(f"with the settings of {extras.base['run']}" + (f", changed by {words}" if words else ""))
-        for note in (*self.data.notes, *self.plan.notes):
+        for note in (*_listed(classes), *self._unused(), *self.data.notes, *self.plan.notes):
             outputs.note(note)
         if self.earlier and self.earlier.changed:
             outputs.note(f"unlike the session before: {listed(self.earlier.changed)}")
@@ -144,6 +148,13 @@ class Session(Job):
             outputs.note(f"warning: {warning}")
         plain = config.plain()
         outputs.board.describe(yaml.safe_dump(plain, sort_keys=False), flat(readable(plain, choices)))
+
+    def _unused(self) -> list[str]:
+        """Write the list of what looks like a picture and is not used, and return the line that says so, if any."""
+        found = self.data.unused
+        self.run.write_unused(unused.listing(found))
+        where = self.run.path / directory.UNUSED
+        return [f"not used: {unused.summary(found)} (all are listed in {where})"] if found else []
 
     def _ended(self, error: BaseException) -> None:
         """Leave the reason behind; a disk too full for that must not hide it from the user."""
@@ -203,6 +214,22 @@ def summary(job: Job) -> str:
         f"{state.total_steps} steps{start} on {of.device} ({of.precision}, {of.engine} engine, {workers}), generator "
         f"{sizes['generator']:,} and critic {sizes['critic']:,} parameters, {samples}"
     )
+
+
+def _classes(data: RealData) -> list[dict[str, Any]]:
+    """Return the classes as run.json has them: each name, and how many samples it has, where they are counted."""
+    names = data.class_names or ()
+    if data.class_sizes is None:
+        return [{"name": name} for name in names]
+    return [{"name": name, "samples": size} for name, size in zip(names, data.class_sizes, strict=True)]
+
+
+def _listed(classes: list[dict[str, Any]]) -> list[str]:
+    """Return a line with the classes and how many samples each has; [] without classes."""
+    words = [f"{one['name']} ({one['samples']:,})" if "samples" in one else one["name"] for one in classes[:_SHOWN]]
+    more = f", and {len(classes) - _SHOWN} more in run.json" if len(classes) > _SHOWN else ""
+    heading = "class and its samples" if len(classes) == 1 else "classes and their samples"
+    return [f"{len(classes)} {heading}: {', '.join(words)}{more}"] if classes else []
 
 
 def encoded(row: Mapping[str, float]) -> dict[str, float | str]:

@@ -141,6 +141,8 @@ class Tag(Generate):
             fixed=lambda n: streams["train"].at(fixed_order(n, len(used["train"]))),
             source_shape=tuple(mean.shape),
             tags=tags,
+            notes=data.notes,
+            unused=data.unused,
             **streams,
         )
 

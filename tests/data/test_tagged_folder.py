@@ -7,6 +7,7 @@ import torch
 from small_sets import COLOURS, CPU, SHADES, error_of, write_tagged
 
 from gan_cli.data.tagged_folder import TaggedFolder
+from gan_cli.data.unused import summary
 
 
 def folder(directory, **keys):
@@ -54,12 +55,12 @@ def test_each_image_has_its_own_tags(tagged):
             assert [data.tags.vocabulary[word] for word in words] == [COLOURS[colour], SHADES[shade]]
 
 
-def test_an_image_whose_tags_are_all_rare_is_left_out(tagged, capsys):
+def test_an_image_whose_tags_are_all_rare_is_left_out(tagged):
     (tagged / "tags.json").write_text(changed(tagged, **{"00": ["alone"], "01": ["single"]}))
     data = folder(tagged, holdout=6).open(4, 0, CPU)
     assert data.train.size + data.heldout.size == 34
     assert all([*data.tags.train, *data.tags.heldout])
-    assert capsys.readouterr().err == "left out 2 pictures: each of their tags is on fewer than 3 training images\n"
+    assert summary(data.unused).startswith("rare tags alone: 2, the first ")
 
 
 def test_json_and_csv_say_the_same(tagged):
