@@ -20,7 +20,22 @@ class Stops(NamedTuple):
     again: Callable[..., Any] | signal.Handlers
 
 
-OF_A_COMMAND = Stops((signal.SIGINT, signal.SIGTERM, signal.SIGUSR1), signal.SIG_DFL)
+OF_A_COMMAND = Stops((signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP), signal.SIG_DFL)
+
+
+def handled(stops: Stops, handler: Callable[..., Any]) -> dict[int, Any]:
+    """Install a handler of the signals that end a run, and return the former handlers.
+
+    `nohup` starts a command with SIGHUP ignored, so that it goes on when its terminal is closed: that stays so.
+    """
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    numbers = [number for number in stops.numbers if not (number == signal.SIGHUP and ignored)]
+    return {number: signal.signal(number, handler) for number in numbers}
+
+
+def after_the_first(number: int, stops: Stops) -> Any:
+    """Return what a second signal does: a terminal that is closed sends SIGHUP twice, and the run is still saving."""
+    return signal.SIG_IGN if number == signal.SIGHUP else stops.again
 
 
 def of_a_call() -> Stops:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.core.files import is_held
-from gan_cli.core.signals import OF_A_COMMAND, Stops
+from gan_cli.core.signals import OF_A_COMMAND, Stops, handled
 from gan_cli.sweeps import process
 from gan_cli.sweeps.display import Display
 from gan_cli.sweeps.jobs import is_finished
@@ -47,7 +47,7 @@ class Pool:
         self._waiting = [job for job in self.jobs if job.state == "waiting"]
         self._held: set[str] = set()  # jobs that wait for another process
         self._signals: list[int] = []  # that asked to stop, in order
-        handlers = {n: signal.signal(n, lambda n, frame: self._signals.append(n)) for n in self.stops.numbers}
+        handlers = handled(self.stops, lambda n, frame: self._receive(n))
         at_work = [self._work(place) for place in places]
         try:
             while at_work := [each for each in at_work if next(each, None)]:
@@ -59,6 +59,10 @@ class Pool:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         return self._signals[0] if self._signals else None
+
+    def _receive(self, number: int) -> None:
+        if not self._signals or number != signal.SIGHUP:  # a terminal that is closed sends it twice
+            self._signals.append(number)
 
     def _work(self, gpu: str | None) -> Iterator[bool]:
         """Run one job after the other at one place; yields True where it waits."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gan_cli.core.curves import Curve
-from gan_cli.core.signals import OF_A_COMMAND, Stops
+from gan_cli.core.signals import OF_A_COMMAND, Stops, after_the_first, handled
 from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.training.averages import Averages
 from gan_cli.training.best import Best
@@ -246,7 +246,7 @@ class StopOnSignal:
 
     def __enter__(self) -> StopOnSignal:
         """Install the handlers."""
-        self._before = {number: signal.signal(number, self._receive) for number in self.stops.numbers}
+        self._before = handled(self.stops, self._receive)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -256,8 +256,8 @@ class StopOnSignal:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        for other in () if self.agreed else self.stops.numbers:
-            signal.signal(other, self.stops.again)
+        for other in () if self.agreed else self._before:
+            signal.signal(other, after_the_first(other, self.stops))
 
     def __call__(self, state: TrainState, logs: list[Logs]) -> None:
         """Stop if a signal came.
