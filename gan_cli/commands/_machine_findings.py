@@ -108,7 +108,7 @@ def _completion() -> Finding:
     shell = Path(os.environ.get("SHELL", "bash")).name
     shell = shell if shell in _SHELLS else "bash"
     line = f"gan -sc install={shell}"
-    start = Path.home() / _SHELLS[shell]
+    start = Path(os.path.expanduser("~")) / _SHELLS[shell]
     try:
         installed = line in start.read_text(errors="replace")
     except OSError:

@@ -16,10 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.arguments import Arguments, CommandLine, key_of, quoted
 from gan_cli.config.base import Base
+from gan_cli.config.grammar import with_asserts
 from gan_cli.config.tree import conf_dir, options
 from gan_cli.core.text import did_you_mean, show
 from gan_cli.errors import UserError
 
+if not __debug__:
+    with_asserts()
 VERSION_BASE = "1.3"
 _SEARCH_PATH = "hydra.searchpath"
 _SEVERAL = "experiment"  # the group whose options may be chosen together

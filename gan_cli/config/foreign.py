@@ -17,7 +17,7 @@ from omegaconf.resolvers import oc
 
 from gan_cli.config.identity import leaves
 from gan_cli.core import untrusted
-from gan_cli.core.text import one_line, show
+from gan_cli.core.text import one_line, shell_word, show
 from gan_cli.errors import UserError
 
 _DEPTH = 3  # of folders in which Hydra finds options
@@ -49,13 +49,19 @@ def check_files(directory: Path, primary: str) -> None:
     found = {path for depth in range(_DEPTH + 1) for path in directory.glob("*/" * depth + "*.y*ml")}
     for path in sorted({*found, directory / f"{primary}.yaml"}):
         try:
-            config = yaml.load(untrusted.read(path.resolve(), untrusted.CONFIG_BYTES).decode(), untrusted.Loader)
+            text = untrusted.read(path.resolve(), untrusted.CONFIG_BYTES).decode()
+            config = yaml.load(text, untrusted.Loader)
         except (yaml.YAMLError, FileNotFoundError):
             continue  # Hydra explains that, if it reads the file
         except OSError as error:
             raise UserError(f"{path} {error.strerror}: not a config file") from error
         except Exception as error:  # what a tag asks for cannot be made of its text: the library raises many kinds
             raise UserError(f"{path} holds {error}: not a config file") from error
+        if text.startswith("\ufeff"):
+            raise UserError(
+                f"{path} begins with a byte order mark, which hides its first line, # @package, from Hydra: save "
+                f"it as UTF-8 without one: sed -i '1s/^\\xEF\\xBB\\xBF//' {shell_word(path)}"
+            )
         block = config.get("hydra") or {} if isinstance(config, dict) else {}
         if not isinstance(block, dict) or "searchpath" in block:
             raise UserError(f"{path}: hydra={show(block)}: {_RULE}")

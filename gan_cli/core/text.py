@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
+import re
+import shlex
 import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 from gan_cli.core.processes import rank
@@ -58,6 +62,32 @@ def described(error: BaseException) -> str:
     return f"{text} ({places[-1]})" if places else text
 
 
+def shell_word(text: object) -> str:
+    r"""Return a text as one word of a command line of bash or zsh, as it is where nothing in it means more there.
+
+    In double quotes only where it holds single ones, as an override with a quoted value does; and what a terminal could
+    obey as an escape: $'caf\xe9'.
+    """
+    word = str(text)
+    if re.fullmatch(r"[\w@%+:,./-][\w@%+=:,./-]*", word, re.ASCII):
+        return word
+    if not word.isprintable():
+        encoded = "".join(c if c.isprintable() and c not in "\\'" else _ansi_c(c) for c in word)
+        return f"$'{encoded}'"
+    if "'" in word and not re.search(r'["$`!]|\\\\|\\$', word):
+        return f'"{word}"'
+    return shlex.quote(word)
+
+
+def shell_line(*words: object) -> str:
+    """Return a command line of bash or zsh."""
+    return " ".join(map(shell_word, words))
+
+
+def _ansi_c(c: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(c))
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of cells as lines whose columns are aligned."""
     rows = [[one_line(cell) for cell in row] for row in rows]
@@ -84,4 +114,5 @@ def print_error(error: GanError, where: str = "") -> None:
         if isinstance(error, UserError) or error.reported:
             return
         where = f"process {rank()}: {where}"
-    print(f"gan: {where}{one_line(error)}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # the terminal was closed
+        print(f"gan: {where}{one_line(error)}", file=sys.stderr, flush=True)

@@ -74,7 +74,7 @@ def parse_json(content: bytes) -> Any:
     Raises:
         ValueError: anything else; the text is one line.
     """
-    return _checked(lambda: json.loads(content.decode()))
+    return _checked(lambda: json.loads(content.decode("utf-8-sig")))
 
 
 def parse_yaml(content: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -80,7 +81,7 @@ class _ArrayFile(ArraySet):
         if self._arrays is None:
             if self.path is None:
                 raise UserError(f"dataset={self.name} needs a file; use dataset.path={self.expected}")
-            file, shown = Path(self.path).expanduser(), f"dataset.path={self.path}"
+            file, shown = Path(os.path.expanduser(self.path)), f"dataset.path={self.path}"
             if not file.is_file():
                 what = "is a directory" if file.is_dir() else "does not exist"
                 raise UserError(f"{shown} {what}: it must be {self.expected}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,7 +91,7 @@ class HuggingFace(Folder):
         try:
             if self.hub is not None:
                 return datasets.load_dataset(self.hub, self.subset, split=self.split)
-            place = Path(str(self.path)).expanduser().absolute()
+            place = Path(os.path.abspath(os.path.expanduser(str(self.path))))
             if place.is_file():
                 return datasets.load_dataset("parquet", data_files=str(place), split=self.split)
             if not place.is_dir():

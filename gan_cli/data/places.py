@@ -19,9 +19,16 @@ DOWNLOAD_TIMEOUT_SECONDS = 30.0
 
 
 def user_directory() -> Path:
-    """Return the user's directory for files that can be made or downloaded again: $XDG_CACHE_HOME or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "gan_cli"
+    """Return the user's directory for files that can be made or downloaded again: $XDG_CACHE_HOME or ~/.cache.
+
+    Where a user has no home, as in a container whose user has no name, it is one of the directory for temporary files.
+    """
+    base, home = os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~")
+    if os.path.isabs(base):
+        return Path(base) / "gan_cli"
+    if os.path.isabs(home):
+        return Path(home) / ".cache" / "gan_cli"
+    return Path(tempfile.gettempdir()) / f"gan_cli-{os.geteuid()}"
 
 
 def downloads(name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -121,7 +122,7 @@ def read_tags(path: str) -> dict[str, tuple[str, ...]]:
     Raises:
         UserError: it cannot be read, or is neither {picture: [tag, ...]} nor rows of `picture,tag;tag`.
     """
-    shown, file = f"dataset.tags={path}", Path(path).expanduser()
+    shown, file = f"dataset.tags={path}", Path(os.path.expanduser(path))
     try:
         if file.stat().st_size > MAX_BYTES:
             raise UserError(f"{shown}: is larger than {MAX_BYTES:,} bytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -32,7 +33,7 @@ class VectorFile:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path).expanduser()
+        self.path = Path(os.path.expanduser(path))
         if self.path.stat().st_size > MAX_BYTES:
             raise ValueError(f"is larger than {MAX_BYTES:,} bytes")
         with open(self.path, "rb") as file:

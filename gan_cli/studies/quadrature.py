@@ -97,5 +97,6 @@ def best_gaussian(name: str, p: Density = mixture, alpha: float | None = None) -
         method="Nelder-Mead",
         options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 2000},
     )
-    assert found.success, found.message
+    if not found.success:
+        raise RuntimeError(found.message)
     return float(found.fun), float(found.x[0]), float(math.exp(found.x[1]))
