@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -125,10 +124,6 @@ def _write(found: Outcome, config: StudyConfig) -> list[Path]:
 
 def _content(found: Outcome, config: StudyConfig) -> dict[str, Any]:
     """Return what study.json holds."""
-    import torch
-
-    from gan_cli.session.provenance import processor
-
     claims = {}
     for key, row in zip(found.study.claims, found.rows, strict=True):
         value, low, high = (number if math.isfinite(number) else None for number in row.found)
@@ -144,5 +139,5 @@ def _content(found: Outcome, config: StudyConfig) -> dict[str, Any]:
         "notes": found.study.notes,
         "numbers": strict(found.finding.numbers),
         "date": date.today().isoformat(),
-        "machine": f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}",
+        "machine": "; ".join(found.machines),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from gan_cli.api.begin import train
 from gan_cli.api.request import override, requested
@@ -19,7 +20,8 @@ from gan_cli.core.places import place
 from gan_cli.errors import UserError
 from gan_cli.runs.directory import ROOT, slug
 from gan_cli.runs.metrics_log import read_rows
-from gan_cli.studies.base import Finding, Study
+from gan_cli.session.provenance import processor
+from gan_cli.studies.base import Finding, Runs, Study
 from gan_cli.studies.measured import Claim, Measured, Verdict, verdict
 
 WATCHED = "watched.jsonl"  # in a run's directory: what the study's `watch` returned after each step
@@ -43,6 +45,7 @@ class Outcome(NamedTuple):
         seeds: of its runs.
         rows: its table.
         finding: its figure and numbers.
+        machines: on which its runs were trained, with their versions of torch.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Outcome(NamedTuple):
     seeds: Sequence[int]
     rows: Sequence[Row]
     finding: Finding
+    machines: Sequence[str]
 
 
 class _Cell(NamedTuple):
@@ -97,7 +101,7 @@ def run_study(name: str, config: StudyConfig, config_dir: str | None, note: Call
             f"{', '.join(finding.measured)}"
         )
     rows = [Row(c, finding.measured[key], verdict(c, finding.measured[key])) for key, c in study.claims.items()]
-    return Outcome(name, path, study, seeds, rows, finding)
+    return Outcome(name, path, study, seeds, rows, finding, _machines(runs))
 
 
 def study(
@@ -165,6 +169,16 @@ def _cell(study: Study, run: str, seed: int, path: Path, config: StudyConfig) ->
     if config.allow_targets:
         own.append(override("allow_targets", config.allow_targets))
     return _Cell(run, [*words, *config.overrides, *own], run_dir)
+
+
+def _machines(runs: Runs) -> list[str]:
+    found = []
+    for run in (run for each in runs.values() for run in each):
+        for session in run.status["sessions"]:
+            own = session["device"] == session["processor"]  # it was trained on the CPU
+            threads = f", {session['threads']} thread{'s' * (session['threads'] > 1)}" if own else ""
+            found.append(f"{session['device']}{threads}, torch {session['versions']['torch']}")
+    return sorted({*found}) or [f"{processor()}, torch {torch.__version__}"]
 
 
 def _place(path: Path, run: str, seed: int) -> Path:

@@ -140,6 +140,20 @@ def test_pages_have_every_study_and_the_pictures_of_those_that_ran(gan):
     assert Path("docs/studies/wgan_figure_2.png").is_file()
 
 
+def test_a_result_names_the_machines_that_trained_its_runs(gan):
+    assert gan(*tiny("wgan_figure_2")).code == 0
+    status = Path("runs/studies/wgan_figure_2/gan_seed-0/run.json")
+    content = json.loads(status.read_text())
+    session = content["sessions"][0]
+    here = f"{session['processor']}, 1 thread, torch {session['versions']['torch']}"
+    assert json.loads(Path("runs/studies/wgan_figure_2/study.json").read_text())["machine"] == here
+    session["device"] = "NVIDIA X"
+    status.write_text(json.dumps(content))
+    assert gan(*tiny("wgan_figure_2")).code == 0
+    machine = json.loads(Path("runs/studies/wgan_figure_2/study.json").read_text())["machine"]
+    assert machine == "; ".join(sorted([here, f"NVIDIA X, torch {session['versions']['torch']}"]))
+
+
 OWN = """
 from matplotlib.figure import Figure
 from gan_cli.studies.base import Finding, Study
