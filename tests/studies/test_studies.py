@@ -19,6 +19,7 @@ TINY = ("train.steps=2", "log.every_steps=1", "train.batch_size=8", "runtime.thr
 FEW = ("dataset.limit=60", "dataset.holdout=30", "model.width=4")
 IMAGES = (*FEW, "evaluate.every_steps=1", "evaluate.count=10")
 SHORT = {  # further words of the command, by the study
+    "arithmetic": FEW,
     "began_measure": (*IMAGES, "train.steps=5"),
     "batch_norm_statistics": FEW,
     "birthday": FEW,
