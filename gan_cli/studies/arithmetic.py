@@ -64,7 +64,7 @@ class Arithmetic(Study):
                     classes.append(_share(found == trials.wanted))
             pictures.append(_picture(trials, images))
         measured = {
-            "share": over_seeds(shares["arithmetic"]),
+            "share": over_seeds(shares["arithmetic"], within=(0, 1)),
             "random": difference(shares["arithmetic"], shares["random terms"]),
             "alone": difference(shares["arithmetic"], shares["C alone"]),
             "pixels": difference(shares["arithmetic"], shares["pixels"]),

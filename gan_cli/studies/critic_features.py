@@ -37,7 +37,7 @@ class CriticFeatures(Study):
             accuracy.setdefault("pixels", []).append(_accuracy(pixels, y))
             accuracy.setdefault("k-means", []).append(_accuracy(_triangle(pixels.numpy(), run.config.seed), y))
         measured = {
-            "value": over_seeds(accuracy["trained"]),
+            "value": over_seeds(accuracy["trained"], within=(0, 1)),
             "random": difference(accuracy["trained"], accuracy["random"]),
             "pixels": difference(accuracy["trained"], accuracy["pixels"]),
             "kmeans": difference(accuracy["trained"], accuracy["k-means"]),
@@ -68,9 +68,9 @@ class Codes(Study):
             legible.append(float((_code(game, fake.x) == fake.c[:, :10].argmax(dim=1)).float().mean()))
             share.append(float(run.metrics["critic/mutual_information"][-1] / np.log(10)))
         measured = {
-            "bound": over_seeds(share),
-            "legible": over_seeds(legible),
-            "classes": over_seeds(found),
+            "bound": over_seeds(share, within=(0, 1)),
+            "legible": over_seeds(legible, within=(0, 1)),
+            "classes": over_seeds(found, within=(0, 1)),
             "kmeans": difference(found, clusters),
         }
         figure, axes = panels(2, width=5.0, height=4.2)

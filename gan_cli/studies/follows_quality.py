@@ -34,7 +34,7 @@ class FollowsQuality(Study):
         for claim in self.claims:
             name, _, part = claim.partition(" from_")
             rhos = [_correlation(*logged(run, self.curve, self.score)[1:], from_peak=bool(part)) for run in runs[name]]
-            measured[claim] = over_seeds(rhos)
+            measured[claim] = over_seeds(rhos, within=(-1, 1))
             lines.append(f"{claim}: rank correlation {', '.join(f'{rho:.2f}' for rho in rhos)}")
         figure, axes = panels(len(runs), 2, width=4.4, height=3.2)
         for (name, found), place, below in zip(runs.items(), axes[0], axes[1], strict=True):

@@ -20,7 +20,8 @@ class Memorisation(Study):
         """Measure the share of samples that are nearer to a training image than 1 % of held-out images are."""
         found = {name: [run.explore("neighbours") for run in each] for name, each in runs.items()}
         measured = {
-            name: over_seeds([look.numbers["share_of_copies"] for look in looks]) for name, looks in found.items()
+            name: over_seeds([look.numbers["share_of_copies"] for look in looks], within=(0, 1))
+            for name, looks in found.items()
         }
         figure, axes = panels(len(found), width=5.5, height=5.5)
         for place, (name, looks) in zip(axes[0], found.items(), strict=True):
@@ -156,7 +157,10 @@ class Architectures(Study):
         labelled(axes[0, 0], self.score, "")
         lines = [f"{loss}: {counts.tolist()} of {total} architectures train" for loss, counts in trained.items()]
         return Finding(
-            figure, {"gain": difference(first, second), "first": over_seeds(first / total)}, lines, {"ends": ends}
+            figure,
+            {"gain": difference(first, second), "first": over_seeds(first / total, within=(0, 1))},
+            lines,
+            {"ends": ends},
         )
 
 

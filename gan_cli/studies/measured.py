@@ -60,10 +60,16 @@ def exact(value: float) -> Measured:
     return Measured(value, value, value)
 
 
-def over_seeds(values: Sequence[float]) -> Measured:
-    """Return the mean over seeds with Student's 95 % interval; the whole line for one seed."""
+def over_seeds(values: Sequence[float], within: tuple[float, float] = (-math.inf, math.inf)) -> Measured:
+    """Return the mean over seeds with Student's 95 % interval; the whole line for one seed.
+
+    Args:
+        values: one of each seed.
+        within: the range of possible values, which cuts the interval of several seeds, such as (0, 1) of a share.
+    """
     a = np.asarray(values, dtype=np.float64)
-    return _student(float(a.mean()), [a])
+    found = _student(float(a.mean()), [a])
+    return found._replace(low=max(found.low, within[0]), high=min(found.high, within[1])) if len(a) > 1 else found
 
 
 def difference(a: Sequence[float], b: Sequence[float]) -> Measured:

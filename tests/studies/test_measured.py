@@ -21,6 +21,11 @@ def test_the_interval_of_a_difference_is_welchs():
     assert found == pytest.approx((sum(a) / 3 - 0.7, *expected))
 
 
+def test_the_range_of_possible_values_cuts_the_interval():
+    assert over_seeds([0.7, 0.9], within=(-1, 1)) == pytest.approx((0.8, -0.4706, 1.0), abs=1e-4)
+    assert over_seeds([0.7], within=(-1, 1)) == (0.7, -math.inf, math.inf)
+
+
 def test_one_seed_decides_nothing_and_equal_seeds_are_exact():
     assert over_seeds([2.0]) == (2.0, -math.inf, math.inf)
     assert difference([2.0], [1.0, 3.0])[1:] == (-math.inf, math.inf)
