@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.options import Options
+from benchmarks.scale import CASES
 
 from gan_cli.core.processor import choose_waiting
 
@@ -37,15 +38,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=known.rounds, help="measurements of each thing")
     parser.add_argument("--steps", type=int, default=known.steps, help="steps of a measurement")
     parser.add_argument("--images", type=int, default=known.images, help="of the data set larger than memory")
+    parser.add_argument("--of", type=_names, default=known.of, help="cases of scale, such as cells,resume (default: all)")
+    parser.add_argument("--share", type=float, default=known.share, help="of the sizes of scale, such as 0.1")
     parser.add_argument("--docs", type=Path, help="the folder of benchmarks.md and benchmarks.json")
     given = parser.parse_intermixed_args(argv)
     parts = [word for word in given.words if "=" not in word]
     if unknown := set(parts) - set(report.PARTS):
         parser.error(f"{', '.join(sorted(unknown))}: no such part; there are {', '.join(report.PARTS)}")
     overrides = tuple(word for word in given.words if "=" in word)
-    options = Options(
-        given.losses, given.sizes, given.channels, given.rounds, given.steps, given.images, overrides, _show
-    )
+    if missing := set(given.of) - set(CASES):
+        parser.error(f"--of {','.join(sorted(missing))}: scale has the cases {', '.join(CASES)}")
+    chosen = (given.losses, given.sizes, given.channels, given.rounds, given.steps, given.images)
+    options = Options(*chosen, overrides, given.of, given.share, _show)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # temporary files and processes go too
     command = shlex.join(["python", "scripts/bench.py", *(sys.argv[1:] if argv is None else argv)])
     for name in parts or report.PARTS:

@@ -30,6 +30,7 @@ class Display:
 
     def __init__(self, jobs: Sequence[Job], stream: TextIO | None = None) -> None:
         self._jobs = list(jobs)
+        self._numbers = {job.name: i for i, job in enumerate(self._jobs, 1)}
         self._stream = sys.stderr if stream is None else stream
         self._console = Console(file=self._stream, markup=False, emoji=False, highlight=False)
         shown = {"console": self._console, "get_renderable": self._table}
@@ -63,7 +64,7 @@ class Display:
         step, value, _ = _facts(job)
         if job.state == "finished" and value:
             text += f", step {step}, {value}"
-        self.note(f"job {self._jobs.index(job) + 1} of {len(self._jobs)} ({job.label or job.name}): {text}")
+        self.note(f"job {self._numbers[job.name]} of {len(self._jobs)} ({job.label or job.name}): {text}")
 
     def update(self) -> None:
         """Show how far the jobs are, if enough time has passed since the last time."""

@@ -18,6 +18,8 @@ class Options:
         steps: steps a measurement.
         images: of the data set larger than memory.
         overrides: of `gan train`, such as model.width=32.
+        of: names of cases of the scale; none: all.
+        share: of the sizes of the scale.
         show: shows a line while it runs.
     """
 
@@ -28,4 +30,6 @@ class Options:
     steps: int = 1
     images: int = 200_000
     overrides: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
+    share: float = 1.0
     show: Callable[[str], None] = field(default=print)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PARTS = ("speed", "startup", "memory", "overheads", "pipeline", "busy", "floor", "layers", "fakes")
+PARTS = ("speed", "startup", "memory", "overheads", "pipeline", "busy", "floor", "layers", "fakes", "scale")
 PAGE = (*PARTS, "gpu")  # scripts/gpu_proof.py measures the last
 HEADING = """\
 # Benchmarks
