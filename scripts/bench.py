@@ -38,8 +38,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=known.rounds, help="measurements of each thing")
     parser.add_argument("--steps", type=int, default=known.steps, help="steps of a measurement")
     parser.add_argument("--images", type=int, default=known.images, help="of the data set larger than memory")
-    parser.add_argument("--of", type=_names, default=known.of, help="cases of scale, such as cells,resume (default: all)")
-    parser.add_argument("--share", type=float, default=known.share, help="of the sizes of scale, such as 0.1")
+    parser.add_argument(
+        "--of", type=_names, default=known.of, help="cases of scale, such as cells,resume (default: all)"
+    )
+    parser.add_argument("--share", type=float, default=known.share, help="of scale: a part of its sizes, such as 0.1")
     parser.add_argument("--docs", type=Path, help="the folder of benchmarks.md and benchmarks.json")
     given = parser.parse_intermixed_args(argv)
     parts = [word for word in given.words if "=" not in word]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from gan_cli.analysis.grouping import Group
 from gan_cli.analysis.statistics import deviation, holm, welch
 from gan_cli.core.curves import better, depends_on_critic, is_estimate, normalised_tag
 from gan_cli.runs import reading as reading
-from gan_cli.runs.metrics_log import METRICS, read_rows
+from gan_cli.runs.log_rows import LogRows, Row
+from gan_cli.runs.metrics_log import METRICS, read_rows, row_at
 from gan_cli.runs.reading import Run
 
-Rows = list[dict[str, float]]
 _SHOWN = re.compile(r"^(quality|distance)/")
 _OF_CRITIC = re.compile(r"^critic/|^distance/critic_")
 _FLAT = 1e-8  # of critic/score_std: such a critic gives every sample one score
@@ -55,7 +55,7 @@ class Comparison(NamedTuple):
         groups: runs that differ only by their seed.
         tags: tags that are compared or shown.
         cells: tag -> one cell for each group, None if the group has no number.
-        rows: run -> all its rows.
+        rows: run -> its rows, of these tags alone.
         steps: run -> the step that is compared; None: the run is left out.
         notes: remarks for the reader.
     """
@@ -63,7 +63,7 @@ class Comparison(NamedTuple):
     groups: list[Group]
     tags: list[str]
     cells: dict[str, list[Cell | None]]
-    rows: dict[Path, Rows]
+    rows: dict[Path, LogRows]
     steps: dict[Path, int | None]
     notes: list[str]
 
@@ -78,11 +78,11 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
             that all runs have reached.
     """
     groups = grouping.groups(runs)
-    rows = {run.path: read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else [] for run in runs}
     notes: list[str] = []
-    chosen = _rows_at(runs, rows, step, notes)
+    chosen = _rows_at(runs, step, notes)
     scales = grouping.differing(groups, grouping.OF_K)
     tags = list(tags) or _tags(chosen, scales, notes)
+    rows = {run.path: read_rows(run.path / METRICS, only=tags) for run in runs}
     unfit = _unfit(runs, chosen, tags, notes)
     cells = {tag: _cells(tag, groups, chosen, scales, unfit, notes) for tag in tags}
     steps = {run.path: int(chosen[run.path]["step"]) if run.path in chosen else None for run in runs}
@@ -96,21 +96,21 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     return Comparison(groups, tags, cells, rows, steps, notes)
 
 
-def _rows_at(runs: Sequence[Run], rows: dict[Path, Rows], step: int | None, notes: list[str]) -> dict[Path, Any]:
+def _rows_at(runs: Sequence[Run], step: int | None, notes: list[str]) -> dict[Path, Row]:
     """Return the row at which each run is compared, without the runs that are left out."""
-    started = [run for run in runs if rows[run.path]]
+    last = {run.path: row for run in runs if (row := row_at(run.path / METRICS))}
+    started = [run for run in runs if run.path in last]
     if step is None:
         finished = [run for run in started if run.state == "finished"]
         if not finished and started:
-            step = int(min(rows[run.path][-1]["step"] for run in started))
+            step = int(min(row["step"] for row in last.values()))
             notes.append(f"no run is finished: compared at step {step}, the last one that all runs with curves reached")
         else:
             _note_left_out([run for run in runs if run not in finished], notes)
-            return {run.path: rows[run.path][-1] for run in finished}
-    reached = [run for run in started if rows[run.path][-1]["step"] >= step]
+            return {run.path: last[run.path] for run in finished}
+    reached = [run for run in started if last[run.path]["step"] >= step]
     _note_left_out([run for run in runs if run not in reached], notes)
-    found = {run.path: [row for row in rows[run.path] if row["step"] <= step] for run in reached}
-    return {path: before[-1] for path, before in found.items() if before}
+    return {run.path: row for run in reached if (row := row_at(run.path / METRICS, step))}
 
 
 def _note_left_out(left: Sequence[Run], notes: list[str]) -> None:
@@ -120,7 +120,7 @@ def _note_left_out(left: Sequence[Run], notes: list[str]) -> None:
         notes.append(f"not in the table: {listed}{more}")
 
 
-def _tags(chosen: dict[Path, Any], scales: Sequence[str], notes: list[str]) -> list[str]:
+def _tags(chosen: dict[Path, Row], scales: Sequence[str], notes: list[str]) -> list[str]:
     every = list(dict.fromkeys(tag for row in chosen.values() for tag in row if tag != "step"))
     estimates = [tag for tag in every if is_estimate(tag)]
     found: list[str] = []
@@ -142,7 +142,7 @@ def _tags(chosen: dict[Path, Any], scales: Sequence[str], notes: list[str]) -> l
     return [*found, *(tag for tag in every if _SHOWN.search(tag))]
 
 
-def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], notes: list[str]) -> set[Path]:
+def _unfit(runs: Sequence[Run], chosen: dict[Path, Row], tags: Sequence[str], notes: list[str]) -> set[Path]:
     """Return the runs whose critic gives every sample the same score: its estimate is 0 at any distance."""
     found = set()
     for run in runs:
@@ -160,7 +160,7 @@ def _unfit(runs: Sequence[Run], chosen: dict[Path, Any], tags: Sequence[str], no
 def _cells(
     tag: str,
     groups: Sequence[Group],
-    chosen: dict[Path, Any],
+    chosen: dict[Path, Row],
     scales: Sequence[str],
     unfit: set[Path],
     notes: list[str],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from gan_cli.analysis import page
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
+from gan_cli.runs.log_rows import LogRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +21,13 @@ class Metrics(dict[str, np.ndarray]):
     """The rows of metrics.jsonl: tag -> values (rows,), float64, NaN where a row has no such value; `step` is int64."""
 
     @classmethod
-    def of(cls, rows: Sequence[dict[str, float]]) -> Metrics:
+    def of(cls, rows: LogRows) -> Metrics:
         """Return rows as arrays."""
-        tags = dict.fromkeys(tag for row in rows for tag in row if tag != "step")
-        found = cls(step=np.array([row["step"] for row in rows], dtype=np.int64))
-        found.update({tag: np.array([row.get(tag, np.nan) for row in rows]) for tag in tags})
+        found = cls(step=rows.steps)
+        for tag in rows.tags:
+            numbers, values = rows.of(tag)
+            found[tag] = np.full(len(rows), np.nan)
+            found[tag][numbers] = values
         return found
 
     def __missing__(self, tag: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from gan_cli.config.names import option
 from gan_cli.errors import UserError
 from gan_cli.runs import directory, exported, reading
 from gan_cli.runs.contents import METRICS, SAMPLES
+from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.metrics_log import read_rows
 
 if TYPE_CHECKING:
@@ -389,9 +390,8 @@ class Run:
         same._objects = self._objects
         return same
 
-    def _rows(self) -> list[dict[str, float]]:
-        path = self.path / METRICS
-        return read_rows(path) if path.is_file() else []
+    def _rows(self) -> LogRows:
+        return read_rows(self.path / METRICS)
 
     def _request(self, command: str, keys: Mapping[str, Any], overrides: Sequence[str] = ()) -> Any:
         """Return a command's config for this run."""

@@ -18,7 +18,7 @@ from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, checkpoint_files, directory, reading
 from gan_cli.runs.contents import EVENTS, METRICS, TIMING
 from gan_cli.runs.event_file import records
-from gan_cli.runs.metrics_log import read_rows
+from gan_cli.runs.metrics_log import each_row
 from gan_cli.runs.recovery import contents_of, damaged, is_finished
 
 _BLOCK = 2**20  # bytes
@@ -119,19 +119,20 @@ def _bytes(path: Path) -> int:
 
 def _log(path: Path, sound: int) -> Finding:
     """Return how many rows a file has; those in its first `sound` bytes are counted only."""
-    count = 0
+    count, last = 0, {}
     try:
         with open(path, "rb") as file:
             while block := file.read(min(_BLOCK, sound - file.tell())):
                 count += block.count(b"\n")
-        rows = read_rows(path, sound)
+        last = reading.last_row(path) if count else {}
+        for row in each_row(path, sound):
+            last, count = row, count + 1
     except FileNotFoundError:
         return Finding(path.name, "none yet")
     except (UserError, OSError) as error:
         return Finding(path.name, str(error), wrong=True)
-    if not (count := count + len(rows)):
+    if not count:
         return Finding(path.name, "no rows yet")
-    last = rows[-1] if rows else reading.last_row(path)
     text = "1 row" if count == 1 else f"{count} rows, the last one"
     return Finding(path.name, f"{text} at step {last.get('step')}")
 

@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
 
 
 def _refuse_unknown(found: Any, tags: Sequence[str]) -> None:
-    known = sorted({tag for rows in found.rows.values() for row in rows for tag in row if tag != "step"})
+    known = sorted({tag for rows in found.rows.values() for tag in rows.tags})
     for tag in tags:
         if tag not in known:
             raise UserError(f"--tag {tag}: no run has this tag{did_you_mean(tag, known)}")

@@ -16,7 +16,7 @@ import numpy as np
 from gan_cli.core import untrusted
 from gan_cli.errors import Interrupted
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.runs.metrics_log import METRICS, TIMING, by_step, read_rows, speeds
+from gan_cli.runs.metrics_log import METRICS, TIMING, by_step, each_row, speeds
 
 RECORD = "trackers.json"
 _BYTES = 2**16
@@ -84,7 +84,7 @@ class Tracked:
         tracker: Tracker = kind()
         self._note("id", tracker.begin(self._run.path, self._noted.get("id"), settings))
         self._tracker = tracker
-        files = (read_rows(self._run.inside / name) for name in (METRICS, TIMING))
+        files = (each_row(self._run.inside / name) for name in (METRICS, TIMING))
         for step, found in by_step(*(((int(row.pop("step")), row) for row in file) for file in files)):
             if 0 in found:
                 self.scalars(step, found[0] | speeds(found.get(1, {})))

@@ -21,6 +21,7 @@ from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.runs import checkpoint, directory
+from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.runs.reading import Run
 from gan_cli.session import single_parts
@@ -29,7 +30,7 @@ from gan_cli.session.load import Loaded, load
 from gan_cli.training.sampling import sample
 
 _REALS = 1_000  # real samples that those of pictures and checkpoints are compared with
-Rows = list[dict[str, float]]
+Rows = LogRows
 
 
 class Asked(NamedTuple):
@@ -57,7 +58,7 @@ class Asked(NamedTuple):
 def part_of(run: Run, asked: Asked) -> Part:
     """Return the part of one run; it names what cannot be measured."""
     part = run_report.Part(run.path.name, run_report.facts(run))
-    rows = read_rows(run.path / METRICS) if (run.path / METRICS).is_file() else []
+    rows = read_rows(run.path / METRICS)
     loaded, reason = None, ""
     try:
         loaded = load(run.path, asked.device, "latest", asked.allow_targets, asked.given)

@@ -25,6 +25,7 @@ from gan_cli.commands.sample import sample
 from gan_cli.core.curves import better
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
+from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.metrics_log import read_rows
 from tests.command_arguments import arguments_for
 
@@ -187,7 +188,7 @@ def test_curves(run_of):
 def test_gaps_in_the_curves_are_nan():
     from gan_cli.api.metrics import Metrics
 
-    metrics = Metrics.of([{"step": 1, "a": 2.0}, {"step": 3, "a": 4.0, "b": 5.0}])
+    metrics = Metrics.of(LogRows([{"step": 1, "a": 2.0}, {"step": 3, "a": 4.0, "b": 5.0}]))
     np.testing.assert_array_equal(metrics["b"], [np.nan, 5.0])
     assert (metrics["step"].dtype, metrics["a"].dtype) == (np.int64, np.float64)
     pandas = pytest.importorskip("pandas", reason="pip install pandas")

@@ -1,7 +1,7 @@
 """One case of `bench.py scale`: python growth.py NAME SIZE.
 
-Prints JSON: the seconds, those of the processor, the bytes of memory above those before, and the bytes written. What is measured finds its
-files in the working directory, where another process makes them: what they took does not count.
+Prints JSON: the seconds, those of the processor, the bytes of memory above those before, and the bytes written. What is
+measured finds its files in the working directory, where another process makes them: what they took does not count.
 """
 
 import json
