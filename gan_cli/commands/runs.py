@@ -14,7 +14,6 @@ from gan_cli.config.names import option, readable
 from gan_cli.core.text import columns, did_you_mean, say, show
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
-from gan_cli.runs.metrics_log import METRICS
 from gan_cli.runs.reading import Run
 
 _EPILOG = """\
@@ -64,9 +63,8 @@ def _below(directory: Path) -> list[Path]:
 
 
 def _row(run: Run, tag: str | None, now: datetime) -> dict[str, Any]:
-    row = reading.last_row(run.path / METRICS)
     tag = tag or run.standing.tag
-    value = row.get(tag)
+    value = run.standing.row.get(tag)
     return {
         "run": str(run.path),
         "state": run.state,

@@ -25,6 +25,7 @@ class Standing(NamedTuple):
     tag: str = ""  # of the critic's estimate, else of its loss or the generator's
     value: float = 0.0  # the tag's
     steps_per_second: float = 0.0
+    row: Mapping[str, float] = {}  # all of it
 
 
 def headline(row: Mapping[str, float]) -> str:
@@ -36,7 +37,7 @@ def standing(run: Path) -> Standing:
     """Return how far a run is; `Standing()` where it has no row that can be read."""
     row, timing = last_row(run / METRICS), last_row(run / TIMING)
     tag, speed = headline(row), timing.get("steps_per_second", 0.0)
-    return Standing(int(row["step"]), tag, row.get(tag, 0.0), speed) if row else Standing()
+    return Standing(int(row["step"]), tag, row.get(tag, 0.0), speed, row) if row else Standing()
 
 
 def last_row(path: Path) -> dict[str, float]:
