@@ -78,10 +78,11 @@ def nearest(x: Tensor, references: Iterable[Tensor], k: int = 1) -> Nearest:
         ValueError: fewer than k references.
     """
     distances, positions = x.new_empty(len(x), 0, dtype=torch.float64), x.new_empty(len(x), 0, dtype=torch.long)
-    seen = 0
+    seen, queries = 0, x.flatten(1).double().split(ROWS)
     for part in references:
         for some in part.flatten(1).split(ROWS):
-            found = torch.cat([_distances(rows, some) for rows in x.flatten(1).split(ROWS)])
+            block = some.double()
+            found = torch.cat([torch.cdist(rows, block, compute_mode="use_mm_for_euclid_dist") for rows in queries])
             numbers = torch.arange(seen, seen + len(some), device=x.device).expand(len(x), -1)
             distances, positions = torch.cat([distances, found], 1), torch.cat([positions, numbers], 1)
             order = distances.topk(min(k, distances.shape[1]), largest=False)
@@ -90,10 +91,6 @@ def nearest(x: Tensor, references: Iterable[Tensor], k: int = 1) -> Nearest:
     if seen < k:
         raise ValueError(f"{seen} references are fewer than the {k} nearest")
     return Nearest(distances, positions)
-
-
-def _distances(a: Tensor, b: Tensor) -> Tensor:
-    return torch.cdist(a.double(), b.double(), compute_mode="use_mm_for_euclid_dist")
 
 
 def mann_whitney(a: Tensor, b: Tensor) -> tuple[float, float]:

@@ -25,6 +25,8 @@ CURVES = (
     ),
 )
 
+ROWS = 8192  # features in float64 at a time
+
 
 LEAST = 2  # samples of each set
 
@@ -44,15 +46,17 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         ValueError: fewer than LEAST samples, or features of other sizes.
     """
     require_pair(a, b, LEAST)
-    a, b = a.double(), b.double()
-    cov_a, cov_b = _covariance(a), _covariance(b)
+    (mean_a, cov_a), (mean_b, cov_b) = _moments(a), _moments(b)
     values, vectors = torch.linalg.eigh(cov_a)
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     trace = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
-    means = (a.mean(0) - b.mean(0)).square().sum()
+    means = (mean_a - mean_b).square().sum()
     return float((means + cov_a.trace() + cov_b.trace() - 2 * trace).clamp(min=0))
 
 
-def _covariance(x: Tensor) -> Tensor:
-    centred = x - x.mean(0)
-    return centred.T @ centred / (len(x) - 1)
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean (F,) and the covariance (F, F) of features, float64."""
+    parts = x.split(ROWS)
+    mean = sum(part.double().sum(0) for part in parts) / len(x)
+    centred = (part.double() - mean for part in parts)
+    return mean, sum(part.T @ part for part in centred) / (len(x) - 1)

@@ -19,7 +19,7 @@ CURVES = (
 )
 
 LEAST = 2  # samples of each set
-ROWS = 2048  # of a kernel matrix at a time
+ROWS, COLUMNS = 2048, 8192  # of a kernel matrix at a time
 
 
 @torch.no_grad()
@@ -36,14 +36,16 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
         ValueError: fewer than LEAST samples, or features of other sizes.
     """
     require_pair(a, b, LEAST)
-    a, b = a.double(), b.double()
     within = sum((_sum(x, x) - _diagonal(x)) / (len(x) * (len(x) - 1)) for x in (a, b))
     return float(within - 2 * _sum(a, b) / (len(a) * len(b)))
 
 
 def _sum(a: Tensor, b: Tensor) -> Tensor:
-    return torch.stack([(part @ b.T / a.shape[1] + 1).pow(3).sum() for part in a.split(ROWS)]).sum()
+    blocks = ((rows.double(), columns) for columns in b.split(COLUMNS) for rows in a.split(ROWS))
+    sums = [(rows @ columns.double().T / a.shape[1] + 1).pow(3).sum() for rows, columns in blocks]
+    return torch.stack(sums).sum()
 
 
 def _diagonal(x: Tensor) -> Tensor:
-    return (x.square().sum(dim=1) / x.shape[1] + 1).pow(3).sum()
+    squares = torch.cat([part.double().square().sum(dim=1) for part in x.split(COLUMNS)])
+    return (squares / x.shape[1] + 1).pow(3).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -41,7 +42,7 @@ CURVES = (
     ),
 )
 
-ROWS = 2048  # of a distance matrix at a time
+ROWS, COLUMNS = 2048, 8192  # of a distance matrix at a time
 K_PRECISION = 3  # neighbours, as each paper has them
 K_DENSITY = 5
 LEAST = K_DENSITY + 1  # samples of each set
@@ -81,13 +82,18 @@ def manifold(real: Tensor, fake: Tensor) -> Manifold:
     (near_fake,) = _radii(fake, K_PRECISION)
     inside, counts, recalled, covered = [], [], [], torch.zeros(len(real), dtype=torch.bool, device=real.device)
     for part in fake.split(ROWS):
-        distances = _distances(part, real)
-        inside.append((distances <= near_real).any(dim=1))
-        within = distances <= wide_real
-        counts.append(within.sum(dim=1))
-        covered |= within.any(dim=0)
+        near = torch.zeros(len(part), dtype=torch.bool, device=real.device)
+        within = torch.zeros(len(part), dtype=torch.long, device=real.device)
+        for columns, distances in _blocks(part, real):
+            near |= (distances <= near_real[columns]).any(dim=1)
+            balls = distances <= wide_real[columns]
+            within += balls.sum(dim=1)
+            covered[columns] |= balls.any(dim=0)
+        inside.append(near)
+        counts.append(within)
     for part in real.split(ROWS):
-        recalled.append((_distances(part, fake) <= near_fake).any(dim=1))
+        found = [(distances <= near_fake[columns]).any(dim=1) for columns, distances in _blocks(part, fake)]
+        recalled.append(torch.stack(found).any(dim=0))
     return Manifold(
         precision=_mean(inside),
         recall=_mean(recalled),
@@ -100,12 +106,22 @@ def _radii(x: Tensor, *ks: int) -> list[Tensor]:
     """Return for each k the distances (N,) from every sample to its k-th nearest other one."""
     found = []
     for start in range(0, len(x), ROWS):
-        distances = _distances(x[start : start + ROWS], x)
-        own = torch.arange(len(distances), device=x.device)
-        distances[own, own + start] = torch.inf
-        found.append(distances.topk(max(ks), largest=False).values)
+        part, near = x[start : start + ROWS], []
+        for columns, distances in _blocks(part, x):
+            own = torch.arange(start, start + len(part), device=x.device)
+            own = own[(own >= columns.start) & (own < columns.stop)]
+            distances[own - start, own - columns.start] = torch.inf
+            near.append(distances.topk(min(max(ks), distances.shape[1]), largest=False).values)
+        found.append(torch.cat(near, dim=1).topk(max(ks), largest=False).values)
     nearest = torch.cat(found)
     return [nearest[:, k - 1] for k in ks]
+
+
+def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yield the distances of all of `a` from a slice of `b`, and the slice."""
+    for start in range(0, len(b), COLUMNS):
+        columns = slice(start, min(start + COLUMNS, len(b)))
+        yield columns, _distances(a, b[columns])
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
