@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.analysis.critic import critic_distance
-from gan_cli.analysis.reals import Reals, as_stored
+from gan_cli.analysis.reals import Joined, Reals, as_stored
 from gan_cli.core import curves
 from gan_cli.data.source import Batch, RealData
 from gan_cli.extractors.base import Extractor, Features
@@ -165,7 +165,10 @@ def fakes_like(real: Batch, game: Game, network: nn.Module, draws: Draws, batch_
     """
     real = game.read(real, draws)
     parts = sample(game, network, len(real.x), draws, batch_size, real.y, real.source)
-    return Batch(torch.cat([as_stored(part) for part in parts]), real.y, None, real.source)
+    whole = Joined(len(real.x), as_stored(next(parts)))
+    for part in parts:
+        whole.add(as_stored(part))
+    return Batch(whole.tensor, real.y, None, real.source)
 
 
 def again_by(game: Game, network: nn.Module, y: Tensor | None, batch_size: int) -> Again:

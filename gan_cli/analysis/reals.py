@@ -99,13 +99,42 @@ def two_sets(
 
 def take(source: Source, start: int, n: int) -> Batch:
     """Return n samples of a stream, starting at batch `start`."""
-    parts, found = [], 0
-    for k in count(start):
-        parts.append(source.batch(*source.draw(k)))
-        found += len(parts[-1].x)
-        if found >= n:
-            break
-    return Batch(*(None if tensors[0] is None else torch.cat(tensors)[:n] for tensors in zip(*parts, strict=True)))
+    parts = (source.batch(*source.draw(k)) for k in count(start))
+    first = next(parts)
+    kept = [None if tensor is None else Joined(n, tensor) for tensor in first]
+    while not kept[0].is_full:
+        for whole, tensor in zip(kept, next(parts), strict=True):
+            if whole is not None:
+                whole.add(tensor)
+    return Batch(*(None if whole is None else whole.tensor for whole in kept))
+
+
+class Joined:
+    """The first n rows of tensors one after the other: as `torch.cat` has them, but never held twice.
+
+    Args:
+        n: rows in all.
+        first: the first tensor.
+
+    Attributes:
+        tensor: (n, ...), filled as far as tensors were added.
+    """
+
+    def __init__(self, n: int, first: Tensor) -> None:
+        self.tensor = first.new_empty_strided((n, *first.shape[1:]), first.stride())
+        self._filled = 0
+        self.add(first)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are n rows."""
+        return self._filled == len(self.tensor)
+
+    def add(self, part: Tensor) -> None:
+        """Add the rows of a tensor, as many as there is room for."""
+        part = part[: len(self.tensor) - self._filled]
+        self.tensor[self._filled : self._filled + len(part)] = part
+        self._filled += len(part)
 
 
 def in_turn(y: Tensor, n: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torchvision.transforms.functional import gaussian_blur
 
 from gan_cli.analysis import evaluation
-from gan_cli.analysis.reals import as_stored, available, open_singly, take, two_sets
+from gan_cli.analysis.reals import Joined, as_stored, available, open_singly, take, two_sets
 from gan_cli.data.images import FashionMNIST10k
 from gan_cli.data.stacked import Stacked
 from gan_cli.data.synthetic import Ring
@@ -144,3 +144,17 @@ class TestReals:
         assert (x.min(), x.max()) == (-1, 1)
         points = torch.randn(5, 2)
         assert as_stored(points) is points
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_rows_are_joined_as_cat_joins_them(form, channels):
+    parts = [torch.rand(4, channels, 6, 5).to(memory_format=form) * i for i in range(1, 4)]
+    whole = Joined(10, parts[0])
+    for part in parts[1:]:
+        assert not whole.is_full
+        whole.add(part)
+    assert whole.is_full
+    expected = torch.cat([*parts[:2], parts[2][:2]])
+    assert torch.equal(whole.tensor, expected)
+    assert whole.tensor.stride() == expected.stride()
