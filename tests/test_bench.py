@@ -62,6 +62,28 @@ def test_speed_floor_layers_and_fakes_are_written_as_tables_and_as_numbers(tmp_p
     assert {row["precision"] for row in again["layers"]["rows"]} == {"bf16"}
 
 
+def test_scale_prints_what_each_size_costs_and_how_that_grows(tmp_path):
+    printed, kept = bench(tmp_path, "scale", "--of", "jobs", "--share", "0.01")
+    rows = kept["scale"]["rows"]
+    assert [(row["name"], row["size"]) for row in rows] == [("jobs", 10), ("jobs", 20), ("jobs", 40)]
+    assert all(row["cpu"] > 0 and row["memory"] >= 0 for row in rows)
+    assert rows[1]["written"] > 1.9 * rows[0]["written"] > 0  # a sweep.json is as long as there are jobs
+    assert "| write sweep.json as jobs end | 40 jobs |" in printed
+
+
+def test_a_case_that_scale_does_not_have_is_refused():
+    ran = fresh(SCRIPTS / "bench.py", "scale", "--of", "sells", code=2)
+    assert "--of sells: scale has the cases cells, jobs, " in ran.stderr
+
+
+@pytest.mark.slow
+def test_every_case_of_scale(tmp_path, report):
+    from benchmarks.scale import CASES
+
+    _, kept = bench(tmp_path, "scale", "--share", "0.0001")
+    assert list(dict.fromkeys(row["name"] for row in kept["scale"]["rows"])) == list(CASES)
+
+
 @pytest.mark.slow
 def test_every_part_that_starts_processes(tmp_path):
     parts = ["startup", "memory", "overheads", "pipeline", "busy"]

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
+os.environ["OMP_NUM_THREADS"] = "1"
 
 TAGS = 19  # of a row of the default config
 SIDE = 64  # of a picture that is compared
@@ -171,8 +171,10 @@ def runs(n: int) -> Callable[[], object]:
     return lambda: gan("runs")
 
 
-def pictures(n: int) -> torch.Tensor:
+def pictures(n: int) -> Any:
     """Return pictures of eight bits, as float32 in [-1, 1]."""
+    import torch
+
     x = torch.empty(n, 3, SIDE, SIDE)
     for part in x.split(256):
         part.copy_(torch.randint(0, 256, part.shape).float().div_(127.5).sub_(1))
@@ -205,6 +207,7 @@ def neighbours(n: int) -> Callable[[], object]:
 
 def folder_of_files(n: int) -> None:
     """Make a folder of small pictures, prepare them, and change one."""
+    import numpy as np
     from PIL import Image
 
     Path("pictures").mkdir()
@@ -217,6 +220,8 @@ def folder_of_files(n: int) -> None:
 
 def opened_folder() -> None:
     """Open the folder, as a run does."""
+    import torch
+
     from gan_cli.data.folder import Folder
 
     os.environ["XDG_CACHE_HOME"] = os.path.abspath("cache")
@@ -272,7 +277,6 @@ def main(name: str, size: int, make: bool) -> None:
         return
     if name in MADE:
         subprocess.run([sys.executable, __file__, name, str(size), "make"], check=True, stdout=subprocess.DEVNULL)
-    torch.set_num_threads(1)
     measured = globals()[name](size)
     before, had_written = status("VmRSS"), written()
     Path("/proc/self/clear_refs").write_text("5")  # the peak is that from here on
