@@ -41,7 +41,7 @@ def further_scores(reference: Reference, fake: Batch, config: EvaluateConfig) ->
         raise UserError(f"{shown}: the samples are {what}; leave it out")
     first, second = reference.reals.first, reference.reals.second
     of_classes = {key: value for key, value in asked.items() if key in keys[1:3]}
-    if of_classes and (fake.y is None or second.y is None):
+    if of_classes and (fake.y is None or second.y is None or data.class_names is None):
         shown = ", ".join(f"{key}={show(value)}" for key, value in of_classes.items())
         raise UserError(f"{shown}: the fakes have no classes (condition=none, or other names); leave it out")
     found = []

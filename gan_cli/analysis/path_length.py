@@ -48,7 +48,7 @@ def path_length(
     t = draws.uniform("t", pairs, 1) * (1 - EPSILON)
     join = slerp if game.latent.between == "slerp" else lerp
     ends = [join(first, second, at) for at in (t, t + EPSILON)]
-    y = torch.arange(pairs, device=t.device) % game.condition.n_classes if game.condition.needs_labels else None
+    y = game.condition.in_turn(pairs, t.device)
     a, b = (torch.cat([extractor(x).x for x in generate(game, network, z, y, batch_size)]) for z in ends)
     return trimmed_mean((a - b).double().square().sum(dim=1) / EPSILON**2)
 

@@ -140,7 +140,7 @@ class Run:
         n: int = 64,
         *,
         seed: int = 0,
-        y: int | str | Sequence[int | str] | None = None,
+        y: int | str | Sequence[int | str] | Sequence[Sequence[float]] | None = None,
         c: float | Sequence[float | None] | None = None,
         truncation: float | None = None,
         statistics: Literal["running", "whole"] = "running",
@@ -151,14 +151,16 @@ class Run:
         Args:
             n: how many.
             seed: of z.
-            y: classes, by number or name, in turn; None: all in turn, in a run with classes.
+            y: classes, by number or name, or label vectors (M, F), in turn; None: all classes, or labels of training
+                samples, in turn.
             c: values of the prior's codes, None for those that are drawn.
             truncation: psi: z is drawn again until every number is within +-psi.
             statistics: of the generator's batch norms; whole: computed anew from 4,000 of its inputs in 16 batches.
             batch_size: samples drawn at a time.
 
         Returns:
-            float32 (n, C, H, W) in [-1, 1], or points (n, D), on the run's device; `labels` (n,) has their classes.
+            float32 (n, C, H, W) in [-1, 1], or points (n, D), on the run's device; `labels` has their classes (n,), or
+            label vectors (n, F).
 
         Raises:
             UserError: there is no such checkpoint, or the run cannot generate such samples.

@@ -17,7 +17,7 @@ class Samples(Tensor):
 
     Attributes:
         columns: of the grid; None: as near to a square as may be.
-        labels: (N,) int64, the class of each sample; None: the generator reads no classes.
+        labels: classes (N,) int64 or vectors (N, F) that the samples were drawn for; None: the generator reads none.
     """
 
     __torch_function__ = torch._C._disabled_torch_function_impl

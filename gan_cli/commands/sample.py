@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +90,8 @@ def _refuse(game: Game, config: SampleConfig, line: CommandLine) -> None:
         if key in typed:
             raise UserError(f"{key}={show(getattr(config, key))}: {_NOT_WITH_SOURCE.get(key, _EACH)}; leave {key} out")
     if game.condition.needs_labels and config.y is None:
-        raise UserError("this run's generator reads a class beside the picture; add y=CLASS")
+        what, fix = ("label vector", "[[NUMBERS]]") if game.condition.reads_vectors else ("class", "CLASS")
+        raise UserError(f"this run's generator reads a {what} beside the picture; add y={fix}")
 
 
 def _suffixes(config: SampleConfig) -> list[str]:
@@ -96,7 +99,7 @@ def _suffixes(config: SampleConfig) -> list[str]:
     return [] if config.source else {"grid": list(figures.SUFFIXES), "png": [], "npz": [".npz"]}[config.format]
 
 
-def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:
+def _name(run: Loaded, chosen: list[Any], config: SampleConfig) -> str:
     """Return a file name that is different for different samples."""
     what = f"count_{config.count}" if config.source is None else Path(config.source).resolve().name
     parts = [f"step_{run.state.step:010d}_seed_{config.seed}_{what}"]
@@ -104,7 +107,9 @@ def _name(run: Loaded, chosen: list[int], config: SampleConfig) -> str:
     if run.state.ema and generator_of(run.state, config.weights) is run.state.game.generator:
         parts.append("raw")
     parts += ["whole"] * (config.statistics == "whole")
-    if chosen:
+    if chosen and run.state.game.condition.reads_vectors:
+        parts.append(f"y_{hashlib.sha256(repr(chosen).encode()).hexdigest()[:8]}")
+    elif chosen:
         asked = config.y if isinstance(config.y, list) else [config.y]
         typed = (one if isinstance(one, int) else number for one, number in zip(asked, chosen, strict=True))
         parts.append("y_" + "+".join(map(str, typed)))
@@ -130,7 +135,7 @@ def _write_pngs(out: Path, drawn: Samples, config: SampleConfig) -> None:
 
 
 def _write_npz(out: Path, drawn: Samples, config: SampleConfig) -> None:
-    """Write `samples`, and where asked `labels`, int64 (N,).
+    """Write `samples`, and where asked `labels`, int64 (N,), or vectors float32 (N, F).
 
     Samples are images uint8 (N, H, W, C), grey ones with C = 3, or points float32 (N, D).
     """

@@ -7,29 +7,32 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from gan_cli.conditions.base import Unconditional
+from gan_cli.conditions.base import Labelled
 from gan_cli.conditions.class_norm import ClassNorm, has_batch_norm
 from gan_cli.conditions.labels import one_hot
+from gan_cli.data.source import LabelKind
 
 By = Literal["auto", "norm", "concat"]
 
 
-class ByClass(Unconditional):
+class ByClass(Labelled):
     """The generator's side of projection and auxiliary classifier: class-conditional batch norm, or the label with z.
 
     Args:
-        n_classes: labels are in [0, n_classes).
+        n_classes: as for `Labelled`.
         generator: `norm`: every batch norm of the generator has a scale and a shift for each class (Dumoulin et al.
-            2017, equation 5); `concat`: the one-hot label joins z; `auto`: norm where the generator has batch norm.
+            2017, equation 5), or linear in a label that is a vector; `concat`: the label joins z; `auto`: norm where
+            the generator has batch norm.
+        labels: as for `Labelled`.
 
     Raises:
         ValueError: `norm` for a generator without batch norm.
     """
 
-    needs_labels = True
-
-    def __init__(self, n_classes: int = 0, generator: By = "auto") -> None:
-        super().__init__(n_classes)
+    def __init__(
+        self, n_classes: int = 0, generator: By = "auto", labels: LabelKind | Literal["auto"] = "auto"
+    ) -> None:
+        super().__init__(n_classes, labels)
         self.generator = generator
 
     def resolve(self, generator: nn.Module) -> dict[str, Any]:
@@ -45,10 +48,10 @@ class ByClass(Unconditional):
 
     def adapt(self, generator: nn.Module) -> nn.Module:
         """Return the generator, with class-conditional batch norm if `generator` is `norm`."""
-        return ClassNorm(generator, self.n_classes) if self.generator == "norm" else generator
+        return ClassNorm(generator, self.n_classes, self.reads_vectors) if self.generator == "norm" else generator
 
     def generator_input(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
-        """Return z and y, or z with the one-hot label behind it."""
+        """Return z and y, or z with the label behind it."""
         if self.generator == "norm":
             return z, y
         return (torch.cat([z, one_hot(y, self.n_classes)], dim=1),)

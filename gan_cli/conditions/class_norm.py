@@ -1,7 +1,8 @@
-"""Batch norm whose scale and shift depend on the class."""
+"""Batch norm whose scale and shift depend on the label."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -16,23 +17,28 @@ def has_batch_norm(network: nn.Module) -> bool:
 class ClassNorm(nn.Module):
     """A network whose batch norms have a scale and a shift for each class (Dumoulin et al. 2017, equation 5).
 
-    Every class starts with the scale and shift of the network.
+    Every class starts with the scale and shift of the network. For labels that are vectors, scale and shift are linear
+    in the label (Perez et al. 2018, equation 1), and start as those of the network for any label.
 
     Args:
         network: z (N, size) -> samples; its batch norms are replaced.
-        n_classes: labels are in [0, n_classes).
+        n_classes: labels are in [0, n_classes), or vectors of so many numbers.
+        vectors: labels are vectors.
     """
 
-    def __init__(self, network: nn.Module, n_classes: int) -> None:
+    def __init__(self, network: nn.Module, n_classes: int, vectors: bool = False) -> None:
         super().__init__()
         self.network = network
+        self.vectors = vectors
         for parent in list(network.modules()):
             for name, child in list(parent.named_children()):
                 if isinstance(child, _BatchNorm) and child.affine:
-                    setattr(parent, name, _ClassBatchNorm(child, n_classes))
+                    setattr(parent, name, _ClassBatchNorm(child, n_classes, vectors))
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        """Return samples (N, ...) for z (N, size) and labels y (N,), or weights of the classes (N, n_classes)."""
+        """Return samples (N, ...) for z (N, size) and y: labels (N,), weights of classes, or label vectors (N, F)."""
+        if self.vectors:
+            y = torch.cat([y, torch.ones_like(y[:, :1])], dim=1)
         layers = [m for m in self.modules() if isinstance(m, _ClassBatchNorm)]
         for layer in layers:
             layer.y = y
@@ -44,13 +50,18 @@ class ClassNorm(nn.Module):
 
 
 class _ClassBatchNorm(nn.Module):
-    """A batch norm with a scale and a shift for each class, (n_classes, channels); `y` is set during a forward pass."""
+    """A batch norm with a scale and a shift for each class, (n_classes, channels); `y` is set during a forward pass.
 
-    def __init__(self, norm: _BatchNorm, n_classes: int) -> None:
+    Where labels are vectors, that of each number comes before that of any label, which `y` has a 1 for.
+    """
+
+    def __init__(self, norm: _BatchNorm, n_classes: int, vectors: bool) -> None:
         super().__init__()
         self.y: Tensor | None = None
-        self.scale = nn.Parameter(norm.weight.detach().repeat(n_classes, 1))
-        self.shift = nn.Parameter(norm.bias.detach().repeat(n_classes, 1))
+        self.scale, self.shift = (
+            nn.Parameter(torch.cat([t.new_zeros(n_classes, len(t)), t[None]]) if vectors else t.repeat(n_classes, 1))
+            for t in (norm.weight.detach(), norm.bias.detach())
+        )
         norm.weight = norm.bias = None
         norm.affine = False
         self.norm = norm

@@ -5,18 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gan_cli.conditions.base import Unconditional
+from gan_cli.conditions.base import Labelled
 from gan_cli.conditions.labels import one_hot
 
 
-class Concat(Unconditional):
-    """Conditional GAN (Mirza & Osindero 2014): the one-hot label is a part of the input of both networks.
+class Concat(Labelled):
+    """Conditional GAN (Mirza & Osindero 2014): the label is a part of the input of both networks, a class one-hot.
 
-    It joins z, and the critic's image as n_classes further channels that are 1 or 0 everywhere (a point's coordinates
-    as n_classes further numbers).
+    It joins z, and the critic's image as n_classes further channels, each constant (a point's coordinates as n_classes
+    further numbers).
     """
-
-    needs_labels = True
 
     def latent_size(self, size: int) -> int:
         """Return size + n_classes."""
@@ -27,7 +25,7 @@ class Concat(Unconditional):
         return (sample_shape[0] + self.n_classes, *sample_shape[1:])
 
     def generator_input(self, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
-        """Return z with the one-hot label behind it."""
+        """Return z with the label behind it."""
         return (torch.cat([z, one_hot(y, self.n_classes)], dim=1),)
 
     def critic_input(self, x: Tensor, y: Tensor | None) -> Tensor:

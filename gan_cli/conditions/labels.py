@@ -9,7 +9,7 @@ from torch import Tensor
 def one_hot(y: Tensor, n_classes: int) -> Tensor:
     """Return float32 (N, n_classes) for labels y (N,); torch's own function makes the host wait for the labels.
 
-    Weights of the classes (N, n_classes), for interpolations between classes, are returned unchanged.
+    Vectors (N, n_classes) are returned unchanged: labels that are vectors, or weights of the classes between classes.
     """
     if y.is_floating_point():
         return y

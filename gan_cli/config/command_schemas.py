@@ -29,6 +29,10 @@ Classes = Annotated[
     ClassKey | Annotated[list[ClassKey], Field(min_length=1)],
     Field(examples=[3], description="a class, or a list of classes as in y=[0,3], by number or name"),
 ]
+Vectors = Annotated[
+    list[Annotated[list[float], Field(min_length=1)]],
+    Field(min_length=1, examples=[[[0.5, 1.0]]], description="label vectors, a list for each as in y=[[0,1],[1,0]]"),
+]
 Codes = Annotated[
     float | Annotated[list[float | None], Field(min_length=1)],
     Field(examples=[3], description="a code's value, or a list of them as in c=[3,null,0.5]"),
@@ -90,7 +94,7 @@ class SampleConfig(GeneratorConfig):
     count: Annotated[Count, Field(examples=[64])]
     format: Literal["grid", "png", "npz"]
     labels: bool = False
-    y: Classes | None = None
+    y: Classes | Vectors | None = None
     c: Codes | None = None
     truncation: Annotated[PositiveFloat, Field(examples=[2.0])] | None = None
     source: Text | None = None

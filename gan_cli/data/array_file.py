@@ -102,7 +102,7 @@ class _ArrayFile(ArraySet):
             return Arrays(rows)
         y = _named(found, name, "dataset.labels", shown)
         labels = labels_of(np.asarray(y[:]), len(rows), f"{shown} ({name})")
-        return Arrays(rows, labels, tuple(map(str, np.arange(labels.max() + 1))))
+        return Arrays.labelled(rows, labels)
 
     def _samples_of(self, found: Mapping[str, Any], shown: str) -> str:
         """Return the name of the array of samples."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from gan_cli.data.digest import Digest
 from gan_cli.data.fixed_set import FixedSet, Holdout, Limit, Stored
 from gan_cli.data.prepared import Prepared
 from gan_cli.data.rows import Rows, chunks
+from gan_cli.data.source import LabelKind
 from gan_cli.data.split import check_batch, split
 from gan_cli.errors import UserError
 
@@ -24,13 +25,19 @@ class Arrays:
 
     Attributes:
         x: images (N, C, H, W), uint8, uint16 or float32 in [-1, 1]; or points (N, D), float32.
-        labels: (N,) int64 in [0, n_classes), or None.
-        class_names: of the labels, or None.
+        labels: classes (N,) int64 in [0, n_classes), vectors (N, F) float32, or None.
+        class_names: of the classes, or None.
     """
 
     x: np.ndarray | Rows
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+
+    @classmethod
+    def labelled(cls, x: np.ndarray | Rows, labels: np.ndarray) -> Arrays:
+        """Return samples with labels, checked; classes are named by their numbers."""
+        count = int(labels.max(initial=-1)) + 1
+        return cls(x, labels, tuple(map(str, range(count))) if labels.ndim == 1 else None)
 
 
 class ArraySet(FixedSet):
@@ -68,8 +75,17 @@ class ArraySet(FixedSet):
         return self.arrays().x.shape[1:]
 
     def expected_classes(self) -> int:
-        """Return the number of classes, 0 without labels."""
+        """Return the number of classes, or of a label vector's numbers, 0 without labels."""
+        if (labels := self.arrays().labels) is not None and labels.ndim == 2:
+            return labels.shape[1]
         return len(self.classes or self.arrays().class_names or ()) if self.arrays().class_names else 0
+
+    def expected_labels(self) -> LabelKind:
+        """Return what the labels are."""
+        labels = self.arrays().labels
+        if labels is None or labels.ndim == 1:
+            return "class"
+        return "binary" if np.isin(labels, (0, 1)).all() else "numbers"
 
     def stored(self, batch_size: int, device: torch.device) -> Stored:
         """Split the samples.
@@ -96,7 +112,7 @@ def as_arrays(data: Any) -> Arrays:
 
     Args:
         data: images (N, C, H, W), (N, H, W, C) or (N, H, W) of 1 to 16 channels, uint8, uint16, or floating-point in
-            [-1, 1], as `Rows` tells them apart; points (N, D); (x, y) with labels y (N,), whole numbers from 0; a
+            [-1, 1], as `Rows` tells them apart; points (N, D); (x, y) with labels y, as `labels_of` takes them; a
             Dataset of such images or points, with or without labels, of which each is read once.
 
     Raises:
@@ -123,10 +139,11 @@ def as_arrays(data: Any) -> Arrays:
     x = rows[:]
     if y is None:
         return Arrays(x)
-    labels = labels_of(_array(y), len(x))
-    count = int(labels.max(initial=-1)) + 1
-    known = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names) and len(names) >= count
-    return Arrays(x, labels, tuple(names) if known else tuple(map(str, range(count))))
+    found = Arrays.labelled(x, labels_of(_array(y), len(x)))
+    known = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+    if not known or found.class_names is None or len(names) < len(found.class_names):
+        return found
+    return replace(found, class_names=tuple(names))
 
 
 def _array(value: Any) -> np.ndarray:
@@ -152,14 +169,23 @@ def _read(data: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def labels_of(y: np.ndarray, n: int, shown: str = "dataset") -> np.ndarray:
-    """Return labels (N,) as int64.
+    """Return classes (N,) as int64, or label vectors (N, F) as float32.
+
+    Args:
+        y: whole numbers from 0 (N,); or (N, F), floating-point, boolean, or whole numbers with F of at least 2.
+        n: samples.
+        shown: where the labels are, for errors.
 
     Raises:
-        UserError: other than whole numbers from 0, or another number of them.
+        UserError: other labels, another number of them, or numbers that are not finite.
     """
+    if y.ndim == 2 and len(y) == n and y.shape[1] > (y.dtype.kind in "iu") and y.dtype.kind in "iubf":
+        if not np.isfinite(y).all():
+            raise UserError(f"{shown}: some numbers of the labels {y.dtype} {y.shape} are not finite")
+        return np.ascontiguousarray(y, dtype=np.float32)
     if y.shape != (n,) or not np.issubdtype(y.dtype, np.integer) or (n and y.min() < 0):
         raise UserError(
             f"{shown}: the labels are {y.dtype} {y.shape}; they must be whole numbers from 0, one for each of the "
-            f"{n:,} samples"
+            f"{n:,} samples, or vectors ({n}, F), floating-point where F is 1"
         )
     return y.astype(np.int64)

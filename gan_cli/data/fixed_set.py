@@ -97,6 +97,7 @@ class FixedSet(ABC):
             fingerprint=digest(shape, ready.digest, parts.class_names, *rows, *labels),
             fixed=lambda n: train.at(fixed_order(n, len(parts.train))),
             tags=self._tags(parts),
+            label_size=parts.labels.shape[1] if parts.labels is not None and parts.labels.ndim == 2 else 0,
             notes=notes,
             class_sizes=parts.class_sizes,
             unused=unused,

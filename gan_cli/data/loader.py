@@ -52,7 +52,7 @@ class Resident:
     Args:
         images: (N, C, H, W) uint8, uint16 or float32, or points (N, D) float32; an array, or `Rows`.
         rows: (n,) the rows of `images` that this source uses.
-        labels: (n,) int64 labels of these rows, or None.
+        labels: classes (n,) int64 or vectors (n, F) float32 of these rows, or None.
         order: order of the batches, on `device`.
         device: where training happens.
 
@@ -105,7 +105,7 @@ class Mapped:
     Args:
         images: as for `Resident`, memory-mapped.
         rows: (n,) the rows of `images` that this source uses.
-        labels: (n,) int64 labels of these rows, or None.
+        labels: classes (n,) int64 or vectors (n, F) float32 of these rows, or None.
         order: order of the batches, on the CPU.
         device: where training happens.
         ahead: number of batches that are read ahead; 0: each is read when it is drawn.

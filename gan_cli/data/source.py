@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from gan_cli.data.unused import Unused
+
+LabelKind = Literal["class", "binary", "numbers"]  # classes (N,); or vectors (N, F), of 0 and 1 or of any numbers
 
 
 class Batch(NamedTuple):
@@ -17,7 +19,7 @@ class Batch(NamedTuple):
 
     Attributes:
         x: images (N, C, H, W) float32 in [-1, 1], or points (N, D) float32.
-        y: class labels (N,) int64 in [0, n_classes), or None.
+        y: labels: classes (N,) int64 in [0, n_classes), vectors (N, F) float32, or None.
         c: latent codes (N, C) behind generated samples, or None.
         source: what a generator reads besides: an image (N, C', H', W') in [-1, 1], a vector (N, F), or None.
     """
@@ -66,7 +68,7 @@ class RealData:
 
     Attributes:
         shape: of one sample: (C, H, W) or (D,).
-        class_names: names of the labels, or None without labels.
+        class_names: names of the classes, or None where labels are no classes, or there are none.
         train: samples that the critic learns from.
         heldout: the fixed split that the critic never learns from; its batches are smaller if it has few samples.
         fingerprint: identifies the content and the preparation; it is saved with the run.
@@ -76,6 +78,7 @@ class RealData:
         source_shape: of what a generator reads beside z where the data bring it, (C', H', W') or (F,); None: they do
             not.
         tags: of the images, where the dataset has tags.
+        label_size: numbers of a label that is a vector; 0: labels are classes, or there are none.
         notes: what reading the data changed that a user may not expect, a line each.
         class_sizes: samples of each class, those held out too; None where they are not counted.
         unused: what looks like a sample and is not used.
@@ -90,9 +93,15 @@ class RealData:
     modes: tuple[Tensor, float] | None = None
     source_shape: tuple[int, ...] | None = None
     tags: Tags | None = None
+    label_size: int = 0
     notes: tuple[str, ...] = ()
     class_sizes: tuple[int, ...] | None = None
     unused: tuple[Unused, ...] = ()
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes, or of a label vector's numbers; 0: there are no labels."""
+        return self.label_size or len(self.class_names or ())
 
 
 class Dataset(Protocol):
@@ -103,7 +112,10 @@ class Dataset(Protocol):
         ...
 
     def expected_classes(self) -> int | None:
-        """Return the number of classes, as known before the data are read: 0 for none, None for unknown."""
+        """Return `RealData.n_classes` as known before the data are read, None for unknown.
+
+        Labels are classes, unless `expected_labels()`, which a dataset need not have, returns `binary` or `numbers`.
+        """
         ...
 
     def open(self, batch_size: int, seed: int, device: torch.device) -> RealData:

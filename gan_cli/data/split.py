@@ -23,7 +23,8 @@ class Split:
     Attributes:
         train: (n,) int64, ascending.
         heldout: (m,) int64, ascending, none of them in `train`.
-        labels: (N,) int64, of every image of the collection, in [0, n_classes) for those chosen; or None.
+        labels: of every image of the collection: (N,) int64, in [0, n_classes) for those chosen; or vectors (N, F), or
+            None.
         class_names: of the labels, or None.
     """
 
@@ -66,7 +67,7 @@ def split(
 
     Args:
         n: number of images in the collection.
-        labels: (n,) or None.
+        labels: (n,), vectors (n, F), or None.
         class_names: of the labels, or None.
         classes: classes to keep, by name or number; they get new numbers in this order. None: all.
         holdout: number of held-out images, a share below 1, or `auto`: 5 %, at most 5,000.

@@ -7,8 +7,9 @@ import io
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from gan_cli.core.untrusted import parse_json
 from gan_cli.data.file_collection import FileCollection
 from gan_cli.data.fixed_set import Stored
 from gan_cli.data.folder import Folder
-from gan_cli.data.source import Tags
+from gan_cli.data.source import LabelKind, Tags
 from gan_cli.data.split import Split, check_batch
 from gan_cli.data.unused import RARE, Unused
 from gan_cli.errors import UserError
@@ -39,6 +40,7 @@ class TaggedFolder(Folder):
         tags: a JSON file {picture: [tag, ...]}, or a CSV file of rows `picture,tag;tag`; required. A picture is named
             by its path below the directory.
         min_count: training images that a word of the vocabulary has at least.
+        labels: what a condition reads: `folders`, classes by sub-folder as `Folder`; or `tags`, a vector of 0 and 1.
         **others: as `Folder`.
     """
 
@@ -51,10 +53,11 @@ class TaggedFolder(Folder):
         path: str | None = None,
         tags: str | None = None,
         min_count: PositiveInt = 3,
+        labels: Literal["folders", "tags"] = "folders",
         **others: Any,
     ) -> None:
         super().__init__(image_size, path, **others)
-        self.tags, self.min_count = tags, min_count
+        self.tags, self.min_count, self.labels = tags, min_count, labels
         self._words: list[tuple[str, ...]] = []
         self._vocabulary: tuple[str, ...] = ()
         self._rare: list[Unused] = []
@@ -71,6 +74,14 @@ class TaggedFolder(Folder):
             names = [picture.name for picture in self._look()[0].pictures]
             self._words = _of_pictures(names, read_tags(self.tags), self.tags)
         return super().expected_shape()
+
+    def expected_classes(self) -> int | None:
+        """Return the number of sub-folders, or None: the vocabulary depends on the split."""
+        return None if self.labels == "tags" else super().expected_classes()
+
+    def expected_labels(self) -> LabelKind:
+        """Return what the labels are."""
+        return "binary" if self.labels == "tags" else "class"
 
     def collect(self) -> FileCollection:
         """List the pictures, and read their tags."""
@@ -105,7 +116,15 @@ class TaggedFolder(Folder):
         ]
         parts = parts.only(of_interest)
         check_batch(self._named(), parts, batch_size)
-        return parts
+        return replace(parts, labels=self._vectors(), class_names=None) if self.labels == "tags" else parts
+
+    def _vectors(self) -> np.ndarray:
+        """Return 1 where an image of the collection has a word of the vocabulary, else 0, (N, V) float32."""
+        number = {word: i for i, word in enumerate(self._vocabulary)}
+        found = np.zeros((len(self._words), len(number)), dtype=np.float32)
+        for row, words in zip(found, self._words, strict=True):
+            row[[number[word] for word in words if word in number]] = 1
+        return found
 
     def _tags(self, parts: Split) -> Tags:
         number = {word: i for i, word in enumerate(self._vocabulary)}

@@ -23,7 +23,8 @@ class Critic(nn.Module):
         trunk: samples (N, ...) -> features (N, trunk.n_features); its `init_`, where it has one, draws the layers that
             follow.
         heads: name -> size of further linear heads.
-        n_embedded: number of embedded classes; the embedding's inner product with the features is added to the score.
+        n_embedded: number of embedded classes, or of a label's numbers; the embedding's inner product with the features
+            is added to the score.
     """
 
     def __init__(self, trunk: nn.Module, heads: Mapping[str, int], n_embedded: int = 0) -> None:
@@ -42,7 +43,7 @@ class Critic(nn.Module):
 
         Args:
             x: samples.
-            y: labels (N,).
+            y: labels (N,), or vectors (N, n_embedded).
             c: latent codes (N, C).
             trunk_input: input of the trunk, such as the samples with their labels; None: the samples.
         """
@@ -54,7 +55,10 @@ class Critic(nn.Module):
             if (patches := len(score) // len(x)) > 1:
                 y, c = (None if t is None else t.repeat_interleave(patches, dim=0) for t in (y, c))
             if self.embedding is not None:
-                score = score + _rows(self.embedding(features)).gather(1, y[:, None]).squeeze(1)
+                products = _rows(self.embedding(features))
+                score = score + (
+                    (products * y).sum(dim=1) if y.is_floating_point() else products.gather(1, y[:, None]).squeeze(1)
+                )
             return CriticOutput(score, _rows(features), heads, x, y, c)
 
 

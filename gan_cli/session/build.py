@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.optim import Optimizer
 
+from gan_cli.conditions.base import EXAMPLES
 from gan_cli.config import parts
 from gan_cli.config.identity import with_absolute_places
 from gan_cli.config.schema import Part, RunConfig
@@ -25,7 +26,7 @@ from gan_cli.models.initial import Undrawn
 from gan_cli.models.layers import norms_of
 from gan_cli.schedules.schedule import Schedule
 from gan_cli.session import engines, runtime, single_parts
-from gan_cli.session.compatibility import no_labels, refuse, refuse_frozen
+from gan_cli.session.compatibility import no_labels, refuse, refuse_frozen, with_label_kind
 from gan_cli.session.given import Given
 from gan_cli.session.initial import begin_with
 from gan_cli.session.networks import Parts, Shapes, build_game, build_optimizers, is_foreign, settled
@@ -70,7 +71,7 @@ class Plan:
         data = task.open(self.parts.dataset, *opening)
         if getattr(self.parts.dataset, "flip", False):
             data = dataclasses.replace(data, train=Flipped(data.train, *opening))
-        if self.needs_labels and not data.class_names:
+        if self.needs_labels and not data.n_classes:
             raise no_labels(config, self.parts.dataset)
         if config.dataset.arguments.get("channels") == "auto":
             config = config.replace(dataset=config.dataset.replace(channels=data.shape[0]))
@@ -110,7 +111,9 @@ class Plan:
         Raises:
             UserError: there is no such run, or nothing of it fits.
         """
-        state = self.state_for(data.shape, len(data.class_names or ()), data.source_shape)
+        state = self.state_for(data.shape, data.n_classes, data.source_shape)
+        if (condition := state.game.condition).reads_vectors:
+            condition.examples.copy_(data.fixed(EXAMPLES).y)
         try_networks(self.config, state.game, data)
         if is_new and self.config.init_from is not None:
             self.notes.append(begin_with(state, self.config))
@@ -192,6 +195,8 @@ def check(
     needs_labels = parts.class_of(config.condition, "condition").needs_labels
     if needs_labels and n_classes == 0:
         raise no_labels(config, built.dataset)
+    if needs_labels:
+        config = with_label_kind(config, built.task.expected_labels(built.dataset) if sample_shape is None else None)
     game, config = _outlined(config, built, Shapes(shape, n_classes or 2, source))  # 2: any number of classes will do
     runtime.require_memory(game, config)
     refuse_frozen(config, game)

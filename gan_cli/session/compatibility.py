@@ -12,11 +12,14 @@ from gan_cli.config.schema import RunConfig
 from gan_cli.constraints.base import Constraint
 from gan_cli.core.processes import processes
 from gan_cli.core.text import did_you_mean
+from gan_cli.data.source import LabelKind
 from gan_cli.errors import UserError
 from gan_cli.models.layers import MinibatchDiscrimination
 from gan_cli.training import unrolling
 from gan_cli.training.game import Game
 from gan_cli.updates.base import Phase, Updates
+
+_IN_WORDS = {"class": "classes", "binary": "vectors of 0 and 1", "numbers": "vectors of numbers"}
 
 
 def refuse(config: RunConfig, game: Game, updates: Updates, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
@@ -232,6 +235,28 @@ def no_labels(config: RunConfig, dataset: object) -> UserError:
         f"condition={condition} needs labels, and dataset={name} has none: "
         f"{known or 'condition=none, or a labelled dataset'}"
     )
+
+
+def with_label_kind(config: RunConfig, found: LabelKind | None) -> RunConfig:
+    """Return a config whose condition reads labels as the data have them.
+
+    Args:
+        config: its condition reads labels.
+        found: what they are; None: the data are not known, and the config of a run says it.
+
+    Raises:
+        UserError: the config asks for others.
+    """
+    part = config.condition
+    asked = part.arguments.get("labels", "auto")
+    if asked == "auto":
+        return config.replace(condition=part.replace(labels=found or "class")) if "labels" in part.arguments else config
+    if found and asked != found and (asked, found) != ("numbers", "binary"):
+        raise UserError(
+            f"condition.labels={asked}: the labels of dataset={config.dataset.name} are {_IN_WORDS[found]}: "
+            f"condition.labels={found}"
+        )
+    return config
 
 
 def _refuse_unsteppable(player: str, optimizer: torch.optim.Optimizer) -> None:

@@ -47,7 +47,7 @@ class Deployed(PlainGenerator):
 
         Args:
             z: (N, size), drawn from the run's prior; None where that has no numbers.
-            y: labels (N,), int64.
+            y: labels (N,), int64, or vectors (N, F), float32.
             truncation: psi, 0-d: a normal z becomes one of the normal distribution within +-psi; infinity: as it is.
             source: (N, ...), what the generator reads besides.
         """

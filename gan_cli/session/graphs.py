@@ -126,7 +126,7 @@ def inputs_of(generator: Deployed, run: Loaded, n: int, psi: float) -> Inputs:
     draws = Draws(device, 0, "export", n)
     inputs = {"z": game.latent.sample(n, draws)}
     if "y" in generator.names:
-        inputs["y"] = torch.arange(n, device=device) % game.condition.n_classes
+        inputs["y"] = game.condition.in_turn(n, device)
     if "source" in generator.names:
         inputs["source"] = draws.uniform("source", n, *run.source_shape) * 2 - 1
     inputs["truncation"] = torch.tensor(psi, device=device)

@@ -101,6 +101,7 @@ def _load_exported(
         network = state.best_generator()
         network.load_state_dict(below(tensors, "generator."))
         state.game.task.load_state_dict(below(tensors, "task."))
+        state.game.condition.load_state_dict(below(tensors, "condition."))
         check_finite([network])
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{path / exported.WEIGHTS} does not fit the config beside it: {error}") from error
@@ -111,8 +112,9 @@ def _load_exported(
 
 
 def exported_tensors(state: TrainState, network: torch.nn.Module | None = None) -> dict[str, torch.Tensor]:
-    """Return what an export holds of a state: the tensors of the task, and of the generator or its moving average."""
-    parts = {"generator": network or state.best_generator(), "task": state.game.task}
+    """Return what an export holds: tensors of the generator or its moving average, of the task and the condition."""
+    game = state.game
+    parts = {"generator": network or state.best_generator(), "task": game.task, "condition": game.condition}
     return {f"{name}.{key}": t for name, part in parts.items() for key, t in part.state_dict().items()}
 
 

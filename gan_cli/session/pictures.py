@@ -25,6 +25,7 @@ POINTS = 2_000  # a scatter plot's samples where log.sample_count is auto
 GRID = 64  # a grid's images there
 TRANSLATED = 16  # rows of source, result and target there, where the generator reads pictures
 TAGGED = 12  # images with their words there, where it writes words
+LABELS = 8  # vectors, over which the mean of a conditional critic's scores of points is taken
 COVERAGE_SAMPLES = 2_500  # as the literature evaluates mode coverage
 
 
@@ -135,15 +136,16 @@ def across(panels: list[Tensor]) -> int:
 
 def columns(condition: Unconditional, count: int) -> int | None:
     """Return how many columns a grid has: one a class where there are classes; None: as near a square as may be."""
-    return min(condition.n_classes, count) if condition.needs_labels else None
+    return min(condition.n_classes, count) if condition.needs_labels and not condition.reads_vectors else None
 
 
 def _score(game: Game, x: Tensor) -> Tensor:
-    """Return the critic's scores (N,) of points; of a conditional critic, their mean over the classes."""
-    if not game.condition.needs_labels:
+    """Return the critic's scores (N,) of points; of a conditional critic, their mean over classes or label vectors."""
+    condition = game.condition
+    if not condition.needs_labels:
         return game.ask(game.input.alone(x)).score
-    labels = (torch.full((len(x),), y, device=x.device) for y in range(game.condition.n_classes))
-    return torch.stack([game.ask(x, y).score for y in labels]).mean(dim=0)
+    some = condition.in_turn(LABELS if condition.reads_vectors else condition.n_classes, x.device)
+    return torch.stack([game.ask(x, y.expand(len(x), *y.shape)).score for y in some]).mean(dim=0)
 
 
 class ModeCoverage:

@@ -31,7 +31,7 @@ class PlainGenerator(nn.Module):
 
         Args:
             z: (N, size).
-            y: labels (N,), in a run with classes.
+            y: labels (N,), or vectors (N, F), in a run with a condition.
             source: (N, ...), what the generator reads besides, in a run of such a task; of task=cycle the first half is
                 of one domain, the second of the other.
 
@@ -73,7 +73,9 @@ def _given(game: Game, y: Tensor | None, source: Tensor | None) -> tuple[Tensor 
     """Return the labels and sources that a game's networks read, None where they read none."""
     condition, task = game.condition, game.task
     if condition.needs_labels and y is None:
-        raise UserError(f"this network reads classes: give labels y (N,), from 0 to {condition.n_classes - 1}")
+        vectors = f"label vectors: give y (N, {condition.n_classes})"
+        classes = f"classes: give labels y (N,), from 0 to {condition.n_classes - 1}"
+        raise UserError(f"this network reads {vectors if condition.reads_vectors else classes}")
     if task.reads is not None and source is None:
         raise UserError(f"the networks of this run read more than z: give source (N, ...), each {_NOUNS[task.reads]}")
     return (y if condition.needs_labels else None), (None if task.reads is None else source)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gan_cli.analysis import figures
 from gan_cli.analysis.reals import available, take
+from gan_cli.conditions.base import Unconditional
 from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.text import show
 from gan_cli.data.classes import class_number
@@ -31,13 +32,13 @@ class Samples(NamedTuple):
 
     Attributes:
         batches: the samples, float32 (<= batch_size, ...).
-        classes: numbers of the requested classes; [] for all classes.
+        classes: numbers of the requested classes, or the requested label vectors; [] for none.
         columns: of a grid of them; None: as near to a square as their number allows.
-        labels: (count,) int64, the class of each sample; None: the generator reads no classes.
+        labels: the class of each sample (count,), or its label vector (count, F); None: the generator reads none.
     """
 
     batches: Iterator[Tensor]
-    classes: list[int]
+    classes: list[Any]
     columns: int | None
     labels: Tensor | None
 
@@ -64,13 +65,13 @@ def samples(run: Loaded, config: SampleConfig) -> Samples:
     return Samples(generate(game, network, z, y, config.batch_size), chosen, wide, y)
 
 
-def labels_of(run: Loaded, chosen: list[int], count: int) -> Tensor | None:
-    """Return labels (count,): the requested classes, or all, in turn; None for a run without classes."""
+def labels_of(run: Loaded, chosen: list[Any], count: int) -> Tensor | None:
+    """Return count labels: the requested ones, or those that the condition has, in turn; None for a run without any."""
     condition, device = run.state.game.condition, next(run.state.game.parameters()).device
-    if not condition.needs_labels:
-        return None
-    classes = torch.tensor(chosen or range(condition.n_classes), device=device)
-    return classes[torch.arange(count, device=device) % len(classes)]
+    if not chosen:
+        return condition.in_turn(count, device)
+    asked = torch.tensor(chosen, device=device)
+    return asked[torch.arange(count, device=device) % len(asked)]
 
 
 def _heldout(run: Loaded, config: SampleConfig) -> Batch:
@@ -111,11 +112,11 @@ def _prior(run: Loaded, config: SampleConfig) -> Latent:
         raise UserError(f"truncation={psi}: {error}; leave truncation out") from error
 
 
-def classes_of(run: Loaded, config: SampleConfig) -> list[int]:
-    """Return the numbers of the requested classes; [] for all classes.
+def classes_of(run: Loaded, config: SampleConfig) -> list[Any]:
+    """Return the numbers of the requested classes, or the requested label vectors; [] for all, or for examples.
 
     Raises:
-        UserError: the run has no classes, or not these classes.
+        UserError: the run has no labels, or not these.
     """
     condition, asked = run.state.game.condition, config.y
     if asked is None:
@@ -123,8 +124,24 @@ def classes_of(run: Loaded, config: SampleConfig) -> list[int]:
     if not condition.needs_labels:
         raise UserError(f"y={show(asked)}: this run was trained without classes (condition=none); leave y out")
     chosen = asked if isinstance(asked, list) else [asked]
+    if condition.labels == "binary" and all(isinstance(one, str) for one in chosen):
+        tags = open_data(Path(config.run), run).tags
+        numbers = {class_number(one, tags.vocabulary if tags else (), f"y={show(asked)}") for one in chosen}
+        return [[float(i in numbers) for i in range(condition.n_classes)]]
+    if condition.reads_vectors or any(isinstance(one, list) for one in chosen):
+        return _vectors(chosen, condition)
     names = run.about.class_names if run.about else reading.class_names(Path(config.run))
     if not names and any(isinstance(one, str) for one in chosen):  # of a run that did not keep them
         names = open_data(Path(config.run), run).class_names
     names = names or list(map(str, range(condition.n_classes)))
     return [class_number(one, names, f"y={show(asked)}") for one in chosen]
+
+
+def _vectors(chosen: list[Any], condition: Unconditional) -> list[list[float]]:
+    size = condition.n_classes
+    if not condition.reads_vectors:
+        raise UserError(f"y={show(chosen)}: the labels of this run are classes: y=0, or y=[0,1]")
+    if not all(isinstance(one, list) and len(one) == size for one in chosen):
+        one = ",".join(["0"] * min(size, 8) + ["..."] * (size > 8))
+        raise UserError(f"y={show(chosen)}: the labels of this run are vectors of {size} numbers: y=[[{one}]]")
+    return chosen

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.core.curves import Curve
-from gan_cli.data.source import Batch, Dataset, RealData
+from gan_cli.data.source import Batch, Dataset, LabelKind, RealData
 from gan_cli.degradations.base import Degradation
 from gan_cli.extractors.base import Extractor
 from gan_cli.rng import Draws
@@ -64,8 +64,12 @@ class Generate(nn.Module):
         return shape, self.source_shape(shape)
 
     def expected_classes(self, dataset: Dataset) -> int | None:
-        """Return the number of classes of the labels before the data are read, 0 for none, None for unknown."""
+        """Return `RealData.n_classes` before the data are read, None for unknown."""
         return dataset.expected_classes() if hasattr(dataset, "expected_classes") else None
+
+    def expected_labels(self, dataset: Dataset) -> LabelKind:
+        """Return what the labels are, before the data are read."""
+        return dataset.expected_labels() if hasattr(dataset, "expected_labels") else "class"
 
     def build(self, sample_shape: tuple[int, ...], source_shape: tuple[int, ...] | None) -> None:
         """Make the task's buffers, for samples and sources of these shapes."""

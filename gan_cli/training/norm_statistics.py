@@ -42,7 +42,7 @@ def with_whole_statistics(game: Game, network: nn.Module, latent: Latent) -> nn.
         norm.momentum = None  # the mean of all batches
         norm.train()
     z = latent.sample(BATCHES * BATCH_SIZE, Draws(next(game.parameters()).device, 0, "statistics"))
-    y = torch.arange(len(z), device=z.device) % game.condition.n_classes if game.condition.needs_labels else None
+    y = game.condition.in_turn(len(z), z.device)
     for start in range(0, len(z), BATCH_SIZE):
         rows = slice(start, start + BATCH_SIZE)
         game.generate(z[rows], None if y is None else y[rows], network)

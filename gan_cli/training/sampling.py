@@ -34,12 +34,11 @@ def sample(
         n: samples in all.
         draws: stream `z` is used; the same draws give the same samples in any batch size.
         batch_size: samples at a time.
-        y: labels (n,); None: a conditional game's classes in turn.
+        y: labels of n samples; None: a conditional game's classes, or examples of its labels, in turn.
         source: (n, ...), what the generator reads besides where its task has sources.
     """
     z = game.latent.sample(n, draws)
-    if y is None and game.condition.needs_labels:
-        y = torch.arange(n, device=z.device) % game.condition.n_classes
+    y = game.condition.in_turn(n, z.device) if y is None else y
     yield from generate(game, network, z, y, batch_size, source)
 
 

@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from small_sets import COLOURS, CPU, SHADES, error_of, write_tagged
 
 from gan_cli.data.tagged_folder import TaggedFolder
 from gan_cli.data.unused import summary
+from tests.conftest import TINY
 
 
 def folder(directory, **keys):
@@ -125,3 +127,21 @@ def test_an_empty_vocabulary_and_files_that_are_not_there(tagged):
     assert error_of(folder(tagged, tags=None).expected_shape) == (
         "dataset=tagged_folder needs the tags of its pictures; use dataset.tags=FILE"
     )
+
+
+def test_tags_are_labels_where_the_config_says_so(tagged, gan):
+    data = folder(tagged, holdout=6, labels="tags")
+    assert (data.expected_labels(), data.expected_classes()) == ("binary", None)
+    data = data.open(4, 0, CPU)
+    assert (data.class_names, data.label_size) == (None, 5)
+    for name in ("train", "heldout"):
+        source, tags = getattr(data, name), getattr(data.tags, name)
+        y = source.at(torch.arange(source.size)).y
+        assert [row.nonzero().flatten().tolist() for row in y] == [sorted(words) for words in tags]
+    words = (f"dataset.path={tagged}/pictures", f"dataset.tags={tagged}/tags.json", "dataset.image_size=16")
+    words += ("dataset=tagged_folder", "dataset.labels=tags", "dataset.holdout=6", "condition=projection", "log.to=[]")
+    assert gan("train", *words, *TINY, "loss=hinge", "train.steps=1", "run_dir=run").code == 0
+    assert gan("sample", "run", "y=[red,dark]", "format=npz", "labels=true", "count=2", f"out={tagged}/x.npz").code == 0
+    asked = {data.tags.vocabulary[i] for i in np.load(tagged / "x.npz")["labels"][0].nonzero()[0]}
+    assert asked == {"red", "dark"}
+    assert "y=[rad]: there is no class rad; did you mean red" in gan("sample", "run", "y=[rad]").err

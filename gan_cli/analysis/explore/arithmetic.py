@@ -91,7 +91,7 @@ class Arithmetic(Kind):
         if classes is None:
             return None, labels(look, self.y, 1)
         of_means = classes[[numbers[0] for numbers in self.terms.values()]]
-        same = of_means[:1].repeat(AROUND + 1)
+        same = of_means[:1].repeat_interleave(AROUND + 1, dim=0)
         return of_means, same if self.y is None else labels(look, self.y, AROUND + 1)
 
     def _pixel_sum(self, x: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class Kind(ABC):
 
 
 def labels(look: Look, y: int | str | None, n: int) -> Tensor | None:
-    """Return the labels (n,) of n pictures: class y, or each class in turn; None for a run without a condition.
+    """Return labels of n pictures: class y, or classes or examples in turn; None for a run without a condition.
 
     Raises:
         UserError: a class that the run does not have.
@@ -76,7 +76,9 @@ def labels(look: Look, y: int | str | None, n: int) -> Tensor | None:
             raise UserError(f"kind.y={y}: this run was trained without classes (condition=none); leave kind.y out")
         return None
     if y is None:
-        return torch.arange(n, device=look.device) % condition.n_classes
+        return condition.in_turn(n, look.device)
+    if condition.reads_vectors:
+        raise UserError(f"kind.y={y}: the labels of this run are vectors, and examples of them are used; leave it out")
     names = (look.data.class_names if look.data else None) or reading.class_names(look.path)
     number = class_number(y, names or list(map(str, range(condition.n_classes))), f"kind.y={y}")
     return torch.full((n,), number, device=look.device)

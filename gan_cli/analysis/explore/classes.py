@@ -44,7 +44,7 @@ class Classes(Kind):
     def __call__(self, look: Look, config: ExploreConfig) -> Found:
         """Return the columns, the interpolations, the class's share, and how often samples have the requested class."""
         condition, batch_size = look.state.game.condition, config.batch_size
-        if not condition.needs_labels:
+        if not condition.needs_labels or condition.reads_vectors:
             raise UserError("kind=classes: this run was trained without classes; train a run with condition=concat")
         k = min(condition.n_classes, SHOWN)
         names = (look.data.class_names if look.data is not None else None) or [str(i) for i in range(k)]

@@ -59,7 +59,7 @@ class Codes(Kind):
                 continue
             values = self._values(place)
             at = torch.stack([_with(latent, z, i, value) for value in values], dim=1)  # (rows, values, size)
-            labelled = None if y is None else y.repeat_interleave(len(values))
+            labelled = None if y is None else y.repeat_interleave(len(values), dim=0)
             x = look.draw(at.flatten(0, 1), labelled, config.batch_size, f"code {i}")
             tops = [f"{value:.1f}" if place.kind == "uniform" else str(int(value)) for value in values]
             pictures[f"code_{i}"] = sheet(x, len(values), (), tops)

@@ -164,7 +164,7 @@ class Edit(Kind):
         rows, columns = min(self.rows, path.z.shape[1]), min(self.columns, len(path.z))
         chosen = torch.linspace(0, len(path.z) - 1, columns).round().long()
         z = path.z[chosen][:, :rows].transpose(0, 1)
-        labels = None if y is None else y[:rows].repeat_interleave(columns)
+        labels = None if y is None else y[:rows].repeat_interleave(columns, dim=0)
         x = look.draw(z.flatten(0, 1), labels, batch_size).unflatten(0, (rows, columns))
         return panels([("unchanged", x[:, :1]), (f"edited towards {name}", x[:, 1:])])
 

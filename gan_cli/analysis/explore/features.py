@@ -142,7 +142,7 @@ class Features(Kind):
                 pictures[f"critic_{name}"] = panels([(f"critic, layer {name}: one row per unit", torch.stack(rows))])
                 numbers[name] = {"units": len(best)}
                 line = f"critic, layer {name}: {len(best)} units"
-                if real.y is not None:
+                if look.data.class_names is not None:
                     pure = float(purity(best, real.y).mean())
                     chance = float(purity(_random_rows(len(best), top, len(real.x)), real.y.cpu()).mean())
                     numbers[name] |= {"purity": pure, "purity_by_chance": chance}

@@ -68,7 +68,7 @@ class Walk(Kind):
         noise = path(z[..., : latent.size], self.frames, self.closed, between)
         codes = z[:, :1, latent.size :].expand(-1, noise.shape[1], -1)
         way = torch.cat([noise, codes], dim=2)
-        y = None if y is None else y.repeat_interleave(way.shape[1])
+        y = None if y is None else y.repeat_interleave(way.shape[1], dim=0)
         x = look.draw(way.flatten(0, 1), y, batch_size, "frames")
         spaces = {"pixels": x}
         if look.extractor is not None:
