@@ -77,8 +77,9 @@ def call(command: str, cfg: DictConfig, line: CommandLine) -> None:
         gc.disable()  # to go through what importing torch makes, again and again, takes a tenth of the time
     try:
         from gan_cli.config.validate import validate
+        from gan_cli.runs.finding import located
 
-        config = validate(command, cfg, line.overrides)
+        config = located(validate(command, cfg, line.overrides))
         module = importlib.import_module(f"gan_cli.commands.{command}")
     finally:
         if is_first:

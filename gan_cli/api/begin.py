@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_cli.api.find import find
 from gan_cli.api.kept import settings_kept
 from gan_cli.api.request import arguments_of, composer_of, requested, words_of
 from gan_cli.api.run import Run
@@ -17,6 +16,7 @@ from gan_cli.config.schema import RunConfig
 from gan_cli.core.processes import processes
 from gan_cli.core.signals import of_a_call
 from gan_cli.errors import GanError, Interrupted, UserError
+from gan_cli.runs.finding import find
 from gan_cli.runs.reading import is_run
 
 if TYPE_CHECKING:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_cli.api.run import Run
-from gan_cli.core.places import require_text
-from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.runs import exported, reading
-from gan_cli.runs.directory import ROOT, STATUS
+from gan_cli.runs.directory import ROOT
+from gan_cli.runs.finding import find
 
 if TYPE_CHECKING:
     from torch import nn
-
-_SHOWN = 5  # runs that a message names
 
 
 def load(
@@ -71,34 +67,3 @@ def list_runs(directory: str | Path = ROOT) -> list[Run]:
     if not Path(directory).is_dir():
         raise UserError(f"{directory}: no such directory; gan_cli.train creates runs/")
     return [Run(path) for path in reading.below(Path(directory))]
-
-
-def find(name: str | Path) -> Path:
-    """Return the directory of a run, or of several, by its path, its name in runs/, the end of that, or `latest`.
-
-    Raises:
-        UserError: there is none, or several.
-    """
-    require_text([os.fspath(name)])
-    runs = reading.below(ROOT)
-    if name == "latest" and not Path(name).is_dir():
-        if not runs:
-            raise UserError(f"run=latest: there is no run in {ROOT}")
-        return max(runs, key=_written)
-    for path in (Path(name), ROOT / name):
-        if reading.is_run(path) or exported.is_export(path) or (path.is_dir() and reading.below(path)):
-            return path
-    ends = [path for path in runs if str(path).endswith(os.fspath(name))]
-    if len(ends) == 1:
-        return ends[0]
-    if ends:
-        shown = ", ".join(map(str, ends[:_SHOWN])) + ", ..." * (len(ends) > _SHOWN)
-        raise UserError(f"run={name}: {len(ends)} runs end like this: {shown}")
-    if Path(name).is_dir():
-        raise UserError(f"run={name}: this directory is not a run, and has no runs in it")
-    raise UserError(f"run={name}: no such run{did_you_mean(str(name), [path.name for path in runs])}")
-
-
-def _written(run: Path) -> int:
-    """Return when a run's status was written last, in nanoseconds; 0 before the first time."""
-    return (run / STATUS).stat().st_mtime_ns if (run / STATUS).exists() else 0

@@ -12,6 +12,7 @@ from gan_cli.config.arguments import key_of
 from gan_cli.config.targets import permitted
 from gan_cli.core.files import replace_file
 from gan_cli.errors import UserError
+from gan_cli.runs.finding import LATEST, find
 from gan_cli.runs.reading import Run, is_run
 
 
@@ -24,6 +25,15 @@ def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return [word for word in argv if key_of(word) != "allow_targets"], permitted(argv)
 
 
+def places(words: Sequence[str]) -> list[Path]:
+    """Return the directories of the runs that are named, by path or as `find` knows them.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    return [Path(word) if Path(word).is_dir() and word != LATEST else find(word, "") for word in words]
+
+
 def gather(paths: Sequence[Path]) -> list[Run]:
     """Return the runs that these directories are or contain.
 
@@ -32,9 +42,6 @@ def gather(paths: Sequence[Path]) -> list[Run]:
     """
     from gan_cli.analysis import comparison
 
-    for path in paths:
-        if not path.is_dir():
-            raise UserError(f"{path}: no such directory; see `gan runs` for the runs here")
     runs = comparison.gather(paths)
     runs = [run for run in runs if run.config]
     if not runs:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._pages import allowed_targets, common, gather, made_by, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.core.places import place
 from gan_cli.core.text import did_you_mean, say
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the z in the sheet of samples (default: 0)")
     words, allowed = allowed_targets(argv)
     arguments = parser.parse_args(words)
-    paths = [Path(word) for word in arguments.runs]
+    paths = places(arguments.runs)
     from gan_cli.analysis import comparison, comparison_text
 
     runs = gather(paths)

@@ -10,6 +10,7 @@ from gan_cli.config.arguments import key_of
 from gan_cli.config.targets import permitted
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
+from gan_cli.runs.finding import find_one
 
 
 def main(argv: list[str]) -> int:
@@ -36,8 +37,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     run = arguments.run
     if run is not None:
-        if not Path(run).is_dir():
-            raise UserError(f"{run}: no such directory; see `gan runs` for the runs here")
+        run = find_one(run, "")
         from gan_cli.commands._run_findings import examine  # brings torch along
 
         sections = {run: examine(Path(run), _prefixes(arguments.allow_targets))}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_cli.commands._pages import allowed_targets, common, gather, made_by, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.core.places import place
 from gan_cli.core.text import say
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples drawn here (default: 0)")
     words, allowed = allowed_targets(argv)
     arguments = parser.parse_args(words)
-    paths = [Path(word) for word in arguments.runs]
+    paths = places(arguments.runs)
     runs = gather(paths)
     one = len(runs) == 1
     out = place(arguments.out, runs[0].path if one else common(paths), "report")

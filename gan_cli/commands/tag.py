@@ -11,6 +11,7 @@ from gan_cli.commands._pages import allowed_targets
 from gan_cli.commands._parser import Parser
 from gan_cli.core.text import one_line
 from gan_cli.errors import UserError
+from gan_cli.runs.finding import find_one
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> int:
     from gan_cli.session import single_parts
     from gan_cli.session.load import generator_of, load
 
-    path = Path(arguments.run)
+    path = Path(find_one(arguments.run, ""))
     run = load(path, arguments.device, arguments.checkpoint, allowed)
     game = run.state.game
     if game.task.reads != "vector":

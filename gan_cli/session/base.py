@@ -21,6 +21,7 @@ from gan_cli.config.tree import conf_dir, options
 from gan_cli.config.validate import check, validate_saved
 from gan_cli.errors import GanError, UserError
 from gan_cli.runs import directory
+from gan_cli.runs.finding import find_one
 from gan_cli.session import build
 
 
@@ -38,7 +39,7 @@ def based(composer: Composer, arguments: Arguments) -> Composer:
         raise UserError(f"{BASE} {name}: gan {composer.command} trains no new run; gan train {BASE} {name} does")
     if other := next((flag for flag in ("--config-path", "--config-name") if flag in arguments.flags), None):
         raise UserError(f"{BASE} {name}: the settings are those of a run; leave out {other}")
-    path = Path(absolute(str(name)))
+    path = Path(absolute(find_one(str(name), f"{BASE} ")))
     saved = validate_saved(directory.read_config(path), permitted(arguments.overrides))
     known = directory.read_status(path).get("choices")
     choices = {str(group): str(option) for group, option in known.items()} if isinstance(known, dict) else {}

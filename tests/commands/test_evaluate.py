@@ -90,7 +90,7 @@ def test_raw_weights_are_not_the_moving_average(gan):
 def test_mistakes(gan, refused, run_of, monkeypatch):
     run = run_of("clothes")
     assert refused("evaluate") == "no run is named; write gan evaluate RUN, such as gan evaluate runs/NAME"
-    assert refused("evaluate", "nowhere").startswith("run=nowhere: no such directory")
+    assert refused("evaluate", "nowhere").startswith("run=nowhere: no such run")
     assert "count=5: must be" in refused("evaluate", run, "count=5")
     assert "need count=4750 or less" in refused("evaluate", run, "count=100000")
     assert "did you mean extractor=pixels" in refused("evaluate", run, "extractor=pixel")

@@ -23,7 +23,7 @@ def one_line(ended):
 
 def test_a_run_that_is_not_there(bench, tally):
     with tally("missing run directory"):
-        assert "no such directory" in one_line(bench.gan("resume", str(bench.folder / "nowhere")))
+        assert "no such run" in one_line(bench.gan("resume", str(bench.folder / "nowhere")))
 
 
 def test_a_run_directory_that_cannot_be_made(bench, tally):

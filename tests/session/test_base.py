@@ -109,7 +109,7 @@ def test_both_doors_and_networks_of_ones_own(gan, first):
 
 
 def test_mistakes(gan, first, refused, tmp_path):
-    assert refused("train", "--from", "nowhere").startswith("run=")
+    assert refused("train", "--from", "nowhere").startswith("--from nowhere: no such run")
     assert "gan resume trains no new run; gan train --from first does" in refused("resume", "first", "--from", "first")
     assert "leave out --config-name" in refused("train", "--from", "first", "--config-name", "train")
     assert "did you mean model.width=5?" in refused("train", "--from", "first", "model.widht=5")
