@@ -25,8 +25,9 @@ from gan_cli.config.arguments import (
     split_positional,
     study_words,
 )
+from gan_cli.config.comments import commented, comments
 from gan_cli.config.compose import VERSION_BASE, Composer
-from gan_cli.config.tree import conf_dir, positional_key
+from gan_cli.config.tree import conf_dir, meaning, positional_key
 from gan_cli.core.processes import processes
 from gan_cli.core.text import one_line, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
@@ -177,8 +178,19 @@ def _help(cfg: DictConfig, composer: Composer, resolve: bool) -> str:
         HEADER=cfg.hydra.help.header,
         FOOTER=cfg.hydra.help.footer,
         OPTIONS="".join(f"{line}\n" for line in heading + listing),
-        CONFIG=OmegaConf.to_yaml(shown, resolve=resolve),
+        CONFIG=commented(OmegaConf.to_yaml(shown, resolve=resolve), _comments(cfg, composer)),
     )
+
+
+def _comments(cfg: DictConfig, composer: Composer) -> dict[str, str]:
+    """Return the comments of the keys in the primary config and the chosen options, and each option's meaning."""
+    found = comments(composer.directories[0] / f"{composer.name}.yaml")
+    for choice, option in cfg.hydra.runtime.choices.items():
+        group, _, place = choice.partition("@")
+        files = (directory / group / f"{option}.yaml" for directory in composer.directories)
+        if not group.startswith("hydra/") and (path := next((path for path in files if path.is_file()), None)):
+            found |= {f"{place or group}": f"{option}: {meaning(path)}", **comments(path, place or group)}
+    return found
 
 
 def _with_positional(arguments: Arguments, primary: Path) -> Arguments:
