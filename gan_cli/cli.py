@@ -10,7 +10,7 @@ from pathlib import Path
 from gan_cli.config.tree import positional_key, primary_config
 from gan_cli.core.places import require_text
 from gan_cli.core.processor import choose_waiting
-from gan_cli.core.text import did_you_mean, print_error
+from gan_cli.core.text import did_you_mean, print_error, shell_line
 from gan_cli.errors import GanError, UserError
 
 COMMANDS = Path(__file__).parent / "commands"
@@ -74,15 +74,25 @@ def dispatch(argv: list[str]) -> int:
     name, *rest = argv
     known = commands()
     if name not in known:
-        hint = did_you_mean(name, known) or ";"
-        kind = "flag" if name.startswith("-") else "command"
-        raise UserError(f"{name}: no such {kind}{hint} commands: {', '.join(known)}")
+        raise _unknown(name, argv, list(known))
     if primary_config(name) is not None:
         from gan_cli.launch import launch
 
         return launch(name, rest)
     module = importlib.import_module(f"gan_cli.commands.{name}")
     return module.main(rest)
+
+
+def _unknown(name: str, argv: list[str], known: list[str]) -> UserError:
+    """Return the error for a first word that is no command."""
+    from gan_cli.config.aliases import COMMANDS as ALIASES
+
+    kind = "flag" if name.startswith("-") else "command"
+    if "=" in name and kind == "command":
+        hint = f"; did you mean {shell_line('gan', 'train', *argv)}?"
+    else:
+        hint = f"; did you mean {ALIASES[name]}?" if ALIASES.get(name) in known else did_you_mean(name, known)
+    return UserError(f"{name}: no such {kind}{hint or ';'} commands: {', '.join(known)}")
 
 
 def commands() -> dict[str, str]:

@@ -46,7 +46,11 @@ def launch(command: str, argv: Sequence[str]) -> int:
     Raises:
         GanError: anything wrong, before anything is written.
     """
-    arguments = _with_positional(parse(argv), conf_dir() / f"{command}.yaml")
+    primary = conf_dir() / f"{command}.yaml"
+    try:
+        arguments = _with_positional(parse(argv), primary)
+    except UserError as error:
+        raise UserError(f"{error}{_of_flags(command, argv, primary)}") from error
     composer = composer_of(command, arguments)
     overrides = composer.parse(arguments.overrides)
     if not arguments.flags.keys().isdisjoint({"--help", "--hydra-help", "--cfg", "--info"}):
@@ -191,6 +195,18 @@ def _comments(cfg: DictConfig, composer: Composer) -> dict[str, str]:
         if not group.startswith("hydra/") and (path := next((path for path in files if path.is_file()), None)):
             found |= {f"{place or group}": f"{option}: {meaning(path)}", **comments(path, place or group)}
     return found
+
+
+def _of_flags(command: str, argv: Sequence[str], primary: Path) -> str:
+    """Return the overrides that flags of other programs may mean, as a hint, or ''."""
+    from gan_cli.config.hints import Hints, as_overrides
+
+    rest, typed = as_overrides(argv)
+    try:
+        arguments = _with_positional(parse(rest), primary)
+        return Hints(composer_of(command, arguments), arguments.overrides).of_flags(typed)
+    except UserError:
+        return ""
 
 
 def _with_positional(arguments: Arguments, primary: Path) -> Arguments:

@@ -95,7 +95,7 @@ def test_how_threads_of_torch_wait_is_the_processors_or_the_users(gan, monkeypat
         ("tran", "tran: no such command; did you mean train? commands: train, "),
         ("--fast", "--fast: no such flag; commands: "),
         ("resume", "no run is named; write gan resume RUN, such as gan resume runs/NAME"),
-        ("board nowhere --port 7007", "nowhere: no such directory"),
+        ("board nowhere --port 7007", "nowhere: no such run; `gan runs` shows the runs here"),
     ],
 )
 def test_one_line(refused, line, expected):
@@ -112,6 +112,7 @@ def test_an_error_gives_one_line_and_its_exit_code_and_a_bug_its_traceback(gan, 
 
 def test_sweep_goes_on_after_a_failed_cell_and_ends_with_an_interrupted_one(gan, command, tmp_path):
     calls = command("sample", None, NonFiniteError("nan"))
+    (tmp_path / "x").mkdir()
     ended = gan("sample", "run=x", "seed=0,1,2", "-m", "count=1")
     assert ended.code == 70
     assert [config.seed for config, *_ in calls] == [0, 1, 2]

@@ -92,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def flags() -> list[str]:
+    """Return all flags, long and short."""
+    return list(_parser()._option_string_actions)
+
+
 def flags_of(command: str) -> list[str]:
     """Return the long flags that a command takes, sorted."""
     known = (flag for flag in _parser()._option_string_actions if flag.startswith("--"))

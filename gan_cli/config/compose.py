@@ -91,11 +91,11 @@ class Composer(NamedTuple):
         """
         if not overrides:
             return []
-        with self._hydra():
-            try:
+        try:
+            with self._hydra():
                 parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([*overrides])
-            except HydraException as error:
-                raise self._explained(error, overrides) from error
+        except HydraException as error:
+            raise self._explained(error, overrides) from error
         for override in parsed:
             group, value = override.key_or_group, override.value()
             known = self.options(group) if override.package is None else []
@@ -117,7 +117,7 @@ class Composer(NamedTuple):
             UserError: what cannot be composed, in one line.
         """
         try:
-            cfg = self._composed(overrides)
+            cfg = self.composed(overrides)
         except Exception as error:  # Hydra, working on the user's input: whatever it raises is about that
             raise self._explained(error, overrides) from error
         if self.foreign:
@@ -132,7 +132,8 @@ class Composer(NamedTuple):
     def _hydra(self) -> AbstractContextManager[None]:
         return initialize_config_dir(str(self.directories[0]), job_name=self.command, version_base=VERSION_BASE)
 
-    def _composed(self, overrides: Sequence[str]) -> DictConfig:
+    def composed(self, overrides: Sequence[str]) -> DictConfig:
+        """Return what `compose` does; an error of Hydra's is its own."""
         if not self.foreign:
             with self._hydra(), self.primary() as name:
                 return compose(name, list(overrides), return_hydra_config=True)
@@ -168,7 +169,7 @@ class Composer(NamedTuple):
         chosen = {group: cfg.hydra.runtime.choices.get(group) for group in _PLUGINS}
         words = {group: f"{group}={name}" for group, name in chosen.items() if name is not None} | words
         try:
-            package = Composer(self.command, conf_dir(), self.command)._composed([*words.values()])
+            package = Composer(self.command, conf_dir(), self.command).composed([*words.values()])
         except HydraException as error:
             named = " ".join(words.values())
             raise UserError(
@@ -177,25 +178,48 @@ class Composer(NamedTuple):
         check_hydra(cfg, package)
 
     def _explained(self, error: Exception, overrides: Sequence[str]) -> UserError:
-        """Return an error of Hydra's as one about the command line or the config."""
-        from gan_cli.config.explain import explain, unknown_key
+        """Return an error of Hydra's as one about the command line or the config, with what may be meant."""
+        from gan_cli.config.explain import explain, unknown_key, unknown_option, unreadable
+        from gan_cli.config.hints import Hints
 
         key = unknown_key(error)
         override = next((o for o in overrides if key_of(o) == key), None)
-        return explain(error, overrides) if override is None else self._unknown(override, overrides)
+        if override is not None:
+            return self._unknown(override, overrides)
+        hint = ""
+        if (choice := unknown_option(error)) is not None:
+            group, name = choice
+            hint = Hints(self, [o for o in overrides if key_of(o) != group]).of_option(group, name)
+        elif (word := unreadable(error)) is not None and "=" not in word:
+            place = overrides.index(word)
+            following = next(iter(overrides[place + 1 :]), "")
+            others = [o for i, o in enumerate(overrides) if i != place and "=" in o]
+            hint = Hints(self, others).of_word(word, following)
+        return explain(error, overrides, hint)
 
     def _unknown(self, override: str, overrides: Sequence[str]) -> UserError:
         """Explain a key that the config does not have."""
-        from gan_cli.config.identity import is_free, leaves, not_free
+        from gan_cli.config.hints import Hints
+        from gan_cli.config.identity import is_free, not_free
 
-        key, _, value = override.partition("=")
-        if self.command == "resume" and (options(key, conf_dir()) or not is_free(key)):
-            return not_free(override)
+        key = key_of(override)
+        others = [o for o in overrides if o != override]
+        is_part = bool(options(key, conf_dir()))
+        if self.command == "resume" and (is_part or (not is_free(key) and self._is_of_train(override))):
+            return not_free(override, others)
         if self.options(key):
             return UserError(f"{override}: gan {self.command} has no {key} to choose")
-        there = leaves(OmegaConf.to_container(self.compose([o for o in overrides if o != override]), resolve=False))
-        if "sweep.search" in there and key.startswith("sweep.search."):
+        there = self.compose([o for o in others if not o.startswith("sweep.search.")])
+        if OmegaConf.select(there, "sweep.search", default="") is None and key.startswith("sweep.search."):
             return UserError(f"{override}: is for a search; add sweep=optuna, and -m")
-        known = {*there, *(name.partition(".")[0] for name in there)}
-        hint = did_you_mean(key, sorted(known), suffix=f"={value}") or ";"
-        return UserError(f"{override}: no such key{hint} +{override} adds one that the options leave out")
+        hint = Hints(self, others).of_key(override)
+        part = OmegaConf.select(there, key.rpartition(".")[0]) if "." in key else None
+        if not hint and isinstance(part, DictConfig) and "_target_" in part and not override.startswith("+"):
+            hint = f"; if its class takes it, write +{override}"
+        return UserError(f"{override}: no such key{hint or f'; see `gan {self.command} --help`'}")
+
+    def _is_of_train(self, override: str) -> bool:
+        """Return whether `gan train` knows a key, with the options that are chosen there or with others."""
+        from gan_cli.config.hints import Hints
+
+        return Hints(Composer("train", conf_dir(), "train"), []).is_known(key_of(override))

@@ -8,7 +8,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 
 from gan_cli.config.arguments import key_of
 from gan_cli.core.extras import pip_install
-from gan_cli.core.text import did_you_mean, one_line
+from gan_cli.core.text import one_line
 from gan_cli.errors import UserError
 
 _LAUNCHERS = ("joblib", "submitit", "ray")  # our extras that bring them
@@ -28,19 +28,20 @@ def refuse_without_effect(overrides: Sequence[str]) -> None:
             raise UserError(f"{override}: has no effect, since gan itself makes the run's directory: run_dir=runs/NAME")
 
 
-def explain(error: Exception, overrides: Sequence[str]) -> UserError:
+def explain(error: Exception, overrides: Sequence[str], hint: str = "") -> UserError:
     """Return an error of Hydra's as one about the command line or the config.
 
     Args:
         error: raised while `overrides` were parsed or composed.
         overrides: of the command line.
+        hint: what may be meant, or ''.
     """
     if isinstance(error, UserError):
         return error
-    if isinstance(error, OverrideParseException):
-        return _unreadable(error.override)
+    if (word := unreadable(error)) is not None:
+        return _unreadable(word, hint)
     if isinstance(error, MissingConfigException):
-        return _no_option(error, overrides)
+        return _no_option(error, overrides, hint)
     causes = [str(error), str(error.__cause__ or "")]
     text = one_line(" ".join(causes).partition("Config search path")[0]) or type(error).__name__
     return UserError(f"the config cannot be composed: {text}")
@@ -52,16 +53,28 @@ def unknown_key(error: Exception) -> str | None:
     return _quoted(error) if is_unknown and "@" not in _quoted(error) else None
 
 
-def _unreadable(override: str) -> UserError:
+def unreadable(error: Exception) -> str | None:
+    """Return the word that Hydra cannot read; None for any other error."""
+    return error.override if isinstance(error, OverrideParseException) else None
+
+
+def unknown_option(error: Exception) -> tuple[str, str] | None:
+    """Return the group and the name of an option that is not there; None for any other error."""
+    missing = str(error.missing_cfg_file or "") if isinstance(error, MissingConfigException) else ""
+    group, _, name = missing.rpartition("/")
+    return (group, name) if group else None
+
+
+def _unreadable(override: str, hint: str) -> UserError:
     key, equals, value = override.partition("=")
     if not equals:
-        return UserError(f"{override}: not key=value; write {key}=VALUE")
+        return UserError(f"{override}: not key=value{hint or f'; write {key}=VALUE'}")
     return UserError(
         f"{override}: the value cannot be read; quote one with special characters, as in \"{key}='{value}'\""
     )
 
 
-def _no_option(error: MissingConfigException, overrides: Sequence[str]) -> UserError:
+def _no_option(error: MissingConfigException, overrides: Sequence[str], hint: str) -> UserError:
     group, _, name = str(error.missing_cfg_file or "").rpartition("/")
     extra = name.partition("_")[0]
     if group == "hydra/launcher" and extra in _LAUNCHERS:
@@ -73,7 +86,7 @@ def _no_option(error: MissingConfigException, overrides: Sequence[str]) -> UserE
     if len(found) > _MANY:
         known = f"see `gan list {group}` for all {len(found)} options"
     where = "" if any(o.lstrip("+") == f"{group}={name}" for o in overrides) else "chosen by a config, "
-    return UserError(f"{where}{group}={name}: no such option{did_you_mean(name, found, f'{group}=') or ';'} {known}")
+    return UserError(f"{where}{group}={name}: no such option{hint or ';'} {known}")
 
 
 def _quoted(error: Exception) -> str:

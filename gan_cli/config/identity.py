@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_cli.config.arguments import key_of
 from gan_cli.core.places import require_text
-from gan_cli.core.text import show
+from gan_cli.core.text import shell_line, show
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:  # help and unknown options need no pydantic
@@ -145,11 +145,19 @@ def require_same(run: object, changes: Mapping[str, Change], force: bool) -> Non
         )
 
 
-def not_free(override: str) -> UserError:
-    """Return the error for an override that `gan resume` cannot take."""
+def not_free(override: str, others: Sequence[str]) -> UserError:
+    """Return the error for an override that `gan resume` cannot take, with the command that takes it.
+
+    Args:
+        override: of a key that identifies a run.
+        others: the other overrides of the command line.
+    """
     if is_free(key_of(override)):
         return UserError(f"{override}: gan resume takes single keys, such as runtime.device=cpu")
+    run = next((word.partition("=")[2].strip("'") for word in others if key_of(word) == "run"), "runs/NAME")
+    words = [word for word in others if key_of(word) not in ("run", "force")]
+    command = ["gan", "train", "--from", run, override, *words, f"run_dir={run}", "resume=auto", "force=true"]
     return UserError(
         f"{override}: only {FREE_IN_WORDS} may change, since every other key identifies the run. To continue with "
-        f"another value: gan train THE SAME OVERRIDES {override} run_dir=RUN resume=auto force=true"
+        f"another value: {shell_line(*command)}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from gan_cli.core.processes import rank
 from gan_cli.errors import GanError, UserError
 
 MAX_SHOWN = 80
+_FAR, _LONG = 99, 8  # a distance of words that are unlike; letters of a word that may have two errors
 # A mistake in a user's code shows in these files too, and is not there.
 _INSTALLED = (*dict.fromkeys(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")), "<frozen")
 
@@ -103,9 +103,47 @@ def show(value: Any) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "", suffix: str = "") -> str:
-    """Return '; did you mean X?' for the closest known word, with what stands before and after it, or ''."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {prefix}{close[0]}{suffix}?" if close else ""
+    """Return '; did you mean X?' for the known word that is meant, with what stands before and after it, or ''."""
+    found = meant(word, known)
+    return f"; did you mean {prefix}{found}{suffix}?" if found else ""
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a typing error leads to; None where there is none, or where several are as near.
+
+    Upper case, `-` and `_` make no difference. Else one letter is missing, too many, another one or exchanged with the
+    next, of long words two; the first letter is right, and so are numbers: `cifar100` does not mean `cifar10`.
+    """
+    near: dict[int, list[str]] = {}
+    for name in known:
+        distance = _distance(folded(word), folded(name))
+        near.setdefault(distance, []).append(name)
+    best = min(near, default=_FAR)
+    if best > (2 if len(word) >= _LONG else 1):
+        return None
+    exact = [name for name in near[best] if name.casefold() == word.casefold()]
+    return (exact or near[best])[0] if len(exact or near[best]) == 1 else None
+
+
+def folded(name: str) -> str:
+    """Return a name without what is typed in several ways: upper case, `-` and `_`."""
+    return name.casefold().replace("-", "").replace("_", "")
+
+
+def _distance(a: str, b: str) -> int:
+    """Return the letters that differ (optimal string alignment), _FAR where the first one or a number does."""
+    if a == b:
+        return 0
+    if a[:1] != b[:1] or re.findall(r"\d+", a) != re.findall(r"\d+", b) or abs(len(a) - len(b)) > 2:
+        return _FAR
+    before, row = [], list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, y in enumerate(b, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (x != y)))
+            if i > 1 and j > 1 and (x, a[i - 2]) == (b[j - 2], y):
+                row[j] = min(row[j], last[j - 2] + 1)
+    return row[-1]
 
 
 def print_error(error: GanError, where: str = "") -> None:

@@ -37,7 +37,7 @@ model=dcgna | model=dcgna: no such option; did you mean model=dcgan? options of 
 modle=dcgan | modle=dcgan: no such key; did you mean model=dcgan?
 train.stpes=3 | train.stpes=3: no such key; did you mean train.steps=3?
 +train.stpes=3 | train.stpes=3: no such key; did you mean train.steps=3?
-foo.bar=1 | foo.bar=1: no such key; +foo.bar=1 adds one that the options leave out
+foo.bar=1 | foo.bar=1: no such key; see `gan train --help`
 +foo=1 | foo=1: no such key; keys: seed,
 model.critic.widht=3 | model.critic.widht=3: no such key; did you mean model.critic.width=3?
 optimizer.lr=fast | optimizer.lr=fast: must be a number above 0, such as optimizer.lr=5e-05
@@ -70,8 +70,8 @@ loss@x=wgan | the config cannot be composed: Could not override 'loss@x'. Did yo
 hydra.sweeper=null | hydra.sweeper=null: Hydra needs one, such as hydra/sweeper=basic; leave it out
 hydra.run.dir=x | hydra.run.dir=x: has no effect, since gan itself makes the run's directory
 +hydra.callbacks.x={_target_:os.system} | +hydra.callbacks.x={_target_:os.system}: has no effect
-hydra.swep.dir=1 | hydra.swep.dir=1: no such key; did you mean hydra.sweep.dir=1?
-updates=alternating updates.burst_n_critic=3 | updates.burst_n_critic=3: no such key; did you mean updates.n_critic=3?
+hydra.swep.dir=1 | hydra.swep.dir=1: no such key; see `gan train --help`
+updates=alternating updates.burst_n_critic=3 | updates.burst_n_critic=3: no such key; did you mean updates=alt
 optimizer.lr=1e308 | optimizer.lr=1e+308: torch has no numbers beyond 3e+38
 optimizer.critic.eps=-1 | optimizer.critic (RMSprop): Invalid epsilon value: -1.0
 loss=wgan_gp optimizer.critic.betas=[0.5,1.5] | optimizer.critic (Adam): Invalid beta parameter at index 1: 1.5

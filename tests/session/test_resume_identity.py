@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shlex
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -212,12 +214,13 @@ def test_tensors_that_do_not_fit_are_refused_with_force_too(gan, trained):
     [
         ("optimizer.lr=1e-4", "optimizer.lr=1e-4: only train.steps, log.*, "),
         ("train.batch_size=9", "train.batch_size=9: only train.steps, log.*, "),
-        ("dataset.limit=5", "gan train THE SAME OVERRIDES dataset.limit=5 run_dir=RUN resume=auto force=true"),
+        ("dataset.limit=5", "gan train --from x dataset.limit=5 run_dir=x resume=auto force=true\n"),
         ("loss=wgan_gp", "loss=wgan_gp: only train.steps, log.*, "),
         ("experiment=quickstart", "may change, since every other key identifies the run"),
         ("runtime=cpu", "single keys, such as runtime.device=cpu"),
-        ("train.stpes=9", "train.stpes=9: only train.steps, log.*, "),
-        ("steps=9", "steps=9: only train.steps, log.*, "),
+        ("train.stpes=9", "train.stpes=9: no such key; did you mean train.steps=9?"),
+        ("steps=9", "steps=9: no such key; did you mean train.steps=9?"),
+        ("foo.bar=9", "foo.bar=9: no such key; see `gan resume --help`"),
         ("checkpoint.keep=1", "checkpoint.keep=1: must be a whole number of at least 2"),
         ("runtime.threads=0", "runtime.threads=0: must be "),
     ],
@@ -227,6 +230,18 @@ def test_what_gan_resume_cannot_take(gan, tmp_path, override, expected):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert expected in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_that_is_printed_continues_the_run(gan, trained):
+    code, _, err = gan("resume", "run", "optimizer.lr=1e-4", "train.steps=9", "force=true")
+    assert code == 2
+    command = shlex.split(err.rpartition("with another value: ")[2])
+    words = ["gan", "train", "--from", "run", "optimizer.lr=1e-4", "train.steps=9"]
+    assert command == [*words, "run_dir=run", "resume=auto", "force=true"]
+    ended = gan(*command[1:])
+    assert ended.code == 0
+    assert "this run continues with other settings, optimizer.lr: " in ended.err
+    assert json.loads(Path("run/run.json").read_text())["step"] == 9
 
 
 @pytest.fixture
