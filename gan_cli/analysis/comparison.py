@@ -73,7 +73,8 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
 
     Args:
         runs: some may still be training, or have failed.
-        tags: tags of metrics.jsonl; none: the critics' estimates as far as they are comparable, quality and distances.
+        tags: tags of metrics.jsonl; none: the scores of the samples, then the critics' estimates as far as they are
+            comparable.
         step: the step whose rows are compared; None: the end of finished runs, or if none is finished, the last step
             that all runs have reached.
     """
@@ -84,7 +85,18 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     tags = list(tags) or _tags(chosen, scales, notes)
     rows = {run.path: read_rows(run.path / METRICS, only=tags) for run in runs}
     unfit = _unfit(runs, chosen, tags, notes)
-    cells = {tag: _cells(tag, groups, chosen, scales, unfit, notes) for tag in tags}
+    trained = grouping.differing(groups, grouping.OF_THE_CRITIC)
+    cells = {tag: _cells(tag, groups, chosen, trained, unfit, notes) for tag in tags}
+    if trained and (shown := [tag for tag in tags if _is_of_critic(tag)]):
+        notes.append(
+            f"{', '.join(shown)}: shown but not compared, because the critics differ ({_first(trained)}): one that "
+            "learnt less estimates less, whatever the samples are"
+        )
+    if not any(_is_score(tag) for tag in tags):
+        notes.append(
+            "no score of the samples: evaluate.every_steps=500 logs some while a run trains, and `gan evaluate RUN` "
+            "measures a run that is there"
+        )
     steps = {run.path: int(chosen[run.path]["step"]) if run.path in chosen else None for run in runs}
     if len({one for one in steps.values() if one is not None}) > 1:
         listed = ", ".join(map(str, sorted({one for one in steps.values() if one is not None})))
@@ -130,16 +142,28 @@ def _tags(chosen: dict[Path, Row], scales: Sequence[str], notes: list[str]) -> l
             found.append(tag)
         elif scales:
             found.append(twin)
-            shown = ", ".join(scales[:3]) + (", ..." if len(scales) > 3 else "")
             notes.append(
-                f"{tag} is K times a distance, and the critics' K differs ({shown}): {twin} is compared instead; "
-                "each is a lower bound of the distance, and a less trained critic gives a smaller value"
+                f"{tag} is K times a distance, and the critics' K differs ({_first(scales)}): {twin} is shown instead"
             )
         else:
             found += [tag, twin]
     if len({tag.rpartition("_")[0] for tag in found}) > 1:
         notes.append(f"{' and '.join(found)} measure different things: each is compared only between runs that have it")
-    return [*found, *(tag for tag in every if _SHOWN.search(tag))]
+    shown = [tag for tag in every if _SHOWN.search(tag)]
+    return [*filter(_is_score, shown), *found, *(tag for tag in shown if not _is_score(tag))]
+
+
+def _is_of_critic(tag: str) -> bool:
+    return bool(_OF_CRITIC.search(tag)) or depends_on_critic(tag)
+
+
+def _is_score(tag: str) -> bool:
+    """Return whether a tag is a score of the samples, which no critic takes part in."""
+    return bool(_SHOWN.search(tag)) and not _is_of_critic(tag)
+
+
+def _first(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
 
 
 def _unfit(runs: Sequence[Run], chosen: dict[Path, Row], tags: Sequence[str], notes: list[str]) -> set[Path]:
@@ -150,7 +174,7 @@ def _unfit(runs: Sequence[Run], chosen: dict[Path, Row], tags: Sequence[str], no
         collapsed = any(isinstance(w, dict) and w.get("what") == "collapsed critic" for w in warnings or [])
         if run.path in chosen and (collapsed or chosen[run.path].get("critic/score_std", 1.0) <= _FLAT):
             found.add(run.path)
-    if found and any(map(_OF_CRITIC.search, tags)):
+    if found and any(map(_is_of_critic, tags)):
         names = sorted(path.name for path in found)
         listed = ", ".join(names[:_SHOWN_WARNINGS]) + (", ..." if len(names) > _SHOWN_WARNINGS else "")
         notes.append(f"the table has no numbers of collapsed critics, because they do not measure a distance: {listed}")
@@ -161,23 +185,18 @@ def _cells(
     tag: str,
     groups: Sequence[Group],
     chosen: dict[Path, Row],
-    scales: Sequence[str],
+    trained: Sequence[str],
     unfit: set[Path],
     notes: list[str],
 ) -> list[Cell | None]:
-    of_critic = bool(_OF_CRITIC.search(tag))
+    of_critic = _is_of_critic(tag)
 
     def values(group: Group) -> list[float]:
         paths = [run.path for run in group.runs if run.path in chosen]
         return [chosen[p][tag] for p in paths if tag in chosen[p] and not (of_critic and p in unfit)]
 
     cells = [Cell(found) if (found := values(group)) else None for group in groups]
-    twin = normalised_tag(tag)
-    in_units_of_k = depends_on_critic(tag) or any(twin in row and twin != tag for row in chosen.values())
-    if in_units_of_k and scales:
-        notes.append(f"{tag}: shown but not compared, because the critics' K differs ({', '.join(scales[:3])})")
-        return cells
-    if grouping.differing(groups, ("dataset",)):
+    if (of_critic and trained) or grouping.differing(groups, ("dataset",)):
         return cells
     lost = [of_critic and cell is not None and min(cell.values) < 0 for cell in cells]
     if any(lost):
@@ -194,6 +213,8 @@ def _judged(tag: str, cells: list[Cell | None]) -> list[Cell | None]:
     if not sign or len(there) < 2:
         return cells
     best = min(there, key=lambda cell: sign * cell.mean)
+    if sum(cell.mean == best.mean for cell in there) > 1:
+        return cells
     p_values = holm([welch(c.values, best.values) if c is not None and c is not best else None for c in cells])
     return [c and Cell(c.values, p, c is best) for c, p in zip(cells, p_values, strict=True)]
 

@@ -15,6 +15,7 @@ SEED = "seed"
 _PARTS = ("loss", "model", "dataset")  # that name a run
 _FEW = 4  # values that a title lists
 OF_K = ("loss", "constraint", "model", "dataset", "input", "condition", "allow_targets")
+OF_THE_CRITIC = (*OF_K, "updates", "optimizer", "schedule", "train", "task", "degradation")  # decide how well it learnt
 
 
 class Group(NamedTuple):

@@ -181,6 +181,7 @@ def add_estimate(
     if tag in OBJECTIVES:
         part.verdicts.append(Verdict("unknown", f"this loss does not estimate a distance, so the curve is {tag}"))
     part.verdicts += verdicts.trend(tag, at, smooth, run.total_steps)
+    part.verdicts += verdicts.separated(tag, rows)
     part.verdicts += verdicts.overfitting(tag, rows)
     return tag
 

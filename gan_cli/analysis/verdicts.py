@@ -17,6 +17,8 @@ RISE = 0.10  # of the estimate: with a larger rise a critic is not optimal
 SATURATED = 0.5  # share of weights at the bound: from here on the clip limits the critic
 OVERFITTING = 0.25  # of the estimate, above the held-out one
 GRADIENT_NORM_GAP = 0.25  # from the penalty's target, as a share of it
+LOG_2 = float(np.log(2))  # the largest Jensen-Shannon divergence
+SEPARATED = 0.95  # of it
 _LAST = 20  # rows, for means
 _FEWEST_ROWS = 10  # of the filtered curve, below which there is no verdict on the trend
 _MOVED = 0.05  # of the estimate's range, over the last quarter
@@ -49,9 +51,22 @@ def trend(tag: str, steps: np.ndarray, filtered: np.ndarray, total_steps: int) -
                 f"getting worse; try {more}, or a smaller optimizer.generator.lr",
             )
         ]
-    curve = find(tag)
-    falls = curve is not None and curve.unit == "score"  # others may rest where the samples are bad
-    return [Verdict("good" if falls else "unknown", f"the estimate no longer changes, at {end:.4g}")]
+    return [Verdict("unknown", f"the estimate no longer changes, at {end:.4g}")]  # it may rest where samples are bad
+
+
+def separated(tag: str, rows: Sequence[Mapping[str, float]]) -> list[Verdict]:
+    """Report a Jensen-Shannon estimate at its largest value, by the mean of the last rows."""
+    values = [row[tag] for row in rows[-_LAST:] if tag in row]
+    if tag != "critic/js_estimate" or not values or not np.mean(values) > SEPARATED * LOG_2:
+        return []
+    return [
+        Verdict(
+            "look",
+            f"the critic wins: the JS estimate is {np.mean(values):.3g}, and {LOG_2:.3f} (log 2) is its largest value, "
+            "where the critic tells every fake from the real samples: try input=noise, a smaller optimizer.critic.lr, "
+            "or loss=wgan",
+        )
+    ]
 
 
 def quality(points: Points | None, related: Correlation | None, reason: str) -> Verdict:

@@ -8,13 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from gan_cli.analysis import critic_health, quality_points, report_plots, run_report, verdicts
+from gan_cli.analysis import critic_health, quality_points, report_plots, run_report, sample_quality, verdicts
 from gan_cli.analysis.correlation import correlation
 from gan_cli.analysis.evaluation import fakes_like
 from gan_cli.analysis.quality_points import Points
 from gan_cli.analysis.reals import available, in_turn, open_singly, take
 from gan_cli.analysis.run_report import Part, Shown
+from gan_cli.analysis.run_scores import RunScores, run_scores
 from gan_cli.analysis.verdicts import Verdict
+from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.config.schema import Part as SchemaPart
 from gan_cli.core.curves import FALLBACK
 from gan_cli.data.source import RealData
@@ -27,8 +29,10 @@ from gan_cli.runs.reading import Run
 from gan_cli.session import single_parts
 from gan_cli.session.given import Given
 from gan_cli.session.load import Loaded, load
+from gan_cli.session.look import look
 from gan_cli.training.sampling import sample
 
+_W1_COUNT = 256  # samples of the exact distance
 _REALS = 1_000  # real samples that those of pictures and checkpoints are compared with
 Rows = LogRows
 
@@ -76,7 +80,46 @@ def part_of(run: Run, asked: Asked) -> Part:
         _add_quality(part, run, rows, tag, loaded, asked, reason)
         _add_critic(part, tag, loaded, data, asked, reason)
     part.verdicts += verdicts.from_warnings(run.status)
+    part.verdicts.insert(0, _samples(run, rows, loaded, asked, reason))
     return part
+
+
+def _samples(run: Run, rows: Rows, loaded: Loaded | None, asked: Asked, reason: str) -> Verdict:
+    """Return the verdict on the samples: by the run's last scores, or by those that are measured now."""
+    found = sample_quality.of_rows(rows, run.status)
+    if found is None and loaded is not None:
+        try:
+            found = sample_quality.of_scores(_scores(run, asked))
+        except UserError as error:
+            reason = str(error)
+    known = found and sample_quality.judged(found)
+    reason = reason or "no score has a floor"
+    return known or Verdict("unknown", f"the quality of the samples was not measured: {reason}")
+
+
+def _scores(run: Run, asked: Asked) -> RunScores:
+    """Return the scores of `gan evaluate` with as many samples as were asked for, or as many as there are.
+
+    Raises:
+        UserError: there are no data to compare with, no extractor for them, or too few samples.
+    """
+    config = EvaluateConfig.model_construct(
+        **{key: getattr(asked, key) for key in ("extractor", "device", "seed", "allow_targets")},
+        run=str(run.path),
+        weights="auto",
+        checkpoint="latest",
+        split="train",
+        batch_size=250,
+        count=asked.count,
+        w1_count=_W1_COUNT,
+    )
+    opened = look(config, sources=True, given=asked.given)
+    if opened.state.game.task.reads == "vector":
+        raise UserError("its samples are words, which `gan evaluate` measures")
+    try:
+        return run_scores(opened, config)
+    except UserError:
+        return run_scores(opened, config.replace(count="auto"))
 
 
 def _open(loaded: Loaded) -> RealData:

@@ -17,6 +17,7 @@ def make_run(
     seed: int = 0,
     c: float = 0.01,
     n_critic: int = 5,
+    latent: int = 8,
     steps: int = 30,
     total: int = 30,
     state: str = "finished",
@@ -32,6 +33,7 @@ def make_run(
         "constraint": {"_target_": "gan_cli.constraints.weight_clip.WeightClip", "c": c},
         "updates": {"_target_": "gan_cli.updates.alternating.Alternating", "n_critic": n_critic},
         "model": {"width": 8, "critic": {"_target_": "gan_cli.models.mlp.Trunk"}},
+        "latent": {"_target_": "gan_cli.latents.prior.Normal", "size": latent},
         "runtime": {"threads": 1},
         "run_dir": str(path),
     }

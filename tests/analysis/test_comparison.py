@@ -18,13 +18,13 @@ def looked(*paths):
 
 def test_seeds_are_one_group_and_what_differs_is_named(tmp_path):
     paths = [
-        make_run(tmp_path / f"{n}_{s}", f"updates.n_critic={n}", f"seed={s}", n_critic=n, seed=s, value=n + s)
+        make_run(tmp_path / f"{n}_{s}", f"latent.size={n}", f"seed={s}", latent=n, seed=s, value=n + s)
         for n in (1, 5)
         for s in (0, 1, 2)
     ]
     found = compare(looked(*paths))
-    assert [group.label for group in found.groups] == ["n_critic=1", "n_critic=5"]
-    assert found.tags == [ESTIMATE, NORMALISED, "quality/modes"]
+    assert [group.label for group in found.groups] == ["size=1", "size=5"]
+    assert found.tags == ["quality/modes", ESTIMATE, NORMALISED]
     best, other = found.cells[ESTIMATE]
     assert (best.mean, best.deviation, best.best, best.p) == (2.0, 1.0, True, None)
     assert (other.mean, other.best) == (6.0, False)
@@ -48,12 +48,37 @@ def test_what_no_command_line_says_still_divides(tmp_path):
     ]
 
 
+def test_estimates_of_critics_that_learnt_differently_are_not_compared(tmp_path):
+    paths = [
+        make_run(tmp_path / f"{n}_{s}", f"updates.n_critic={n}", n_critic=n, seed=s, value=3 * n + s)
+        for n in (1, 5)
+        for s in (0, 1, 2)
+    ]
+    found = compare(looked(*paths))
+    for tag in (ESTIMATE, NORMALISED):
+        assert [(cell.best, cell.p) for cell in found.cells[tag]] == [(False, None)] * 2
+    note = "shown but not compared, because the critics differ (updates.n_critic): one that learnt less estimates less"
+    assert any(note in text and text.startswith(f"{ESTIMATE}, {NORMALISED}: ") for text in found.notes)
+    assert not any(text.startswith(("p: ", "no score")) for text in found.notes)
+
+
+def test_without_scores_the_way_to_some_is_shown(tmp_path):
+    paths = [make_run(tmp_path / str(seed), seed=seed) for seed in (0, 1)]
+    for path in paths:
+        rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+        kept = [{tag: value for tag, value in row.items() if tag != "quality/modes"} for row in rows]
+        (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    found = compare(looked(*paths))
+    assert found.tags == [ESTIMATE, NORMALISED]
+    assert any(note.startswith("no score of the samples: evaluate.every_steps=500 logs some") for note in found.notes)
+
+
 def test_estimates_of_another_k_are_normalised_or_not_compared(tmp_path):
     paths = [make_run(tmp_path / f"{c}_{s}", f"constraint.c={c}", c=c, seed=s) for c in (0.01, 0.1) for s in (0, 1)]
     found = compare(looked(*paths))
     assert ESTIMATE not in found.tags
-    assert [cell.best for cell in found.cells[NORMALISED]] == [False, True]
-    assert any(f"{NORMALISED} is compared instead" in note and "constraint.c" in note for note in found.notes)
+    assert [cell.best for cell in found.cells[NORMALISED]] == [False, False]
+    assert any(f"{NORMALISED} is shown instead" in note and "constraint.c" in note for note in found.notes)
     asked = compare(looked(*paths), [ESTIMATE])
     assert [cell.best for cell in asked.cells[ESTIMATE]] == [False, False]
     assert [cell.p for cell in asked.cells[ESTIMATE]] == [None, None]
@@ -81,8 +106,9 @@ def test_scores_of_an_evaluation_are_judged_as_what_they_are(tmp_path):
     for tag in ("distance/critic_estimate", "distance/critic_lipschitz", "quality/density_x"):
         assert best[tag] == [False, False]
         assert all(cell.p is None for cell in found.cells[tag])
-    assert best["distance/critic_estimate_over_lipschitz"] == [False, False]  # one is below 0, so one alone is left
-    assert any("critic_estimate_over_lipschitz below 0 is not a distance" in note for note in found.notes)
+    assert best["distance/critic_estimate_over_lipschitz"] == [False, False]
+    scores = ["distance/exact_w1", "quality/density_x", "quality/frechet_distance_fashion_mnist", "quality/modes"]
+    assert sorted(found.tags[:4]) == scores
 
 
 def test_more_modes_are_better(tmp_path):
@@ -122,7 +148,7 @@ def test_a_collapsed_critic_is_not_the_best(tmp_path):
 
 def test_an_estimate_below_zero_is_not_the_best(tmp_path):
     paths = [
-        make_run(tmp_path / f"{n}_{value}", f"updates.n_critic={n}", n_critic=n, seed=seed, value=value)
+        make_run(tmp_path / f"{n}_{value}", f"latent.size={n}", latent=n, seed=seed, value=value)
         for n, values in ((1, (-3.0, 1.0)), (5, (2.0, 2.5)), (7, (3.0, 3.5)))
         for seed, value in enumerate(values)
     ]
@@ -133,8 +159,7 @@ def test_an_estimate_below_zero_is_not_the_best(tmp_path):
         (False, False),
     ]
     assert any(
-        "below 0 is not a distance" in note and note.endswith("these are not compared: n_critic=1")
-        for note in found.notes
+        "below 0 is not a distance" in note and note.endswith("these are not compared: size=1") for note in found.notes
     )
 
 

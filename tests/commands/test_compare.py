@@ -28,7 +28,7 @@ def made(tmp_path):
     """A sweep of two values and two seeds, none of which has a checkpoint."""
     for n in (1, 5):
         for s in (0, 1):
-            make_run(tmp_path / f"runs/sweep/{n}_{s}", f"updates.n_critic={n}", n_critic=n, seed=s, value=n + s)
+            make_run(tmp_path / f"runs/sweep/{n}_{s}", f"latent.size={n}", latent=n, seed=s, value=n + s)
     return tmp_path / "runs/sweep"
 
 
@@ -36,28 +36,28 @@ def test_the_table_and_the_files(gan, made):
     ended = gan("compare", "runs/sweep")
     assert ended.code == 0, ended.err
     lines = ended.out.splitlines()
-    assert lines[0].split() == ["n_critic", "runs", ESTIMATE, "critic/wasserstein_normalised", "quality/modes"]
-    assert lines[1].startswith("1         2     1.5 ± 0.71 *")
-    assert re.match(r"5         2     5.5 ± 0\.71 \(p 0\.03\)", lines[2])
+    assert lines[0].split() == ["size", "runs", "quality/modes", ESTIMATE, "critic/wasserstein_normalised"]
+    assert re.match(r"1     2     3 ± 0 +1\.5 ± 0\.71 \*", lines[1])
+    assert re.match(r"5     2     3 ± 0 +5\.5 ± 0\.71 \(p 0\.03\)", lines[2])
     assert "not in the sheet of samples: 1_0: " in ended.out
     out = made / "compare"
     assert {p.name for p in out.iterdir()} == {"groups.csv", "runs.csv", "compare.json", "curves.png", "index.html"}
     groups = list(csv.DictReader((out / "groups.csv").open()))
-    assert [(row["updates.n_critic"], float(row[ESTIMATE])) for row in groups] == [("1", 1.5), ("5", 5.5)]
+    assert [(row["latent.size"], float(row[ESTIMATE])) for row in groups] == [("1", 1.5), ("5", 5.5)]
     each = list(csv.DictReader((out / "runs.csv").open()))
     assert [(row["seed"], float(row[ESTIMATE])) for row in each] == [("0", 1), ("1", 2), ("0", 5), ("1", 6)]
     content = json.loads((out / "compare.json").read_text())
     assert content["groups"][0]["scores"][ESTIMATE]["best"] is True
     page = (out / "index.html").read_text()
-    assert "<title>Compare: n_critic: 1 against 5</title>" in page
-    assert read_page(out / "index.html").charts == [ESTIMATE, "critic/wasserstein_normalised", "quality/modes"]
+    assert "<title>Compare: size: 1 against 5</title>" in page
+    assert read_page(out / "index.html").charts == ["quality/modes", ESTIMATE, "critic/wasserstein_normalised"]
     with Image.open(out / "curves.png") as picture:
         assert min(picture.size) > 400
 
 
 def test_the_table_alone_writes_nothing(gan, made):
     assert gan("compare", "runs/sweep", "--table", "--tag", "quality/modes", "--step", "20").out.splitlines()[0] == (
-        "n_critic  runs  quality/modes"
+        "size  runs  quality/modes"
     )
     assert not (made / "compare").exists()
 
@@ -79,7 +79,7 @@ def test_the_same_z_through_trained_generators(gan, tmp_path):
 
 
 def test_what_compare_refuses(refused, made):
-    assert refused("compare", "nowhere") == "nowhere: no such directory; see `gan runs` for the runs here"
+    assert refused("compare", "nowhere") == "nowhere: no such run; `gan runs` shows the runs here"
     unknown = refused("compare", "runs/sweep", "--tag", "quality/mode")
     assert "no run has this tag; did you mean quality/modes?" in unknown
     assert "is not a writable directory" in refused("compare", "runs/sweep", "--out", "runs/sweep/1_0/run.json/x")
@@ -97,7 +97,7 @@ def test_ls(gan, made):
     ]
     assert lines[1].split()[1:7] == ["failed", "wgan", "mlp", "-", "10/30", ESTIMATE]
     assert [line.split()[0] for line in gan("runs", "state=fail*").out.splitlines()[1:]] == ["runs/alone"]
-    assert len(gan("runs", "runs/sweep", "updates.n_critic=5", "seed=1").out.splitlines()) == 2
+    assert len(gan("runs", "runs/sweep", "latent.size=5", "seed=1").out.splitlines()) == 2
     best = gan("runs", "runs/sweep", "--sort", "score", "--json").out
     assert [row["score"] for row in json.loads(best)] == [1, 2, 5, 6]
     assert json.loads(best)[0]["settings"]["constraint.class"] == "WeightClip"

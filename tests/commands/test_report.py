@@ -51,6 +51,11 @@ def test_images_with_pictures_scored_on_the_spot(gan):
     assert 0 <= found["critic"]["clip_saturation"] <= 1
     assert {v["kind"] for v in found["verdicts"]} <= {"good", "look", "unknown"}
     assert all(verdict["text"] in ended.out for verdict in found["verdicts"])
+    first = found["verdicts"][0]
+    assert first["kind"] == "look"
+    assert first["text"].startswith("the samples are ")
+    assert "with 20 samples of step 6 (frechet_distance_pixels)" in first["text"]
+    assert ended.out.splitlines()[1] == f"  ! {first['text']}"
 
 
 def test_several_runs_points_scores_of_the_rows_and_a_loss_without_an_estimate(gan):
@@ -90,7 +95,7 @@ def test_a_run_without_checkpoint_or_data(gan, run_of, monkeypatch):
 
 def test_mistakes(refused, run_of):
     run = run_of("ring")
-    assert refused("report", "nowhere").startswith("nowhere: no such directory")
+    assert refused("report", "nowhere").startswith("nowhere: no such run")
     assert "did you mean --extractor pixels" in refused("report", run, "--extractor", "pixel")
     assert "--updates" in refused("report", run, "--updates", "0")
     assert "runs" in refused("report").lower()
