@@ -1,10 +1,13 @@
 """The columns of TensorBoard's HPARAMS page, which first shows five settings and five metrics.
 
-TensorBoard sorts both by the alphabet, so it would show `critic/clip_saturation` and not the estimate.
+TensorBoard sorts both by the alphabet, so it would show `critic/clip_saturation` and not the estimate. Its plots leave
+out every run that lacks one of the metrics shown: those that all runs have come first.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from tensorboard.plugins.hparams import api_pb2
@@ -26,11 +29,18 @@ class Columns(HParamsPlugin):
 
 
 class _Ordered(Context):
-    def experiment_from_metadata(self, *args: Any, **kwargs: Any) -> api_pb2.Experiment:
+    def experiment_from_metadata(
+        self, ctx: Any, experiment_id: str, include_metrics: bool, runs: Mapping[str, Any], *others: Any, **more: Any
+    ) -> api_pb2.Experiment:
         """Return the experiment with its columns in our order."""
-        found = super().experiment_from_metadata(*args, **kwargs)
+        found = super().experiment_from_metadata(ctx, experiment_id, include_metrics, runs, *others, **more)
+        scalars = self.scalars_metadata(ctx, experiment_id) if include_metrics else {}
+        counts = Counter(tag for run in runs for tag in scalars.get(run, ()))
         settings = sorted(found.hparam_infos, key=lambda info: (not info.differs, _setting_rank(info.name), info.name))
-        metrics = sorted(found.metric_infos, key=lambda info: (_metric_rank(info.name.tag), info.name.tag))
+        metrics = sorted(
+            found.metric_infos,
+            key=lambda info: (counts[info.name.tag] < len(runs), _metric_rank(info.name.tag), info.name.tag),
+        )
         del found.hparam_infos[:], found.metric_infos[:]
         found.hparam_infos.extend(settings)
         found.metric_infos.extend(metrics)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
@@ -11,7 +13,8 @@ from typing import Any
 
 from gan_cli.commands._parser import Parser
 from gan_cli.config.names import option, readable
-from gan_cli.core.text import columns, did_you_mean, say, show
+from gan_cli.core.curves import better
+from gan_cli.core.text import columns, did_you_mean, one_line, say, show
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.reading import Run
@@ -20,6 +23,8 @@ _EPILOG = """\
 KEY=VALUE shows only runs with this value; KEY: state, loss, model, dataset, steps or any key of config.yaml;
 * stands for any text. Examples: gan runs state=failed, gan runs loss=wgan* seed=0, gan runs runs/SWEEP --sort score"""
 _COLUMNS = ("run", "state", "loss", "model", "dataset", "steps", "score", "age")
+_PARTS = ("dataset", "model", "loss")  # columns that a narrow terminal can do without, in this order
+_LEAST = 20  # characters of a run that are shown; its end is enough for every command
 _SORTS = ("run", "state", "steps", "score", "age")
 
 
@@ -49,10 +54,13 @@ def main(argv: list[str]) -> int:
     rows = [_row(run, arguments.tag, now) for run in found]
     rows = _passing(rows, filters)
     rows.sort(key=lambda row: _order(row, arguments.sort))
+    kinds = {row["tag"] for row in rows if row["tag"] is not None} if arguments.sort == "score" else {}
     if arguments.json:
         say(json.dumps([{k: v for k, v in row.items() if not k.startswith("_")} for row in rows], indent=1))
     else:
         say(_table(rows) if rows else "no run" + (" matches the filters" if found else "s here"))
+        if len(kinds) > 1:
+            say("\nScores of different kinds cannot be compared: each is sorted by itself, the best first.")
     return 0
 
 
@@ -94,14 +102,39 @@ def _passing(rows: list[dict[str, Any]], filters: dict[str, str]) -> list[dict[s
 
 
 def _order(row: dict[str, Any], by: str) -> tuple[Any, ...]:
-    value = row["score"] if by == "score" else row["step"] if by == "steps" else row["_age"] if by == "age" else row[by]
+    if by == "score":
+        value = None if row["score"] is None else -row["score"] if better(row["tag"]) == "higher" else row["score"]
+        return (value is None, row["tag"] or "", value or 0.0, row["run"])
+    value = row["step"] if by == "steps" else row["_age"] if by == "age" else row[by]
     missing = value is None
     return (missing, 0 if missing else -value if by == "age" else value, row["run"])
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    cells = [_COLUMNS, *(tuple(_cell(row, column) for column in _COLUMNS) for row in rows)]
-    return "\n".join(columns(cells))
+    """Return a table that fits the terminal, if there is one: without what all runs share, then with less of each."""
+    cells = {column: [one_line(_cell(row, column)) for row in rows] for column in _COLUMNS}
+    width = shutil.get_terminal_size((0, 0)).columns or sys.maxsize
+    shared = []
+
+    def excess() -> int:
+        return sum(max(map(len, [column, *found])) + 2 for column, found in cells.items()) - 2 - width
+
+    if excess() > 0 and len(rows) > 1 and len({row["tag"] for row in rows}) == 1 and rows[0]["tag"]:
+        shared.append(f"score {rows[0]['tag']}")
+        cells["score"] = [text.rpartition(" ")[2] for text in cells["score"]]
+    for column in _PARTS if len(rows) > 1 else ():
+        if excess() > 0 and len(set(cells[column])) == 1:
+            shared.append(f"{column} {cells.pop(column)[0]}")
+    if excess() > 0:
+        cells["score"] = [text.rpartition("/")[2] for text in cells["score"]]
+    if (more := excess()) > 0:
+        most = max(_LEAST, max(map(len, cells["run"])) - more)
+        cells["run"] = [run if len(run) <= most else "…" + run[1 - most :] for run in cells["run"]]
+    for column in _PARTS:
+        if excess() > 0:
+            cells.pop(column, None)
+    lines = columns([tuple(cells), *zip(*cells.values(), strict=True)])
+    return "\n".join([f"all: {', '.join(shared[::-1])}", *lines] if shared else lines)
 
 
 def _cell(row: dict[str, Any], column: str) -> str:

@@ -223,3 +223,28 @@ def test_a_port_that_is_taken(refused, tmp_path):
 def test_flags_that_tensorboard_does_not_take(refused, tmp_path, flags):
     (tmp_path / "runs").mkdir()
     assert refused("board", "runs", *flags).startswith(" ".join(flags))
+
+
+def test_metrics_that_all_runs_have_come_first(tmp_path):
+    shared = ("critic/loss", "generator/loss", "quality/fid", "quality/modes", "speed/steps_per_second")
+    for loss, own in (("wgan", "critic/wasserstein_normalised"), ("gan", "critic/js_estimate")):
+        (run := tmp_path / "runs" / loss).mkdir(parents=True)
+        board = Board(RunDirectory(run), None)
+        board.describe("", {"loss": loss})
+        board.scalars(1, dict.fromkeys((own, *shared), 1.0))
+        board.close()
+    address = serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"])
+    request = json.dumps({"experimentName": "", "includeMetrics": True, "hparamsLimit": 0}).encode()
+    limit = time.monotonic() + 60
+    found = {}
+    while len(found.get("metricInfos", [])) < 7:
+        assert time.monotonic() < limit, found
+        time.sleep(0.05)
+        question = urllib.request.Request(
+            f"{address}data/plugin/hparams/experiment", request, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(question, timeout=30) as answer:
+            found = json.load(answer)
+    tags = [info["name"]["tag"] for info in found["metricInfos"]]
+    assert sorted(tags[:5]) == sorted(shared)
+    assert tags[0] == "quality/fid"

@@ -1,0 +1,68 @@
+"""The table of `gan runs`: it fits the terminal, and sorts scores of one kind together."""
+
+import json
+
+import pytest
+
+from tests.analysis.made_runs import ESTIMATE, make_run
+
+LONG = "2026-11-26_10-12-31_wgan_dcgan_fashion_mnist_10k"
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two runs of one kind, and one of another loss."""
+
+    def made(n):
+        for seed in range(n):
+            make_run(tmp_path / "runs" / f"{LONG}_seed-{seed}", seed=seed, value=float(seed))
+        return tmp_path / "runs"
+
+    return made
+
+
+def scored(path, tag, value):
+    row = {"step": 30, tag: value}
+    (path / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+
+
+@pytest.mark.parametrize("width", [80, 100, 130])
+def test_it_fits_the_terminal(gan, runs, monkeypatch, width):
+    runs(3)
+    whole = gan("runs").out.splitlines()
+    assert max(map(len, whole)) > 130
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = gan("runs").out.splitlines()
+    assert max(map(len, shown)) <= width
+    assert shown[0].startswith("all: ")
+    assert f"score {ESTIMATE}" in shown[0]
+    assert [line.split()[0][-6:] for line in shown[2:]] == ["seed-0", "seed-1", "seed-2"]
+
+
+def test_runs_that_share_nothing_fit_too(gan, runs, monkeypatch):
+    path = runs(2)
+    for seed, loss in enumerate(("wgan", "hinge")):
+        status = path / f"{LONG}_seed-{seed}" / "run.json"
+        choices = {"loss": loss, "model": ("mlp", "dcgan")[seed], "dataset": ("ring", "fashion_mnist_10k")[seed]}
+        status.write_text(json.dumps({**json.loads(status.read_text()), "choices": choices}))
+    scored(path / f"{LONG}_seed-1", "critic/js_estimate", 0.5)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = gan("runs").out.splitlines()
+    assert max(map(len, shown)) <= 80
+    assert shown[0].split() == ["run", "state", "loss", "steps", "score", "age"]
+    assert shown[1].startswith("…")
+    monkeypatch.setenv("COLUMNS", "300")
+    assert "fashion_mnist_10k  30/30  critic/js_estimate 0.5" in gan("runs").out
+
+
+def test_scores_of_one_kind_are_sorted_together_the_best_first(gan, runs):
+    path = runs(5)
+    kinds = [("quality/modes", 3), (ESTIMATE, 2), ("quality/modes", 8), (ESTIMATE, -1), ("critic/js_estimate", 0.1)]
+    for seed, (tag, value) in enumerate(kinds):
+        scored(path / f"{LONG}_seed-{seed}", tag, value)
+    *lines, _, note = gan("runs", "--sort", "score").out.splitlines()
+    assert [line.split()[0][-1] for line in lines[1:]] == ["4", "3", "1", "0", "2"]
+    assert note == "Scores of different kinds cannot be compared: each is sorted by itself, the best first."
+    alike = gan("runs", "--sort", "score", "--tag", "quality/modes").out.splitlines()
+    assert [line.split()[0][-1] for line in alike[1:3]] == ["2", "0"]
+    assert "different kinds" not in "".join(alike)
