@@ -17,6 +17,8 @@ from gan_cli.core.curves import better
 from gan_cli.core.text import columns, did_you_mean, one_line, say, show
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
+from gan_cli.runs.directory import ROOT
+from gan_cli.runs.finding import find
 from gan_cli.runs.reading import Run
 
 _EPILOG = """\
@@ -48,7 +50,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print an array of objects with all settings")
     arguments = parser.parse_args(argv)
     filters = dict(word.split("=", 1) for word in arguments.words if "=" in word and not Path(word).exists())
-    directories = [Path(w) for w in arguments.words if "=" not in w or Path(w).exists()] or [Path("runs")]
+    words = [word for word in arguments.words if "=" not in word or Path(word).exists()]
+    directories = [Path(word) if Path(word).is_dir() else find(word, "") for word in words] or [ROOT]
     found = [reading.look(path) for directory in directories for path in _below(directory)]
     now = datetime.now(timezone.utc)
     rows = [_row(run, arguments.tag, now) for run in found]

@@ -106,4 +106,4 @@ def test_ls(gan, made):
 
 def test_what_ls_refuses(refused, made):
     assert refused("runs", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
-    assert "no such directory" in refused("runs", "nowhere")
+    assert refused("runs", "nowhere").startswith("nowhere: no such run; `gan runs` shows")
