@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -96,6 +97,7 @@ class AppendFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.RLock()  # a checkpoint's thread asks for `sync` while the steps go on
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
         self._size, self._hash = 0, hashlib.sha256()
         while block := os.read(self._descriptor, _BUFFER):
@@ -112,18 +114,8 @@ class AppendFile:
         Raises:
             OSError: a full disk, for one.
         """
-        descriptor = self._open()
-        if step > self._step:
-            self._step, self._before = step, (self._size, self._hash.copy())
-        size = os.fstat(descriptor).st_size
-        rest = memoryview(piece)
-        try:
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-        except BaseException:
-            os.ftruncate(descriptor, size)
-            raise
-        self._count(piece)
+        with self._lock:
+            self._append(piece, step)
 
     def content(self, last_step: int | None = None) -> Content:
         """Return what it holds by what was appended; without the last step's pieces if that is after `last_step`."""
@@ -137,10 +129,26 @@ class AppendFile:
         Raises:
             OSError: for example, the file was removed, replaced or cut by somebody else.
         """
-        about = os.fstat(self._open())
-        if about.st_size != self._size or not os.path.samestat(about, os.stat(self.path)):
+        with self._lock:
+            about = os.fstat(self._open())
+            same = about.st_size == self._size and os.path.samestat(about, os.stat(self.path))
+        if not same:
             raise OSError(errno.ESTALE, "was changed by somebody else while it was written", str(self.path))
         os.fsync(self._open())
+
+    def _append(self, piece: bytes, step: int) -> None:
+        descriptor = self._open()
+        if step > self._step:
+            self._step, self._before = step, (self._size, self._hash.copy())
+        size = os.fstat(descriptor).st_size
+        rest = memoryview(piece)
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except BaseException:
+            os.ftruncate(descriptor, size)
+            raise
+        self._count(piece)
 
     def _count(self, piece: bytes) -> None:
         self._size += len(piece)

@@ -103,7 +103,7 @@ class RunDirectory(Held):
 
     def sync(self) -> None:
         """Return once everything that `append` made is on the disk; call it before a checkpoint is committed."""
-        for file in self._growing.values():
+        for file in list(self._growing.values()):  # the steps go on, and may add one
             file.sync()
 
     def note(self, text: str) -> None:

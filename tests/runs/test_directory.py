@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 
 import pytest
 
@@ -168,3 +169,25 @@ def test_a_machine_that_fails_is_no_mistake_of_the_users(number, code):
     error.__cause__ = OSError(number, os.strerror(number))
     assert error.exit_code == code
     assert UserError("plain").exit_code == MISTAKE
+
+
+def test_a_thread_may_sync_while_a_piece_is_written(tmp_path, monkeypatch):
+    file, real, threads, found = AppendFile(tmp_path / "rows"), os.write, [], []
+
+    def synced():
+        try:
+            file.sync()
+        except OSError as error:
+            found.append(error)
+
+    def write(descriptor, piece):
+        written = real(descriptor, piece)
+        threads.append(threading.Thread(target=synced))
+        threads[-1].start()
+        threads[-1].join(0.1)  # it is done by now, or waits for this piece
+        return written
+
+    monkeypatch.setattr(os, "write", write)
+    file.write(b"a row\n")
+    threads[0].join()
+    assert (found, file.content()["bytes"]) == ([], 6)
