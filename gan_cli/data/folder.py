@@ -107,7 +107,7 @@ class Folder(ImageSet):
 
     def unlabelled(self) -> str:
         """Return where labels may be, for a user who asks for some; '' where no place is known."""
-        return self._look()[0].note
+        return self._look()[0].note if self.path else ""
 
     def listing(self) -> Listing:
         """Return the pictures.

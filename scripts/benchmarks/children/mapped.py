@@ -28,7 +28,7 @@ FEW = 20_000  # images that fit
 class Noise:
     """A collection of random images, costly to prepare for all that the pipeline knows."""
 
-    costly, labels, class_names, fit = True, None, None, "crop"
+    costly, labels, class_names, fit, unused = True, None, None, "crop", ()
     shape = (3, SIZE, SIZE)
 
     def __init__(self, n: int) -> None:
