@@ -147,10 +147,9 @@ def _tags(chosen: dict[Path, Row], scales: Sequence[str], notes: list[str]) -> l
             )
         else:
             found += [tag, twin]
-    if len({tag.rpartition("_")[0] for tag in found}) > 1:
-        notes.append(f"{' and '.join(found)} measure different things: each is compared only between runs that have it")
     shown = [tag for tag in every if _SHOWN.search(tag)]
-    return [*filter(_is_score, shown), *found, *(tag for tag in shown if not _is_score(tag))]
+    scores = sorted(filter(_is_score, shown), key=lambda tag: not tag.startswith("quality/"))
+    return [*scores, *found, *(tag for tag in shown if not _is_score(tag))]
 
 
 def _is_of_critic(tag: str) -> bool:
