@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor
 
 from gan_cli.core.shapes import Sides
 from gan_cli.data.fitting import Fit, cropped, padded
@@ -22,6 +22,15 @@ _BITS_PER_SAMPLE = 258  # a tag of TIFF
 _DEEP_FORMATS = ("PNG", "TIFF", "PPM", "SGI", "JPEG2000")  # Pillow halves their 16-bit colours without a word
 _TO_8_BITS = 257  # 65535 / 255
 _ORIENTATION = 0x0112  # a tag of EXIF; 5 and more: turned by a quarter
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class BadPicture(Exception):
@@ -122,7 +131,7 @@ def _decoded(file: BinaryIO) -> Iterator[Image.Image]:
     """Yield a picture, turned by its EXIF orientation; whatever a damaged one leads to is a BadPicture."""
     try:
         with _opened(file, load=True) as image:
-            yield ImageOps.exif_transpose(image)
+            yield _upright(image)
     except (BadPicture, UserError):
         raise
     except Image.DecompressionBombError as error:
@@ -167,7 +176,7 @@ def header_of(file: BinaryIO) -> Header | None:
     try:
         with _opened(file) as image:
             deep = _is_deep_grey(image)
-            sides = image.size if _is_turned(image) else image.size[::-1]
+            sides = image.size if _orientation(image) >= 5 else image.size[::-1]
             return Header(sides, not deep and _has_colour(image), deep)
     except Exception:  # the error that names the file comes when it is read in full
         return None
@@ -182,11 +191,19 @@ def shows_background(file: BinaryIO) -> bool:
         return False
 
 
-def _is_turned(image: Image.Image) -> bool:
+def _orientation(image: Image.Image) -> int:
+    """Return the orientation that EXIF says, 1 where it says none."""
     try:
-        return image.getexif().get(_ORIENTATION, 1) >= 5
+        found = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged EXIF, which does not keep the picture from being read
-        return False
+        return 1
+    return found if found in _TURNS else 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return a picture turned by its orientation; ImageOps.exif_transpose fails where other EXIF is damaged."""
+    orientation = _orientation(image)
+    return image if orientation == 1 else image.transpose(_TURNS[orientation])
 
 
 def _has_colour(image: Image.Image) -> bool:

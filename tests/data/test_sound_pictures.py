@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 from small_sets import CPU, error_of
 
 from gan_cli.data.folder import Folder
@@ -58,6 +58,24 @@ def test_an_orientation_beside_a_large_text_is_kept():
     exif[0x0112] = 6
     pixels = read_picture(saved(image, texts_of(("add_text", LARGE, True)), exif=exif), (3, 20, 20), RED)
     assert (pixels.transpose(1, 2, 0) == np.rot90(noise(), -1)).all()
+
+
+def test_damaged_exif_is_left_out_of_account():
+    for exif in (b"Exif\0\0" + b"x" * 50, b"Exif\0\0MM\0*\0\0\0\x08\0\x63", b"x"):
+        assert (
+            read_picture(saved(Image.fromarray(noise()), exif=exif), (3, 20, 20), RED).transpose(1, 2, 0) == noise()
+        ).all()
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_is_turned_as_pillow_does(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = saved(Image.fromarray(noise()), exif=exif)
+    with Image.open(file) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    file.seek(0)
+    assert (read_picture(file, (3, 20, 20), RED).transpose(1, 2, 0) == expected).all()
 
 
 def test_small_texts_and_damage_are_left_as_they_are():
