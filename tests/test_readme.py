@@ -208,6 +208,12 @@ def test_gan_board(workplace):
             board.send_signal(signal.SIGINT)
 
 
+@pytest.mark.parametrize("command", commands(*PAGES, *COMPOSED))
+def test_a_shell_takes_a_command_as_it_is(command):
+    unquoted = re.sub(r"""'[^']*'|"[^"]*\"""", "", command)
+    assert not set("[]{}()*?~$`\\;&<>#!").intersection(unquoted)
+
+
 def test_nothing_else_is_promised():
     others = {c for c in COMMANDS if not c.startswith(("gan ", "torchrun "))}
     assert others == {"pip install ."}  # test_wheel.py installs the built package

@@ -182,7 +182,7 @@ def _about(targets: list[str], chosen: list[Choice], found: list[Key]) -> list[s
         links = (f"[`{t.rpartition('.')[2]}`][{t}]" if t.startswith("gan_cli.") else f"`{t}`" for t in targets)
         parts.append(f"Built from {', '.join(dict.fromkeys(links))}.\n")
     if chosen:
-        rows = [(f"`{choice.group}={choice.option}`", plain(choice.comment)) for choice in chosen]
-        parts.append(table(["chooses", "comment"], rows))
+        words = (f"`{c.group}={c.option}`" + (f" ({plain(c.comment)})" if c.comment else "") for c in chosen)
+        parts.append(f"Chooses {', '.join(words)}.\n")
     others = [key for key in found if key.name.rpartition(".")[2] != "_target_"]
     return [*parts, key_table(others)] if others else parts
