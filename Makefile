@@ -59,7 +59,7 @@ studies: setup
 
 # The site of docs/, in build/docs; without the network. ARGS is mkdocs's; what it says of mkdocs 2 is not about this site.
 docs: $(VENV)/.installed-dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file scripts/site/mkdocs.yml $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file scripts/site/mkdocs.yml $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import shlex
 import shutil
@@ -161,6 +163,21 @@ def test_a_command_is_composed(command, tmp_path, monkeypatch, capsys):
         gan_cli.compose(arguments)
     else:
         assert main([name, *arguments, "--cfg", "job"]) == 0, capsys.readouterr().err
+
+
+def test_failed_runs_are_deleted(shown, workplace, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("finished", "failed"):
+        run = shutil.copytree(workplace / shown, Path("runs", name))
+        status = json.loads((run / "run.json").read_text()) | {"status": name}
+        (run / "run.json").write_text(json.dumps(status))
+    (command,) = (command for command in COMMANDS if "shutil.rmtree" in command)
+    lists, deletes = map(shlex.split, command.split(" | "))
+    assert main(lists[1:]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(capsys.readouterr().out))
+    assert deletes[:2] == ["python", "-c"]
+    exec(deletes[2], {})
+    assert [run.name for run in Path("runs").iterdir()] == ["finished"]
 
 
 def test_the_lines_of_python(workplace, monkeypatch):

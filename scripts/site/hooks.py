@@ -38,6 +38,12 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
+def on_env(env: Any, config: Any, files: Files) -> Any:
+    """Say how many pages there are."""
+    log.info(f"{len(files.documentation_pages())} pages")
+    return env
+
+
 def on_post_page(output: str, page: Any, config: Any) -> str:
     """Warn of a page that would load something from elsewhere; with --strict the build fails."""
     for found in ELSEWHERE.findall(output):
