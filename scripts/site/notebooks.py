@@ -32,5 +32,5 @@ def _output(output: dict[str, Any], stem: str, found: dict[str, str | bytes]) ->
         found[f"notebooks/{name}"] = base64.b64decode("".join(data["image/png"]))
         return f"![output of the cell]({name})"
     if "text/html" in data:
-        return "".join(data["text/html"])
+        return f'<div class="output">{"".join(data["text/html"])}</div>'
     return f"```text\n{''.join(output.get('text') or data['text/plain']).rstrip()}\n```"
