@@ -15,8 +15,8 @@ pytest.importorskip("griffe", reason='pip install "gan_cli[dev]"')
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts" / "site"))
 import notebooks
 import options
+import page_text
 import reference
-import tables
 
 
 def section(page, title):
@@ -29,7 +29,7 @@ def test_every_option_has_its_meaning_its_keys_and_what_it_chooses():
         page = pages[f"reference/options/{group}.md"]
         for option, meaning in found.items():
             text = section(page, option)
-            assert tables.plain(meaning) in text
+            assert page_text.plain(meaning) in text
             path = conf_dir() / group / f"{option}.yaml"
             for key in options.keys(path) if group != "study" else []:
                 assert f"`{key.name}`" in text or key.name.endswith("_target_")
@@ -87,5 +87,5 @@ def test_a_notebook_is_a_page_with_its_pictures():
 
 
 def test_text_means_nothing_to_markdown():
-    assert tables.plain("a_b * <x> {3: 100} [1] `c_d <y>`") == r"a\_b \* &lt;x\> \{3: 100\} \[1\] `c_d <y>`"
-    assert tables.table(["a", "b"], [("x | y", "")]) == "| a | b |\n| --- | --- |\n| x \\| y |  |\n"
+    assert page_text.plain("a_b * <x> {3: 100} [1] `c_d <y>`") == r"a\_b \* &lt;x\> \{3: 100\} \[1\] `c_d <y>`"
+    assert page_text.table(["a", "b"], [("x | y", "")]) == "| a | b |\n| --- | --- |\n| x \\| y |  |\n"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import griffe
 import studies
 from omegaconf import OmegaConf
-from tables import plain, table
+from page_text import plain, table
 
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.text import show

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 from options import choices, key_table, keys
-from tables import plain, table
+from page_text import plain, table
 
 from gan_cli.cli import commands, main
 from gan_cli.commands._curves import rows

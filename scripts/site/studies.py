@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tables import plain, table
+from page_text import plain, table
 
 from gan_cli.studies.measured import Claim
 
