@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from gan_cli.core.processor import bf16_unit
 from gan_cli.models.derivatives import Differentiated
-from gan_cli.models.products import Pair, to_one_channel, weight_gradient
+from gan_cli.models.products import Pair, to_larger, to_one_channel, to_smaller, weight_gradient
 
 
 class Rule(NamedTuple):
@@ -21,10 +22,12 @@ class Rule(NamedTuple):
     Attributes:
         alone: the gradient of the weights is a product on maps of so many positions where one thread works.
         shared: the same where several do.
+        every: all three passes are products on maps of so many positions.
     """
 
     alone: int
     shared: int
+    every: int = 0
 
 
 # Figures are in docs/benchmarks.md.
@@ -35,11 +38,12 @@ class Rule(NamedTuple):
 #
 # bf16: its gradient of weights takes 1.4 to 5 times as long as the product on maps of 4 x 4. Its threads wait for each
 # other in a barrier that no setting of OpenMP reaches, so that beside another process it takes 9 to 50 times as long
-# as alone: several threads use products on larger maps too, where alone they take as long or a little longer.
+# as alone: several threads use products on larger maps too, where alone they take as long or a little longer. With AMX
+# the other two passes take 1.6 to 2 times as long as the products on maps of 4 x 4.
 RULES = {
     ("AVX2", torch.float32): Rule(alone=16, shared=16),
     ("avx512_bf16", torch.bfloat16): Rule(alone=16, shared=256),
-    ("amx_bf16", torch.bfloat16): Rule(alone=16, shared=64),
+    ("amx_bf16", torch.bfloat16): Rule(alone=16, shared=64, every=16),
 }
 _PROCESSOR = {torch.float32: torch.backends.cpu.get_cpu_capability(), torch.bfloat16: bf16_unit()}
 
@@ -52,8 +56,8 @@ class Conv2d(Differentiated, nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x (N, C, H, W)."""
         positions = (x.shape[2] // self.stride[0]) * (x.shape[3] // self.stride[1])
-        limit = _limit(self, x, self.in_channels, positions)
-        return super().forward(x) if limit is None else _applied(self, x, False, limit)
+        limits = _limits(self, x, self.in_channels, positions)
+        return super().forward(x) if limits is None else _applied(self, x, False, limits)
 
 
 class ConvTranspose2d(Differentiated, nn.ConvTranspose2d):
@@ -62,22 +66,33 @@ class ConvTranspose2d(Differentiated, nn.ConvTranspose2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return the transposed convolution of x (N, C, H, W)."""
         positions = x.shape[2] * x.shape[3]
-        limit = _limit(self, x, self.out_channels, positions)
-        return super().forward(x) if limit is None else _applied(self, x, True, limit)
+        limits = _limits(self, x, self.out_channels, positions)
+        return super().forward(x) if limits is None else _applied(self, x, True, limits)
 
 
-def _limit(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> int | None:
-    """Return up to how many positions the gradient of the weights is a product; None: all is torch's own."""
+class _Limits(NamedTuple):
+    """Up to how many positions the gradient of the weights, and every pass, is a product."""
+
+    weights: int
+    every: int
+
+
+def _limits(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> _Limits | None:
+    """Return the limits of a layer on x; None: all is torch's own."""
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
     dtype = _dtype(x)
     rule = RULES.get((_PROCESSOR.get(dtype), dtype))
     if rule is None or not plain or x.device.type != "cpu" or layer.times is None:
         return None
     several = channels > 1 and torch.get_num_threads() > 1  # torch's own gradient has no barrier for a single channel
-    limit = rule.shared if several else rule.alone
+    weights = rule.shared if several else rule.alone
     # One thread gains nothing in a residual network's convolutions at one size.
-    gains = max(layer.stride) > 1 or (several and rule.shared > rule.alone)
-    return limit if layer.times == 2 or (gains and (channels == 1 or positions <= limit)) else None
+    halving = max(layer.stride) > 1
+    gains = halving or (several and rule.shared > rule.alone)
+    if layer.times == 1 and not (gains and (channels == 1 or positions <= weights)):
+        return None
+    overlapping = all(k >= s for k, s in zip(layer.kernel_size, layer.stride, strict=True))
+    return _Limits(weights, rule.every if halving and overlapping else 0)
 
 
 def _dtype(x: Tensor) -> torch.dtype:
@@ -95,7 +110,7 @@ class _Way(NamedTuple):
         transposed: whether it makes the larger map from the smaller one.
         size: height and width of its result.
         times: as for `Differentiated`.
-        limit: up to how many positions the gradient of the weight is a product.
+        limits: which passes are products.
     """
 
     weight: Tensor
@@ -104,7 +119,7 @@ class _Way(NamedTuple):
     transposed: bool
     size: Pair
     times: int
-    limit: int
+    limits: _Limits
 
     def arguments(self) -> tuple[Any, ...]:
         """Return torch's arguments after weight and bias, for the convolution that makes the smaller map."""
@@ -115,11 +130,11 @@ class _Way(NamedTuple):
         return self._replace(transposed=not self.transposed, size=size)
 
 
-def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool, limit: int) -> Tensor:
+def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool, limits: _Limits) -> Tensor:
     sizes = zip(x.shape[2:], layer.kernel_size, layer.stride, layer.padding, strict=True)
     height, width = ((n - 1) * s - 2 * p + k if transposed else (n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
     dtype, bias = _dtype(x), layer.bias
-    way = _Way(layer.weight.to(dtype), layer.stride, layer.padding, transposed, (height, width), layer.times, limit)
+    way = _Way(layer.weight.to(dtype), layer.stride, layer.padding, transposed, (height, width), layer.times, limits)
     with torch.autocast("cpu", enabled=False):
         return _convolved(x.to(dtype), bias if bias is None else bias.to(dtype), way)
 
@@ -140,10 +155,15 @@ class _OfInput(torch.autograd.Function):
         weight = way.weight.detach()
         ctx.save_for_backward(weight)  # torch sees then whether it moves before its use
         ctx.way, ctx.size = way, tuple(x.shape[2:])
+        products = math.prod(x.shape[2:] if way.transposed else way.size) <= way.limits.every
         if not way.transposed:
+            if products:
+                return to_smaller(x, weight, bias, way.stride, way.padding)
             return torch.convolution(x, weight, bias, *way.arguments())
         if weight.shape[1] == 1:
             return to_one_channel(x, weight, bias, way.size, way.stride, way.padding)
+        if products:
+            return to_larger(x, weight, bias, way.size, way.stride, way.padding)
         if bias is not None and x.dtype != torch.float32:  # the sum with the bias is rounded once
             return torch.convolution(x, weight, bias, way.stride, way.padding, (1, 1), True, (0, 0), 1)
         made = x.new_empty(()).expand(len(x), weight.shape[1], *way.size)  # its shape alone is read
@@ -171,7 +191,7 @@ class _OfWeight(torch.autograd.Function):
         _allow(not torch.is_grad_enabled())
         (x,), way = ctx.saved_tensors, ctx.way
         small, large = (x, gradient) if way.transposed else (gradient, x)
-        if small.shape[2] * small.shape[3] <= way.limit:
+        if small.shape[2] * small.shape[3] <= way.limits.weights:
             found = weight_gradient(small, large, way.weight.shape[2:], way.stride, way.padding)
         else:
             found = _backward(small, large, way.weight, None, *way.arguments(), [False, True, False])[1]

@@ -191,7 +191,8 @@ def test_the_rule_of_bf16_depends_on_processor_shape_and_threads(
     assert not taken
     with torch.autocast("cpu", torch.bfloat16):
         mine(x)
-    assert taken == ([] if limit is None else [limit])
+    assert [limits.weights for limits in taken] == ([] if limit is None else [limit])
+    assert all(limits.every == (16 if name == "amx_bf16" else 0) for limits in taken)
 
 
 BF16_LAYERS = [(*layer[:4], times) for layer in LAYERS for times in (1, 2)] + [

@@ -67,9 +67,9 @@ def test_the_saved_config_is_of_the_run_not_of_the_command(five_steps):
     assert (saved["resume"], saved["force"]) == ("never", False)
 
 
-@pytest.mark.parametrize("loss", ["wgan", "wgan_gp"])
-def test_in_bf16_with_convolutions_as_products_too(gan, tmp_path, loss, monkeypatch):
-    monkeypatch.setitem(convolution._PROCESSOR, torch.bfloat16, "avx512_bf16")
+@pytest.mark.parametrize(("loss", "unit"), [("wgan", "avx512_bf16"), ("wgan_gp", "amx_bf16")])
+def test_in_bf16_with_convolutions_as_products_too(gan, tmp_path, loss, unit, monkeypatch):
+    monkeypatch.setitem(convolution._PROCESSOR, torch.bfloat16, unit)
     taken = []
     product = convolution.weight_gradient
     monkeypatch.setattr(convolution, "weight_gradient", lambda *a: taken.append(a) or product(*a))
