@@ -14,6 +14,7 @@ from typing import Any
 
 PARTS = ("speed", "startup", "memory", "overheads", "pipeline", "busy", "floor", "layers", "fakes", "scale")
 PAGE = (*PARTS, "gpu")  # scripts/gpu_proof.py measures the last
+TRIED = Path(__file__).parent / "tried.md"  # single measurements, and what did not help
 HEADING = """\
 # Benchmarks
 
@@ -87,6 +88,7 @@ def keep(folder: Path, results: dict[str, dict[str, Any]]) -> None:
     ordered = {name: known[name] for name in PAGE if name in known}
     file.write_text(json.dumps(ordered, indent=1) + "\n")
     pages = [section(name, found) for name, found in ordered.items()]
+    pages.append(TRIED.read_text(encoding="utf-8"))
     (folder / "benchmarks.md").write_text(HEADING + _missing(ordered) + "\n".join(pages))
 
 

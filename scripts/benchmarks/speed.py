@@ -22,7 +22,8 @@ Fashion-MNIST; for 3 channels its grey pictures are repeated three times. *In me
 its float32 images in memory and no DataLoader, which no public script does. Each loop runs in its own process: ours
 with the environment variables that `gan` sets before it loads torch, the textbook loops without any setting. The
 measurements alternate, A B A B, and a loop waits while another is measured. Seconds are medians; ratios are medians of
-the ratios of neighbouring measurements."""
+the ratios of neighbouring measurements. In the rows of torch 2.15.0 the loops shared a process and
+`OMP_WAIT_POLICY=PASSIVE`."""
 
 
 def measure(options: Options) -> dict[str, Any]:
