@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from gan_cli.analysis.comparison import Comparison
 from gan_cli.analysis.frame import MARGIN, frame
 from gan_cli.analysis.grouping import Group
+from gan_cli.analysis.interactive import MANY_POINTS
 from gan_cli.analysis.plots import FAKE, rendered
 
 Curve = tuple[np.ndarray, np.ndarray]  # steps and values
@@ -93,7 +94,9 @@ def _panel(axes: Axes, found: Comparison, tag: str) -> None:
         several = len(group.runs) > 1
         each, mean = series(group, found, tag)
         for steps, values in each.values():
-            axes.plot(steps, values, color=colour, linewidth=0.8 if several else 1.6, alpha=0.4 if several else 1)
+            marker = "" if len(values) > MANY_POINTS else "."
+            width, alpha = (0.8, 0.4) if several else (1.6, 1)
+            axes.plot(steps, values, color=colour, marker=marker, linewidth=width, alpha=alpha)
             shown += values.tolist()
         if mean is not None:
             axes.plot(*mean, color=colour, linewidth=2.4)

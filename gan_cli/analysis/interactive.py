@@ -20,6 +20,7 @@ from gan_cli.analysis.frame import frame
 from gan_cli.core.text import visible
 
 MOST_POINTS = 60_000  # of all curves of a page: about 1 MB
+MANY_POINTS = 25  # of a curve, from which on they are not marked one by one
 _FEWEST_POINTS = 50  # of a curve, however many there are
 _HOVERED_AT_ONCE = 8  # curves whose values are shown together at a step
 _FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#1b1f24"}
@@ -50,7 +51,7 @@ def line(
     steps, values = thinned(steps, values, max(most, _FEWEST_POINTS))
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines" if len(values) > MANY_POINTS else "lines+markers",
         "x": [int(step) for step in steps],
         "y": [round_off(value) for value in values],
         "name": html.escape(visible(name)),
@@ -91,7 +92,7 @@ def chart(
     """
     at, values = ([v for trace in traces for v in trace[axis] if v is not None] for axis in "xy")
     shown = frame(values)
-    together = len(traces) <= _HOVERED_AT_ONCE and all(trace["mode"] == "lines" for trace in traces)
+    together = len(traces) <= _HOVERED_AT_ONCE and all(trace["mode"] != "markers" for trace in traces)
     layout = {
         "font": _FONT,
         "margin": {"l": 64, "r": 12, "t": 12, "b": 44},

@@ -15,6 +15,8 @@ from gan_cli.errors import UserError
 from gan_cli.runs.finding import LATEST, find
 from gan_cli.runs.reading import Run, is_run
 
+_MOST_LISTED = 8  # files beside a page that are not folded away
+
 
 def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     """Split a command line into its words and the module prefixes of its allow_targets=[...].
@@ -77,9 +79,11 @@ def made_by(command: Sequence[str], files: Iterable[str]) -> dict[str, str]:
     from gan_cli.analysis import page
     from gan_cli.analysis.run_facts import stamp
 
+    beside = [page.link(name, name) for name in files]
+    listed = ", ".join(beside)
     return {
         "Page": f"{stamp(datetime.now(timezone.utc))}, {page.code(shlex.join(command))}",
-        "Beside it": ", ".join(page.link(name, name) for name in files),
+        "Beside it": listed if len(beside) <= _MOST_LISTED else page.details(f"{len(beside)} files", listed),
     }
 
 
