@@ -48,8 +48,8 @@ def trained(runs: Sequence[Run]) -> str:
 
 
 def stamp(at: datetime) -> str:
-    """Return a moment to the minute."""
-    return f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    """Return a moment, in UTC, to the minute."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def first_settings(found: Mapping[str, str]) -> str:
@@ -72,7 +72,7 @@ def _first_session(run: Run) -> dict[str, Any]:
 
 
 def _time(text: object) -> datetime | None:
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         found = datetime.fromisoformat(str(text))
-        return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+        return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     return None
