@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -11,7 +10,7 @@ from typing import Any
 
 from gan_cli.analysis import page
 from gan_cli.config.names import GROUPS, readable
-from gan_cli.core.text import show
+from gan_cli.core.text import shell_line, show
 from gan_cli.runs.directory import CONFIG, SAMPLES
 from gan_cli.runs.metrics_log import METRICS
 from gan_cli.runs.reading import Run
@@ -32,7 +31,7 @@ def settings(run: Run) -> dict[str, str]:
 def command(run: Run) -> str:
     """Return the command of the run's first session; '' where it is not known."""
     first = _first_session(run).get("command")
-    return shlex.join(map(str, first)) if isinstance(first, list) else ""
+    return shell_line(*first) if isinstance(first, list) else ""
 
 
 def trained(runs: Sequence[Run]) -> str:

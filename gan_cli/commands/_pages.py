@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from gan_cli.config.arguments import key_of
 from gan_cli.config.targets import permitted
 from gan_cli.core.files import replace_file
+from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import LATEST, find
 from gan_cli.runs.reading import Run, is_run
@@ -82,7 +82,7 @@ def made_by(command: Sequence[str], files: Iterable[str]) -> dict[str, str]:
     beside = [page.link(name, name) for name in files]
     listed = ", ".join(beside)
     return {
-        "Page": f"{stamp(datetime.now(timezone.utc))}, {page.code(shlex.join(command))}",
+        "Page": f"{stamp(datetime.now(timezone.utc))}, {page.code(shell_line(*command))}",
         "Beside it": listed if len(beside) <= _MOST_LISTED else page.details(f"{len(beside)} files", listed),
     }
 
