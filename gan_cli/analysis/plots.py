@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from gan_cli.analysis.frame import MARGIN
 from gan_cli.core.text import visible
 
 REAL = "#111111"
@@ -87,8 +88,8 @@ def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
             axes.plot(filtered_steps, filtered, color=colour, linewidth=2.2, label=f"{tag}, median of 101")
         else:
             axes.plot(steps, values, color=colour, linewidth=1.2, label=tag)
-    axes.set(xlabel="step")
-    axes.margins(x=0.01)
+    axes.set(xlabel="step", ylabel=next(iter(series)) if len(series) == 1 else "value")
+    axes.margins(MARGIN)
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -55,12 +55,12 @@ def estimate(
         bottom=0.15,
     )
     axes = figure.add_subplot(grid[-1])
-    axes.plot(steps, values, color=SCORE, linewidth=0.8, alpha=0.45, label="as logged")
-    axes.plot(filtered_steps, filtered, color=SCORE, linewidth=2.4, label=f"median of {window} rows")
     limits = frame(values)
+    logged = f"as logged ({limits.remark})" if limits.remark else "as logged"
+    axes.plot(steps, values, color=SCORE, linewidth=0.8, alpha=0.45, label=logged)
+    axes.plot(filtered_steps, filtered, color=SCORE, linewidth=2.4, label=f"median of {window} rows")
     axes.set_ylim(limits.low, limits.high)
     axes.set(xlabel="step", ylabel=tag)
-    axes.set_title(limits.remark, fontsize=9, loc="right", color="#59636e")
     axes.margins(x=MARGIN)
     axes.grid(alpha=0.3)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9, frameon=False)
