@@ -23,7 +23,7 @@
     plot.querySelector("script").after(chart);
     await Plotly.newPlot(chart, data, layout, {
       responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"], showSendToCloud: false,
     });
     charts.push(chart);
     const log = plot.querySelector("header label");

@@ -33,14 +33,15 @@ const wait = setInterval(() => {{
   setTimeout(() => {{
     const hidden = (chart) => chart.data.filter((trace) => trace.visible === false).length;
     const charts = drawn.map((chart) => [hidden(chart), chart.layout.yaxis.type]);
-    document.title = JSON.stringify([inside.documentElement.scrollWidth, ...charts]);
+    const buttons = [...inside.querySelectorAll(".modebar-btn")].map((button) => button.dataset.title);
+    document.title = JSON.stringify([inside.documentElement.scrollWidth, [...new Set(buttons)], ...charts]);
   }}, 500);
 }}, 50);
 </script>"""
 
 
 def opened(path, width):
-    """Return how wide a page is, and of each chart how many curves one click hides, and the type of its axis."""
+    """Return how wide a page is, its charts' buttons, and how many curves a click hides in each, and its axis."""
     frame = path.with_name("frame.html")
     frame.write_text(FRAME.format(width=width, page=html.escape(path.read_text(encoding="utf-8"))), encoding="utf-8")
     flags = [
@@ -66,10 +67,12 @@ def test_no_page_is_wider_than_the_screen_and_its_charts_are_drawn(gan, tmp_path
             make_run(tmp_path / f"runs/{name}_{n}_{seed}", f"updates.n_critic={n}", n_critic=n, seed=seed, value=n)
     assert gan("compare", "runs").code == 0
     assert gan("report", f"runs/{name}_1_0").code == 0
-    wide, *charts = opened(tmp_path / "runs" / "compare" / "index.html", width)
+    wide, buttons, *charts = opened(tmp_path / "runs" / "compare" / "index.html", width)
     assert wide == width
+    assert "Zoom in" in buttons
+    assert not [title for title in buttons if "share" in title.lower()]  # nothing is sent anywhere
     assert charts == [[3, "log"], [3, "linear"], [3, "linear"]]  # the group's mean and its two runs
-    wide, *charts = opened(tmp_path / "runs" / f"{name}_1_0" / "report" / "index.html", width)
+    wide, _, *charts = opened(tmp_path / "runs" / f"{name}_1_0" / "report" / "index.html", width)
     assert wide == width
     assert charts == [[0, "log"]]
 
