@@ -15,6 +15,8 @@ from gan_cli.analysis.figures import png
 from gan_cli.analysis.grouping import SEED, Group, title
 from gan_cli.runs.reading import Run
 
+_MOST_NOTES = 6  # that are not folded away
+
 
 def comparison_page(found: Comparison, samples: Mapping[str, np.ndarray], out: Path, made: Mapping[str, str]) -> str:
     """Return the page: what is compared, the table and its notes, charts of the curves, samples, and the runs.
@@ -46,8 +48,13 @@ def comparison_page(found: Comparison, samples: Mapping[str, np.ndarray], out: P
 
 def _results(found: Comparison) -> str:
     heads, lines, bold = comparison_text.cells(found)
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in found.notes)
-    return f"{page.table(heads, lines, bold)}{notes and f'<ul>{notes}</ul>'}"
+    first, others = (_notes(part) for part in (found.notes[:_MOST_NOTES], found.notes[_MOST_NOTES:]))
+    more = page.details(f"{len(found.notes) - _MOST_NOTES} more notes", others) if others else ""
+    return page.table(heads, lines, bold) + first + more
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in notes)}</ul>" if notes else ""
 
 
 def _alike(runs: Sequence[Run]) -> dict[str, str]:
