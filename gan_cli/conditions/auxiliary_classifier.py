@@ -54,7 +54,7 @@ class AuxiliaryClassifier(ByClass):
         generator: By = "auto",
         weight: PositiveFloat = 1.0,
         learn_from_fake: bool = False,
-        labels: LabelKind | Literal["auto"] = "auto",
+        labels: LabelKind | Literal["auto"] = "class",
     ) -> None:
         super().__init__(n_classes, generator, labels)
         self.weight = weight

@@ -102,7 +102,7 @@ class Labelled(Unconditional):
 
     needs_labels = True
 
-    def __init__(self, n_classes: int = 0, labels: LabelKind | Literal["auto"] = "auto") -> None:
+    def __init__(self, n_classes: int = 0, labels: LabelKind | Literal["auto"] = "class") -> None:
         super().__init__(n_classes)
         self.labels = labels
         if self.reads_vectors:

@@ -30,7 +30,7 @@ class ByClass(Labelled):
     """
 
     def __init__(
-        self, n_classes: int = 0, generator: By = "auto", labels: LabelKind | Literal["auto"] = "auto"
+        self, n_classes: int = 0, generator: By = "auto", labels: LabelKind | Literal["auto"] = "class"
     ) -> None:
         super().__init__(n_classes, labels)
         self.generator = generator

@@ -214,3 +214,11 @@ def test_the_label_decides_what_is_generated(gan):
     asked = np.linspace(-1, 1, 50)[:, None]
     found = np.asarray(run.sample(50, y=asked))
     assert np.corrcoef(found[:, 0], asked[:, 0])[0, 1] > 0.9
+
+
+def test_a_run_from_before_there_were_vectors_goes_on(gan, data, tmp_path):
+    words = ("train", *TINY, "condition=projection", "loss=hinge", "dataset.image_size=16", "run_dir=run")
+    assert gan(*words, "train.steps=1").code == 0
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("  labels: class\n", ""))
+    assert gan(*words, "train.steps=2", "resume=auto").code == 0
