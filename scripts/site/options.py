@@ -12,12 +12,13 @@ import studies
 from omegaconf import OmegaConf
 from page_text import plain, table
 
+from gan_cli.config.comments import comments
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.text import show
 
 FOLDER = "reference/options"
-# Indentation, key, value and comment of a line of YAML, as conf/ has them.
-_LINE = re.compile(r"^( *)(?:- )?(?:override /?)?([\w@/]+):(?: +([^#\s].*?))?(?: +# (.*))?$")
+# Group, option and comment of an entry of a defaults list.
+_ENTRY = re.compile(r"^  - (?:override /?)?([\w@/]+): +(\S+)(?: +# (.*))?$")
 
 
 class Key(NamedTuple):
@@ -67,13 +68,13 @@ def _elsewhere(path: Path, name: str) -> str:
 
 @functools.cache
 def _documented(path: Path) -> list[Key]:
-    comments = {name: comment for name, _, comment in _lines(path) if comment}
     defaults = _flat({key: value for key, value in content(path).items() if key not in ("defaults", "hydra")})
     arguments = {name: _argument(name, defaults) for name in defaults}
+    said = comments(path)
     found = []
     for name, default in defaults.items():
         users = [arguments[user] for user, value in defaults.items() if value == f"${{..{name}}}"]
-        meanings = [comments.get(name), arguments[name], *users]
+        meanings = [said.get(name), arguments[name], *users]
         found.append(Key(name, default, next(filter(None, meanings), "")))
     return found
 
@@ -93,8 +94,8 @@ def content(path: Path) -> dict[str, Any]:
 def choices(path: Path) -> list[Choice]:
     """Return what the defaults list of a YAML file chooses, without what it chooses for Hydra itself."""
     block = re.search(r"^defaults:\n((?:  .*\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    lines = map(_LINE.match, block[1].splitlines() if block else [])
-    found = [Choice(line[2], line[3], line[4] or "") for line in lines if line]
+    lines = map(_ENTRY.match, block[1].splitlines() if block else [])
+    found = [Choice(line[1], line[2], line[3] or "") for line in lines if line]
     return [choice for choice in found if not choice.group.startswith("hydra")]
 
 
@@ -124,18 +125,6 @@ def _package() -> Any:
     return griffe.load("gan_cli", search_paths=[Path(__file__).resolve().parents[2]])
 
 
-def _lines(path: Path) -> list[tuple[str, str, str]]:
-    """Return the dotted name, the value and the comment of every line that has a key."""
-    found: list[tuple[str, str, str]] = []
-    above: list[tuple[int, str]] = []
-    for line in map(_LINE.match, path.read_text(encoding="utf-8").splitlines()):
-        if line:
-            depth = len(line[1])
-            above = [*((outer, name) for outer, name in above if outer < depth), (depth, line[2])]
-            found.append((".".join(name for _, name in above), line[3] or "", line[4] or ""))
-    return found
-
-
 def _flat(content: dict[str, Any], above: str = "") -> dict[str, str]:
     """Return the leaves of nested mappings: dotted name -> value as text."""
     found = {}
@@ -147,9 +136,9 @@ def _flat(content: dict[str, Any], above: str = "") -> dict[str, str]:
 
 def _index(found: dict[str, dict[str, str]]) -> str:
     commands = sorted(conf_dir().glob("*.yaml"), key=lambda path: path.stem == "train")  # its comments count
-    comments = {choice.group: choice.comment for path in commands for choice in choices(path)}
+    decides = {choice.group: choice.comment for path in commands for choice in choices(path)}
     rows = [
-        (f"[`{group}`]({group}.md)", plain(comments[group]), ", ".join(f"[{o}]({group}.md#{o})" for o in options))
+        (f"[`{group}`]({group}.md)", plain(decides[group]), ", ".join(f"[{o}]({group}.md#{o})" for o in options))
         for group, options in found.items()
     ]
     return (
