@@ -39,7 +39,7 @@ class Rule(NamedTuple):
 # bf16: its gradient of weights takes 1.4 to 5 times as long as the product on maps of 4 x 4. Its threads wait for each
 # other in a barrier that no setting of OpenMP reaches, so that beside another process it takes 9 to 50 times as long
 # as alone: several threads use products on larger maps too, where alone they take as long or a little longer. With AMX
-# the other two passes take 1.6 to 2 times as long as the products on maps of 4 x 4.
+# the three passes together take twice as long as products on maps of 4 x 4.
 RULES = {
     ("AVX2", torch.float32): Rule(alone=16, shared=16),
     ("avx512_bf16", torch.bfloat16): Rule(alone=16, shared=256),
