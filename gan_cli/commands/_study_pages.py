@@ -46,7 +46,7 @@ def write(folder: Path, meanings: Mapping[str, str]) -> None:
         if name not in found and f"{name}_full" not in found:
             rows.append(f"| {name} | {_cell(text)} | not run |")
     sections = [_section(key, meanings[result["study"]], result) for key, result in found.items()]
-    text = "\n".join([_HEAD, *rows, "", *sections])
+    text = "\n".join([_HEAD, *rows, "", *_failures(found), *sections])
     write_files(folder, {"studies.md": text.encode()})
     write_files(folder / "studies", pictures)
 
@@ -54,6 +54,18 @@ def write(folder: Path, meanings: Mapping[str, str]) -> None:
 def _verdicts(result: Mapping[str, Any]) -> str:
     counts = Counter(claim["verdict"] for claim in result["claims"].values())
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+
+
+def _failures(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the claims that did not hold, with our numbers."""
+    lines = [
+        f"- [{key}](#{key}): {claim['text']}: {claim['shown']}, tolerance {claim['tolerance']}, seeds "
+        f"{', '.join(map(str, result['seeds']))}"
+        for key, result in found.items()
+        for claim in result["claims"].values()
+        if claim["verdict"] == "did not hold"
+    ]
+    return ["## Claims that did not hold", "", *lines, ""] if lines else []
 
 
 def _section(key: str, meaning: str, result: Mapping[str, Any]) -> str:

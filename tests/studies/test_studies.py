@@ -139,6 +139,18 @@ def test_pages_have_every_study_and_the_pictures_of_those_that_ran(gan):
     assert page.count("![") == 1
     assert "gan study wgan_figure_2 seed=0" in page
     assert Path("docs/studies/wgan_figure_2.png").is_file()
+    assert "did not hold" not in page.partition("| study |")[2]
+    result = Path("runs/studies/wgan_figure_2/study.json")
+    content = json.loads(result.read_text())
+    claim = content["claims"]["clipped_flatness"]
+    claim |= {"verdict": "did not hold", "shown": "0.22 (0.2 to 0.24)"}
+    result.write_text(json.dumps(content))
+    assert gan("study", "docs=docs").code == 0
+    [listed] = [line for line in Path("docs/studies.md").read_text().splitlines() if line.startswith("- [")]
+    assert (
+        listed
+        == f"- [wgan_figure_2](#wgan_figure_2): {claim['text']}: 0.22 (0.2 to 0.24), tolerance at least 0.5, seeds 0"
+    )
 
 
 def test_a_result_names_the_machines_that_trained_its_runs(gan):
