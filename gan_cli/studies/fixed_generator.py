@@ -65,7 +65,12 @@ class FixedGenerator(Study):
             for name, found in paths.items():
                 place.semilogy(found[0]["step"], found[0][key], label=name)
             labelled(place, title, "discriminator steps")
-        return Finding(figure, measured, numbers={key: value.tolist() for key, value in changes.items()})
+        lines = [
+            f"{name}, {title}: {', '.join(f'{change:.2f}' for change in changes[key][i])} (log10)"
+            for i, name in enumerate(paths)
+            for key, title in titles.items()
+        ]
+        return Finding(figure, measured, lines, {key: value.tolist() for key, value in changes.items()})
 
 
 def _change(values: np.ndarray) -> float:
