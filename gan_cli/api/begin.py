@@ -16,7 +16,7 @@ from gan_cli.config.schema import RunConfig
 from gan_cli.core.processes import processes
 from gan_cli.core.signals import of_a_call
 from gan_cli.errors import GanError, Interrupted, UserError
-from gan_cli.runs.finding import find
+from gan_cli.runs.finding import find, located
 from gan_cli.runs.reading import is_run
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def train(
 
     words, given = words_of(overrides), from_python(generator, critic, dataset)
     request = requested("train", [*words, *overrides_for(given, words)], config_dir, _place(from_run))
-    config: RunConfig = request.config
+    config: RunConfig = located(request.config)
     if processes().size > 1 and not config.run_dir:
         raise UserError("several processes train one run: give it a place that all of them know, run_dir=runs/NAME")
     line = request.line._replace(overrides=words, choices=request.line.choices | names_of(given))

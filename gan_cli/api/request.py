@@ -48,14 +48,13 @@ def requested(
         UserError: the first thing that is wrong, in one line.
     """
     from gan_cli.config.validate import validate
-    from gan_cli.runs.finding import located
 
     words = words_of(overrides)
     composer = composer_of(command, arguments_of(config_dir, from_run, words))
     if swept := next((o for o in composer.parse(words) if o.is_sweep_override()), None):
         raise UserError(f"{swept.input_line}: several values are a sweep; use gan_cli.sweep")
     cfg = composer.compose(words)
-    return Request(located(validate(command, cfg, words)), composer.line(words, cfg))
+    return Request(validate(command, cfg, words), composer.line(words, cfg))
 
 
 def composer_of(command: str, arguments: Arguments) -> Composer:
