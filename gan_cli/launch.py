@@ -66,7 +66,7 @@ def launch(command: str, argv: Sequence[str]) -> int:
 
     if processes().size > 1:
         raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
-    swept = sweep(composer, arguments, overrides, multirun, _by_hydra, Asker(sys.argv))
+    swept = sweep(composer, arguments, overrides, multirun, _by_hydra, Asker(["gan", *sys.argv[1:]]))
     for line in swept.lines:
         say(line)
     return swept.code
@@ -128,6 +128,7 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
         overrides = OmegaConf.to_container(here.overrides.task, resolve=False)
         where = cell_name(here.job.num, count, overrides) if here.mode == RunMode.MULTIRUN else ""
         say(where)
+        sys.argv = ["gan", composer.command, *overrides, *arguments.places()]  # run.json keeps this job's command
         try:
             call(composer.command, cfg, composer.line(overrides, cfg, here.runtime.choices))
         except GanError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from gan_cli.config.identity import differences, listed
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
 from gan_cli.core.files import is_held
+from gan_cli.core.text import shell_line
 from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, checkpoint_files, directory, reading
@@ -179,9 +179,8 @@ def _next(
         text = "no checkpoint is intact: restore one from a copy, or start a new run in another run_dir"
         return Finding("continue", text, wrong=True)
     step, meta = newest or (0, {})
-    command = f"gan resume {shlex.quote(str(run))}"
-    if config.allow_targets:
-        command += f" 'allow_targets=[{','.join(config.allow_targets)}]'"
+    allowed = [f"allow_targets=[{','.join(config.allow_targets)}]"] if config.allow_targets else []
+    command = shell_line("gan", "resume", run, *allowed)
     before = meta.get("settings")
     changes = differences(validate_saved(before, config.allow_targets), config) if isinstance(before, dict) else {}
     if changes:

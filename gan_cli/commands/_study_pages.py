@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.commands._pages import write as write_files
+from gan_cli.core.text import shell_line
 from gan_cli.runs.directory import ROOT
 
 STUDIES, RESULT, FIGURE = ROOT / "studies", "study.json", "figure.png"
@@ -70,16 +71,16 @@ def _failures(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _section(key: str, meaning: str, result: Mapping[str, Any]) -> str:
     """Return the section of a study."""
-    form = " full=true" if result["full"] else ""
-    seeds = ",".join(map(str, result["seeds"]))
-    overrides = "".join(f" {word}" for word in result["overrides"])
+    form = ["full=true"] if result["full"] else []
+    seeds = f"seed={','.join(map(str, result['seeds']))}"
+    command = shell_line("gan", "study", result["study"], *form, seeds, *result["overrides"])
     table = ["| claim | published | ours | tolerance | verdict |", "|---|---|---|---|---|"]
     for claim in result["claims"].values():
         cells = (claim["text"], claim["published"], claim["shown"], claim["tolerance"], f"**{claim['verdict']}**")
         table.append("| " + " | ".join(_cell(f"{cell}") for cell in cells) + " |")
     sources = [f"- {claim['text']}: {claim['source']}" for claim in result["claims"].values() if claim["source"]]
     lines = ["", *(f"    {line}" for line in result["lines"])] if result["lines"] else []
-    about = f"`gan study {result['study']}{form} seed={seeds}{overrides}`, {result['machine']}, {result['date']}."
+    about = f"`{command}`, {result['machine']}, {result['date']}."
     notes = ["", result["notes"].strip()] if result["notes"].strip() else []
     picture = f"![{key}](studies/{key}.png)"
     parts = [f"## {key}", "", f"{meaning}.", *notes, "", about, "", *table, *lines, "", picture]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gan_cli.config.arguments import CommandLine
+from gan_cli.config.arguments import CommandLine, override_of
 from gan_cli.config.command_schemas import ClassifierConfig
-from gan_cli.core.text import columns, say
+from gan_cli.core.text import columns, say, shell_line
 from gan_cli.session.classifier import Trained, name_for, train_classifier
 
 
@@ -27,5 +27,5 @@ def _lines(found: Trained) -> list[str]:
         *rows,
         "",
         str(found.path),
-        f"gan evaluate RUN extractor=classifier extractor.path={found.path}",
+        shell_line("gan", "evaluate", "RUN", "extractor=classifier", override_of("extractor.path", str(found.path))),
     ]

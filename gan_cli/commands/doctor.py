@@ -51,5 +51,5 @@ def main(argv: list[str]) -> int:
 
 def _prefixes(word: str | None) -> list[str]:
     if word is not None and key_of(word) != "allow_targets":
-        raise UserError(f"{word}: unexpected; gan doctor takes only a run and allow_targets=[my_losses]")
+        raise UserError(f"{word}: unexpected; gan doctor takes only a run and 'allow_targets=[my_losses]'")
     return [] if word is None else permitted([word])

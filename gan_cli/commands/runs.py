@@ -23,7 +23,8 @@ from gan_cli.runs.reading import Run
 
 _EPILOG = """\
 KEY=VALUE shows only runs with this value; KEY: state, loss, model, dataset, steps or any key of config.yaml;
-* stands for any text. Examples: gan runs state=failed, gan runs loss=wgan* seed=0, gan runs runs/SWEEP --sort score"""
+* stands for any text. Examples:
+gan runs state=failed, gan runs 'loss=wgan*' seed=0, gan runs runs/SWEEP --sort score"""
 _COLUMNS = ("run", "state", "loss", "model", "dataset", "steps", "score", "age")
 _PARTS = ("dataset", "model", "loss")  # columns that a narrow terminal can do without, in this order
 _LEAST = 20  # characters of a run that are shown; its end is enough for every command

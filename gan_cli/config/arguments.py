@@ -151,6 +151,12 @@ def quoted_override(key: str, text: str) -> str:
     return f"{key}={quoted(text)}"
 
 
+def override_of(key: str, text: str) -> str:
+    """Return `key=text` in Hydra's grammar, with quotes only where it needs them."""
+    plain = re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./+-]*", text) and text.casefold() not in ("null", "true", "false")
+    return f"{key}={text}" if plain else quoted_override(key, text)
+
+
 def quoted(text: str) -> str:
     r"""Return a text between quotes in Hydra's grammar; `${` is text too, not an interpolation."""
     from hydra.core.override_parser.types import Quote, QuotedString

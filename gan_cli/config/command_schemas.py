@@ -27,7 +27,7 @@ from gan_cli.core.shapes import ImageSize
 ClassKey = NonNegativeInt | Annotated[str, Field(min_length=1)]
 Classes = Annotated[
     ClassKey | Annotated[list[ClassKey], Field(min_length=1)],
-    Field(examples=[3], description="a class, or a list of classes as in y=[0,3], by number or name"),
+    Field(examples=[3], description="a class, or a list of classes as in 'y=[0,3]', by number or name"),
 ]
 Vectors = Annotated[
     list[Annotated[list[float], Field(min_length=1)]],
@@ -35,7 +35,7 @@ Vectors = Annotated[
 ]
 Codes = Annotated[
     float | Annotated[list[float | None], Field(min_length=1)],
-    Field(examples=[3], description="a code's value, or a list of them as in c=[3,null,0.5]"),
+    Field(examples=[3], description="a code's value, or a list of them as in 'c=[3,null,0.5]'"),
 ]
 Seeds = Annotated[
     Seed | Annotated[list[Seed], Field(min_length=1)],

@@ -18,7 +18,7 @@ from gan_cli.config.arguments import Arguments, CommandLine, key_of, quoted
 from gan_cli.config.base import Base
 from gan_cli.config.grammar import with_asserts
 from gan_cli.config.tree import conf_dir, options
-from gan_cli.core.text import did_you_mean, show
+from gan_cli.core.text import did_you_mean, shell_word, show
 from gan_cli.errors import UserError
 
 if not __debug__:
@@ -215,7 +215,7 @@ class Composer(NamedTuple):
         hint = Hints(self, others).of_key(override)
         part = OmegaConf.select(there, key.rpartition(".")[0]) if "." in key else None
         if not hint and isinstance(part, DictConfig) and "_target_" in part and not override.startswith("+"):
-            hint = f"; if its class takes it, write +{override}"
+            hint = f"; if its class takes it, write {shell_word(f'+{override}')}"
         return UserError(f"{override}: no such key{hint or f'; see `gan {self.command} --help`'}")
 
     def _is_of_train(self, override: str) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 
-from gan_cli.config.arguments import key_of
+from gan_cli.config.arguments import key_of, quoted_override
 from gan_cli.core.extras import pip_install
-from gan_cli.core.text import one_line
+from gan_cli.core.text import one_line, shell_word
 from gan_cli.errors import UserError
 
 _LAUNCHERS = ("joblib", "submitit", "ray")  # our extras that bring them
@@ -69,9 +69,11 @@ def _unreadable(override: str, hint: str) -> UserError:
     key, equals, value = override.partition("=")
     if not equals:
         return UserError(f"{override}: not key=value{hint or f'; write {key}=VALUE'}")
-    return UserError(
-        f"{override}: the value cannot be read; quote one with special characters, as in \"{key}='{value}'\""
-    )
+    if value[:1] in ("[", "{", "("):
+        return UserError(f"{override}: the value cannot be read; quote texts in it that have special characters")
+    value = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    good = shell_word(quoted_override(key, value))
+    return UserError(f"{override}: the value cannot be read; quote one with special characters, as in {good}")
 
 
 def _no_option(error: MissingConfigException, overrides: Sequence[str], hint: str) -> UserError:

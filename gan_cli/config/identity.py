@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gan_cli.config.arguments import key_of
+from gan_cli.config.arguments import key_of, override_of
 from gan_cli.core.places import require_text
 from gan_cli.core.text import shell_line, show
 from gan_cli.errors import UserError
@@ -156,7 +156,7 @@ def not_free(override: str, others: Sequence[str]) -> UserError:
         return UserError(f"{override}: gan resume takes single keys, such as runtime.device=cpu")
     run = next((word.partition("=")[2].strip("'") for word in others if key_of(word) == "run"), "runs/NAME")
     words = [word for word in others if key_of(word) not in ("run", "force")]
-    command = ["gan", "train", "--from", run, override, *words, f"run_dir={run}", "resume=auto", "force=true"]
+    command = ["gan", "train", "--from", run, override, *words, override_of("run_dir", run), "resume=auto", "force=true"]
     return UserError(
         f"{override}: only {FREE_IN_WORDS} may change, since every other key identifies the run. To continue with "
         f"another value: {shell_line(*command)}"

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gan_cli.config.tree import conf_dir, options
-from gan_cli.core.text import did_you_mean, show
+from gan_cli.core.text import did_you_mean, shell_word, show
 from gan_cli.errors import UserError
 
 _TYPES = {"string": "text", "boolean": "true or false", "null": "null", "object": "a mapping of keys to values"}
@@ -48,7 +48,7 @@ def explained(error: ValidationError, schema: dict[str, Any], given: Any, key: s
         good = int(value)
     else:
         good = example(node)
-    such_as = "" if good is None else f", such as {key}={show(good)}"
+    such_as = "" if good is None else f", such as {shell_word(f'{key}={show(good)}')}"
     return UserError(f"{key or 'the config'}={show(value)}: must be {describe(node)}{such_as}")
 
 

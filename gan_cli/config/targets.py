@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan_cli.config.arguments import key_of
-from gan_cli.core.text import show
+from gan_cli.core.text import shell_word, show
 from gan_cli.errors import UserError
 
 ALLOWED_PREFIXES = (
@@ -64,7 +64,7 @@ def check_target(key: str, target: str, allow_targets: Sequence[str] = ()) -> No
     prefixes = ",".join([*allow_targets, target.rpartition(".")[0]])
     raise UserError(
         f"{key}._target_={target}: code outside gan_cli, torch.nn and torch.optim runs only where the command line "
-        f"says so; if you trust it, add allow_targets=[{prefixes}]"
+        f"says so; if you trust it, add {shell_word(f'allow_targets=[{prefixes}]')}"
     )
 
 
@@ -91,6 +91,6 @@ def check_prefixes(value: Any) -> list[str]:
     names = value if isinstance(value, list) else [value]
     if isinstance(value, str) or not all(isinstance(n, str) and _DOTTED.fullmatch(n) for n in names):
         raise UserError(
-            f"allow_targets={show(value)}: must be a list of module names, such as allow_targets=[my_losses]"
+            f"allow_targets={show(value)}: must be a list of module names, such as 'allow_targets=[my_losses]'"
         )
     return names

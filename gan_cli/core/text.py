@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -76,7 +75,7 @@ def shell_word(text: object) -> str:
         return f"$'{encoded}'"
     if "'" in word and not re.search(r'["$`!]|\\\\|\\$', word):
         return f'"{word}"'
-    return shlex.quote(word)
+    return "'" + word.replace("'", "'\"'\"'") + "'"  # also where shlex.quote would not: zsh takes =ls for a program
 
 
 def shell_line(*words: object) -> str:
@@ -102,10 +101,12 @@ def show(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
-def did_you_mean(word: str, known: Iterable[str], prefix: str = "", suffix: str = "") -> str:
+def did_you_mean(
+    word: str, known: Iterable[str], prefix: str = "", suffix: str = "", shown: Callable[[str], str] = str
+) -> str:
     """Return '; did you mean X?' for the known word that is meant, with what stands before and after it, or ''."""
     found = meant(word, known)
-    return f"; did you mean {prefix}{found}{suffix}?" if found else ""
+    return f"; did you mean {shown(f'{prefix}{found}{suffix}')}?" if found else ""
 
 
 def meant(word: str, known: Iterable[str]) -> str | None:

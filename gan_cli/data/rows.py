@@ -67,7 +67,7 @@ class Rows:
         native, any_range = dtype.newbyteorder("="), value_range is not None or not images
         whole = native in (np.uint8, np.uint16) and not any_range
         if dtype.kind not in ("iuf" if any_range else "f") and not whole:
-            other = "" if any_range or not has_range else "; or dataset.range=[LOW,HIGH]"
+            other = "" if any_range or not has_range else "; or 'dataset.range=[LOW,HIGH]'"
             raise UserError(
                 f"{self._shown}; they must be "
                 + ("numbers" if any_range else f"uint8, uint16, or floating-point in [-1, 1]{other}")
@@ -107,13 +107,13 @@ class Rows:
                 black, white = self._range
                 raise UserError(
                     f"{self._shown}, from {low:g} to {high:g}; dataset.range=[{black:g},{white:g}] does not hold them: "
-                    f"dataset.range=[{min(low, black):g},{max(high, white):g}]"
+                    f"'dataset.range=[{min(low, black):g},{max(high, white):g}]'"
                 )
         elif not (-1 <= low < 0 and high <= 1):
             unit = low >= 0 and high <= 1
             fix = "2 * x - 1" if unit else "uint8, or x / 127.5 - 1 if they are in [0, 255]"
             if self._has_range:
-                fix = f"dataset.range=[0,{1 if unit else 255}], or what is black and what is white"
+                fix = f"'dataset.range=[0,{1 if unit else 255}]', or what is black and what is white"
             raise UserError(
                 f"{self._shown}, from {low:g} to {high:g}; floating-point images must be in [-1, 1]: give {fix}"
             )

@@ -17,6 +17,7 @@ import yaml
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import AppendFile, Content, Held, replace_file, sweep
+from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
 from gan_cli.runs.contents import SAMPLES, is_status
 from gan_cli.runs.exported import is_export, needs_the_run
@@ -170,7 +171,8 @@ def refuse_used(run_dir: str | None) -> None:
     """
     path = Path(run_dir) if run_dir else ROOT
     if run_dir and used(path):
-        raise UserError(f"run_dir={path} is not empty: `gan resume {path}` continues a run, or choose another run_dir")
+        line = shell_line("gan", "resume", path)
+        raise UserError(f"run_dir={path} is not empty: `{line}` continues a run, or choose another run_dir")
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UserError(f"run_dir={path}: {existing} is not a writable directory; choose another run_dir")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from gan_cli.analysis.explore.base import Found, Kind
 from gan_cli.analysis.look import Look
 from gan_cli.config.command_schemas import ExploreConfig
+from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
 from gan_cli.session import single_parts
 from gan_cli.session.given import Given
@@ -43,7 +44,9 @@ def explore(config: ExploreConfig, name: str, given: Given | None = None) -> Exp
     kind = single_parts.kind(config)
     run = look(config, kind.data, given=given)
     if len(run.shape) != 3:
-        raise UserError(f"kind={name}: it shows images, but this run generates points; use gan sample {run.path}")
+        raise UserError(
+            f"kind={name}: it shows images, but this run generates points; use {shell_line('gan', 'sample', run.path)}"
+        )
     found = kind(run, config)
     protocol = run.protocol(config) | {"kind": name, "arguments": config.kind.arguments}
     if run.data is not None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from gan_cli.core.text import show
+from gan_cli.core.text import shell_line, show
 
 _PACKAGES = ("gan_cli", "torch", "torchvision", "hydra-core", "numpy")
 
@@ -36,7 +36,8 @@ def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
     """Return what the numbers of a run depend on besides its config."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": ["gan", *sys.argv[1:]],
+        "command": (command := ["gan", *sys.argv[1:]]),
+        "command_line": shell_line(*command),
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
         "host": socket.gethostname(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import torch._dynamo  # noqa: F401  (every optimizer imports it; here it takes less time)
@@ -12,7 +13,7 @@ import yaml
 
 from gan_cli.config.identity import listed
 from gan_cli.config.names import readable
-from gan_cli.core.text import one_line
+from gan_cli.core.text import one_line, shell_line
 from gan_cli.data import unused
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted, UserError
@@ -82,14 +83,15 @@ class Session(Job):
             except BaseException as error:
                 self._ended(error)
                 if isinstance(error, Stopped):
-                    outputs.progress.note(f"{error}; `gan resume {self.run.path}` continues it")
+                    outputs.progress.note(f"{error}; `{resumed(self.run.path)}` continues it")
                     return
                 explained = self._explained(error)
                 raise explained from (None if explained is error else error)
             command, rest = _USES[self.state.game.task.reads]
             prefixes = self.plan.config.allow_targets
-            allowed = f' "allow_targets=[{",".join(prefixes)}]"' if prefixes else ""
-            outputs.note(f"finished {self.state.step} steps; `gan {command} {self.run.path}{allowed}{rest}")
+            allowed = [f"allow_targets=[{','.join(prefixes)}]"] if prefixes else []
+            line = shell_line("gan", command, self.run.path, *allowed)
+            outputs.note(f"finished {self.state.step} steps; `{line}{rest}")
         watchers.stop.check()
         outputs.incidents.check()
 
@@ -115,7 +117,9 @@ class Session(Job):
         now = provenance(self.plan.device, self.data.fingerprint)
         now |= {"precision": config.runtime.precision, "engine": config.runtime.engine}
         now["processes"] = extras.group.size if extras.group else 1
-        now |= {"command": [*extras.caller.command]} if extras.caller.command else {}
+        if extras.caller.command:
+            now["command"] = [*extras.caller.command]
+            del now["command_line"]  # a call from Python is none
         now |= {"callbacks": list(map(name_of, extras.caller.callbacks))} if extras.caller.callbacks else {}
         before = self.run.status
         sessions = before.get("sessions", [])
@@ -176,7 +180,7 @@ class Session(Job):
             if not self.run.is_there():
                 return GanError(f"{self.run.path} was removed or replaced while the run was writing there")
             return GanError(
-                f"{self.run.named(error)}; the checkpoints are intact, and `gan resume {self.run.path}` continues from "
+                f"{self.run.named(error)}; the checkpoints are intact, and `{resumed(self.run.path)}` continues from "
                 f"the newest once that is fixed"
             )
         if self.found and self.state.step == self.found.meta["step"] and failed_in_step(error):
@@ -190,6 +194,11 @@ class Session(Job):
         finished = self.state.step >= self.state.total_steps
         with suppress(OSError):  # shown already: by the row, picture or checkpoint that did not fit
             self.outputs.board.close(success=finished)
+
+
+def resumed(path: Path) -> str:
+    """Return the command that continues a run."""
+    return shell_line("gan", "resume", path)
 
 
 def unopened(run: directory.RunDirectory, error: OSError) -> GanError:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -13,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from gan_cli.config.arguments import quoted_override
+from gan_cli.config.arguments import override_of
 from gan_cli.config.tree import PACKAGE
-from gan_cli.core.text import one_line
+from gan_cli.core.text import one_line, shell_line
 from gan_cli.sweeps.record import Job
 
 _BOOT = (  # like the console script: the working directory is not on sys.path
@@ -54,15 +52,14 @@ def start_job(job: Job, gpu: str | None, flags: Sequence[str]) -> subprocess.Pop
         gpu: that it runs on, as CUDA_VISIBLE_DEVICES names it; None: those that this process has, or none.
         flags: of Hydra that choose the config directories, and overrides of its block.
     """
-    plain = re.fullmatch(r"[A-Za-z0-9_./+-]+", job.run_dir)
-    own = [f"run_dir={job.run_dir}" if plain else quoted_override("run_dir", job.run_dir)]
+    own = [override_of("run_dir", job.run_dir)]
     if job.threads is not None:
         own.append(f"runtime.threads={job.threads}")
     if job.started:
         own.append("resume=auto")
     argv = ["train", *job.overrides, *own, *flags]
     with open(job.log, "a") as log:
-        log.write(f"$ {'' if gpu is None else f'CUDA_VISIBLE_DEVICES={gpu} '}gan {shlex.join(argv)}\n")
+        log.write(f"$ {'' if gpu is None else f'CUDA_VISIBLE_DEVICES={gpu} '}{shell_line('gan', *argv)}\n")
     return start(argv, Path(job.log), os.environ | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}))
 
 

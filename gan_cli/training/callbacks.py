@@ -13,6 +13,7 @@ import torch
 
 from gan_cli.core.curves import Curve
 from gan_cli.core.signals import OF_A_COMMAND, Stops, after_the_first, handled
+from gan_cli.core.text import shell_line
 from gan_cli.errors import Interrupted, NonFiniteError
 from gan_cli.training.averages import Averages
 from gan_cli.training.best import Best
@@ -273,7 +274,9 @@ class StopOnSignal:
         if logs:
             self.save(state)
         name = signal.Signals(number).name
-        raise Interrupted(f"{name}: stopped after step {state.step}; `gan resume {self.run}` continues it", number)
+        raise Interrupted(
+            f"{name}: stopped after step {state.step}; `{shell_line('gan', 'resume', self.run)}` continues it", number
+        )
 
     def check(self) -> None:
         """Pass on a signal that came in the last step, so that a sweep ends as it asks.
