@@ -29,9 +29,12 @@ def settings(run: Run) -> dict[str, str]:
 
 
 def command(run: Run) -> str:
-    """Return the command of the run's first session; '' where it is not known."""
+    """Return the command of the run's first session, or the call from Python; '' where it is not known."""
     first = _first_session(run).get("command")
-    return shell_line(*first) if isinstance(first, list) else ""
+    if not isinstance(first, list) or not first:
+        return ""
+    name, *words = map(str, first)
+    return shell_line(name, *words) if name == "gan" else f"{name}({words})"
 
 
 def trained(runs: Sequence[Run]) -> str:

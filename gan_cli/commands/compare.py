@@ -15,7 +15,7 @@ from gan_cli.errors import UserError
 from gan_cli.runs.reading import Run
 
 _EPILOG = """\
-Runs that differ only by their seed share one line. For runs with your own parts, add allow_targets=[my_losses]."""
+Runs that differ only by their seed share one line. For runs with your own parts, add 'allow_targets=[my_losses]'."""
 COUNT, POINTS = 12, 1000  # samples of a run on the sheet
 TARGET = "target"  # the last row of a sheet of runs that read pictures
 _MOST_ROWS = 40  # runs on the sheet

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 The run is not changed: a copy of its critic is trained further. For runs with your own parts, add
-allow_targets=[my_losses]."""
+'allow_targets=[my_losses]'."""
 
 
 def main(argv: list[str]) -> int:

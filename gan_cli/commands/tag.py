@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.commands._pages import allowed_targets
 from gan_cli.commands._parser import Parser
-from gan_cli.core.text import one_line
+from gan_cli.core.text import one_line, say
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import find_one
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Prints one line for each picture: its path, a tab, and its words with commas between them, those with the most votes
 first. No data are needed: the run has the words and their vectors. For runs with your own parts, add
-allow_targets=[my_losses]."""
+'allow_targets=[my_losses]'."""
 
 
 def main(argv: list[str]) -> int:
@@ -74,10 +75,17 @@ def _pictures(given: Sequence[str]) -> list[Path]:
         UserError: a directory without pictures.
     """
     from gan_cli.data.listing import list_pictures
+    from gan_cli.data.unused import summary
 
     found = []
     for path in map(Path, given):
-        found += [path / picture.name for picture in list_pictures(path).pictures] if path.is_dir() else [path]
+        if not path.is_dir():
+            found.append(path)
+            continue
+        listing = list_pictures(path)
+        if listing.unused:
+            say(f"{path}: not used: {summary(listing.unused)}", sys.stderr)
+        found += [path / picture.name for picture in listing.pictures]
     return found
 
 

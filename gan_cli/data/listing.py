@@ -233,6 +233,16 @@ def _listed(names: Sequence[str]) -> str:
     return show(", ".join(names))
 
 
+def all_below(root: Path) -> tuple[list[Picture], list[Unused]]:
+    """Return the pictures in a directory and below it, ordered by name, and what looks like one and is none.
+
+    Raises:
+        OSError: a directory cannot be read.
+    """
+    unused: list[Unused] = []
+    return sorted(_below(root, "", frozenset(), unused)), unused
+
+
 def natural(name: str) -> tuple[str, str]:
     """Return the key by which names are in natural order: numbers in them by their value, so 2 is before 10."""
     return re.sub("[0-9]+", lambda found: found[0].zfill(_LONGEST), name), name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +13,12 @@ from torch import Tensor
 from gan_cli.analysis.applying import bytes_per_pixel, mirrored, multiple_of, rounded_up, tiled, tiles, whole
 from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core import hardware
-from gan_cli.data.listing import EXTENSIONS
+from gan_cli.core.text import say
+from gan_cli.data.listing import EXTENSIONS, all_below
 from gan_cli.data.loader import to_float
 from gan_cli.data.pictures import read_whole
 from gan_cli.data.source import Batch
+from gan_cli.data.unused import summary
 from gan_cli.degradations.masking import with_hole
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
@@ -149,15 +151,12 @@ def pictures_at(source: str) -> dict[str, Path]:
         return {root.name: root}
     if not root.is_dir():
         raise UserError(f"source={source}: no such file or directory")
-    paths = (path.relative_to(root) for path in root.rglob("*") if path.name.casefold().endswith(EXTENSIONS))
-    shown = sorted(path for path in paths if not _is_hidden(path.parts) and (root / path).is_file())
-    if not shown:
+    found, unused = all_below(root)
+    if unused:
+        say(f"source={source}: not used: {summary(unused)}", sys.stderr)
+    if not found:
         raise UserError(f"source={source}: there are no pictures ({' '.join(EXTENSIONS)})")
-    return {str(path): root / path for path in shown}
-
-
-def _is_hidden(parts: Sequence[str]) -> bool:
-    return any(part.startswith(".") for part in parts)
+    return {picture.name: root / picture.name for picture in sorted(found, key=lambda one: Path(one.name))}
 
 
 def _free(device: torch.device) -> int:

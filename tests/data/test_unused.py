@@ -13,6 +13,7 @@ from small_sets import CPU, error_of, in_order
 from gan_cli.data.folder import Folder
 from gan_cli.data.split import split
 from gan_cli.data.unused import EMPTY, HIDDEN, NO_FILE, NOWHERE, OTHER_ENDING, UNREADABLE, summary
+from gan_cli.session.applying import pictures_at
 
 
 def write(directory, n=12):
@@ -142,3 +143,12 @@ def test_a_summary_names_the_first_of_each_kind(tmp_path, n):
         (root / f"{i}.avif").write_bytes(b"")
     first = "the first " if n > 1 else ""
     assert summary(opened(root).unused) == f"{OTHER_ENDING}: {n}, {first}{root}/0.avif"
+
+
+def test_pictures_of_any_depth_are_listed_and_the_rest_is_named(tmp_path, capsys):
+    root = write(tmp_path / "p", 2)
+    write(root / "a" / "b", 2)
+    expected = spoilt(root)
+    assert list(pictures_at(str(root))) == ["00.png", "01.png", "a/b/00.png", "a/b/01.png"]
+    line = capsys.readouterr().err
+    assert all(f"{kind}: {count}, " in line for kind, count in expected.items())
