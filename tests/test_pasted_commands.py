@@ -112,6 +112,17 @@ def shown() -> dict[str, str]:
 SHOWN = shown()
 
 
+def inline() -> dict[str, str]:
+    """Commands and overrides in the text of README and docs, by where they are."""
+    found = {}
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for code in re.findall(r"`([^`\n]+)`", text):
+            if re.match(r"(gan |\+?[a-z_][\w.@/]*=)", code) and set("[](){}*?~;<>&$") & set(code):
+                found[f"{page.relative_to(ROOT)}: {code}"] = f"gan {code.removeprefix('gan ')}"
+    return found
+
+
 def test_commands_are_found():
     assert len(SHOWN) > 60
     assert {line.split()[1] for line in SHOWN.values()} >= {"train", "sample", "resume", "evaluate", "explore"}
@@ -122,6 +133,12 @@ def test_what_help_and_pages_show_can_be_pasted(shell, tmp_path):
     for place, line in SHOWN.items():
         words = read(shell, line, tmp_path)
         assert "$" in line or words == shlex.split(line), place  # a variable of the page's own is empty here
+
+
+@SHELL
+def test_what_a_sentence_shows_can_be_pasted(shell, tmp_path):
+    for place, line in inline().items():
+        assert read(shell, line.partition(" | ")[0], tmp_path), place
 
 
 @SHELL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gan_cli.core.files import replace_file
 from gan_cli.core.places import place, require_suffix
 from gan_cli.core.text import say, show
 from gan_cli.data.loader import to_bytes
+from gan_cli.data.unused import summary
 from gan_cli.errors import UserError
 from gan_cli.runs.contents import SAMPLES
 from gan_cli.session.applying import pictures_at
@@ -47,8 +49,11 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
     chosen = classes_of(run, config)
     out = place(config.out, path, SAMPLES, _name(run, chosen, config), suffixes=_suffixes(config))
     if config.source is not None:
-        n = len(files := pictures_at(config.source))
+        files, unused = pictures_at(config.source)
+        n = len(files)
         say(apply(run, config, files, z_of(run, n, config), labels_of(run, chosen, n), out))
+        if unused:
+            say(f"gan: source={config.source}: not used: {summary(unused)}", sys.stderr)
         return
     drawn = samples(run, config)
     try:

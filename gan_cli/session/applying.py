@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +12,11 @@ from torch import Tensor
 from gan_cli.analysis.applying import bytes_per_pixel, mirrored, multiple_of, rounded_up, tiled, tiles, whole
 from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core import hardware
-from gan_cli.core.text import say
 from gan_cli.data.listing import EXTENSIONS, all_below
 from gan_cli.data.loader import to_float
 from gan_cli.data.pictures import read_whole
 from gan_cli.data.source import Batch
-from gan_cli.data.unused import summary
+from gan_cli.data.unused import Unused, summary
 from gan_cli.degradations.masking import with_hole
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
@@ -140,23 +138,22 @@ class Applier:
         return None if side >= max(source.shape[2:]) else side
 
 
-def pictures_at(source: str) -> dict[str, Path]:
-    """Return the pictures that a path names or contains, at any depth, by their names below it.
+def pictures_at(source: str) -> tuple[dict[str, Path], list[Unused]]:
+    """Return the pictures that a path names or contains, at any depth, by their names below it, and what is unused.
 
     Raises:
         UserError: there is no such path, or no picture.
     """
     root = Path(source)
     if root.is_file():
-        return {root.name: root}
+        return {root.name: root}, []
     if not root.is_dir():
         raise UserError(f"source={source}: no such file or directory")
     found, unused = all_below(root)
-    if unused:
-        say(f"source={source}: not used: {summary(unused)}", sys.stderr)
     if not found:
-        raise UserError(f"source={source}: there are no pictures ({' '.join(EXTENSIONS)})")
-    return {picture.name: root / picture.name for picture in sorted(found, key=lambda one: Path(one.name))}
+        beside = f"; not used: {summary(unused)}" if unused else ""
+        raise UserError(f"source={source}: there are no pictures ({' '.join(EXTENSIONS)}){beside}")
+    return {picture.name: root / picture.name for picture in sorted(found, key=lambda one: Path(one.name))}, unused
 
 
 def _free(device: torch.device) -> int:

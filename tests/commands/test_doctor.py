@@ -199,7 +199,7 @@ def test_a_run_of_own_parts_names_them(doctor, run, tmp_path):
     path.write_text(text.replace("allow_targets: []", "allow_targets: [my_parts]"))
     code, lines = doctor()
     assert code == 1
-    assert lines["config"].endswith("if you trust it, add allow_targets=[my_parts]")
+    assert lines["config"].endswith("if you trust it, add 'allow_targets=[my_parts]'")
     assert "my_parts" not in sys.modules
     lines = doctor("run", "allow_targets=[my_parts]")[1]
     assert lines["config"].startswith("valid")

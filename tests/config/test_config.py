@@ -145,8 +145,9 @@ def test_one_line_about_the_users_own_configs(refused, own, line, expected):
 
 
 def test_opting_in_by_the_hint_works(gan, own, monkeypatch):
-    hint = gan("train", "--config-dir", str(own), "loss=mine").err.rpartition("add ")[2].strip()
-    assert hint == "allow_targets=[my_losses]"
+    quoted = gan("train", "--config-dir", str(own), "loss=mine").err.rpartition("add ")[2].strip()
+    assert quoted == "'allow_targets=[my_losses]'"
+    hint = quoted.strip("'")
     monkeypatch.syspath_prepend(own.parent)  # as the command line does where it opts in
     config = composed("train", "loss=mine", hint, "--config-dir", str(own))
     assert (config.loss.target, config.loss.arguments) == ("my_losses.Mine", {"weight": 2.0})

@@ -67,4 +67,4 @@ def test_allow_targets_in_the_file_permits_nothing_and_no_module_here_is_importe
         (run / "config.yaml").write_text(yaml.safe_dump({**saved, "allow_targets": allowed}))
         line = refused("sample", run)
         assert "runs only where the command line says so" in line
-        assert "add allow_targets=[my_losses]" in line
+        assert "add 'allow_targets=[my_losses]'" in line

@@ -111,7 +111,7 @@ def test_mistakes_leave_nothing(gan, refused, tmp_path):
         line = refused("train", f"dataset._target_=mine.{name}", "allow_targets=[mine]", *SMALL, *words)
         assert message in line
     line = refused("train", "dataset._target_=mine.Faces", *SMALL)
-    assert "if you trust it, add allow_targets=[mine]" in line
+    assert "if you trust it, add 'allow_targets=[mine]'" in line
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "h5"])

@@ -130,14 +130,16 @@ def test_the_ready_grids_expand():
     assert len(expand(requested("sweep=wgan_robustness", "seed=0", "model=mlp"))) == 6
 
 
+def _counted(real, calls):
+    return lambda *given, **named: calls.append(0) or real(*given, **named)
+
+
 def test_what_cells_have_in_common_is_done_once(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(b"")
     looked, built = [], []
     for module, name, calls in ((folder, "pictures_at", looked), (build, "build_game", built)):
         real = getattr(module, name)
-        monkeypatch.setattr(
-            module, name, lambda *given, real=real, calls=calls, **named: calls.append(0) or real(*given, **named)
-        )
+        monkeypatch.setattr(module, name, _counted(real, calls))
     check = Checker(Composer.of("train", Arguments([], {})), ["hydra.verbose=false"])
     common = ["dataset=folder", f"dataset.path={tmp_path}", "model.width=4"]
     lines = [[*common, f"seed={seed}", f"optimizer.lr={lr}"] for seed in (0, 1) for lr in (1e-3, 2e-3)]
