@@ -156,8 +156,8 @@ def not_free(override: str, others: Sequence[str]) -> UserError:
         return UserError(f"{override}: gan resume takes single keys, such as runtime.device=cpu")
     run = next((word.partition("=")[2].strip("'") for word in others if key_of(word) == "run"), "runs/NAME")
     words = [word for word in others if key_of(word) not in ("run", "force")]
-    command = ["gan", "train", "--from", run, override, *words, override_of("run_dir", run), "resume=auto", "force=true"]
+    command = ["gan", "train", "--from", run, override, *words, override_of("run_dir", run)]
     return UserError(
         f"{override}: only {FREE_IN_WORDS} may change, since every other key identifies the run. To continue with "
-        f"another value: {shell_line(*command)}"
+        f"another value: {shell_line(*command, 'resume=auto', 'force=true')}"
     )

@@ -33,7 +33,7 @@ def explained(error: ValidationError, schema: dict[str, Any], given: Any, key: s
         parent, key = key, f"{key}.{name}" if key else str(name)
         is_given, value = name in value, value.get(name)
         if name not in known:
-            hint = did_you_mean(str(name), known, f"{parent}." if parent else "", f"={show(value)}") or ";"
+            hint = did_you_mean(str(name), known, f"{parent}." if parent else "", f"={show(value)}", shell_word) or ";"
             beside = f" of {parent}" * bool(parent) + f": {', '.join(known) or 'none'}"
             return UserError(f"{key}={show(value)}: no such key{hint} keys{beside}")
         node = known[name]
