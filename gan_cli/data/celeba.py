@@ -43,6 +43,7 @@ class CelebA(ImageSet):
             lambda position: open(paths[position], "rb"),
             shape,
             key=key.text(),
+            pictures=listing.files(),
             fit=self.fit,
             background=(0, 0, 0),
             unused=listing.unused,

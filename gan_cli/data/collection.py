@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +31,18 @@ class Chunk(NamedTuple):
     bad: list[tuple[str, str]]
 
 
+class Pictures(NamedTuple):
+    """The files of a collection.
+
+    Attributes:
+        place: the directory or the archive.
+        identity: what tells the picture at a position, and its preparation, from others and from what it was.
+    """
+
+    place: str
+    identity: Callable[[int], str]
+
+
 class Collection(Protocol):
     """Images that can be prepared: with one size and number of channels, as uint8.
 
@@ -41,6 +53,7 @@ class Collection(Protocol):
         class_names: of the labels, or None.
         costly: the preparation takes so long that its result is kept on the disk.
         unused: what looks like an image and is none of them.
+        pictures: where each can be told from what it was before; None: only all of them together.
     """
 
     shape: tuple[int, int, int]
@@ -49,6 +62,7 @@ class Collection(Protocol):
     class_names: tuple[str, ...] | None
     costly: bool
     unused: Sequence[Unused]
+    pictures: Pictures | None
 
     def __len__(self) -> int:
         """Return the number of images N."""
@@ -87,6 +101,7 @@ class ArrayCollection:
 
     unused = ()
     costly = False  # 60,000 images of 28 x 28 are resized in half a second: not worth a file
+    pictures = None
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gan_cli.core.text import say, visible
-from gan_cli.data.collection import Chunk, images_a_chunk
+from gan_cli.data.collection import Chunk, Pictures, images_a_chunk
 from gan_cli.data.fitting import Fit, note
 from gan_cli.data.pictures import BadPicture, Header, header_of, read_picture
 from gan_cli.data.unused import Unused
@@ -39,6 +39,7 @@ class FileCollection:
         labels: (N,) int64 or None.
         class_names: of the labels, or None.
         key: identifies the content and the preparation.
+        pictures: the files by themselves; None: they change all together.
         fit: how a picture gets its height and width.
         background: RGB behind what is transparent, and beside what is padded.
         only_grey: refuse pictures with colours.
@@ -57,6 +58,7 @@ class FileCollection:
         shape: tuple[int, int, int],
         *,
         key: str,
+        pictures: Pictures | None = None,
         labels: np.ndarray | None = None,
         class_names: tuple[str, ...] | None = None,
         fit: Fit = "crop",
@@ -73,6 +75,8 @@ class FileCollection:
         self.unused = unused
         self.opened, self._key, self._background, self._only_grey = read, key, background, only_grey
         self._fix, self._note = fix, note
+        made = repr((type(self).__name__, shape, fit, background, only_grey))
+        self.pictures = pictures and pictures._replace(identity=lambda i: f"{pictures.identity(i)}\n{made}")
 
     def __len__(self) -> int:
         return len(self.names)

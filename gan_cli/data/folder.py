@@ -94,6 +94,7 @@ class Folder(ImageSet):
             listing.read,
             shape,
             key=key.text(),
+            pictures=listing.files(),
             labels=listing.labels,
             class_names=listing.class_names,
             fit=self.fit,

@@ -15,6 +15,7 @@ import numpy as np
 
 from gan_cli.core.text import is_text, show, visible
 from gan_cli.data.archive import Archive
+from gan_cli.data.collection import Pictures
 from gan_cli.data.places import given
 from gan_cli.data.unused import EMPTY, HIDDEN, NO_FILE, NOWHERE, OTHER_ENDING, OTHER_ENDINGS, Unused, summary
 from gan_cli.errors import UserError
@@ -84,6 +85,10 @@ class Listing:
     def read(self, position: int) -> BinaryIO:
         """Open the picture at a position."""
         return self.open(self.pictures[position])
+
+    def files(self) -> Pictures:
+        """Return what tells each picture from what it was."""
+        return Pictures(os.path.abspath(self.root), lambda position: self.pictures[position].identity)
 
     def shown(self, picture: Picture) -> str:
         """Return where a picture is."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gan_cli.core.shapes import ImageSize
 from gan_cli.core.text import visible
+from gan_cli.data.collection import Pictures
 from gan_cli.data.digest import Digest
 from gan_cli.data.file_collection import FileCollection
 from gan_cli.data.fitting import Fit
@@ -106,6 +107,7 @@ class Pairs(ImageSet):
         background = colour_of(self.background)
         only_grey = self.wanted_channels == "auto" and found.channels == 1
         shape = (2 * found.channels, *self.sides)
+        place = " and ".join(os.path.abspath(one.root) for one in found.listings)
         key = Digest()
         key.texts(picture.identity for pictures in found.pictures for picture in pictures)
         key.texts([repr((shape, background, only_grey, self.skip_bad and SKIPPED, len(found.pictures)))])
@@ -113,6 +115,7 @@ class Pairs(ImageSet):
             [dataclasses.replace(one, pictures=own) for one, own in zip(found.listings, found.pictures, strict=True)],
             shape=shape,
             key=key.text(),
+            pictures=Pictures(place, lambda i: "\n".join(one[i].identity for one in found.pictures)),
             labels=found.labels,
             class_names=found.class_names,
             fit=self.fit,

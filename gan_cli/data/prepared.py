@@ -4,53 +4,38 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import shutil
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from gan_cli.core import untrusted
 from gan_cli.core.files import replace_file, sync_directory
 from gan_cli.core.text import say
-from gan_cli.data.collection import Collection, images_a_chunk
+from gan_cli.data.collection import Collection
 from gan_cli.data.digest import Digest, digest
 from gan_cli.data.places import user_directory
-from gan_cli.data.rows import Rows
+from gan_cli.data.prepared_files import (
+    ABOUT,
+    IMAGES,
+    POSITIONS,
+    PRINTS,
+    Prepared,
+    chunks,
+    earlier,
+    encoded,
+    load,
+    prints_of,
+    stamp_of,
+)
 from gan_cli.errors import UserError
 
 _VERSION = 1  # of the preparation: a change makes old files unused
-_IMAGES, _POSITIONS, _ABOUT = "images.uint8", "positions.int64", "about.json"
-_BYTES_A_NAME = 2**13  # of a picture that cannot be read, and the reason, at most
 _GB = 1e9
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Images that are ready for training.
-
-    Attributes:
-        images: (n, C, H, W) uint8, an array or a memory-mapped file; of a dataset of arrays, as `loader.Resident`.
-        positions: (n,) positions of these images in their collection, ascending.
-        digest: identifies the pixels.
-        bad: name and reason of each requested image that cannot be read.
-    """
-
-    images: np.ndarray | Rows
-    positions: np.ndarray
-    digest: str
-    bad: list[tuple[str, str]]
-
-    def rows(self, positions: np.ndarray) -> np.ndarray:
-        """Return the rows in `images` of these positions, which must all be present."""
-        return np.searchsorted(self.positions, positions)
 
 
 def in_memory(collection: Collection, positions: np.ndarray) -> Prepared:
@@ -70,7 +55,8 @@ def on_disk(collection: Collection, positions: np.ndarray) -> Prepared:
     """Return the images as a memory-mapped file in the user's directory, which is made if it is missing.
 
     The file name has the collection's key and the positions. It is built under another name, by one process at a
-    time, and renamed when it is whole; at no time are more than a few chunks in memory.
+    time, and renamed when it is whole; at no time are more than a few chunks in memory. Pictures that an earlier file
+    of the same folder has, and that have not changed since, are copied from there.
 
     Raises:
         UserError: there is no space, or no permission to write.
@@ -78,84 +64,18 @@ def on_disk(collection: Collection, positions: np.ndarray) -> Prepared:
     root = user_directory() / "prepared"
     fit = () if collection.fit == "crop" else (collection.fit,)  # before there were others, it had no name
     target = root / digest(_VERSION, collection.key(), collection.shape, positions, *fit)
-    if (found := _load(target, collection.shape, positions)) is None:
+    if (found := load(target, collection.shape, positions)) is None:
         with _locked(target):
-            if (found := _load(target, collection.shape, positions)) is None:
+            if (found := load(target, collection.shape, positions)) is None:
                 if target.exists():
                     again = "damaged, or of an earlier version: its pictures are prepared again"
                     say(f"gan: warning: {target} is {again}", sys.stderr)
                 _build(target, collection, positions)
-                found = _load(target, collection.shape, positions)
+                found = load(target, collection.shape, positions)
     if found is None:
         raise UserError(f"{target} cannot be read after writing: check the disk, or set XDG_CACHE_HOME=DIRECTORY")
-    _warn_of_others(user_directory(), root, target, target / _IMAGES)
+    _warn_of_others(user_directory(), root, target, target / IMAGES)
     return found
-
-
-def _load(directory: Path, shape: tuple[int, int, int], wanted: np.ndarray) -> Prepared | None:
-    """Return the stored images, or None if they are absent or not what was stored.
-
-    What is stored is hashed. The pixels are compared with their hash where the file was changed in any way since they
-    last were, which takes about a second a gigabyte, and not at every start.
-
-    Args:
-        directory: of the images.
-        shape: (C, S, S) of an image.
-        wanted: (n,) positions of the images that were asked for.
-    """
-    try:
-        about = _checked(untrusted.read(directory / _ABOUT, 2**20 + len(wanted) * _BYTES_A_NAME))
-        positions = np.frombuffer(untrusted.read(directory / _POSITIONS, wanted.nbytes), np.int64)
-        full = (len(positions), *shape)
-        with open(directory / _IMAGES, "rb") as file:
-            stamp = _stamp(os.fstat(file.fileno()))
-            kept = digest(positions) == about["positions"] and bool(np.isin(positions, wanted).all())
-            if not kept or stamp["size"] != np.prod(full, dtype=np.int64):
-                return None
-            images = np.memmap(file, np.uint8, mode="r", shape=full)
-        if about["stamp"] != stamp:
-            if _digest_of(images) != about["digest"]:
-                return None
-            with suppress(OSError):  # a cache that this user may only read is compared each time
-                replace_file(directory / _ABOUT, [_encoded({**about, "stamp": stamp})])
-        return Prepared(images, positions, about["digest"], [(name, reason) for name, reason in about["bad"]])
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EFBIG, errno.EINVAL):
-            return None
-        raise UserError(f"the prepared images in {directory} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _encoded(about: dict[str, Any]) -> bytes:
-    text = json.dumps(about)
-    return json.dumps({"about": text, "digest": digest(text)}).encode()
-
-
-def _checked(content: bytes) -> dict[str, Any]:
-    """Return what `_encoded` encoded.
-
-    Raises:
-        ValueError: it is something else.
-        TypeError: likewise.
-        KeyError: likewise.
-    """
-    found = untrusted.parse_json(content)
-    if digest(found["about"]) != found["digest"]:
-        raise ValueError("not what was written")
-    return untrusted.parse_json(found["about"].encode())
-
-
-def _stamp(about: os.stat_result) -> dict[str, int]:
-    """Return what changes with any write to a file; nobody can set the last of them."""
-    return {"inode": about.st_ino, "size": about.st_size, "modified": about.st_mtime_ns, "changed": about.st_ctime_ns}
-
-
-def _digest_of(images: np.ndarray) -> str:
-    running, count = Digest(), images_a_chunk(images.shape[1:])
-    for start in range(0, len(images), count):
-        running.update(images[start : start + count])
-    return running.text()
 
 
 def _warn_of_others(*paths: Path) -> None:
@@ -196,9 +116,9 @@ def _write(directory: Path, collection: Collection, positions: np.ndarray, size:
     kept, bad, running = [], [], Digest()
     root = directory.parent
     with _written(root, size):
-        file = open(directory / _IMAGES, "wb", buffering=0)  # noqa: SIM115
+        file = open(directory / IMAGES, "wb", buffering=0)  # noqa: SIM115
     with file:
-        for chunk in collection.chunks(positions):
+        for chunk in chunks(collection, positions, earlier(root, collection, positions)):
             with _written(root, size):
                 _write_all(file, chunk.images)
             running.update(chunk.images)
@@ -209,11 +129,16 @@ def _write(directory: Path, collection: Collection, positions: np.ndarray, size:
     left = np.concatenate(kept)
     if not len(left):
         raise UserError(f"none of {len(positions):,} picture(s) can be read; the first is {bad[0][0]}: {bad[0][1]}")
-    about = {"digest": running.text(), "positions": digest(left), "bad": bad}
+    about = {"digest": running.text(), "positions": digest(left), "bad": bad, "shape": collection.shape}
+    prints = None if collection.pictures is None else prints_of(collection, left)
+    if prints is not None:
+        about |= {"place": collection.pictures.place, "prints": digest(prints)}
     with _written(root, size):
-        replace_file(directory / _POSITIONS, [left.tobytes()])
-        about["stamp"] = _stamp((directory / _IMAGES).stat())
-        replace_file(directory / _ABOUT, [_encoded(about)])
+        replace_file(directory / POSITIONS, [left.tobytes()])
+        if prints is not None:
+            replace_file(directory / PRINTS, [prints.tobytes()])
+        about["stamp"] = stamp_of((directory / IMAGES).stat())
+        replace_file(directory / ABOUT, [encoded(about)])
 
 
 def _write_all(file: io.RawIOBase, images: np.ndarray) -> None:

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from small_sets import CPU, error_of, in_order, take
 
-from gan_cli.data import file_collection, pictures, prepared
+from gan_cli.data import file_collection, pictures, prepared, prepared_files
 from gan_cli.data.folder import Folder
 from tests.children import Code, run_code
 
@@ -399,14 +399,52 @@ def test_prepared_once_and_again_when_content_or_settings_change(tmp_path, monke
     for keys in ({"image_size": 24}, {"channels": 1}, {"background": "black"}):
         assert prepared_by(**keys)[0] == 20
         assert prepared_by(**keys)[0] == 0
-    assert prepared_by(limit=5)[0] == 6  # with the one held out; no more are decoded than are used
+    assert prepared_by(image_size=48, limit=5)[0] == 6  # with the one held out; no more are decoded than are used
+    assert prepared_by(image_size=48)[0] == 14
     os.utime(root / "000.png", (time.time() + 5, time.time() + 5))
-    assert prepared_by() == (20, first)  # the same pixels
+    assert prepared_by() == (1, first)  # the same pixels
     Image.fromarray(noise(seed=9)[0]).save(root / "000.png")
     count, second = prepared_by()
-    assert (count, second != first) == (20, True)
+    assert (count, second != first) == (1, True)
     os.rename(root / "001.png", root / "xyz.png")
-    assert prepared_by()[0] == 20
+    assert prepared_by()[0] == 1
+
+
+@pytest.mark.parametrize("per_chunk", [1, 3, 7, 100])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_has_not_changed_is_copied_from_the_earlier_file(
+    tmp_path, user_directory, monkeypatch, per_chunk, damaged
+):
+    """Pictures are added at both ends and between, changed and removed; a damaged earlier file is not used."""
+    root = write(tmp_path / "p")
+    opened(root)
+    (before,) = cached(user_directory)
+    if damaged:
+        with open(before / "images.uint8", "r+b") as file:
+            file.write(bytes(3000))
+    for name, seed in (("!", 1), ("004b", 2), ("004c", 3), ("010", 4), ("zzz", 5), ("zzzz", 6)):
+        Image.fromarray(noise(seed=seed)[0]).save(root / f"{name}.png")
+    for name in ("002", "003", "019"):
+        (root / f"{name}.png").unlink()
+    for module in (prepared_files, file_collection):
+        monkeypatch.setattr(module, "images_a_chunk", lambda shape: per_chunk)
+    calls = counted(monkeypatch)
+    changed = opened(root)
+    assert len(calls) == (22 if damaged else 6)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    anew = opened(root)
+    assert (changed.fingerprint, in_order(changed)) == (anew.fingerprint, in_order(anew))
+
+
+def test_bad_pictures_are_read_again(tmp_path, monkeypatch):
+    root = write(tmp_path / "p")
+    for name in ("000", "007", "019"):
+        (root / f"{name}.png").write_bytes(b"no picture")
+    first = opened(root, skip_bad=True)
+    os.utime(root / "003.png")
+    calls = counted(monkeypatch)
+    assert opened(root, skip_bad=True).fingerprint == first.fingerprint
+    assert len(calls) == 4
 
 
 def cached(user_directory):
@@ -444,8 +482,8 @@ def test_other_pixels_under_the_same_name_are_seen(tmp_path, user_directory, mon
 
 def test_pixels_are_compared_with_their_hash_once_for_each_state_of_the_file(tmp_path, user_directory, monkeypatch):
     root, compared = write(tmp_path / "p"), []
-    digest_of = prepared._digest_of
-    monkeypatch.setattr(prepared, "_digest_of", lambda images: compared.append(1) or digest_of(images))
+    digest_of = prepared_files._digest_of
+    monkeypatch.setattr(prepared_files, "_digest_of", lambda images: compared.append(1) or digest_of(images))
     opened(root)
     opened(root)
     assert compared == []  # hashed as they were written
@@ -514,7 +552,7 @@ def test_killed_at_any_event_of_the_write(tmp_path, user_directory):
             break
         assert done.returncode == -9, done.stderr
         kills += 1
-        found = prepared._load(directory, (3, 16, 16), np.arange(20))
+        found = prepared_files.load(directory, (3, 16, 16), np.arange(20))
         assert found is None or found.images.shape == (20, 3, 16, 16)
         assert opened(root).fingerprint == expected
         assert [p.name for p in (user_directory / "prepared").glob("*.tmp")] == []

@@ -235,7 +235,7 @@ def field(name):
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(name)) * 1024
 
 class Images:
-    costly, labels, class_names, fit, unused = True, None, None, "crop", ()
+    costly, pictures, labels, class_names, fit, unused = True, None, None, None, "crop", ()
     def __init__(self, n, size):
         self.n, self.shape = n, (3, size, size)
     def __len__(self):
