@@ -61,6 +61,17 @@ def hardware() -> list[Finding]:
     return [*found, room(Path("runs"))]
 
 
+def kept() -> list[Finding]:
+    """Return the caches with their sizes."""
+    from gan_cli.data.caches import caches
+    from gan_cli.data.places import user_directory
+
+    found = caches()
+    total = sum(cache.size for cache in found)
+    what = f"{size(total)} in {user_directory()}; `gan clean` removes them" if found else f"none in {user_directory()}"
+    return [Finding("caches", what), *(Finding(c.path.name, f"{size(c.size)}, {c.text}") for c in found)]
+
+
 def room(path: Path, needed: int = 0) -> Finding:
     """Return the free space on the disk of a path; wrong if it is at most `needed` bytes, or cannot be written."""
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())

@@ -42,9 +42,9 @@ def main(argv: list[str]) -> int:
 
         sections = {run: examine(Path(run), _prefixes(arguments.allow_targets))}
     else:
-        from gan_cli.commands._machine_findings import extras, hardware, software
+        from gan_cli.commands._machine_findings import extras, hardware, kept, software
 
-        sections = {"Software": software(), "Machine": hardware(), "Optional": extras()}
+        sections = {"Software": software(), "Machine": hardware(), "Caches": kept(), "Optional": extras()}
     say("\n\n".join(table(title, findings) for title, findings in sections.items()))
     return int(any(any_wrong(findings) for findings in sections.values()))
 
