@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gan_cli.analysis import interactive, page, run_facts
 from gan_cli.analysis.grouping import groups, title
@@ -12,26 +13,32 @@ from gan_cli.analysis.run_report import Part
 from gan_cli.runs.reading import Run
 
 
-def file_name(stem: str, i: int, count: int) -> str:
-    """Return the name of a picture's file: run i of so many, counted from 0."""
-    return f"{stem}.png" if count == 1 else f"{i + 1}_{stem}.png"
+class Reported(NamedTuple):
+    """The report about one run.
+
+    Attributes:
+        part: its content.
+        pngs: its pictures by stem.
+        names: the names of their files by stem.
+    """
+
+    part: Part
+    pngs: Mapping[str, bytes]
+    names: Mapping[str, str]
 
 
-def report_page(
-    runs: Sequence[Run], parts: Sequence[Part], pngs: Sequence[Mapping[str, bytes]], out: Path, made: Mapping[str, str]
-) -> str:
+def report_page(runs: Sequence[Run], reported: Sequence[Reported], out: Path, made: Mapping[str, str]) -> str:
     """Return the page about one run or several.
 
     Args:
         runs: the runs.
-        parts: the report about each.
-        pngs: each part's pictures by stem.
+        reported: the report about each.
         out: directory of the page, from which it links to the runs' files.
         made: when and how the page was made, plain text -> HTML.
     """
+    parts, pngs, names = zip(*reported, strict=True)
     found = title(groups(runs))
     end = interactive.library() if any(shown.chart for part in parts for shown in part.figures.values()) else ""
-    names = [{stem: file_name(stem, i, len(runs)) for stem in each} for i, each in enumerate(pngs)]
     if len(runs) == 1:
         contents = {"verdicts": "Verdicts", **{name: shown.heading for name, shown in parts[0].figures.items()}}
         head = page.top(found, f"gan report: {parts[0].name}", {**_facts(runs[0], out), **made}, contents)

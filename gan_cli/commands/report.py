@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from gan_cli.core.text import say
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
+    from gan_cli.analysis.report_page import Reported
     from gan_cli.config.schema import Part
+    from gan_cli.runs.reading import Run
 
 _EPILOG = """\
 The run is not changed: a copy of its critic is trained further. For runs with your own parts, add
@@ -52,26 +55,36 @@ def main(argv: list[str]) -> int:
     out = place(arguments.out, runs[0].path if one else common(paths), "report")
     require_writable(out)
     extractor = _extractor(arguments.extractor)
-    from gan_cli.analysis.report_page import file_name, report_page
+    from gan_cli.analysis.report_page import Reported
     from gan_cli.session.report import Asked, part_of
 
     asked = Asked(extractor, arguments.device, arguments.seed, arguments.count, arguments.updates, allowed)
-
-    parts = [part_of(run, asked) for run in runs]
-    files, pngs = {}, []
-    for i, part in enumerate(parts):
-        pngs.append(part.pngs())
-        files |= {file_name(stem, i, len(parts)): content for stem, content in pngs[-1].items()}
-        say("\n".join([f"{part.name}: {part.facts}", *(f"  {_MARKS[v.kind]} {v.text}" for v in part.verdicts)]))
-    numbers = [
-        {"run": str(run.path), **part.numbers, "verdicts": _texts(part)} for run, part in zip(runs, parts, strict=True)
-    ]
-    files["report.json"] = json.dumps(numbers, indent=1, allow_nan=False).encode() + b"\n"
-    page = report_page(runs, parts, pngs, out, made_by(["gan", "report", *argv], files))
-    files["index.html"] = page.encode()
-    write(out, files)
-    say(f"\n{out}: {', '.join(files)}")
+    done: list[tuple[Run, Reported]] = []
+    try:
+        for number, run in enumerate(runs, 1):
+            part = part_of(run, asked)
+            pngs = part.pngs()
+            names = {stem: f"{stem}.png" if one else f"{number}_{stem}.png" for stem in pngs}
+            write(out, {names[stem]: content for stem, content in pngs.items()})
+            done.append((run, Reported(part, pngs, names)))
+            say("\n".join([f"{part.name}: {part.facts}", *(f"  {_MARKS[v.kind]} {v.text}" for v in part.verdicts)]))
+    finally:  # the page has what is done, also where an error or Ctrl-C ends the report
+        if done:
+            _write_page(out, ["gan", "report", *argv], done)
     return 0
+
+
+def _write_page(out: Path, command: Sequence[str], done: Sequence[tuple[Run, Reported]]) -> None:
+    """Write the page about runs whose pictures are written, and their numbers."""
+    from gan_cli.analysis.report_page import report_page
+
+    runs, found = zip(*done, strict=True)
+    numbers = [{"run": str(run.path), **each.part.numbers, "verdicts": _texts(each.part)} for run, each in done]
+    files = [*(name for each in found for name in each.names.values()), "report.json"]
+    page = report_page(runs, found, out, made_by(command, files))
+    json_text = json.dumps(numbers, indent=1, allow_nan=False)
+    write(out, {"report.json": json_text.encode() + b"\n", "index.html": page.encode()})
+    say(f"\n{out}: {', '.join([*files, 'index.html'])}")
 
 
 _MARKS = {"good": "+", "look": "!", "unknown": "?"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from gan_cli.analysis import figures
 from gan_cli.commands._applying import apply
+from gan_cli.commands._npz import npz_pieces
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.files import replace_file
@@ -144,11 +144,8 @@ def _write_npz(out: Path, drawn: Samples, config: SampleConfig) -> None:
 
     Samples are images uint8 (N, H, W, C), grey ones with C = 3, or points float32 (N, D).
     """
-    arrays = [_array(x) for x in drawn.batches]
-    labels = {"labels": drawn.labels.cpu().numpy()} if config.labels else {}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, samples=np.concatenate(arrays), **labels)
-    replace_file(out, [buffer.getvalue()])
+    labels = drawn.labels.cpu().numpy() if config.labels else None
+    replace_file(out, npz_pieces(map(_array, drawn.batches), config.count, labels))
 
 
 def _array(x: Tensor) -> np.ndarray:

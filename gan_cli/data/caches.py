@@ -1,4 +1,4 @@
-"""What was prepared or computed and can be made again, in the user's directory: how much of it there is, and its removal.
+"""What was prepared or computed in the user's directory and can be made again: its size, and its removal.
 
 It imports neither torch nor NumPy.
 """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 from PIL import Image
 
+from gan_cli.session import report
 from tests.pages import read_page
 
 QUICK = ("--updates", "4", "--count", "20", "--device", "cpu")
@@ -99,3 +101,27 @@ def test_mistakes(refused, run_of):
     assert "did you mean --extractor pixels" in refused("report", run, "--extractor", "pixel")
     assert "--updates" in refused("report", run, "--updates", "0")
     assert "runs" in refused("report").lower()
+
+
+def test_a_report_that_is_stopped_has_the_runs_before(gan, monkeypatch):
+    assert gan("train", *SMALL, "model=toy_mlp", "dataset=ring", "train.steps=2", "run_dir=runs/a").code == 0
+    for name in ("b", "c"):
+        shutil.copytree("runs/a", f"runs/{name}")
+    part_of, seen = report.part_of, []
+
+    def stopped(run, asked):
+        seen.append(sorted(path.name for path in Path("out").glob("*")))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return part_of(run, asked)
+
+    monkeypatch.setattr(report, "part_of", stopped)
+    ended = gan("report", "runs", "--out", "out", *QUICK)
+    assert ended.code == 130
+    assert seen[0] == []
+    assert "1_estimate.png" in seen[1]
+    assert {"1_estimate.png", "2_estimate.png"} <= set(seen[2])
+    assert "index.html" not in seen[2]
+    assert [found["run"] for found in json.loads(Path("out/report.json").read_text())] == ["runs/a", "runs/b"]
+    page = read_page(Path("out/index.html"))
+    assert {"1_estimate.png", "2_estimate.png", "report.json"} <= page.files
