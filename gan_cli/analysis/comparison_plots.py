@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -71,14 +72,14 @@ def series(group: Group, found: Comparison, tag: str) -> tuple[dict[Path, Curve]
     """
     curves: dict[Path, Curve] = {}
     for run in group.runs:
-        pairs = [(row["step"], row[tag]) for row in found.rows[run.path] if tag in row]
-        if pairs:
-            steps, values = np.array(pairs, dtype=np.float64).T
+        steps, values = found.rows[run.path].curve(tag)
+        if len(steps):
             curves[run.path] = steps, values
-    each = [dict(zip(*curve, strict=True)) for curve in curves.values()]
-    common = sorted(set.intersection(*map(set, each))) if len(each) > 1 else []
-    mean = np.array([np.mean([one[step] for one in each]) for step in common])
-    return curves, (np.array(common), mean) if common else None
+    if len(curves) < 2:
+        return curves, None
+    common = functools.reduce(np.intersect1d, [steps for steps, _ in curves.values()])
+    mean = np.mean([values[np.searchsorted(steps, common)] for steps, values in curves.values()], axis=0)
+    return curves, (common, mean) if len(common) else None
 
 
 def colours(count: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from bisect import bisect_left
 from typing import Any
 
 from gan_cli.analysis.comparison import Cell, Comparison
@@ -109,7 +110,8 @@ def _is_best(cell: Cell | None) -> bool:
 
 def _row_at(found: Comparison, path: Any) -> dict[str, Any]:
     step, rows = found.steps[path], found.rows[path]
-    return next((row for row in rows if row["step"] == step), {}) if step is not None else {}
+    at = bisect_left(rows, step, key=lambda row: row["step"]) if step is not None else len(rows)
+    return rows[at] if at < len(rows) and rows[at]["step"] == step else {}
 
 
 def _cell_json(cell: Cell) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gan_cli.analysis.reals import as_stored
 from gan_cli.core.curves import better
 from gan_cli.extractors.base import Extractor
 from gan_cli.metrics.kid import kernel_distance
+from gan_cli.runs.log_rows import LogRows
 
 GAP = 2  # white pixels around the images of a grid
 _SCORES = (
@@ -65,21 +66,22 @@ class Points(NamedTuple):
         return self._replace(points=self.points[highest:])
 
 
-def from_rows(rows: Sequence[dict[str, float]], estimate: str) -> Points | None:
+def from_rows(rows: LogRows, estimate: str) -> Points | None:
     """Return the rows that have a score; None if they are too few for a correlation."""
-    tags = dict.fromkeys(tag for row in rows for tag in row)
+    at, estimates = rows.of(estimate)
     for pattern in _SCORES:
-        for tag in (tag for tag in tags if re.search(pattern, tag)):
-            both = [row for row in rows if tag in row and estimate in row]
-            points = [Point(int(row["step"]), row[estimate], row[tag], "row") for row in both]
-            points = [p for p in points if np.isfinite([p.estimate, p.score]).all()]
+        for tag in (tag for tag in rows.tags if re.search(pattern, tag)):
+            own, scores = rows.of(tag)
+            both, i, j = np.intersect1d(at, own, assume_unique=True, return_indices=True)
+            found = zip(rows.steps[both].tolist(), estimates[i].tolist(), scores[j].tolist(), strict=True)
+            points = [Point(step, e, score, "row") for step, e, score in found if np.isfinite([e, score]).all()]
             if len(points) >= FEWEST:
                 return Points(tag, "the run's own rows", points, better(tag) == "higher")
     return None
 
 
 def from_samples(
-    rows: Sequence[dict[str, float]],
+    rows: LogRows,
     estimate: str,
     real: Tensor,
     extractor: Extractor | None,
@@ -113,11 +115,11 @@ def from_samples(
         for source, sets in (("picture", pictures()), ("checkpoint", drawn)):
             for step, x in sets:
                 found[step] = (kernel_distance(features, extract(extractor, as_stored(x), 250).x), source)
-    points = []
+    points, (steps, values) = [], rows.curve(estimate)
     for step, (score, source) in sorted(found.items()):
-        value = next((row[estimate] for row in rows if row["step"] >= step > 0 and estimate in row), None)
-        if value is not None and np.isfinite([value, score]).all():
-            points.append(Point(step, value, score, source))
+        at = int(np.searchsorted(steps, step))  # the first row from there on
+        if step > 0 and at < len(steps) and np.isfinite([values[at], score]).all():
+            points.append(Point(step, float(values[at]), score, source))
     return Points(name, how, points)
 
 

@@ -17,6 +17,7 @@ from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.names import option
 from gan_cli.core.curves import OBJECTIVES, Curve, find, heldout_tag
 from gan_cli.runs.directory import SAMPLES
+from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.reading import Run, headline
 
 PICTURES = 5  # along the curve
@@ -154,7 +155,7 @@ def filtered(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
 def add_estimate(
     part: Part,
     run: Run,
-    rows: Sequence[Mapping[str, float]],
+    rows: LogRows,
     shape: Sequence[int] | None,
     own: Sequence[Curve] = (),
 ) -> str:
@@ -165,14 +166,14 @@ def add_estimate(
         return ""
     from gan_cli.analysis import report_plots
 
-    steps, values = np.array([(row["step"], row[tag]) for row in rows if tag in row], dtype=np.float64).T
+    steps, values = rows.curve(tag)
     at, smooth, window = filtered(steps, values)
     pictures = _along(run.path / SAMPLES, int(steps[-1]), shape)
     drawn = report_plots.estimate(tag, steps, values, at, smooth, window, pictures)
     caption = f"{tag}: {verdicts.meaning(tag, own)}."
     if pictures:
         caption += " Above it: samples of the same z, or of the same sources, at several steps."
-    twin = [(row["step"], row[heldout_tag(tag)]) for row in rows if heldout_tag(tag) in row]
+    twin = list(zip(*(found.tolist() for found in rows.curve(heldout_tag(tag))), strict=True))
     traces = report_plots.estimate_traces(steps, values, at, smooth, window, twin)
     heading = "The estimate, with samples at several steps" if pictures else "The estimate"
     chart = Chart(traces, "step", tag)

@@ -111,3 +111,8 @@ class LogRows(Sequence[Row]):
         found = np.concatenate(numbers)
         order = np.argsort(found)
         return found[order], np.concatenate(values)[order]
+
+    def curve(self, tag: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the steps and the values (N,) of the rows that have a tag, both float64."""
+        numbers, values = self.of(tag)
+        return self.steps[numbers].astype(float), values

@@ -14,6 +14,7 @@ from gan_cli.analysis.critic_health import Further, GradientNorms
 from gan_cli.analysis.quality_points import Point, Points
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.losses.base import CriticOutput
+from gan_cli.runs.log_rows import LogRows
 from gan_cli.session import build
 from tests.conftest import options
 
@@ -117,16 +118,16 @@ class Linear(torch.nn.Module):
 class TestQualityPoints:
     def test_the_rows_own_scores_come_first(self):
         rows = [{"step": i, ESTIMATE: float(i), "distance/exact_w1": 2.0 * i} for i in range(1, 7)]
-        found = quality_points.from_rows(rows, ESTIMATE)
+        found = quality_points.from_rows(LogRows(rows), ESTIMATE)
         assert found.name == "distance/exact_w1"
         assert [tuple(p) for p in found.points] == [(i, i, 2.0 * i, "row") for i in range(1, 7)]
         for row in rows:
             row["quality/kid_pixels"] = float("nan")
-        assert quality_points.from_rows(rows, ESTIMATE).name == "distance/exact_w1"  # a NaN is no point
-        assert quality_points.from_rows(rows[:4], ESTIMATE) is None
+        assert quality_points.from_rows(LogRows(rows), ESTIMATE).name == "distance/exact_w1"  # a NaN is no point
+        assert quality_points.from_rows(LogRows(rows[:4]), ESTIMATE) is None
         for row in rows:
             row["quality/fid"] = 1.0
-        assert quality_points.from_rows(rows, ESTIMATE).name == "quality/fid"
+        assert quality_points.from_rows(LogRows(rows), ESTIMATE).name == "quality/fid"
 
     @pytest.mark.parametrize(("channels", "count", "columns"), [(1, 10, None), (3, 6, 3)])
     def test_a_picture_gives_back_its_images(self, tmp_path, channels, count, columns):
@@ -141,7 +142,9 @@ class TestQualityPoints:
         rows = [{"step": step, ESTIMATE: float(step)} for step in (10, 20, 30)]
         real = torch.rand(40, 1, 8, 8) - 1  # dark
         worse = [(step, torch.rand(20, 1, 8, 8) - 1 + bright) for step, bright in ((0, 1), (5, 1), (20, 0.5), (40, 0))]
-        found = quality_points.from_samples(rows, ESTIMATE, real, Pixels(4), iter([(30, real)]), lambda: iter(worse))
+        found = quality_points.from_samples(
+            LogRows(rows), ESTIMATE, real, Pixels(4), iter([(30, real)]), lambda: iter(worse)
+        )
         assert [(p.step, p.estimate, p.source) for p in found.points] == [
             (5, 10.0, "picture"),
             (20, 20.0, "picture"),
@@ -154,7 +157,9 @@ class TestQualityPoints:
     def test_points_are_scored_by_their_checkpoints_alone(self):
         rows = [{"step": 10, ESTIMATE: 1.0}]
         real = torch.rand(30, 2)
-        found = quality_points.from_samples(rows, ESTIMATE, real, None, iter([(10, real[:20] + 3)]), pytest.fail)
+        found = quality_points.from_samples(
+            LogRows(rows), ESTIMATE, real, None, iter([(10, real[:20] + 3)]), pytest.fail
+        )
         assert found.points[0].score == pytest.approx(math.hypot(3, 3), rel=1e-6)  # W1(P, P + c) = |c|
 
 

@@ -37,6 +37,8 @@ def test_only_the_tags_that_are_asked_for_are_kept(rows):
     found = LogRows(rows, only=["a", "c"])
     assert found == [{tag: value for tag, value in row.items() if tag in ("step", "a", "c")} for row in rows]
     assert found.tags == LogRows(rows).tags
+    steps, values = found.curve("a")
+    assert list(zip(steps, values, strict=True)) == [(row["step"], row["a"]) for row in rows if "a" in row]
 
 
 def test_a_number_takes_its_eight_bytes(tmp_path):
