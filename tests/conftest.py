@@ -92,9 +92,10 @@ def _read_once() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Small networks on a shared machine: more threads only wait for each other."""
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small networks on a shared machine: more threads only wait for each other. No table is cut to a terminal."""
     torch.set_num_threads(1)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture(scope="session")

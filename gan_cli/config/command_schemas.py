@@ -31,7 +31,7 @@ Classes = Annotated[
 ]
 Vectors = Annotated[
     list[Annotated[list[float], Field(min_length=1)]],
-    Field(min_length=1, examples=[[[0.5, 1.0]]], description="label vectors, a list for each as in y=[[0,1],[1,0]]"),
+    Field(min_length=1, examples=[[[0.5, 1.0]]], description="label vectors, a list for each as in 'y=[[0,1],[1,0]]'"),
 ]
 Codes = Annotated[
     float | Annotated[list[float | None], Field(min_length=1)],

@@ -126,7 +126,7 @@ def test_a_class_that_is_found_by_its_name_needs_no_object(mine):
     run = trained("run_dir=run", generator=generator, critic=critic, dataset=X)
     assert run.config.model.generator.target == "mine.G"
     assert run.config.allow_targets == ["mine"]
-    with pytest.raises(UserError, match=r"add allow_targets=\[mine\]"):
+    with pytest.raises(UserError, match=r"add 'allow_targets=\[mine\]'"):
         gan_cli.load("run")
     loaded = gan_cli.load("run", allow_targets=["mine"], dataset=X)
     assert torch.equal(torch.as_tensor(loaded.sample(3)), torch.as_tensor(run.sample(3)))

@@ -73,7 +73,9 @@ def test_mistakes(samples, run_of):
     clothes, classes, codes = run_of("clothes"), run_of("classes"), run_of("codes")
     assert "did you mean Bag? classes: 0 T-shirt/top, 1 Trouser" in declined(classes, "y=[0,Bg]")
     assert declined(classes, "y=10").startswith("y=10: there is no class 10; classes: 0 T-shirt/top, ")
-    assert declined(classes, "y=[]").startswith("y=[]: must be a class, or a list of classes as in y=[0,3], by number")
+    assert declined(classes, "y=[]").startswith(
+        "y=[]: must be a class, or a list of classes as in 'y=[0,3]', by number"
+    )
     assert declined(clothes, "y=0").endswith("was trained without classes (condition=none); leave y out")
     assert declined(codes, "c=10") == "c=10.0: 10: code 0 has the values 0 to 9"
     four = declined(codes, "c=[1,2,3,4]")

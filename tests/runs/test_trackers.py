@@ -161,7 +161,7 @@ def test_another_place_is_refused_in_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "log.to=[comet]"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("gan: log.to=[comet]: must be a list, each tensorboard, wandb or mlflow, such as log.to=[")
+    assert error.startswith("gan: log.to=[comet]: must be a list, each tensorboard, wandb or mlflow, such as 'log.to=[")
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_a_model_of_ones_own_is_two_lines_of_yaml(gan, place):
     (place / "conf" / "model" / "my_model.yaml").write_text(text)
     ended = gan("train", "--config-dir", "conf", "model=my_model", *SMALL, "run_dir=run")
     assert ended.code == 0, ended.err
-    assert '`gan sample run "allow_targets=[mine]"` draws from the generator' in ended.err
+    assert "`gan sample run 'allow_targets=[mine]'` draws from the generator" in ended.err
     assert json.loads(Path("run/run.json").read_text())["choices"]["model"] == "my_model"
     assert "n_features" not in Path("run/config.yaml").read_text()
 
