@@ -38,12 +38,12 @@ def bench(folder, *words):
     return ran.stdout, {name: results[-1] for name, results in kept.items()}
 
 
-def test_speed_floor_layers_and_fakes_are_written_as_tables_and_as_numbers(tmp_path):
-    printed, kept = bench(
-        tmp_path, "speed", "floor", "layers", "fakes", "--sizes", "16", "--channels", "3", "--rounds", "2"
-    )
+@pytest.mark.parametrize("losses", ["wgan", pytest.param("wgan_gp,nonsaturating", marks=pytest.mark.slow)])
+def test_speed_floor_layers_and_fakes_are_written_as_tables_and_as_numbers(tmp_path, losses):
+    small = ("--losses", losses, "--sizes", "16", "--channels", "3", "--rounds", "2")
+    printed, kept = bench(tmp_path, "speed", "floor", "layers", "fakes", *small)
     rows = kept["speed"]["rows"]
-    assert [row["loss"] for row in rows] == ["wgan", "wgan_gp", "nonsaturating"]
+    assert [row["loss"] for row in rows] == losses.split(",")
     for row in rows:
         assert all(len(values) == 2 and min(values) > 0 for values in row["rounds"].values())
         assert f"| {row['loss']} | 16 x 16 x 3 | {row['seconds']['gan']:.3f} |" in printed

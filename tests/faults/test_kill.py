@@ -50,7 +50,7 @@ def test_the_comparison_sees_what_differs(bench, whole):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
 def test_at_every_event_of_a_checkpoints_write(bench, whole, tally, every):
     fault = functools.partial(faults.kill_in_save, step=6)  # the third: the first is removed after it
     events = count(bench, fault)
@@ -59,6 +59,7 @@ def test_at_every_event_of_a_checkpoints_write(bench, whole, tally, every):
         killed_at(bench, whole, tally, IN_SAVE, fault, at)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_at_some_events_of_a_write_behind_the_training(bench, whole, tally):
     fault = functools.partial(faults.kill_in_save, step=6)

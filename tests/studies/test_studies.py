@@ -60,9 +60,9 @@ def test_a_study_composes_and_says_what_it_needs(name):
 
 
 def is_long(name: str) -> bool:
-    """Whether even its tiny form takes long: more than five runs, or a quick form of more than ten minutes."""
+    """Whether even its tiny form takes long: more than three runs, or a quick form of more than ten minutes."""
     content = yaml.safe_load((CONF / "study" / f"{name}.yaml").read_text())
-    return len(content["runs"]) * len(content.get("each", [0])) > 5 or content["minutes"] > 10
+    return len(content["runs"]) * len(content.get("each", [0])) > 3 or content["minutes"] > 10
 
 
 FORMS = [pytest.param(name, marks=pytest.mark.slow) if is_long(name) else name for name in NAMES]
