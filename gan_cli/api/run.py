@@ -106,7 +106,7 @@ class Run:
 
     @property
     def metrics(self) -> Metrics:
-        """Its curves: tag -> values, as arrays of one length; `step` has the steps. Read anew each time."""
+        """Its curves: tag -> values, as arrays of one length; `step` has the steps. Read again each time."""
         from gan_cli.api.metrics import Metrics
 
         return Metrics.of(self._rows())
@@ -155,7 +155,7 @@ class Run:
                 samples, in turn.
             c: values of the prior's codes, None for those that are drawn.
             truncation: psi: z is drawn again until every number is within +-psi.
-            statistics: of the generator's batch norms; whole: computed anew from 4,000 of its inputs in 16 batches.
+            statistics: of the generator's batch norms; whole: computed again from 4,000 of its inputs in 16 batches.
             batch_size: samples drawn at a time.
 
         Returns:

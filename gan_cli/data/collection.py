@@ -53,7 +53,7 @@ class Collection(Protocol):
         class_names: of the labels, or None.
         costly: the preparation takes so long that its result is kept on the disk.
         unused: what looks like an image and is none of them.
-        pictures: where each can be told from what it was before; None: only all of them together.
+        pictures: of each, to see whether it has changed; None: that is known of all of them together alone.
     """
 
     shape: tuple[int, int, int]

@@ -48,7 +48,7 @@ class FixedSet(ABC):
             The split does not depend on the seed.
         limit: samples to learn from, at most, beside those held out; or for each class, by name or number, how many of
             it, and all of a class that is not named; None: all.
-        classes: to keep, by name or number, numbered anew in this order; None: all.
+        classes: to keep, by name or number, numbered in this order; None: all.
         resident: keep the samples on the training device (True), or read them ahead of their use from where they are
             (False); "auto": on the device if they take at most a quarter of its free memory.
     """

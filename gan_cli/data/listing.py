@@ -71,7 +71,7 @@ class Listing:
         labels: (N,) int64, the sub-folder of each, or None for a flat directory.
         class_names: names of the sub-folders, or None.
         unused: what looks like a picture and is none of these.
-        note: on sub-folders that hardly are what their place makes of them, or ''.
+        note: on sub-folders that are probably not meant as classes; or ''.
     """
 
     root: Path

@@ -22,7 +22,7 @@ class Images(Source, Protocol):
 
 
 class TagWords:
-    """A stream of numbers of words, with the features of their images as sources; a tag is drawn anew for every batch.
+    """A stream of numbers of words, with the features of their images as sources; a tag is drawn for every batch.
 
     The task has the words' vectors: those of a checkpoint, where a run is continued.
 

@@ -17,7 +17,7 @@ Kind = Literal["color", "translation", "cutout"]
 class DiffAugment(Input):
     """Random augmentation of real and generated images alike, differentiable (DiffAugment, Zhao et al. 2020).
 
-    The transformations and their ranges are the paper's (`Color + Translation + Cutout`), drawn anew for every image.
+    The transformations and their ranges are the paper's (`Color + Translation + Cutout`), drawn for every image.
     Places outside a translated image or inside a cutout are 0, mid-grey.
 
     Args:

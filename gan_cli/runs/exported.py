@@ -31,7 +31,7 @@ class About(NamedTuple):
     Attributes:
         step: after which it was exported.
         weights: ema, its moving average; or raw.
-        statistics: of its batch norms: running; or whole, computed anew.
+        statistics: of its batch norms: running; or whole, computed again.
         sample_shape: (C, H, W) or (D,).
         source_shape: of what it reads beside z where its data bring it; None: no.
         n_classes: of its labels, 0 for none.

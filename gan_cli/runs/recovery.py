@@ -25,7 +25,7 @@ Report = Callable[[str, str, bool], None]
 def contents_of(meta: Mapping[str, Any], status: Mapping[str, Any] = {}) -> Contents | None:
     """Return what a checkpoint's `meta` says of the run's files; None: nothing, it is of an earlier version.
 
-    By its `status`, a run that is finished there may have a last row that is written anew where it continues.
+    By its `status`, a run that is finished there may have a last row that is written again where it continues.
     """
     about = meta.get("run")
     return about and about["contents"] | (about["at_end"] if is_finished(meta, status) else {})

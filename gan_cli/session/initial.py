@@ -57,7 +57,7 @@ def _report(
     text = f"started from the weights of {path} at step {step}: {len(matching)} of {len(ours)} tensors"
     drawn = [name for name in ours if name not in matching]
     unused = [name for name in theirs if name not in ours]
-    for label, names in (("drawn anew", drawn), ("not taken", unused)):
+    for label, names in (("newly drawn", drawn), ("not taken", unused)):
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             text += f"; {label}: {', '.join(names[:_SHOWN])}{more}"

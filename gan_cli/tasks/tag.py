@@ -34,7 +34,7 @@ class Tag(Generate):
 
     A real sample is the vector of one of an image's tags, and its source the image's features in those of `extractor`.
     The words of an image are found by a vote: of several vectors that are drawn for it each names its nearest words.
-    The paper's training set has an image once for each of its tags; here an epoch has it once, with a tag drawn anew.
+    The paper's training set has an image once for each of its tags; here an epoch has it once, with a new random tag.
     Features are standardised, and the vectors have the length sqrt(D), because only their direction is read.
 
     Args:

@@ -1,4 +1,4 @@
-"""The statistics of a generator's batch norms, computed anew from its own inputs."""
+"""The statistics of a generator's batch norms, computed again from its own inputs."""
 
 from __future__ import annotations
 

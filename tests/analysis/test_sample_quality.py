@@ -55,10 +55,10 @@ def test_the_last_scores_of_the_rows_are_taken():
         assert of_rows(rows, broken) is None
 
 
-@pytest.mark.parametrize(("value", "told"), [(0.69, True), (0.6, False)])
-def test_a_js_estimate_at_its_largest_value(value, told):
+@pytest.mark.parametrize(("value", "said"), [(0.69, True), (0.6, False)])
+def test_a_js_estimate_at_its_largest_value(value, said):
     rows = [{"step": i, "critic/js_estimate": value} for i in range(30)]
     found = verdicts.separated("critic/js_estimate", rows)
-    assert [v.kind for v in found] == ["look"] * told
-    assert not told or found[0].text.startswith("the critic wins: the JS estimate is 0.69, and 0.693 (log 2) is its")
+    assert [v.kind for v in found] == ["look"] * said
+    assert not said or found[0].text.startswith("the critic wins: the JS estimate is 0.69, and 0.693 (log 2) is its")
     assert verdicts.separated("critic/wasserstein_estimate", [{"critic/wasserstein_estimate": 0.69}]) == []

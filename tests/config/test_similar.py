@@ -1,4 +1,4 @@
-"""A command line that is composed from one that chose the same options is what it is when it is composed anew."""
+"""A command line that is composed from one that chose the same options is what it is when it is composed again."""
 
 from __future__ import annotations
 

@@ -182,7 +182,9 @@ class Tally:
 def recovered(bench: Bench, name: str, whole: Path, ended: Ended, trial: Trial) -> None:
     """Resume a disturbed run and require that it equals the undisturbed one in everything."""
     run = bench.folder / name
-    if not (run / directory.CONFIG).exists():  # before its config, a directory is nothing: the same command begins anew
+    if not (
+        run / directory.CONFIG
+    ).exists():  # before its config, a directory is nothing: the same command starts again
         again = bench.train(name)
         assert again.code == 0, (ended, again)
     elif good_step(run) == STEPS:  # killed after its last checkpoint: only its last word may be missing

@@ -1,4 +1,4 @@
-"""Schedules: their curve, what follows it, and the engines that must read it anew at every step."""
+"""Schedules: their curve, what follows it, and the engines that must read it again at every step."""
 
 import math
 

@@ -42,13 +42,13 @@ def test_the_weights_are_those_of_the_other_run_and_the_step_is_not(config_of, f
     assert state.step == state.real_batches == 0
     assert not any(optimizer.state for optimizer in state.optimizers.values())
     assert "tensors" in plan.notes[0]
-    assert "drawn anew" not in plan.notes[0]
+    assert "newly drawn" not in plan.notes[0]
 
 
 def test_what_does_not_match_is_drawn_anew_and_named(config_of, first):
     state, plan = state_of(config_of, f"init_from={first}", "latent.size=7")
     assert state.game.generator.project.in_features == 7
-    assert plan.notes[0].endswith("23 of 24 tensors; drawn anew: generator.project.weight")
+    assert plan.notes[0].endswith("23 of 24 tensors; newly drawn: generator.project.weight")
 
 
 def test_a_run_begins_so_and_resumes_without_the_other(gan, first, tmp_path):

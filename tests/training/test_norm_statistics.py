@@ -1,4 +1,4 @@
-"""Batch norm's statistics: those of a moving average, and those that are computed anew for sampling."""
+"""Batch norm's statistics: those of a moving average, and those that are computed again for sampling."""
 
 from __future__ import annotations
 
