@@ -16,8 +16,10 @@ from typing import NamedTuple
 from gan_cli.core import untrusted
 from gan_cli.data.places import user_directory
 
-_PREPARED, _FEATURES = "prepared", "features"
-_FILES = {"images.uint8", "positions.int64", "pictures.blake2b", "about.json"}  # of a directory of prepared images
+PREPARED, _FEATURES = "prepared", "features"
+# of a directory of prepared images
+IMAGES, POSITIONS, PRINTS, ABOUT = "images.uint8", "positions.int64", "pictures.blake2b", "about.json"
+_FILES = {IMAGES, POSITIONS, PRINTS, ABOUT}
 _NAME = re.compile(r"(?P<unfinished>\.)?[0-9a-f]{40}(?(unfinished)\.tmp|)")
 _ARRAY = re.compile(r"[0-9a-f]{40}\.npy")
 _ABOUT_BYTES = 2**26
@@ -45,7 +47,7 @@ def caches() -> list[Cache]:
     What has another name, or holds anything else, is none.
     """
     root = user_directory()
-    found = [cache for path in _inside(root / _PREPARED) if (cache := _prepared(path)) is not None]
+    found = [cache for path in _inside(root / PREPARED) if (cache := _prepared(path)) is not None]
     arrays = [path for path in _inside(root / _FEATURES) if _ARRAY.fullmatch(path.name) and _is_file(path)]
     features = [Cache(path, path.stat().st_size, "features of pictures") for path in arrays]
     return [*sorted(found, key=lambda cache: -cache.size), *features]
@@ -97,10 +99,10 @@ def _prepared(path: Path) -> Cache | None:
     if match["unfinished"]:
         return Cache(path, size, "unfinished: being made, or left by a killed process")
     try:
-        about = untrusted.parse_json(untrusted.read(path / "about.json", _ABOUT_BYTES))
+        about = untrusted.parse_json(untrusted.read(path / ABOUT, _ABOUT_BYTES))
         known = untrusted.parse_json(about["about"].encode())
         shape, place = known.get("shape"), str(known.get("place", ""))
-        count = (path / "positions.int64").stat().st_size // 8
+        count = (path / POSITIONS).stat().st_size // 8
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Cache(path, size, "damaged")
     of = f" of {' x '.join(map(str, shape))}" if isinstance(shape, list) else ""

@@ -16,14 +16,11 @@ import numpy as np
 
 from gan_cli.core.files import replace_file, sync_directory
 from gan_cli.core.text import say
+from gan_cli.data.caches import ABOUT, IMAGES, POSITIONS, PREPARED, PRINTS
 from gan_cli.data.collection import Collection
 from gan_cli.data.digest import Digest, digest
 from gan_cli.data.places import user_directory
 from gan_cli.data.prepared_files import (
-    ABOUT,
-    IMAGES,
-    POSITIONS,
-    PRINTS,
     Prepared,
     chunks,
     earlier,
@@ -61,7 +58,7 @@ def on_disk(collection: Collection, positions: np.ndarray) -> Prepared:
     Raises:
         UserError: there is no space, or no permission to write.
     """
-    root = user_directory() / "prepared"
+    root = user_directory() / PREPARED
     fit = () if collection.fit == "crop" else (collection.fit,)  # before there were others, it had no name
     target = root / digest(_VERSION, collection.key(), collection.shape, positions, *fit)
     if (found := load(target, collection.shape, positions)) is None:

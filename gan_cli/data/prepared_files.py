@@ -16,12 +16,12 @@ import numpy as np
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import replace_file
+from gan_cli.data.caches import ABOUT, IMAGES, POSITIONS, PRINTS
 from gan_cli.data.collection import Chunk, Collection, images_a_chunk
 from gan_cli.data.digest import Digest, digest
 from gan_cli.data.rows import Rows
 from gan_cli.errors import UserError
 
-IMAGES, POSITIONS, PRINTS, ABOUT = "images.uint8", "positions.int64", "pictures.blake2b", "about.json"
 _PRINT = 16  # bytes of a picture's hash
 _BYTES_A_NAME = 2**13  # of a picture that cannot be read, and the reason, at most
 
