@@ -38,9 +38,8 @@ EXTENSIONS = (
 
 ClassOrder = Literal["natural", "text"]  # 1, 3, 10; or 1, 10, 3
 _LONGEST = 64  # digits of a number in a name
-
-
 _SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation"}
+_PICTURE = "picture"  # beside the kinds of what is unused
 
 
 class Picture(NamedTuple):
@@ -132,9 +131,6 @@ def _in_archive(file: Path, key: str, class_order: ClassOrder) -> Listing:
     for picture, folders in zip(found, parts, strict=True):
         (groups.setdefault(folders[above], []) if len(folders) > above else flat).append(picture)
     return _listing(file, lambda picture: archive.open(picture.name), flat, groups, unused, key, class_order)
-
-
-_PICTURE = "picture"
 
 
 def _kind(parts: Sequence[str]) -> str | None:

@@ -25,10 +25,8 @@ CURVES = (
     ),
 )
 
-ROWS = 8192  # features in float64 at a time
-
-
 LEAST = 2  # samples of each set
+ROWS = 8192  # features in float64 at a time
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, overload
 
@@ -69,8 +70,6 @@ class LogRows(Sequence[Row]):
         """Return a row, or a list of rows."""
         if isinstance(at, slice):
             return [self[i] for i in range(len(self))[at]]
-        from bisect import bisect_left
-
         number = range(len(self))[at]
         kind = self._kinds[self._where[number]]
         first = bisect_left(kind.numbers, number) * len(kind.tags)
