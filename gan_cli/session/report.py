@@ -34,7 +34,6 @@ from gan_cli.training.sampling import sample
 
 _W1_COUNT = 256  # samples of the exact distance
 _REALS = 1_000  # real samples that those of pictures and checkpoints are compared with
-Rows = LogRows
 
 
 class Asked(NamedTuple):
@@ -84,7 +83,7 @@ def part_of(run: Run, asked: Asked) -> Part:
     return part
 
 
-def _samples(run: Run, rows: Rows, loaded: Loaded | None, asked: Asked, reason: str) -> Verdict:
+def _samples(run: Run, rows: LogRows, loaded: Loaded | None, asked: Asked, reason: str) -> Verdict:
     """Return the verdict on the samples: by the run's last scores, or by those that are measured now."""
     found = sample_quality.of_rows(rows, run.status)
     if found is None and loaded is not None:
@@ -128,8 +127,9 @@ def _open(loaded: Loaded) -> RealData:
     return game.task.open(dataset, config.train.batch_size, config.seed, device)
 
 
-def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | None, asked: Asked, reason: str) -> None:
-
+def _add_quality(
+    part: Part, run: Run, rows: LogRows, tag: str, loaded: Loaded | None, asked: Asked, reason: str
+) -> None:
     points = quality_points.from_rows(rows, tag)
     if points is None and loaded is not None:
         try:
@@ -157,7 +157,7 @@ def _add_quality(part: Part, run: Run, rows: Rows, tag: str, loaded: Loaded | No
         part.verdicts += verdicts.after_peak(points.from_peak(), own)
 
 
-def _scored_here(run: Run, rows: Rows, tag: str, loaded: Loaded, asked: Asked) -> Points:
+def _scored_here(run: Run, rows: LogRows, tag: str, loaded: Loaded, asked: Asked) -> Points:
     """Score the samples that the run has kept.
 
     Raises:
