@@ -42,7 +42,7 @@ class Unconditional(nn.Module):
         """Whether labels are vectors (N, n_classes)."""
         return self.labels in ("binary", "numbers")
 
-    def in_turn(self, n: int, device: torch.device | None = None) -> Tensor | None:
+    def in_turn(self, n: int, device: torch.device) -> Tensor | None:
         """Return labels for n samples without data: all classes in turn, or examples in turn; None without labels."""
         return torch.arange(n, device=device) % self.n_classes if self.needs_labels else None
 
@@ -108,7 +108,7 @@ class Labelled(Unconditional):
         if self.reads_vectors:
             self.register_buffer("examples", torch.zeros(EXAMPLES, n_classes))
 
-    def in_turn(self, n: int, device: torch.device | None = None) -> Tensor:
+    def in_turn(self, n: int, device: torch.device) -> Tensor:
         """Return labels for n samples: all classes in turn, or the examples in turn."""
         if not self.reads_vectors:
             return super().in_turn(n, device)
