@@ -16,7 +16,7 @@ from typing import NamedTuple
 from gan_cli.core import untrusted
 from gan_cli.data.places import user_directory
 
-PREPARED, _FEATURES = "prepared", "features"
+PREPARED, FEATURES = "prepared", "features"
 # of a directory of prepared images
 IMAGES, POSITIONS, PRINTS, ABOUT = "images.uint8", "positions.int64", "pictures.blake2b", "about.json"
 _FILES = {IMAGES, POSITIONS, PRINTS, ABOUT}
@@ -48,7 +48,7 @@ def caches() -> list[Cache]:
     """
     root = user_directory()
     found = [cache for path in _inside(root / PREPARED) if (cache := _prepared(path)) is not None]
-    arrays = [path for path in _inside(root / _FEATURES) if _ARRAY.fullmatch(path.name) and _is_file(path)]
+    arrays = [path for path in _inside(root / FEATURES) if _ARRAY.fullmatch(path.name) and _is_file(path)]
     features = [Cache(path, path.stat().st_size, "features of pictures") for path in arrays]
     return [*sorted(found, key=lambda cache: -cache.size), *features]
 

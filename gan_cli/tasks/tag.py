@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss, normalize
 
 from gan_cli.core.text import show
+from gan_cli.data.caches import FEATURES
 from gan_cli.data.digest import digest
 from gan_cli.data.fixed_set import fixed_order
 from gan_cli.data.kept import kept
@@ -246,7 +247,7 @@ def _features(extractor: Extractor, images: Images, rows: Tensor, data: str, dev
         return torch.cat([extractor(images.at(part).x).x for part in rows.split(_IMAGES)]).cpu().numpy()
 
     key = digest(data, rows.numpy(), _named(extractor), torch.__version__, torch.get_num_threads(), device.type)
-    found = make() if extractor.sha256 is None else kept("features", key, make)
+    found = make() if extractor.sha256 is None else kept(FEATURES, key, make)
     return torch.from_numpy(found).to(device)
 
 
