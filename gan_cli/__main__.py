@@ -6,7 +6,7 @@ from contextlib import suppress
 
 with suppress(FileNotFoundError):  # the working directory was removed
     if sys.path[0] in ("", os.getcwd()):
-        del sys.path[0]  # what lies in the working directory must not hide a library
+        del sys.path[0]  # a file in the working directory must not hide a library
 
 from gan_cli.cli import main
 

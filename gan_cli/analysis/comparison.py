@@ -89,13 +89,13 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     cells = {tag: _cells(tag, groups, chosen, trained, unfit, notes) for tag in tags}
     if trained and (shown := [tag for tag in tags if _is_of_critic(tag)]):
         notes.append(
-            f"{', '.join(shown)}: shown but not compared, because the critics differ ({_first(trained)}): one that "
-            "learnt less estimates less, whatever the samples are"
+            f"{', '.join(shown)}: shown but not compared, because the critics differ ({_first(trained)}): a critic "
+            "that learnt less gives a smaller estimate for the same samples"
         )
     if not any(_is_score(tag) for tag in tags):
         notes.append(
             "no score of the samples: evaluate.every_steps=500 logs some while a run trains, and `gan evaluate RUN` "
-            "measures a run that is there"
+            "measures an existing run"
         )
     steps = {run.path: int(chosen[run.path]["step"]) if run.path in chosen else None for run in runs}
     if len({one for one in steps.values() if one is not None}) > 1:

@@ -26,7 +26,7 @@ _GAP = 2
 
 
 class Chart(NamedTuple):
-    """What the page draws in the place of a figure's only panel: plotly's traces, and the titles of the axes."""
+    """What the page draws instead of a figure's only panel: plotly's traces, and the titles of the axes."""
 
     traces: list[dict[str, Any]]
     x: str

@@ -12,7 +12,7 @@ from gan_cli.analysis.run_scores import RunScores
 from gan_cli.analysis.verdicts import Verdict
 
 NEAR, FAR = 2.0, 10.0  # times the floor: up to the first the samples are as the data, from the second on far from it
-LOST = 0.1  # share of the floor's recall, below which next to nothing of the data's variety is shown
+LOST = 0.1  # share of the floor's recall, below which almost nothing of the data's variety is shown
 _DISTANCES = {r"quality/(fid|frechet_distance_\w+)": "Frechet distance", r"distance/exact_w1(_[ab])?": "exact W1"}
 _RECALL = r"quality/recall(_(?!at_)\w+)?"
 
@@ -68,7 +68,7 @@ def judged(found: Measured) -> Verdict | None:
     if recall is not None:
         text += f"; recall {found.scores[recall]:.2g}, other real samples {found.floors[recall]:.2g}"
         if found.scores[recall] < LOST * found.floors[recall]:
-            text += ": the samples show next to nothing of the data's variety; `gan collapse` tests for repetitions"
+            text += ": the samples show almost nothing of the data's variety; `gan collapse` tests for repetitions"
             return Verdict("look", f"the samples are {'far from' if times > FAR else 'unlike'} the data: {text}")
     if times > NEAR:
         how = "far from the data" if times > FAR else "not yet as near to the data as other real samples are"

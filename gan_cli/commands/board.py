@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
         epilog="DIR is a run, or a directory of runs. Further flags are TensorBoard's: --port 7007, --bind_all.",
     )
     parser.add_argument("directory", nargs="?", default="runs", metavar="DIR", help="what to show (default: runs)")
-    parser.add_argument("--no-open", action="store_true", help="print the address, and open no browser")
+    parser.add_argument("--no-open", action="store_true", help="print the address and do not open a browser")
     has_directory = bool(argv) and (not argv[0].startswith("-") or argv[0] in ("-h", "--help"))
     directory = Path(parser.parse_args(argv[:1] if has_directory else []).directory)
     flags = argv[1:] if has_directory else argv

@@ -13,7 +13,7 @@ from gan_cli.errors import UserError
 
 _EPILOG = """\
 `gan doctor` lists the caches with their sizes. Runs, data sets and downloads stay. Nothing is asked, since whatever is
-removed is made again; a run that reads a cache at this time goes on."""
+removed is made again; a run that reads a cache at this time continues."""
 
 
 def main(argv: list[str]) -> int:
@@ -38,8 +38,8 @@ def main(argv: list[str]) -> int:
             removed += cache.size
             say(f"removed {cache.path}: {size(cache.size)}, {cache.text}")
         else:
-            say(f"left {cache.path}: a process is making it")
-    say(f"{size(removed)} free" if found else f"{user_directory()} has no caches")
+            say(f"kept {cache.path}: a process is making it")
+    say(f"{size(removed)} freed" if found else f"{user_directory()} has no caches")
     return 0
 
 

@@ -93,8 +93,8 @@ class Labelled(Unconditional):
 
     Args:
         n_classes: as for `Unconditional`.
-        labels: `class`; `binary`, a vector of 0 and 1 for each sample; `numbers`, a vector of any; `auto`: as the data
-            have them.
+        labels: `class`; `binary`, a vector of 0 and 1 for each sample; `numbers`, a vector of any numbers; `auto`: as
+            the data have them.
 
     Attributes:
         examples: (64, n_classes) labels of training samples, where labels are vectors; a checkpoint has them.

@@ -105,7 +105,7 @@ class SampleConfig(GeneratorConfig):
 
 
 class EvaluateConfig(GeneratorConfig):
-    """What `gan evaluate` takes: a run, or pictures in the place of its samples and of its data."""
+    """What `gan evaluate` takes: a run, or pictures instead of its samples and its data."""
 
     run: Run | None
     fakes: Text | None = None

@@ -209,7 +209,7 @@ class Hints:
         return {}
 
     def _composes(self, words: Words) -> bool:
-        """Return whether overrides, in the place of those with the same keys, make a config with values that fit."""
+        """Return whether overrides, instead of those with the same keys, make a config with values that fit."""
         now = self._now
         values = {key_of(word): word.partition("=")[2] for word in words}
         others = [word for word in self._others if key_of(word) not in values]

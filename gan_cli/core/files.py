@@ -97,7 +97,7 @@ class AppendFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.RLock()  # a checkpoint's thread asks for `sync` while the steps go on
+        self._lock = threading.RLock()  # a checkpoint's thread asks for `sync` while the steps continue
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
         self._size, self._hash = 0, hashlib.sha256()
         while block := os.read(self._descriptor, _BUFFER):

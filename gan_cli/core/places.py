@@ -70,7 +70,7 @@ def require_suffix(chosen: str | None, suffixes: Sequence[str] = ()) -> None:
     suffix = Path(chosen).suffix
     if suffixes and suffix.lower() not in suffixes:
         kind = f"a {suffix} file" if suffix else "a file without an ending"
-        others = f", or {' '.join(suffixes[1:])} in its place" if suffixes[1:] else ""
+        others = f", or {' '.join(suffixes[1:])} instead" if suffixes[1:] else ""
         good = Path(chosen).with_suffix("" if suffix.lower() in _OF_FILES else suffix)
         raise UserError(f"out={chosen}: is not written as {kind}; use out={good}{suffixes[0]}{others}")
     if not suffixes and suffix.lower() in _OF_FILES:

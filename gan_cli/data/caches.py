@@ -56,7 +56,7 @@ def caches() -> list[Cache]:
 def remove(cache: Cache) -> bool:
     """Remove a cache; False: a process is making it now.
 
-    A process that reads it goes on: the files stay until it has closed them.
+    A process that reads it continues: the files stay until it has closed them.
 
     Raises:
         OSError: it cannot be removed.

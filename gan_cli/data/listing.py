@@ -153,7 +153,7 @@ def _is_hidden(name: str) -> bool:
 def list_pictures(root: Path, key: str = "dataset.path", class_order: ClassOrder = "natural") -> Listing:
     """List the pictures directly in a directory, or those in its sub-folders at any depth, one class for each.
 
-    Links are followed, but no directory is entered from inside itself. Names that start with a dot, links to nowhere
+    Links are followed, but no directory is entered from inside itself. Names that start with a dot, broken links
     and pictures of other formats are `unused`. A single sub-folder is not a class.
 
     Args:

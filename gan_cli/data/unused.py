@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from gan_cli.core.text import visible
 
-NOWHERE = "link to nowhere"
+NOWHERE = "broken link"
 HIDDEN = "hidden"
 OTHER_ENDING = "ending that is not read"
-NO_FILE = "no plain file"
+NO_FILE = "not a regular file"
 EMPTY = "folder without pictures"
 UNREADABLE = "unreadable"
-RARE = "rare tags alone"
+RARE = "only rare tags"
 
 OTHER_ENDINGS = (
     *(".apng", ".avif", ".cr2", ".cr3", ".dcm", ".dds", ".dng", ".eps", ".exr", ".hdr", ".heic", ".heif", ".icns"),

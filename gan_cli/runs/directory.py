@@ -104,7 +104,7 @@ class RunDirectory(Held):
 
     def sync(self) -> None:
         """Return once everything that `append` made is on the disk; call it before a checkpoint is committed."""
-        for file in list(self._growing.values()):  # the steps go on, and may add one
+        for file in list(self._growing.values()):  # the steps continue, and may add one
             file.sync()
 
     def note(self, text: str) -> None:

@@ -222,8 +222,8 @@ def _add_critic(part: Part, tag: str, loaded: Loaded | None, data: RealData | No
     further = critic_health.further_updates(state, data.train, batches, tag, asked.updates, seed, accumulate)
     caption = (
         f"All weights of the critic at step {state.step}; its gradient norm at held-out samples, at fakes, and at "
-        "random points between; the estimate on held-out samples while a copy of the critic trains on against the "
-        "fixed generator, with two standard errors of the change: for an optimal critic it stays level."
+        "random points between; the estimate on held-out samples while a copy of the critic is trained further against "
+        "the fixed generator, with two standard errors of the change: for an optimal critic it stays level."
     )
     panels = {
         "critic_weights": report_plots.critic_weights(weights, bound),

@@ -44,7 +44,7 @@ def dataset(config: HasDataset, given: Given | None = None) -> Dataset:
     if not callable(getattr(cls, "open", None)):
         if not (hasattr(cls, "__getitem__") and hasattr(cls, "__len__")):
             raise UserError(
-                f"dataset={config.dataset.target}: not a dataset, whose objects have a length and an item for each "
+                f"dataset={config.dataset.target}: not a dataset: it must have a length and an item for each "
                 "number; see also `gan list dataset`"
             )
         found = OwnSamples(found)

@@ -40,7 +40,7 @@ class _Trials(NamedTuple):
 
 
 class Arithmetic(Study):
-    """Reads one run, `gan`: mean z of bright images of a class, less dark ones of it, plus dark ones of another class.
+    """Reads one run, `gan`: mean z of bright images of a class, minus dark ones of it, plus dark ones of another class.
 
     The result should be a bright image of the other class: by a classifier, and brighter than the median of that class.
     The samples are drawn among the brightest and the darkest quarter of each class, for every pair of classes.

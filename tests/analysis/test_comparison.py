@@ -57,7 +57,7 @@ def test_estimates_of_critics_that_learnt_differently_are_not_compared(tmp_path)
     found = compare(looked(*paths))
     for tag in (ESTIMATE, NORMALISED):
         assert [(cell.best, cell.p) for cell in found.cells[tag]] == [(False, None)] * 2
-    note = "shown but not compared, because the critics differ (updates.n_critic): one that learnt less estimates less"
+    note = "shown but not compared, because the critics differ (updates.n_critic): a critic that"
     assert any(note in text and text.startswith(f"{ESTIMATE}, {NORMALISED}: ") for text in found.notes)
     assert not any(text.startswith(("p: ", "no score")) for text in found.notes)
 

@@ -94,7 +94,7 @@ def test_one_that_is_being_made_is_left_and_one_that_is_read_stays_readable(gan,
     (of_b,) = [each for each in caches() if each.place.endswith("b")]
     with open(of_b.path.with_name(f".{of_b.path.name}.lock"), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert f"left {of_b.path}: a process is making it" in gan("clean").out
+        assert f"kept {of_b.path}: a process is making it" in gan("clean").out
     assert [each.path for each in caches()] == [of_b.path]
     assert data.train.batch(*data.train.draw(0)).x.shape == (4, 3, 8, 8)
 

@@ -62,7 +62,7 @@ def test_an_image_whose_tags_are_all_rare_is_left_out(tagged):
     data = folder(tagged, holdout=6).open(4, 0, CPU)
     assert data.train.size + data.heldout.size == 34
     assert all([*data.tags.train, *data.tags.heldout])
-    assert summary(data.unused).startswith("rare tags alone: 2, the first ")
+    assert summary(data.unused).startswith("only rare tags: 2, the first ")
 
 
 def test_json_and_csv_say_the_same(tagged):

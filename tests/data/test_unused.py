@@ -117,7 +117,7 @@ def test_a_run_says_what_is_unused_and_lists_all(gan, tmp_path):
     assert line.endswith("(all are listed in run/unused_pictures.txt)")
     rows = [row.split("\t") for row in (tmp_path / "run" / "unused_pictures.txt").read_text().splitlines()]
     assert len(rows) == sum(expected.values())
-    assert ["link to nowhere", str(tmp_path / "p" / "gone.png"), "-> /nowhere/1.png"] in [
+    assert ["broken link", str(tmp_path / "p" / "gone.png"), "-> /nowhere/1.png"] in [
         [kind, str(tmp_path / name), reason] for kind, name, reason in rows
     ]
     for path in (tmp_path / "p").iterdir():

@@ -96,7 +96,7 @@ def test_mistakes_leave_nothing(gan, refused, tmp_path):
         (
             "Iterable",
             [],
-            "dataset=mine.Iterable: not a dataset, whose objects have a length and an item for each number",
+            "dataset=mine.Iterable: not a dataset: it must have a length and an item for each number",
         ),
         ("Raises", [], "dataset (Raises): KeyError: 'no such face' ("),
         ("TooBright", [], "floating-point images must be in [-1, 1]: give uint8, or x / 127.5 - 1"),
