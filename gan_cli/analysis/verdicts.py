@@ -62,7 +62,7 @@ def separated(tag: str, rows: Sequence[Mapping[str, float]]) -> list[Verdict]:
     return [
         Verdict(
             "look",
-            f"the critic is too strong: the JS estimate is {np.mean(values):.3g}, and {LOG_2:.3f} (log 2) is its "
+            f"the critic wins: the JS estimate is {np.mean(values):.3g}, and {LOG_2:.3f} (log 2) is its "
             "largest value, where the critic tells every fake from the real samples: try input=noise, a smaller "
             "optimizer.critic.lr, or loss=wgan",
         )

@@ -60,5 +60,5 @@ def test_a_js_estimate_at_its_largest_value(value, said):
     rows = [{"step": i, "critic/js_estimate": value} for i in range(30)]
     found = verdicts.separated("critic/js_estimate", rows)
     assert [v.kind for v in found] == ["look"] * said
-    assert not said or found[0].text.startswith("the critic is too strong: the JS estimate is 0.69, and 0.693 (log 2)")
+    assert not said or found[0].text.startswith("the critic wins: the JS estimate is 0.69, and 0.693 (log 2)")
     assert verdicts.separated("critic/wasserstein_estimate", [{"critic/wasserstein_estimate": 0.69}]) == []
