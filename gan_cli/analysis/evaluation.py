@@ -107,7 +107,8 @@ class Reference:
             fake: (N, ...), made of the sources of the first set where there are any.
             again: the generator, source -> samples, where there are sources.
         """
-        found = _with_floors(self._compared(fake, again), self.floors)
+        compared = zip(self._compared(fake, again), self.floors, strict=True)
+        found = [score._replace(floor=floor.value) for score, floor in compared]
         if self.baselines is None:
             return found
         return [s._replace(baseline=plain.value) for s, plain in zip(found, self.baselines, strict=True)]
@@ -221,16 +222,6 @@ def compared_samples(real: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
     ]
 
 
-def feature_scores(extractor: Extractor, real: Features, other: Features, fake: Features) -> list[Score]:
-    """Return `compared_features` of the fakes; those of as many other real samples are the floors."""
-    return _with_floors(compared_features(extractor, real, fake), compared_features(extractor, real, other))
-
-
-def transport_scores(real: Tensor, other: Tensor, fake: Tensor, w1_count: int) -> list[Score]:
-    """Return `compared_samples` of the fakes; those of as many other real samples are the floors."""
-    return _with_floors(compared_samples(real, fake, w1_count), compared_samples(real, other, w1_count))
-
-
 def mode_scores(other: Tensor, fake: Tensor, centres: Tensor, std: float) -> list[Score]:
     """Count the modes of a known mixture."""
     found, floor = mode_coverage(fake, centres, std), mode_coverage(other, centres, std)
@@ -240,10 +231,6 @@ def mode_scores(other: Tensor, fake: Tensor, centres: Tensor, std: float) -> lis
         Score("high_quality_share", found.high_quality_share, floor.high_quality_share, 0, len(fake), space),
         Score("kl_to_uniform", found.kl_to_uniform, floor.kl_to_uniform, 0, len(fake), space),
     ]
-
-
-def _with_floors(scores: list[Score], floors: list[Score]) -> list[Score]:
-    return [score._replace(floor=floor.value) for score, floor in zip(scores, floors, strict=True)]
 
 
 def _space(x: Tensor) -> str:
