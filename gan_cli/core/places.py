@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gan_cli.core.text import is_text, visible
+from gan_cli.core.text import is_text, shell_word, visible
 from gan_cli.errors import UserError
 
 _OF_FILES = (
@@ -71,10 +71,11 @@ def require_suffix(chosen: str | None, suffixes: Sequence[str] = ()) -> None:
     if suffixes and suffix.lower() not in suffixes:
         kind = f"a {suffix} file" if suffix else "a file without an ending"
         others = f", or {' '.join(suffixes[1:])} instead" if suffixes[1:] else ""
-        good = Path(chosen).with_suffix("" if suffix.lower() in _OF_FILES else suffix)
-        raise UserError(f"out={chosen}: is not written as {kind}; use out={good}{suffixes[0]}{others}")
+        good = shell_word(f"out={Path(chosen).with_suffix('' if suffix.lower() in _OF_FILES else suffix)}{suffixes[0]}")
+        raise UserError(f"out={chosen}: is not written as {kind}; use {good}{others}")
     if not suffixes and suffix.lower() in _OF_FILES:
-        raise UserError(f"out={chosen}: a directory is written, not a {suffix} file; use out={Path(chosen).stem}/")
+        good = shell_word(f"out={Path(chosen).with_suffix('')}/")
+        raise UserError(f"out={chosen}: a directory is written, not a {suffix} file; use {good}")
 
 
 def _is_directory(chosen: str) -> bool:

@@ -42,6 +42,7 @@ def test_a_directory_takes_the_file_by_its_own_name(gan, run_of):
         ("sample out=v1.2", "out=v1.2: is not written as a .2 file; use out=v1.2.png"),
         ("sample format=npz out=x.png", "out=x.png: is not written as a .png file; use out=x.npz"),
         ("sample format=png out=x.png", "out=x.png: a directory is written, not a .png file; use out=x/"),
+        ("sample format=png out=a/x.png", "out=a/x.png: a directory is written, not a .png file; use out=a/x/"),
         ("evaluate out=x.csv", "out=x.csv: is not written as a .csv file; use out=x.json"),
         ("collapse out=x.png", "out=x.png: is not written as a .png file; use out=x.json"),
         ("explore kind=walk out=x.gif", "out=x.gif: a directory is written, not a .gif file; use out=x/"),
