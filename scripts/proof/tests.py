@@ -23,6 +23,7 @@ def prove(scale: Scale, folder: Path) -> Proof:
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = ran.stdout.strip().splitlines()
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", lines[-1])}
-    found = "; ".join([lines[-1].strip("= "), *failed]) if lines else ran.stderr[-500:]
+    last = lines[-1] if lines else ran.stderr[-500:]
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
+    found = "; ".join([last.strip("= "), *failed])
     return Proof(passed(ran.returncode == 0 and counts.get("passed", 0) > 0), found, counts)
