@@ -106,7 +106,7 @@ class Hints:
         is_switch = name in aliases.SWITCHES and value.casefold() in aliases.TRUE
         yield [aliases.SWITCHES[name].split()] if is_switch else []
         yield self._with_tail(key, value) if "." in key else []
-        yield from ([template.format(*[value] * 2).split()] for template in self._templates(name, value))
+        yield from ([[word.format(value) for word in template.split()]] for template in self._templates(name))
         if (group := aliases.GROUPS.get(name)) in self._groups:
             yield from self._of_option(group, value)
         yield self._with_tail(_last(key), value)
@@ -131,7 +131,7 @@ class Hints:
         named = [(group, option) for group in self._groups for option in self._composer.options(group)]
         return [[f"{group}={option}"] for group, option in named if folded(option) == folded(name)]
 
-    def _templates(self, name: str, value: str) -> Sequence[str]:
+    def _templates(self, name: str) -> Sequence[str]:
         found = aliases.KEYS.get(name, ())
         chosen = any(key_of(word) == "dataset" for word in self._others)
         return found[1:] if name in aliases.PLACES_OF_DATA and not chosen else found

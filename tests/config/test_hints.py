@@ -68,6 +68,7 @@ train ema_kimg=10 | train.ema_halflife_images=10000
 train wandb=true | log.to=[tensorboard,wandb]
 train outdir=runs/mine | run_dir=runs/mine
 train dataroot=faces | dataset=folder dataset.path=faces
+train 'dataroot=my faces' | dataset=folder dataset.path=my faces
 train dataset=folder data_dir=faces | dataset.path=faces
 train data=cifar10 | dataset=cifar10
 train arch=resnet | model=resnet
@@ -148,7 +149,7 @@ def shown(line):
 @pytest.mark.parametrize(("typed", "expected"), ROWS, ids=[row[0] for row in ROWS])
 def test_a_hint_is_what_is_meant_and_composes(typed, expected, refused, run_of):
     run = run_of("ring") if "RUN" in typed else ""
-    command, *words = typed.replace("RUN", run).split()
+    command, *words = shlex.split(typed.replace("RUN", run))
     line = refused(command, *words)
     if expected == "-":
         assert shown(line) == ""
