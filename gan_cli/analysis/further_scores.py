@@ -11,7 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_cli.analysis.classifying import Augmentation, new_classifier, right, train
-from gan_cli.analysis.evaluation import Reference, Score
+from gan_cli.analysis.evaluation import Reference
+from gan_cli.analysis.score import Score
 from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.text import show
 from gan_cli.data.loader import Order

@@ -6,11 +6,12 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from gan_cli.analysis import page
-from gan_cli.analysis.evaluation import Reference, Score, again_by, fakes_like, least
+from gan_cli.analysis.evaluation import Reference, again_by, fakes_like, least
 from gan_cli.analysis.further_scores import further_scores
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.path_length import EPSILON, path_length
 from gan_cli.analysis.reals import Reals, two_sets
+from gan_cli.analysis.score import Score
 from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.text import columns
 from gan_cli.rng import Draws
