@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_cli.analysis import grouping
+from gan_cli.analysis.evaluated import measured_alike
 from gan_cli.analysis.grouping import Group
 from gan_cli.analysis.statistics import deviation, holm, welch
 from gan_cli.core.curves import better, depends_on_critic, is_estimate, normalised_tag
-from gan_cli.runs import reading as reading
+from gan_cli.runs import reading
 from gan_cli.runs.log_rows import LogRows, Row
 from gan_cli.runs.metrics_log import METRICS, read_rows, row_at
 from gan_cli.runs.reading import Run
@@ -56,7 +57,8 @@ class Comparison(NamedTuple):
         tags: tags that are compared or shown.
         cells: tag -> one cell for each group, None if the group has no number.
         rows: run -> its rows, of these tags alone.
-        steps: run -> the step that is compared; None: the run is left out.
+        at: run -> its step that is compared, and all its numbers there, those of `gan evaluate` among them; without the
+            runs that are left out.
         notes: remarks for the reader.
     """
 
@@ -64,8 +66,13 @@ class Comparison(NamedTuple):
     tags: list[str]
     cells: dict[str, list[Cell | None]]
     rows: dict[Path, LogRows]
-    steps: dict[Path, int | None]
+    at: dict[Path, Row]
     notes: list[str]
+
+    @property
+    def curves(self) -> list[str]:
+        """The tags that some run has logged, and of which there are curves."""
+        return [tag for tag in self.tags if any(tag in rows.tags for rows in self.rows.values())]
 
 
 def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = None) -> Comparison:
@@ -73,14 +80,14 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
 
     Args:
         runs: some may still be training, or have failed.
-        tags: tags of metrics.jsonl; none: the scores of the samples, then the critics' estimates as far as they are
-            comparable.
+        tags: of curves, or of scores of `gan evaluate`; none: the scores of the samples, then the critics' estimates as
+            far as they are comparable.
         step: the step whose rows are compared; None: the end of finished runs, or if none is finished, the last step
             that all runs have reached.
     """
     groups = grouping.groups(runs)
     notes: list[str] = []
-    chosen = _rows_at(runs, step, notes)
+    chosen = _with_evaluations(_rows_at(runs, step, notes), notes)
     scales = grouping.differing(groups, grouping.OF_K)
     tags = list(tags) or _tags(chosen, scales, notes)
     rows = {run.path: read_rows(run.path / METRICS, only=tags) for run in runs}
@@ -95,17 +102,16 @@ def compare(runs: Sequence[Run], tags: Sequence[str] = (), step: int | None = No
     if not any(_is_score(tag) for tag in tags):
         notes.append(
             "no score of the samples: evaluate.every_steps=500 logs some while a run trains, and `gan evaluate RUN` "
-            "measures an existing run"
+            "measures an existing run; `gan compare` shows both"
         )
-    steps = {run.path: int(chosen[run.path]["step"]) if run.path in chosen else None for run in runs}
-    if len({one for one in steps.values() if one is not None}) > 1:
-        listed = ", ".join(map(str, sorted({one for one in steps.values() if one is not None})))
+    if len(steps := {int(row["step"]) for row in chosen.values()}) > 1:
+        listed = ", ".join(map(str, sorted(steps)))
         notes.append(f"the runs are compared at different steps ({listed}); use --step N to compare them at one step")
     if differ := grouping.differing(groups, ("dataset",)):
         notes.append(f"the data differ ({', '.join(differ[:3])}), so no group is marked as the best")
     if any(cell is not None and cell.p is not None for column in cells.values() for cell in column):
         notes.append("p: Welch's t-test against the best (*) over seeds, with Holm's correction in each column")
-    return Comparison(groups, tags, cells, rows, steps, notes)
+    return Comparison(groups, tags, cells, rows, chosen, notes)
 
 
 def _rows_at(runs: Sequence[Run], step: int | None, notes: list[str]) -> dict[Path, Row]:
@@ -123,6 +129,19 @@ def _rows_at(runs: Sequence[Run], step: int | None, notes: list[str]) -> dict[Pa
     reached = [run for run in started if last[run.path]["step"] >= step]
     _note_left_out([run for run in runs if run not in reached], notes)
     return {run.path: row for run in reached if (row := row_at(run.path / METRICS, step))}
+
+
+def _with_evaluations(chosen: dict[Path, Row], notes: list[str]) -> dict[Path, Row]:
+    """Return the rows with the scores of `gan evaluate`, where all runs have them, or none has others."""
+    found = measured_alike({path: int(row["step"]) for path, row in chosen.items()})
+    missing = [path.name for path in chosen if path not in found.scores]
+    if not found.scores or (missing and any(_is_score(tag) for row in chosen.values() for tag in row)):
+        return chosen
+    notes.append(f"scores by `gan evaluate`: {found.text}")
+    if missing:
+        listed = ", ".join(missing[:_SHOWN_WARNINGS]) + (", ..." if len(missing) > _SHOWN_WARNINGS else "")
+        notes.append(f"not measured so by `gan evaluate`: {listed}")
+    return {path: {**row, **found.scores.get(path, {})} for path, row in chosen.items()}
 
 
 def _note_left_out(left: Sequence[Run], notes: list[str]) -> None:

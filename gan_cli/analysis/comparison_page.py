@@ -30,7 +30,7 @@ def comparison_page(found: Comparison, samples: Mapping[str, np.ndarray], out: P
     heading = title(found.groups)
     runs = [run for group in found.groups for run in group.runs]
     sections = {"results": ("Results", _results(found))}
-    if found.tags:
+    if found.curves:
         sections["curves"] = ("Curves", _toggles(found.groups) + _charts(found))
     if samples:
         sections["samples"] = ("Samples", _samples(samples))
@@ -42,7 +42,7 @@ def comparison_page(found: Comparison, samples: Mapping[str, np.ndarray], out: P
         {name: text for name, (text, _) in sections.items()},
     )
     body = "".join(page.section(name, text, content) for name, (text, content) in sections.items())
-    end = interactive.library() if found.tags else ""
+    end = interactive.library() if found.curves else ""
     return page.document(f"Compare: {heading}", head + body, end)
 
 
@@ -84,9 +84,9 @@ def _box(trace: str, content: str) -> str:
 
 def _charts(found: Comparison) -> str:
     colours = comparison_plots.colours(len(found.groups))
-    most = interactive.MOST_POINTS // (len(found.tags) * (len(found.rows) + len(found.groups)))
+    most = interactive.MOST_POINTS // (len(found.curves) * (len(found.rows) + len(found.groups)))
     charts = []
-    for tag in found.tags:
+    for tag in found.curves:
         traces: list[dict[str, Any]] = []
         number = 0
         for i, (group, colour) in enumerate(zip(found.groups, colours, strict=True)):
@@ -124,7 +124,7 @@ def _runs(runs: Sequence[Run], found: Comparison, out: Path) -> str:
     """Return the state, the command and the files of every run."""
     about = {}
     for run in runs:
-        step = found.steps[run.path]
+        step = found.at.get(run.path, {}).get("step")
         states = [run.state, "not compared" if step is None else f"compared at step {step}", run_facts.trained([run])]
         command = page.code(run_facts.command(run))
         about[run.path.name] = (

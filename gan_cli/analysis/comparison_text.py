@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-from bisect import bisect_left
 from typing import Any
 
 from gan_cli.analysis.comparison import Cell, Comparison
@@ -45,7 +44,7 @@ def runs_csv(found: Comparison) -> str:
     rows = []
     for group in found.groups:
         for run in group.runs:
-            row = _row_at(found, run.path)
+            row = found.at.get(run.path, {})
             values = [row.get(tag) for tag in found.tags]
             rows.append([run.path, run.state, row.get("step"), run.config.get(SEED), *group.values.values(), *values])
     return _csv(heads, rows)
@@ -60,7 +59,12 @@ def as_json(found: Comparison) -> dict[str, Any]:
             {
                 "settings": group.values,
                 "runs": [
-                    {"run": str(r.path), "state": r.state, "step": found.steps[r.path], SEED: r.config.get(SEED)}
+                    {
+                        "run": str(r.path),
+                        "state": r.state,
+                        "step": found.at.get(r.path, {}).get("step"),
+                        SEED: r.config.get(SEED),
+                    }
                     for r in group.runs
                 ],
                 "scores": {tag: None if cell is None else _cell_json(cell) for tag, cell in cells.items()},
@@ -86,7 +90,7 @@ def _heads(found: Comparison) -> list[str]:
 def _lines(found: Comparison) -> list[list[str]]:
     lines = []
     for i, group in enumerate(found.groups):
-        there = sum(found.steps[run.path] is not None for run in group.runs)
+        there = sum(run.path in found.at for run in group.runs)
         count = str(there) if there == len(group.runs) else f"{there} of {len(group.runs)}"
         lines.append([*group.values.values(), count, *(_text(found.cells[tag][i]) for tag in found.tags)])
     return lines
@@ -106,12 +110,6 @@ def _keys(found: Comparison) -> list[str]:
 
 def _is_best(cell: Cell | None) -> bool:
     return cell is not None and cell.best
-
-
-def _row_at(found: Comparison, path: Any) -> dict[str, Any]:
-    step, rows = found.steps[path], found.rows[path]
-    at = bisect_left(rows, step, key=lambda row: row["step"]) if step is not None else len(rows)
-    return rows[at] if at < len(rows) and rows[at]["step"] == step else {}
 
 
 def _cell_json(cell: Cell) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 from gan_cli.core.files import replace_file
 from gan_cli.errors import UserError
 
-EVALUATIONS = "evaluations"  # a run's folder of results
 JSON = (".json",)  # the suffix of results
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gan_cli.analysis import tagging
+from gan_cli.analysis.evaluated import EVALUATIONS
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import AUTO_COUNT
-from gan_cli.commands._results import EVALUATIONS, JSON, write_json
+from gan_cli.commands._results import JSON, write_json
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.places import place

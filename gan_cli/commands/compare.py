@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
         "--tag",
         action="append",
         default=[],
-        help="a tag of metrics.jsonl to compare; repeat the option for several tags",
+        help="a curve, or a score of `gan evaluate`, to compare; repeat the option for several tags",
     )
     parser.add_argument("--step", type=int, help="the step to compare (default: the end of every finished run)")
     parser.add_argument("--out", metavar="DIR", help="directory for the files (default: compare/ beside the runs)")
@@ -57,8 +57,8 @@ def main(argv: list[str]) -> int:
     from gan_cli.analysis import comparison_page, comparison_plots, figures
 
     pictures = {}
-    if found.tags:
-        pictures["curves.png"] = figures.png(comparison_plots.curves(found, found.tags))
+    if found.curves:
+        pictures["curves.png"] = figures.png(comparison_plots.curves(found, found.curves))
     if samples:
         pictures["samples.png"] = figures.png(comparison_plots.sheet(samples))
     say(comparison_text.table(found))
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
 
 
 def _refuse_unknown(found: Any, tags: Sequence[str]) -> None:
-    known = sorted({tag for rows in found.rows.values() for tag in rows.tags})
+    known = sorted({tag for rows in found.rows.values() for tag in rows.tags}.union(*found.at.values()))
     for tag in tags:
         if tag not in known:
             raise UserError(f"--tag {tag}: no run has this tag{did_you_mean(tag, known)}")

@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from gan_cli.analysis.evaluated import EVALUATIONS
 from gan_cli.analysis.run_scores import RunScores, run_scores
 from gan_cli.analysis.score import Score
-from gan_cli.commands._results import EVALUATIONS, JSON, write_json
+from gan_cli.commands._results import JSON, write_json
 from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import EvaluateConfig

@@ -16,6 +16,10 @@ def looked(*paths):
     return [reading.look(path) for path in paths]
 
 
+def steps_of(found):
+    return {run: row["step"] for run, row in found.at.items()}
+
+
 def test_seeds_are_one_group_and_what_differs_is_named(tmp_path):
     paths = [
         make_run(tmp_path / f"{n}_{s}", f"latent.size={n}", f"seed={s}", latent=n, seed=s, value=n + s)
@@ -29,7 +33,7 @@ def test_seeds_are_one_group_and_what_differs_is_named(tmp_path):
     assert (best.mean, best.deviation, best.best, best.p) == (2.0, 1.0, True, None)
     assert (other.mean, other.best) == (6.0, False)
     assert other.p == welch([5, 6, 7], [1, 2, 3])
-    assert set(found.steps.values()) == {30}
+    assert set(steps_of(found).values()) == {30}
 
 
 def test_a_default_and_a_given_value_are_distinguished_by_what_they_are(tmp_path):
@@ -64,10 +68,7 @@ def test_estimates_of_critics_that_learnt_differently_are_not_compared(tmp_path)
 
 def test_without_scores_the_way_to_some_is_shown(tmp_path):
     paths = [make_run(tmp_path / str(seed), seed=seed) for seed in (0, 1)]
-    for path in paths:
-        rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-        kept = [{tag: value for tag, value in row.items() if tag != "quality/modes"} for row in rows]
-        (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    without_scores(*paths)
     found = compare(looked(*paths))
     assert found.tags == [ESTIMATE, NORMALISED]
     assert any(note.startswith("no score of the samples: evaluate.every_steps=500 logs some") for note in found.notes)
@@ -118,19 +119,74 @@ def test_more_modes_are_better(tmp_path):
     assert any("different steps (20, 30)" in note for note in found.notes)
 
 
+TAG = "quality/frechet_distance_x"
+
+
+def evaluated(run, value, *, step=30, fake="2,000 images", weights="raw"):
+    """Write what `gan evaluate` writes."""
+    score = {"name": "frechet_distance_x", "value": value, "floor": 0.1, "n_real": 9, "n_fake": 9, "space": "features"}
+    protocol = {
+        "run": str(run),
+        "step": step,
+        "weights": weights,
+        "fake": fake,
+        "real": "9 images",
+        "extractor": "x, 1",
+    }
+    (run / "evaluations").mkdir(exist_ok=True)
+    name = f"step_{step:010d}_{weights}_{fake}.json"
+    (run / "evaluations" / name).write_text(json.dumps({"protocol": protocol, "scores": {"x": score}}))
+
+
+def without_scores(*paths):
+    for path in paths:
+        rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+        kept = [{tag: value for tag, value in row.items() if not tag.startswith("quality/")} for row in rows]
+        (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+
+def test_scores_of_gan_evaluate_are_compared_if_they_were_measured_alike(tmp_path):
+    paths = [make_run(tmp_path / f"{n}_{s}", latent=n, seed=s) for n in (1, 5) for s in (0, 1, 2)]
+    for i, path in enumerate(paths):
+        evaluated(path, float(i), weights="ema" if i < 3 else "raw")
+        evaluated(path, -1.0, step=20)  # of another step
+    evaluated(paths[0], -1.0, fake="1,000 images")  # of another protocol, and first by its name
+    (paths[0] / "evaluations" / "step_0000000030_bad.json").write_text('{"protocol": 3}')
+    (paths[0] / "evaluations" / "step_0000000030_worse.json").symlink_to("/dev/zero")
+    found = compare(looked(*paths))
+    assert TAG in found.tags[:2]
+    assert "quality/modes" in found.tags[:2]
+    assert [cell.values for cell in found.cells[TAG]] == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    assert [cell.best for cell in found.cells[TAG]] == [True, False]
+    assert "scores by `gan evaluate`: fake: 2,000 images; real: 9 images; extractor x" in found.notes
+    assert compare(looked(*paths), step=20).cells[TAG][0].values == [-1.0] * 3
+    assert TAG not in compare(looked(*paths), step=10).tags
+
+
+def test_scores_of_a_few_runs_do_not_hide_those_of_all(tmp_path):
+    paths = [make_run(tmp_path / f"{s}", seed=s) for s in (0, 1, 2)]
+    evaluated(paths[0], 4.0)
+    assert TAG not in compare(looked(*paths)).tags
+    without_scores(*paths)
+    found = compare(looked(*paths))
+    assert found.cells[TAG][0].values == [4.0]
+    assert "not measured so by `gan evaluate`: 1, 2" in found.notes
+    assert not any(note.startswith("no score") for note in found.notes)
+
+
 def test_a_half_finished_sweep(tmp_path):
     done = make_run(tmp_path / "done", "seed=0")
     half = make_run(tmp_path / "half", "seed=1", seed=1, steps=20, state="interrupted")
     none = make_run(tmp_path / "none", "seed=2", seed=2, steps=0, state="failed")
     found = compare(looked(done, half, none))
-    assert found.steps == {done: 30, half: None, none: None}
+    assert steps_of(found) == {done: 30}
     assert "not in the table: half (interrupted, step 20/30), none (failed, step 0/30)" in found.notes
     assert len(found.rows[half]) == 2
     early = compare(looked(done, half, none), step=20)
-    assert early.steps == {done: 20, half: 20, none: None}
+    assert steps_of(early) == {done: 20, half: 20}
     assert early.cells[ESTIMATE][0].values == [2.0, 1.0]
     unfinished = compare(looked(half, none))
-    assert unfinished.steps == {half: 20, none: None}
+    assert steps_of(unfinished) == {half: 20}
     assert any("no run is finished: compared at step 20" in note for note in unfinished.notes)
 
 
