@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import sys
 from typing import Any
 
 from gan_cli.analysis.comparison import Cell, Comparison
@@ -12,9 +13,17 @@ from gan_cli.analysis.grouping import SEED, short_names
 from gan_cli.core.text import columns, one_line
 
 
-def table(found: Comparison) -> str:
-    """Return an aligned table with one line for each group, and the notes below it."""
-    lines = columns([_heads(found), *_lines(found)])
+def table(found: Comparison, width: int = sys.maxsize) -> str:
+    """Return an aligned table with the notes below it.
+
+    Args:
+        found: the comparison.
+        width: of a line, in characters. Each group has a line, or a column where the lines would be longer.
+    """
+    rows = [_heads(found), *_lines(found)]
+    lines = columns(rows)
+    if max(map(len, lines)) > width:
+        lines = columns(list(zip(*rows, strict=True)))
     return "\n".join([*lines, *([""] if found.notes else []), *found.notes])
 
 

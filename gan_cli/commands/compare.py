@@ -10,7 +10,7 @@ from typing import Any
 from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable, write
 from gan_cli.commands._parser import Parser
 from gan_cli.core.places import place
-from gan_cli.core.text import did_you_mean, say
+from gan_cli.core.text import did_you_mean, say, terminal_width
 from gan_cli.errors import UserError
 from gan_cli.runs.reading import Run
 
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     found = comparison.compare(runs, arguments.tag, arguments.step)
     _refuse_unknown(found, arguments.tag)
     if arguments.table:
-        say(comparison_text.table(found))
+        say(comparison_text.table(found, terminal_width()))
         return 0
     out = place(arguments.out, common(paths), "compare")
     require_writable(out)
@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
         pictures["curves.png"] = figures.png(comparison_plots.curves(found, found.curves))
     if samples:
         pictures["samples.png"] = figures.png(comparison_plots.sheet(samples))
-    say(comparison_text.table(found))
+    say(comparison_text.table(found, terminal_width()))
     files = {
         "groups.csv": comparison_text.groups_csv(found).encode(),
         "runs.csv": comparison_text.runs_csv(found).encode(),

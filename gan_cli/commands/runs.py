@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
@@ -14,7 +12,7 @@ from typing import Any
 from gan_cli.commands._parser import Parser
 from gan_cli.config.names import option, readable
 from gan_cli.core.curves import better
-from gan_cli.core.text import columns, did_you_mean, one_line, say, show
+from gan_cli.core.text import columns, did_you_mean, one_line, say, show, terminal_width
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import ROOT
@@ -117,7 +115,7 @@ def _order(row: dict[str, Any], by: str) -> tuple[Any, ...]:
 def _table(rows: Sequence[dict[str, Any]]) -> str:
     """Return a table that fits the terminal, if there is one: without what all runs share, then with less of each."""
     cells = {column: [one_line(_cell(row, column)) for row in rows] for column in _COLUMNS}
-    width = shutil.get_terminal_size((0, 0)).columns or sys.maxsize
+    width = terminal_width()
     shared = []
 
     def excess() -> int:

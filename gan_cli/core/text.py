@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import sysconfig
 import traceback
@@ -92,6 +93,11 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def terminal_width() -> int:
+    """Return how many characters a line of the terminal holds; without a terminal there is no limit."""
+    return shutil.get_terminal_size((0, 0)).columns or sys.maxsize
 
 
 def show(value: Any) -> str:

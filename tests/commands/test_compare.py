@@ -107,3 +107,12 @@ def test_ls(gan, made):
 def test_what_ls_refuses(refused, made):
     assert refused("runs", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
     assert refused("runs", "nowhere").startswith("nowhere: no such run; `gan runs` shows")
+
+
+def test_a_table_that_is_wider_than_the_terminal_has_a_column_for_each_group(gan, made, monkeypatch):
+    wide = gan("compare", "runs/sweep", "--table").out.splitlines()
+    monkeypatch.setenv("COLUMNS", "70")
+    lines = gan("compare", "runs/sweep", "--table").out.splitlines()
+    assert max(map(len, wide[:3])) > 70 >= max(map(len, lines[: lines.index("")]))
+    assert [line.split()[0] for line in lines[: lines.index("")]] == wide[0].split()
+    assert lines[0].split() == ["size", "1", "5"]
