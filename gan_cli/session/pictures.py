@@ -26,6 +26,7 @@ GRID = 64  # a grid's images there
 TRANSLATED = 16  # rows of source, result and target there, where the generator reads pictures
 TAGGED = 12  # images with their words there, where it writes words
 LABELS = 8  # vectors, over which the mean of a conditional critic's scores of points is taken
+DRAWN = 16  # real images for each of a grid whose columns have one class each
 COVERAGE_SAMPLES = 2_500  # as the literature evaluates mode coverage
 
 
@@ -87,7 +88,7 @@ class Pictures:
         else:
             picture = figures.image_grid(fake, columns(state.game.condition, self.count))
             if state.step == 0:
-                self._keep(REAL, 0, figures.image_grid(self.data.fixed(self.count).x))
+                self._keep(REAL, 0, self._real(state.game.condition))
         self._keep(FIXED, state.step, picture)
 
     def names(self, step: int) -> str:
@@ -96,6 +97,19 @@ class Pictures:
         if step == 0 and len(self.data.shape) == 3:
             names.append(picture_name(REAL, step))
         return " and ".join(names)
+
+    def _real(self, condition: Unconditional) -> np.ndarray:
+        """Return real images; where a column of the generated ones has one class, so has it here."""
+        across = columns(condition, self.count)
+        if across is None:
+            return figures.image_grid(self.data.fixed(self.count).x)
+        some = self.data.fixed(DRAWN * self.count)
+        found = some.x.new_ones(self.count, *self.data.shape)  # white where a class is not among them
+        for column in range(across):
+            places = found[column::across]
+            images = some.x[some.y == column][: len(places)]
+            places[: len(images)] = images
+        return figures.image_grid(found, across)
 
     def _translated(self, state: TrainState) -> np.ndarray:
         """Return held-out sources, what the generator makes of them, and what they should be, in rows."""
