@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     if arguments.table:
         say(comparison_text.table(found, terminal_width()))
         return 0
-    out = place(arguments.out, common(paths), "compare")
+    out = place(arguments.out, common(paths), "compare", key="--out ")
     require_writable(out)
     samples, without = _samples(runs, allowed, arguments.seed)
     found.notes.extend(without)

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     paths = places(arguments.runs)
     runs = gather(paths)
     one = len(runs) == 1
-    out = place(arguments.out, runs[0].path if one else common(paths), "report")
+    out = place(arguments.out, runs[0].path if one else common(paths), "report", key="--out ")
     require_writable(out)
     extractor = _extractor(arguments.extractor)
     from gan_cli.analysis.report_page import Reported

@@ -34,7 +34,7 @@ def require_text(words: Iterable[str]) -> None:
         raise UserError(f"the working directory {visible(here)} is not UTF-8: rename it, or cd to another one")
 
 
-def place(chosen: str | None, base: Path, *default: str, suffixes: Sequence[str] = ()) -> Path:
+def place(chosen: str | None, base: Path, *default: str, suffixes: Sequence[str] = (), key: str = "out=") -> Path:
     """Return where a command writes: what its user chose, or a place of its own below a directory that was read.
 
     That directory may be a stranger's: a link in it would lead the files to wherever the stranger likes.
@@ -44,12 +44,13 @@ def place(chosen: str | None, base: Path, *default: str, suffixes: Sequence[str]
         base: the directory.
         default: the parts of the place below it.
         suffixes: of the one file that is written; (): a directory is.
+        key: how the command spells the choice.
 
     Raises:
         UserError: the default is, or leads through, a link; or as `require_suffix`.
     """
     if chosen:
-        require_suffix(chosen, suffixes)
+        require_suffix(chosen, suffixes, key)
         return Path(chosen) / default[-1] if suffixes and _is_directory(chosen) else Path(chosen)
     found = base
     for part in default:
@@ -59,7 +60,7 @@ def place(chosen: str | None, base: Path, *default: str, suffixes: Sequence[str]
     return found
 
 
-def require_suffix(chosen: str | None, suffixes: Sequence[str] = ()) -> None:
+def require_suffix(chosen: str | None, suffixes: Sequence[str] = (), key: str = "out=") -> None:
     """Refuse a name that says something else than what is written; arguments as for `place`.
 
     Raises:
@@ -71,11 +72,11 @@ def require_suffix(chosen: str | None, suffixes: Sequence[str] = ()) -> None:
     if suffixes and suffix.lower() not in suffixes:
         kind = f"a {suffix} file" if suffix else "a file without an ending"
         others = f", or {' '.join(suffixes[1:])} instead" if suffixes[1:] else ""
-        good = shell_word(f"out={Path(chosen).with_suffix('' if suffix.lower() in _OF_FILES else suffix)}{suffixes[0]}")
-        raise UserError(f"out={chosen}: is not written as {kind}; use {good}{others}")
+        good = shell_word(f"{Path(chosen).with_suffix('' if suffix.lower() in _OF_FILES else suffix)}{suffixes[0]}")
+        raise UserError(f"{key}{chosen}: is not written as {kind}; use {key}{good}{others}")
     if not suffixes and suffix.lower() in _OF_FILES:
-        good = shell_word(f"out={Path(chosen).with_suffix('')}/")
-        raise UserError(f"out={chosen}: a directory is written, not a {suffix} file; use {good}")
+        good = shell_word(f"{Path(chosen).with_suffix('')}/")
+        raise UserError(f"{key}{chosen}: a directory is written, not a {suffix} file; use {key}{good}")
 
 
 def _is_directory(chosen: str) -> bool:

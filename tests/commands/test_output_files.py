@@ -48,8 +48,8 @@ def test_a_directory_takes_the_file_by_its_own_name(gan, run_of):
         ("explore kind=walk out=x.gif", "out=x.gif: a directory is written, not a .gif file; use out=x/"),
         ("export out=g.safetensors", "out=g.safetensors: a directory is written, not a .safetensors file; use out=g/"),
         ("export format=onnx out=g.pt2", "out=g.pt2: is not written as a .pt2 file; use out=g.onnx"),
-        ("report --out x.html", "out=x.html: a directory is written, not a .html file; use out=x/"),
-        ("compare --out x.html", "out=x.html: a directory is written, not a .html file; use out=x/"),
+        ("report --out x.html", "--out x.html: a directory is written, not a .html file; use --out x/"),
+        ("compare --out x.html", "--out x.html: a directory is written, not a .html file; use --out x/"),
     ],
 )
 def test_another_kind_is_refused(refused, run_of, words, line):
