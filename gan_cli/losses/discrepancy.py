@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
@@ -14,7 +13,6 @@ from gan_cli.losses.base import CriticOutput, Loss
 _ROUNDING = 1e-13  # of a squared distance, in units of the points' squared norms
 
 Space = Literal["features", "pixels"]
-Similarity = Callable[[Tensor, Tensor], Tensor]  # (N, D), (M, D) -> (N, M)
 
 
 class Discrepancy(Loss):

@@ -21,6 +21,7 @@ from gan_cli.errors import UserError
 from gan_cli.extractors.classifier import DESCRIPTION, WEIGHTS, Description
 from gan_cli.runs.directory import slug, used
 from gan_cli.session import runtime, single_parts
+from gan_cli.session.compatibility import place_of_labels
 from gan_cli.session.given import Given
 
 ROOT = Path("classifiers")
@@ -120,7 +121,7 @@ def _opened(config: ClassifierConfig, device: torch.device, given: Given | None)
     except UserError as error:
         raise UserError(str(error).replace("train.batch_size", "batch_size")) from error
     if data.class_names is None or len(data.class_names) < 2:
-        known = found.unlabelled() if hasattr(found, "unlabelled") else ""
+        known = place_of_labels(found)
         raise UserError(
             f"{shown}: a classifier needs at least two classes, as one sub-folder each{known and '; '}{known}"
         )

@@ -228,13 +228,15 @@ def _refuse_unsummable(config: RunConfig, game: Game, phases: Sequence[Phase], g
 
 
 def no_labels(config: RunConfig, dataset: object) -> UserError:
-    """Return the refusal of a condition on a dataset without labels, whose own `unlabelled` knows where some may be."""
+    """Return the refusal of a condition on a dataset without labels."""
     condition, name = config.condition.name, config.dataset.name
-    known = dataset.unlabelled() if hasattr(dataset, "unlabelled") else ""
-    return UserError(
-        f"condition={condition} needs labels, and dataset={name} has none: "
-        f"{known or 'condition=none, or a labelled dataset'}"
-    )
+    fix = place_of_labels(dataset) or "condition=none, or a labelled dataset"
+    return UserError(f"condition={condition} needs labels, and dataset={name} has none: {fix}")
+
+
+def place_of_labels(dataset: object) -> str:
+    """Return where labels of a dataset without them may be, as its own `unlabelled` says it; '' where it has none."""
+    return dataset.unlabelled() if hasattr(dataset, "unlabelled") else ""
 
 
 def with_label_kind(config: RunConfig, found: LabelKind | None) -> RunConfig:

@@ -53,7 +53,7 @@ class CudaGraphs(Eager):
             return self._recorded(state, phase, drawn, draws, key)
         values = self._values(draws, self._requests[key])
         if key not in self._graphs:
-            self._graphs[key] = self._captured(state, phase, drawn, values, draws, key)
+            self._graphs[key] = self._captured(state, phase, drawn, values, draws)
         graph = self._graphs[key]
         for target, source in zip([*graph.drawn, *graph.values], [*(drawn or ()), *values], strict=True):
             target.copy_(source, non_blocking=True)
@@ -78,7 +78,7 @@ class CudaGraphs(Eager):
         ]
 
     def _captured(
-        self, state: TrainState, phase: Phase, drawn: Drawn | None, values: list[Tensor], draws: Draws, key: Hashable
+        self, state: TrainState, phase: Phase, drawn: Drawn | None, values: list[Tensor], draws: Draws
     ) -> _Graph:
         fixed, given = [t.clone() for t in drawn or ()], [v.clone() for v in values]
         tags: list[str] = []
