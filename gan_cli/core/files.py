@@ -88,21 +88,44 @@ def is_held(directory: Path) -> bool:
     return False
 
 
+class Tally:
+    """The size and hash of bytes that come piece by piece.
+
+    Attributes:
+        size: of the bytes so far.
+    """
+
+    def __init__(self, pieces: Iterable[bytes | memoryview] = ()) -> None:
+        self.size, self._hash = 0, hashlib.sha256()
+        for piece in pieces:
+            self.add(piece)
+
+    def add(self, piece: bytes | memoryview) -> None:
+        """Count a piece."""
+        self.size += len(piece)
+        self._hash.update(piece)
+
+    @property
+    def content(self) -> Content:
+        """What a file of these bytes holds."""
+        return {"bytes": self.size, "sha256": self._hash.hexdigest()}
+
+
 class AppendFile:
     """A file that grows by whole pieces and reaches the kernel with each: a killed process loses nothing it appended.
 
     Args:
         path: created where it does not exist.
+        held: counts what it holds; None: it is read for that.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, held: Tally | None = None) -> None:
         self.path = path
         self._lock = threading.RLock()  # a checkpoint's thread asks for `sync` while the steps continue
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
-        self._size, self._hash = 0, hashlib.sha256()
-        while block := os.read(self._descriptor, _BUFFER):
-            self._count(block)
-        self._step, self._before = 0, (self._size, self._hash.copy())
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+        self._descriptor: int | None = descriptor
+        self._held = held or Tally(iter(lambda: os.read(descriptor, _BUFFER), b""))
+        self._step, self._before = 0, self._held.content
 
     def write(self, piece: bytes, step: int = 0) -> None:
         """Append a piece, or nothing: after an error the file is as it was, and the call may be tried again.
@@ -115,13 +138,22 @@ class AppendFile:
             OSError: a full disk, for one.
         """
         with self._lock:
-            self._append(piece, step)
+            descriptor = self._open()
+            if step > self._step:
+                self._step, self._before = step, self._held.content
+            size = os.fstat(descriptor).st_size
+            rest = memoryview(piece)
+            try:
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            except BaseException:
+                os.ftruncate(descriptor, size)
+                raise
+            self._held.add(piece)
 
     def content(self, last_step: int | None = None) -> Content:
         """Return what it holds by what was appended; without the last step's pieces if that is after `last_step`."""
-        early = last_step is not None and self._step > last_step
-        size, digest = self._before if early else (self._size, self._hash)
-        return {"bytes": size, "sha256": digest.hexdigest()}
+        return self._held.content if last_step is None or self._step <= last_step else self._before
 
     def sync(self) -> None:
         """Return once everything appended is on the disk.
@@ -131,28 +163,10 @@ class AppendFile:
         """
         with self._lock:
             about = os.fstat(self._open())
-            same = about.st_size == self._size and os.path.samestat(about, os.stat(self.path))
+            same = about.st_size == self._held.size and os.path.samestat(about, os.stat(self.path))
         if not same:
             raise OSError(errno.ESTALE, "was changed by somebody else while it was written", str(self.path))
         os.fsync(self._open())
-
-    def _append(self, piece: bytes, step: int) -> None:
-        descriptor = self._open()
-        if step > self._step:
-            self._step, self._before = step, (self._size, self._hash.copy())
-        size = os.fstat(descriptor).st_size
-        rest = memoryview(piece)
-        try:
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-        except BaseException:
-            os.ftruncate(descriptor, size)
-            raise
-        self._count(piece)
-
-    def _count(self, piece: bytes) -> None:
-        self._size += len(piece)
-        self._hash.update(piece)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -166,24 +180,15 @@ class AppendFile:
         return self._descriptor
 
 
-def content_of(pieces: Iterable[bytes]) -> Content:
-    """Return what a file of these pieces holds."""
-    digest, size = hashlib.sha256(), 0
-    for piece in pieces:
-        digest.update(piece)
-        size += len(piece)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+def tally_of(path: Path, most: int | None = None) -> Tally:
+    """Count the first `most` bytes of a file, or all of them."""
+    with open(path, "rb", buffering=0) as file:
+        return Tally(iter(lambda: file.read(_BUFFER if most is None else min(_BUFFER, most - file.tell())), b""))
 
 
 def hashed(path: Path, most: int | None = None) -> Content:
     """Return what a file holds in its first `most` bytes, or in all of them."""
-
-    def blocks() -> Iterator[bytes]:
-        with open(path, "rb", buffering=0) as file:
-            while block := file.read(_BUFFER if most is None else min(_BUFFER, most - file.tell())):
-                yield block
-
-    return content_of(blocks())
+    return tally_of(path, most).content
 
 
 def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Content:
@@ -192,15 +197,14 @@ def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Content:
     Raises:
         OSError: for example, the file exists or the disk is full.
     """
-    digest, size = hashlib.sha256(), 0
+    tally = Tally()
     with open(path, "xb", buffering=_BUFFER) as file:
         for piece in pieces:
             file.write(piece)
-            digest.update(piece)
-            size += len(piece)
+            tally.add(piece)
         file.flush()
         os.fsync(file.fileno())
-    return {"bytes": size, "sha256": digest.hexdigest()}
+    return tally.content
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> Content:

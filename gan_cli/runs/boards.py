@@ -45,7 +45,7 @@ class Boards:
 
     def image(self, tag: str, step: int, image: np.ndarray, png: bytes) -> None:
         """Write a picture: (H, W, 3) uint8, and the same encoded."""
-        self._run.write(picture_name(tag, step), png, step)
+        self._run.write(picture_name(tag, step), png)
         if self._board:
             self._board.image(tag, step, png)
         for tracker in self._trackers:

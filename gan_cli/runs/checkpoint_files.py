@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import content_of, hashed, sweep, sync_directory, write_synced
+from gan_cli.core.files import Tally, hashed, sweep, sync_directory, write_synced
 from gan_cli.core.hardware import memory_bytes
 from gan_cli.runs.checkpoint_meta import check_meta
 from gan_cli.runs.tensor_file import pieces
@@ -81,7 +81,7 @@ def read(path: Path) -> Checkpoint:
         limits = {_STATE: memory_bytes() // 4, _META: _META_BYTES}  # the state is held twice as it is parsed
         for name, entry in _entries(path).items():
             contents[name] = untrusted.read(path / name, limits[name])
-            if content_of([contents[name]]) != entry:
+            if Tally([contents[name]]).content != entry:
                 raise CorruptError(f"{name} is not what was written")
         return Checkpoint(path, safetensors.torch.load(contents[_STATE]), _meta(path, contents[_META]))
 

@@ -18,15 +18,21 @@ def picture_name(tag: str, step: int) -> str:
     return f"{REAL}.png" if tag == REAL else f"{SAMPLES}/step_{step:010d}.png"
 
 
-def of_steps(name: str) -> re.Match[str] | None:
-    """Match a file's name in a run whose content belongs to its steps; the group `step` is that of a picture."""
-    return _OF_STEPS.fullmatch(name)
+def is_of_steps(name: str) -> bool:
+    """Return whether the content of a run's file belongs to its steps, by its name."""
+    return _OF_STEPS.fullmatch(name) is not None
+
+
+def step_of(name: str) -> int:
+    """Return the step of a picture, by its name; 0 of every other file, which is of many steps or of none."""
+    match = _OF_STEPS.fullmatch(name)
+    return int(match["step"] or 0) if match else 0
 
 
 def files_of_steps(run: Path) -> list[str]:
-    """Return the names of such files that a run has."""
+    """Return the names of the files of a run whose content belongs to its steps."""
     found = [path.relative_to(run).as_posix() for path in (*run.iterdir(), *run.glob(f"{SAMPLES}/*"))]
-    return sorted(filter(of_steps, found))
+    return sorted(filter(is_of_steps, found))
 
 
 def is_status(content: Any) -> bool:

@@ -16,10 +16,10 @@ from typing import Any
 import yaml
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import AppendFile, Content, Held, replace_file, sweep
+from gan_cli.core.files import AppendFile, Content, Held, Tally, replace_file, sweep
 from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
-from gan_cli.runs.contents import SAMPLES, is_status
+from gan_cli.runs.contents import SAMPLES, is_status, step_of
 from gan_cli.runs.exported import is_export, needs_the_run
 
 CONFIG, STATUS, LOG = "config.yaml", "run.json", "train.log"
@@ -60,7 +60,7 @@ class RunDirectory(Held):
             Held.close(self)
             raise UserError(f"{path} cannot be written ({error.strerror}): choose another run_dir") from error
         self._growing: dict[str, AppendFile] = {}
-        self._whole: dict[str, tuple[int, Content]] = {}
+        self._whole: dict[str, Content] = {}
         self.status: dict[str, Any] = {}
         self.damage: str | None = None
         try:
@@ -81,26 +81,25 @@ class RunDirectory(Held):
         name = str(error.filename2 or error.filename or self.path).replace(str(self.inside), str(self.path), 1)
         return f"{name}: {error.strerror or error}"
 
-    def append(self, name: str) -> AppendFile:
-        """Return the file that grows under this name; one a run."""
+    def append(self, name: str, held: Tally | None = None) -> AppendFile:
+        """Return the file that grows under this name, one a run; `held` as for `AppendFile`."""
         if name not in self._growing:
-            self._growing[name] = AppendFile(self.inside / name)
+            self._growing[name] = AppendFile(self.inside / name, held)
         return self._growing[name]
 
-    def write(self, name: str, content: bytes, step: int) -> None:
-        """Write a file of a step that stays as it is."""
-        self.keep(name, replace_file(self.inside / name, [content]), step)
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file that stays as it is."""
+        self.keep(name, replace_file(self.inside / name, [content]))
 
-    def keep(self, name: str, content: Content, step: int = 0) -> None:
+    def keep(self, name: str, content: Content) -> None:
         """Count a file among the run's that stays as it is; of more than a checkpoint's meta.json can hold, no more."""
         if len(self._whole) < _MOST_FILES:
-            self._whole[name] = step, content
+            self._whole[name] = content
 
     def contents(self, last_step: int | None = None) -> dict[str, Content]:
         """Return the size and hash of each file by name; of what is of steps up to `last_step`, if one is given."""
         growing = {name: file.content(last_step) for name, file in self._growing.items()}
-        whole = {n: content for n, (step, content) in self._whole.items() if last_step is None or step <= last_step}
-        return growing | whole
+        return growing | {n: held for n, held in self._whole.items() if last_step is None or step_of(n) <= last_step}
 
     def sync(self) -> None:
         """Return once everything that `append` made is on the disk; call it before a checkpoint is committed."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 
-from gan_cli.core.files import Content, content_of, hashed, replace_file
-from gan_cli.runs.contents import EVENTS, FIXED, METRICS, REAL, SAMPLES, TIMING, files_of_steps, of_steps
+from gan_cli.core.files import Content, Tally, replace_file, tally_of
+from gan_cli.runs.contents import EVENTS, FIXED, METRICS, REAL, SAMPLES, TIMING, files_of_steps, step_of
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.event_file import first_event, is_of_session, record, records
 from gan_cli.runs.metrics_log import by_step, cut, parse_row, sound_lines, speeds
@@ -41,16 +42,22 @@ def damaged(run: Path, contents: Contents, finished: bool = False) -> list[str]:
 
     Event files may have become longer since, and so may the rows where the run is not `finished`.
     """
+    sound = _sound(run, contents, finished)
+    return [name for name in contents if name not in sound]
 
-    def is_intact(name: str) -> bool:
+
+def _sound(run: Path, contents: Contents, finished: bool = False) -> dict[str, Tally]:
+    """Return the files that are not `damaged`, counted as far as the checkpoint did."""
+
+    def counted(name: str) -> Tally | None:
         grows = name.startswith(EVENTS) or (name in (METRICS, TIMING) and not finished)
-        try:
-            return hashed(run / name, contents[name]["bytes"] if grows else None) == contents[name]
-        except (FileNotFoundError, IsADirectoryError):
-            return False
+        with suppress(FileNotFoundError, IsADirectoryError):
+            tally = tally_of(run / name, contents[name]["bytes"] if grows else None)
+            return tally if tally.content == contents[name] else None
+        return None
 
     with ThreadPoolExecutor() as pool:
-        return [name for name, intact in zip(contents, pool.map(is_intact, contents), strict=True) if not intact]
+        return {name: tally for name, tally in zip(contents, pool.map(counted, contents), strict=True) if tally}
 
 
 def back_to(run: RunDirectory, contents: Contents | None, kept: int, report: Report) -> None:
@@ -66,42 +73,46 @@ def back_to(run: RunDirectory, contents: Contents | None, kept: int, report: Rep
         kept: the last step whose rows and pictures stay.
         report: takes the name of a file that was damaged, what became of it, and whether something is lost.
     """
-    lost = damaged(run.inside, contents or {})
+    known = contents or {}
+    sound = _sound(run.inside, known)
     for name in files_of_steps(run.inside):
         path = run.inside / name
-        picture = of_steps(name)["step"]
-        if int(picture or 0) > kept:
+        if name in sound:
+            os.truncate(path, known[name]["bytes"])
+        elif step_of(name) > kept or not (contents is None or name in known or name.startswith(SAMPLES)):
             path.unlink()
         elif contents is None:
-            _cut(path, name, kept)
-        elif name not in contents and not name.startswith(SAMPLES):
-            path.unlink()
-        elif name in contents and name not in lost:
-            os.truncate(path, contents[name]["bytes"])
-    if contents and lost:
-        _rebuild(run.inside, contents, lost, kept, report)
+            _cut(path, kept)
+    if lost := [name for name in known if name not in sound]:
+        still = _rebuild(run.inside, known, lost, kept)
+        for name in lost:
+            report(name, _outcome(run.inside / name, known[name], name in still), name in still)
     for name in files_of_steps(run.inside):
-        if name not in (METRICS, TIMING):  # which grow on
-            known = name in (contents or {}) and name not in lost
-            run.keep(name, contents[name] if known else hashed(run.inside / name))
+        tally = sound.get(name) or tally_of(run.inside / name)
+        if name in (METRICS, TIMING):
+            run.append(name, tally)
+        else:
+            run.keep(name, tally.content)
 
 
-def _cut(path: Path, name: str, kept: int) -> None:
-    if name in (METRICS, TIMING):
+def _cut(path: Path, kept: int) -> None:
+    if path.name in (METRICS, TIMING):
         cut(path, kept)
-    elif name.startswith(EVENTS):
+    elif path.name.startswith(EVENTS):
         old = records(path, verify=False)
         stays = (whole for whole, event in old if event and event.step <= kept and not is_of_session(event))
         replace_file(path, chain([record(first_event())], stays))
 
 
-def _rebuild(run: Path, contents: Contents, lost: list[str], kept: int, report: Report) -> None:
+def _rebuild(run: Path, contents: Contents, lost: Collection[str], kept: int) -> list[str]:
+    """Rebuild the lost files from one another, and return those that are not what they were."""
     event_files = sorted(name for name in contents if name.startswith(EVENTS))
+    pictures = [name for name in contents if name.startswith(SAMPLES)]
 
     def events() -> Iterator[Event]:
-        for path in (run / name for name in event_files if (run / name).exists()):
-            found = (event for _, event in records(path, verify=path.name in lost))
-            yield from (event for event in found if event is not None and event.step <= kept)
+        for name in event_files:
+            found = records(run / name, verify=name in lost) if (run / name).exists() else ()
+            yield from (event for _, event in found if event is not None and event.step <= kept)
 
     def logged(place: int) -> Iterator[tuple[int, bytes]]:
         for event in events():
@@ -110,43 +121,44 @@ def _rebuild(run: Path, contents: Contents, lost: list[str], kept: int, report: 
 
     for place, name in enumerate((METRICS, TIMING)):
         if name in lost:
-            is_all = content_of(line for _, line in logged(place)) == contents[name]
+            is_all = Tally(line for _, line in logged(place)).content == contents[name]
             own = [] if is_all else [sound_lines(run / name, kept)]
             replace_file(run / name, (found.get(0) or found[1] for _, found in by_step(logged(place), *own)))
-    pictures = [name for name in lost if name.startswith(SAMPLES)]
-    for content in (v.image.encoded_image_string for e in events() for v in e.summary.value if pictures):
-        for name in pictures if content else ():
-            if content_of([content]) == contents[name]:
+    wanted = [name for name in pictures if name in lost]
+    for content in (value.image.encoded_image_string for e in events() for value in e.summary.value if wanted):
+        for name in wanted if content else ():
+            if Tally([content]).content == contents[name]:
                 (run / name).parent.mkdir(exist_ok=True)
                 replace_file(run / name, [content])
     still = damaged(run, {name: contents[name] for name in lost if name not in event_files})
     if not set(event_files).isdisjoint(lost):
         times = {event.step: event.wall_time for event in events()}
-        shown = [name for name in contents if name.startswith(SAMPLES) and name not in still]
-        replace_file(run / event_files[-1], _events(run, shown, kept, times))
+        replace_file(run / event_files[-1], _events(run, set(pictures).difference(still), kept, times))
         for name in event_files[:-1]:
             (run / name).unlink(missing_ok=True)
-    for name in lost:
-        source = "rows and pictures" if name in event_files else "event file"
-        text = f"was damaged or removed; it is rebuilt from the {source}"
-        if name in still:
-            left = (run / name).stat().st_size if (run / name).exists() else 0
-            size = contents[name]["bytes"]
-            text = f"was damaged or removed, {left:,} of {size:,} bytes are left; no other file has what is lost"
-        report(name, text, name in still)
+    return still
+
+
+def _outcome(path: Path, content: Content, is_lost: bool) -> str:
+    if is_lost:
+        left = path.stat().st_size if path.exists() else 0
+        size = content["bytes"]
+        return f"was damaged or removed, {left:,} of {size:,} bytes are left; no other file has what is lost"
+    source = "rows and pictures" if path.name.startswith(EVENTS) else "event file"
+    return f"was damaged or removed; it is rebuilt from the {source}"
 
 
 def _events(run: Path, shown: Iterable[str], kept: int, times: Mapping[int, float]) -> Iterator[bytes]:
     """Yield the records of an event file with all rows and the pictures of these names; `times` of steps, if known."""
-    pictures: dict[int, list[tuple[str, Path]]] = {}
+    pictures: dict[int, list[str]] = {}
     for name in sorted(shown):
-        step = of_steps(name)["step"]
-        pictures.setdefault(int(step or 0), []).append((FIXED if step else REAL, run / name))
+        pictures.setdefault(step_of(name), []).append(name)
     yield record(first_event())
     wall_time = 0.0
     rows = (sound_lines(run / name, kept) for name in (METRICS, TIMING))
     for step, found in by_step(*rows, sorted(pictures.items())):
-        events = [image_event(tag, step, path.read_bytes()) for tag, path in found.get(2, ())]
+        named = ((REAL if name == f"{REAL}.png" else FIXED, name) for name in found.get(2, ()))
+        events = [image_event(tag, step, (run / name).read_bytes()) for tag, name in named]
         if 0 in found:
             row, timing = parse_row(found[0]), parse_row(found[1]) if 1 in found else {}
             del row["step"]

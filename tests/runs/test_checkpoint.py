@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gan_cli.core.files import content_of
+from gan_cli.core.files import Tally
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, checkpoint_files
 
@@ -104,7 +104,7 @@ def test_a_pickle_under_the_states_name_is_not_run(tmp_path):
     torch.save(Attack(), path / "state.safetensors")
     content = (path / "state.safetensors").read_bytes()
     manifest = json.loads((path / "MANIFEST.json").read_text())
-    manifest["files"]["state.safetensors"] = content_of([content])
+    manifest["files"]["state.safetensors"] = Tally([content]).content
     (path / "MANIFEST.json").write_bytes(checkpoint_files.manifest(manifest["files"]))
     with pytest.raises(UserError, match="no intact checkpoint"):
         load(tmp_path / "checkpoints")

@@ -32,7 +32,7 @@ WRITES = [
     lambda run: run.write_status("running", step=3),
     lambda run: run.write_config({"seed": 0}),
     lambda run: run.append("metrics.jsonl").write(b"row\n"),
-    lambda run: run.write("samples/step_0000000001.png", b"picture", 1),
+    lambda run: run.write("samples/step_0000000001.png", b"picture"),
     lambda run: checkpoint.save(run.checkpoints, 1, {}, {"step": 1}, 2),
 ]
 
@@ -137,7 +137,7 @@ def test_contents_are_those_of_the_steps_that_stay(run):
     for step in (1, 2, 4):
         file.write(b"row\n" * step, step)
         file.write(b"and more\n", step)
-        run.write(f"samples/step_{step:010d}.png", b"picture" * step, step)
+        run.write(f"samples/step_{step:010d}.png", b"picture" * step)
         sizes[step] = file.content()["bytes"]
     assert run.contents()["metrics.jsonl"] == files.hashed(run.path / "metrics.jsonl")
     earlier = run.contents(3)
