@@ -38,27 +38,21 @@ def check_meta(meta: Any, step: int) -> dict[str, Any]:
             if not (is_of_steps(name) and entry.keys() == {"bytes", "sha256"} and is_count(entry["bytes"])):
                 raise ValueError(f"it has a hash of {show(name)}, which is not a file of a run")
     if "sample_shape" in meta:
-        sample_shape(meta)
-    source_shape(meta)
+        shapes(meta)
     return meta
 
 
-def sample_shape(meta: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the shape of the samples that a checkpoint's generator draws: (C, H, W) or (D,).
+def shapes(meta: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Return the shapes of what a checkpoint's generator draws and reads.
+
+    Returns:
+        of a sample, (C, H, W) or (D,); and of what the data bring it to read, (C, H, W) or (F,), None: nothing.
 
     Raises:
-        ValueError: there is none, or one that no sample has.
+        ValueError: there is none of a sample, or one that nothing has.
     """
-    return _shape(meta, "sample_shape")
-
-
-def source_shape(meta: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """Return the shape of what a checkpoint's generator reads where its data bring it, (C, H, W) or (F,); None: no.
-
-    Raises:
-        ValueError: one that no picture or vector has.
-    """
-    return None if meta.get("source_shape") is None else _shape(meta, "source_shape")
+    source = None if meta.get("source_shape") is None else _shape(meta, "source_shape")
+    return _shape(meta, "sample_shape"), source
 
 
 def _shape(meta: Mapping[str, Any], key: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from gan_cli.core import untrusted
 from gan_cli.core.files import sync_directory, write_synced
 from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
-from gan_cli.runs.checkpoint_meta import check_meta, is_count, sample_shape, source_shape
+from gan_cli.runs.checkpoint_meta import check_meta, is_count, shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -170,8 +170,8 @@ def _about(content: dict[str, Any]) -> About:
     names, n_classes = found["class_names"], found["n_classes"]
     if names is not None and not (isinstance(names, list) and len(names) == n_classes and all(map(_is_name, names))):
         raise ValueError("its class_names are not the names of its classes")
-    shapes = {"sample_shape": sample_shape(found), "source_shape": source_shape(found)}
-    return About(**found | shapes | {"class_names": None if names is None else tuple(names)})
+    found["sample_shape"], found["source_shape"] = shapes(found)
+    return About(**found | {"class_names": None if names is None else tuple(names)})
 
 
 def _is_name(value: Any) -> bool:

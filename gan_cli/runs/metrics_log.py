@@ -64,16 +64,21 @@ def each_row(path: Path, start: int = 0) -> Iterator[Row]:
     with open(path, "rb") as file:
         file.seek(start)
         for number, line in enumerate(file, 1):
-            if line.endswith(b"\n"):
-                try:
-                    yield parse_row(line)
-                except ValueError:
-                    after = f" after byte {start}" if start else ""
-                    raise UserError(f"{path}, line {number}{after} is not a row of values: remove that line") from None
+            if not line.endswith(b"\n"):
+                return
+            if (row := parse_row(line)) is None:
+                after = f" after byte {start}" if start else ""
+                raise UserError(f"{path}, line {number}{after} is not a row of values: remove that line")
+            yield row
 
 
-def row_at(path: Path, step: int | None = None) -> Row:
+def row_at(path: Path, step: int | None = None, most: int | None = None) -> Row:
     """Return the last row at or before a step, or the last of all; {} where there is none. It is read from the end.
+
+    Args:
+        path: metrics.jsonl or timing.jsonl, if it is there.
+        step: None: of all.
+        most: bytes from the end that are read; None: all.
 
     Raises:
         UserError: a line behind it that is not a row.
@@ -81,11 +86,9 @@ def row_at(path: Path, step: int | None = None) -> Row:
     if not path.is_file():
         return {}
     with open(path, "rb") as file:
-        for at, line in lines_from_end(file):
-            try:
-                row = parse_row(line)
-            except ValueError:
-                raise UserError(f"{path}, the line after byte {at} is not a row of values: remove that line") from None
+        for at, line in lines_from_end(file, most):
+            if (row := parse_row(line)) is None:
+                raise UserError(f"{path}, the line after byte {at} is not a row of values: remove that line")
             if step is None or row["step"] <= step:
                 return row
     return {}
@@ -108,24 +111,20 @@ def sound_lines(path: Path, last_step: int) -> Iterator[tuple[int, bytes]]:
     """Yield the step and the line of every row up to a step; what is no row is left out."""
     with suppress(FileNotFoundError), open(path, "rb") as file:
         for line in file:
-            step = _step(line) if line.endswith(b"\n") else None
-            if step is not None and step <= last_step:
-                yield step, line
+            row = parse_row(line) if line.endswith(b"\n") else None
+            if row and row["step"] <= last_step:
+                yield int(row["step"]), line
 
 
 def cut(path: Path, last_step: int) -> None:
     """Drop the rows after a step, and what a kill left behind them, from the end."""
     with suppress(FileNotFoundError), open(path, "r+b") as file:
-        steps = ((at + len(line) + 1, _step(line)) for at, line in lines_from_end(file))
-        file.truncate(next((end for end, step in steps if step is not None and step <= last_step), 0))
+        rows = ((at + len(line) + 1, parse_row(line)) for at, line in lines_from_end(file))
+        file.truncate(next((end for end, row in rows if row and row["step"] <= last_step), 0))
 
 
-def parse_row(line: bytes) -> Row:
-    """Return a line of metrics.jsonl or timing.jsonl as a row.
-
-    Raises:
-        ValueError: it is none.
-    """
+def parse_row(line: bytes) -> Row | None:
+    """Return a line of metrics.jsonl or timing.jsonl as a row; None: it is none."""
     from pydantic_core import from_json  # five times as fast as json, and slow to import
 
     try:
@@ -134,14 +133,7 @@ def parse_row(line: bytes) -> Row:
         if type(step) is not int or not 0 <= step <= _MOST_STEPS:
             raise TypeError(step)
         return {"step": step, **{tag: v if type(v) is float else _decode(v) for tag, v in row.items()}}
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
-        raise ValueError("not a row of values") from error
-
-
-def _step(line: bytes) -> int | None:
-    try:
-        return int(parse_row(line)["step"])
-    except ValueError:
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
         return None
 
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from gan_cli.core import untrusted
 from gan_cli.core.curves import OBJECTIVES, is_estimate
-from gan_cli.core.files import is_held, lines_from_end
+from gan_cli.core.files import is_held
 from gan_cli.errors import UserError
 from gan_cli.runs import exported
 from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status
-from gan_cli.runs.metrics_log import METRICS, TIMING, parse_row
+from gan_cli.runs.metrics_log import METRICS, TIMING, row_at
 
 _TAIL = 2**16  # bytes in which the last row of a file stands
 
@@ -42,8 +42,8 @@ def standing(run: Path) -> Standing:
 
 def last_row(path: Path) -> dict[str, float]:
     """Return the last whole row of metrics.jsonl or timing.jsonl; {} where there is none."""
-    with suppress(OSError, ValueError), open(path, "rb") as file:
-        return next((parse_row(line) for _, line in lines_from_end(file, _TAIL)), {})
+    with suppress(OSError, UserError):
+        return row_at(path, most=_TAIL)
     return {}
 
 

@@ -160,7 +160,7 @@ def _events(run: Path, shown: Iterable[str], kept: int, times: Mapping[int, floa
         named = ((REAL if name == f"{REAL}.png" else FIXED, name) for name in found.get(2, ()))
         events = [image_event(tag, step, (run / name).read_bytes()) for tag, name in named]
         if 0 in found:
-            row, timing = parse_row(found[0]), parse_row(found[1]) if 1 in found else {}
+            row, timing = (parse_row(found.get(place, b"")) or {} for place in (0, 1))
             del row["step"]
             lines = found[0] + found.get(1, b"")
             events = [scalars_event(step, row | speeds(timing)), lines_event(step, lines), *events]

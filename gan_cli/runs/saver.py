@@ -11,19 +11,15 @@ from torch import Tensor
 
 from gan_cli.runs import checkpoint
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.runs.tensor_file import Snapshot
 
 
 class Saver:
     """Writes one checkpoint at a time: in the call itself, or in a thread while the training continues.
 
-    In a thread, only the copy of the state is taken in the call, so that what is written does not depend on it,
-    and the next `save` waits until the one before is on the disk. Whatever comes of a write, warnings and errors
-    included, comes out in the training's own thread, at the next call of any method.
-
-    That costs a second copy of the state in host memory. It is off by default: a DCGAN at 64 x 64 is written in a fifth
-    of a second (scripts/bench_checkpoint.py), and a checkpoint that is there before the next step begins is one that a
-    kill cannot take. It pays on a GPU with large states, slow disks or frequent checkpoints.
+    In a thread, only a copy of the state is made in the call, in host memory, and the next `save` waits until the one
+    before is on the disk. Whatever comes of a write, warnings and errors included, comes out in the training's own
+    thread, at the next call of any method. It pays on a GPU with large states, slow disks or frequent checkpoints; a
+    DCGAN at 64 x 64 is written in a fifth of a second (scripts/bench_checkpoint.py).
 
     Args:
         run: the run's directory; what is written there is on the disk before a checkpoint that takes it for granted.
@@ -44,7 +40,6 @@ class Saver:
         self.run, self._kept = run, (keep, milestones)
         self._saved, self._warn = saved, warn
         self._thread = ThreadPoolExecutor(1, "checkpoint") if background else None
-        self._snapshot = Snapshot()
         self._under_way: Future[int] | None = None
         self._unreported: deque[str] = deque()
 
@@ -56,7 +51,8 @@ class Saver:
         """
         self.wait()
         if self._thread:
-            self._under_way = self._thread.submit(self._write, step, self._snapshot.take(tensors), meta)
+            copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+            self._under_way = self._thread.submit(self._write, step, copies, meta)
         else:
             self._end(lambda: self._write(step, tensors, meta))
 

@@ -48,23 +48,3 @@ def pieces(tensors: Mapping[str, Tensor]) -> Iterator[bytes | memoryview]:
     yield len(text).to_bytes(8, "little") + text
     for tensor in ordered.values():
         yield memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-
-
-class Snapshot:
-    """Copies of a state in host memory, taken at once and into the same memory each time."""
-
-    def __init__(self) -> None:
-        self._buffers: dict[str, Tensor] = {}
-
-    def take(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return copies, contiguous and on the CPU; the next call overwrites them."""
-        self._buffers = {name: self._room(name, tensor) for name, tensor in tensors.items()}
-        for name, tensor in tensors.items():
-            self._buffers[name].copy_(tensor.detach())
-        return self._buffers
-
-    def _room(self, name: str, tensor: Tensor) -> Tensor:
-        room = self._buffers.get(name)
-        if room is not None and (room.shape, room.dtype) == (tensor.shape, tensor.dtype):
-            return room
-        return torch.empty(tensor.shape, dtype=tensor.dtype)

@@ -6,7 +6,7 @@ import struct
 import time
 from collections.abc import Mapping
 
-from google.protobuf.struct_pb2 import Value
+from google.protobuf.struct_pb2 import Struct
 from tensorboard.compat.proto.event_pb2 import Event, LogMessage, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -70,9 +70,9 @@ class Board:
         Every scalar of the run is a metric of its row. No list of columns is written: TensorBoard would take the first
         run's for all, where it otherwise joins the settings of all runs and puts those that differ first.
         """
-        start = SessionStartInfo(start_time_secs=time.time())
-        for key, value in settings.items():
-            _set(start.hparams[key], value)
+        values = Struct()
+        values.update(settings)
+        start = SessionStartInfo(start_time_secs=time.time(), hparams=values.fields)
         row = HParamsPluginData(session_start_info=start).SerializeToString()
         panels = Layout(
             category=[
@@ -160,12 +160,3 @@ def _about(tag: str, plugin: str, content: bytes = b"", text: bytes | None = Non
         None if text is None else TensorProto(dtype="DT_STRING", string_val=[text], tensor_shape=TensorShapeProto())
     )
     return Summary(value=[Summary.Value(tag=tag, metadata=about, tensor=tensor)])
-
-
-def _set(field: Value, value: str | float | bool) -> None:
-    if isinstance(value, bool):  # before numbers: a bool is an int
-        field.bool_value = value
-    elif isinstance(value, str):
-        field.string_value = value
-    else:
-        field.number_value = value

@@ -16,7 +16,7 @@ from gan_cli.errors import UserError
 from gan_cli.models.absent import Absent
 from gan_cli.runs import checkpoint, directory, exported
 from gan_cli.runs.checkpoint_files import Checkpoint
-from gan_cli.runs.checkpoint_meta import sample_shape, source_shape
+from gan_cli.runs.checkpoint_meta import shapes
 from gan_cli.session import build
 from gan_cli.session.given import Given
 from gan_cli.session.restore import restore
@@ -68,7 +68,7 @@ def load(
     config = _on(validate_saved(directory.read_config(path), allow_targets), device)
     found = _checkpoint(path / directory.CHECKPOINTS, which)
     try:
-        shape, source = sample_shape(found.meta), source_shape(found.meta)
+        shape, source = shapes(found.meta)
     except ValueError as error:
         raise UserError(f"{found.path}: {error}") from error
     n_classes = found.meta.get("n_classes", 0)

@@ -161,9 +161,9 @@ class NewRows:
             for line in file:
                 if line.endswith(b"\n"):
                     self._offset += len(line)
-                    with suppress(ValueError):  # half a line, where it was cut
-                        rows.append(parse_row(line))
-                        self.last |= rows[-1]
+                    if row := parse_row(line):  # None: half a line, where it was cut
+                        rows.append(row)
+                        self.last |= row
         rows = [row for row in rows if row["step"] > self._step]
         self._step = max([self._step, *(int(row["step"]) for row in rows)])
         return rows

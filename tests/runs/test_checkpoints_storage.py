@@ -1,7 +1,9 @@
 """What stays of a run's checkpoints, the bytes of one, and a disk without room."""
 
+import contextlib
 import errno
 import os
+import threading
 
 import pytest
 import safetensors.torch
@@ -13,7 +15,8 @@ from torch.testing import assert_close
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, checkpoint_files, tensor_file
 from gan_cli.runs.checkpoint import kept
-from gan_cli.runs.tensor_file import Snapshot
+from gan_cli.runs.directory import RunDirectory
+from gan_cli.runs.saver import Saver
 
 TENSORS = {"w": torch.arange(6.0).reshape(2, 3)}
 STEPS = st.integers(0, 60)
@@ -151,18 +154,25 @@ def test_a_type_that_has_no_name_is_refused():
         list(tensor_file.pieces({"z": torch.zeros(1, dtype=torch.complex64)}))
 
 
-def test_a_snapshot_does_not_follow_the_state_and_takes_no_new_memory():
-    state, snapshot = {**EVERY_TYPE, **ODD}, Snapshot()
-    first = snapshot.take(state)
+def test_a_checkpoint_behind_the_training_does_not_follow_the_state(tmp_path, monkeypatch):
+    written, go = {}, threading.Event()
+
+    def save(folder, step, tensors, *rest):
+        assert go.wait(60)
+        written[step] = b"".join(tensor_file.pieces(tensors))
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    state = {name: tensor.detach().clone() for name, tensor in {**EVERY_TYPE, **ODD}.items()}
     before = b"".join(tensor_file.pieces(state))
-    with torch.no_grad():
-        state["needs a gradient"] += 1
-    assert b"".join(tensor_file.pieces(first)) == before
-    places = {name: t.data_ptr() for name, t in first.items()}
-    again = snapshot.take(state)
-    assert {name: t.data_ptr() for name, t in again.items()} == places
-    assert b"".join(tensor_file.pieces(again)) == b"".join(tensor_file.pieces(state)) != before
-    assert snapshot.take({"w": torch.ones(2)}).keys() == {"w"}
+    with contextlib.closing(RunDirectory(tmp_path)) as run:
+        saver = Saver(run, 2, None, True, saved=lambda step: None, warn=pytest.fail)
+        saver.save(1, state, {})
+        state["transposed"] += 1
+        go.set()
+        saver.wait()
+        saver.close()
+    assert written == {1: before}
+    assert b"".join(tensor_file.pieces(state)) != before
 
 
 class Disk:
