@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -223,6 +223,29 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> Content:
         raise
     sync_directory(path.parent)
     return content
+
+
+@contextmanager
+def whole_directory(path: Path, temporary: Path) -> Iterator[Path]:
+    """Give a directory to be filled; afterwards it is at `path`, complete and on the disk, or nowhere.
+
+    Args:
+        path: where no directory is, or an empty one.
+        temporary: its name meanwhile; what a killed process left there is removed.
+
+    Raises:
+        OSError: a full disk, for one.
+    """
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        yield temporary
+        sync_directory(temporary)
+        os.rename(temporary, path)
+        sync_directory(path.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def sync_directory(path: Path) -> None:

@@ -72,6 +72,21 @@ def read(path: Path, limit: int) -> bytes:
         return file.read(about.st_size)
 
 
+def load(path: Path, limit: int, parse: Callable[[bytes], Any]) -> Any:
+    """Return the value of a plain file; arguments as for `read`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        UserError: it cannot be read, or `parse` refuses it with a ValueError.
+    """
+    try:
+        return parse(read(path, limit))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
 def parse_json(content: bytes) -> Any:
     """Return the value of strict JSON.
 

@@ -11,15 +11,16 @@ from typing import Any
 
 from torch import Tensor
 
+from gan_cli.core.files import sweep
 from gan_cli.errors import UserError
 from gan_cli.runs.checkpoint_files import (
     NAME,
+    UNFINISHED,
     Checkpoint,
     CorruptError,
     name_of,
     read,
     remove,
-    remove_unfinished,
     verify,
     write,
 )
@@ -78,7 +79,7 @@ def _tidy(
     this process has just written them): a file that was damaged since counts for nothing. The best is the one that the
     newest intact checkpoint names. What cannot be removed now is left for the next time.
     """
-    gone, present = remove_unfinished(folder), steps(folder)
+    gone, present = sweep(folder, UNFINISHED), steps(folder)
     if len(present) <= keep:
         return gone
     good: dict[int, Mapping[str, Any]] = {}

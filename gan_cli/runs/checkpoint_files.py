@@ -17,14 +17,14 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import Tally, hashed, sweep, sync_directory, write_synced
+from gan_cli.core.files import Tally, hashed, whole_directory, write_synced
 from gan_cli.core.hardware import memory_bytes
 from gan_cli.runs.checkpoint_meta import check_meta
 from gan_cli.runs.tensor_file import pieces
 
 _STATE, _META, _MANIFEST = "state.safetensors", "meta.json", "MANIFEST.json"
 NAME = re.compile(r"step_(\d{10})")  # of a checkpoint's directory
-_TEMPORARY = ".tmp-"
+UNFINISHED = ".tmp-*"  # what a killed process leaves beside them
 _META_BYTES, _MANIFEST_BYTES = 2**24, 2**12  # at the most
 
 
@@ -49,24 +49,16 @@ def write(folder: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[
     """Write one checkpoint under a temporary name, sync it, rename it and return its directory; replace an old one."""
     folder.mkdir(exist_ok=True)  # a run directory that was removed is not made again
     final = folder / name_of(step)
-    temporary = folder / f"{_TEMPORARY}{final.name}-{os.getpid()}"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a killed process with the same number
-        temporary.mkdir()
+    temporary = folder / f".tmp-{final.name}-{os.getpid()}"
+    with whole_directory(final, temporary):
         files = {
             _STATE: write_synced(temporary / _STATE, pieces(tensors)),
             _META: write_synced(temporary / _META, [json.dumps(dict(meta), allow_nan=False, indent=1).encode()]),
         }
         write_synced(temporary / _MANIFEST, [manifest(files)])
-        sync_directory(temporary)
         if final.exists():
             with suppress(OSError):
                 remove(final)
-        os.rename(temporary, final)
-        sync_directory(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return final
 
 
@@ -103,17 +95,12 @@ def remove(path: Path) -> None:
     """Remove a checkpoint so that no half of it is ever seen under its name.
 
     Raises:
-        OSError: it is left, or a part of it under another name, which `remove_unfinished` takes.
+        OSError: it is left, or a part of it under another name, which is `UNFINISHED`.
     """
-    doomed = path.with_name(f"{_TEMPORARY}old-{path.name}")
+    doomed = path.with_name(f".tmp-old-{path.name}")
     shutil.rmtree(doomed, ignore_errors=True)  # of a process that was killed here
     os.rename(path, doomed)
     shutil.rmtree(doomed)
-
-
-def remove_unfinished(folder: Path) -> list[str]:
-    """Remove what killed processes left behind in a folder of checkpoints; returns the names."""
-    return sweep(folder, f"{_TEMPORARY}*")
 
 
 def manifest(files: Mapping[str, Any]) -> bytes:

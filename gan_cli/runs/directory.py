@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import chain
@@ -216,21 +215,12 @@ def read_status(path: Path) -> dict[str, Any]:
         UserError: it is not what a run writes.
     """
     try:
-        content = _read(path / STATUS, STATUS_BYTES, untrusted.parse_json)
+        content = untrusted.load(path / STATUS, STATUS_BYTES, untrusted.parse_json)
     except FileNotFoundError:
         return {}
     if not is_status(content):
         raise UserError(f"{path / STATUS} is not a run's status")
     return content
-
-
-def _read(path: Path, most: int, parse: Callable[[bytes], Any]) -> Any:
-    try:
-        return parse(untrusted.read(path, most))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -245,7 +235,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"run={path}: no such directory; `gan runs` shows the runs here")
     untrusted.check_tree(path)
     try:
-        content = _read(path / CONFIG, untrusted.CONFIG_BYTES, untrusted.parse_yaml)
+        content = untrusted.load(path / CONFIG, untrusted.CONFIG_BYTES, untrusted.parse_yaml)
     except FileNotFoundError as error:
         if is_export(path):
             raise needs_the_run(path) from error

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import sync_directory, write_synced
+from gan_cli.core.files import Tally, whole_directory, write_synced
 from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
 from gan_cli.runs.checkpoint_meta import check_meta, is_count, shapes
@@ -80,21 +78,16 @@ def write(folder: Path, about: About, tensors: Mapping[str, Tensor], others: Map
     from gan_cli.runs.tensor_file import pieces
 
     require_new(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        temporary.mkdir(parents=True)
-        entry = write_synced(temporary / WEIGHTS, pieces(tensors))
-        content = {"library_name": "gan_cli", "gan_cli_export": FORMAT, **about._asdict(), WEIGHTS: entry}
-        text = json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"
-        for name, file in {CONFIG: text, **others}.items():
-            write_synced(temporary / name, [file])
-        sync_directory(temporary)
-        os.rename(temporary, folder)
-        sync_directory(folder.parent)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with whole_directory(folder, folder.with_name(f".{folder.name}.{os.getpid()}.tmp")) as made:
+            entry = write_synced(made / WEIGHTS, pieces(tensors))
+            content = {"library_name": "gan_cli", "gan_cli_export": FORMAT, **about._asdict(), WEIGHTS: entry}
+            text = json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"
+            for name, file in {CONFIG: text, **others}.items():
+                write_synced(made / name, [file])
     except OSError as error:
         raise UserError(f"out={folder} cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def require_new(folder: Path) -> None:
@@ -129,7 +122,7 @@ def read(path: Path) -> tuple[About, dict[str, Tensor]]:
     about, entry = _read(path)
     try:
         content = untrusted.read(path / WEIGHTS, memory_bytes() // 4)  # held twice as it is parsed
-        if entry != {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}:
+        if entry != Tally([content]).content:
             raise UserError(f"{path / WEIGHTS} is not the file that {CONFIG} describes; export it again")
         return about, safetensors.torch.load(content)
     except OSError as error:

@@ -129,7 +129,7 @@ def below(directory: Path) -> list[Path]:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        content = untrusted.parse_yaml(untrusted.read(path / CONFIG, untrusted.CONFIG_BYTES))
+    with suppress(OSError, UserError):
+        content = untrusted.load(path / CONFIG, untrusted.CONFIG_BYTES, untrusted.parse_yaml)
         return content if isinstance(content, dict) else {}
     return {}

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gan_cli.core import untrusted
-from gan_cli.errors import Interrupted
+from gan_cli.errors import Interrupted, UserError
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.metrics_log import METRICS, TIMING, by_step, each_row, speeds
 
@@ -126,8 +126,8 @@ class Tracked:
 
 def _read(run: Path) -> dict[str, dict[str, Any]]:
     """Return what is noted of each tracker; what is not of this form goes."""
-    with suppress(OSError, ValueError, AttributeError):
-        content = untrusted.parse_json(untrusted.read(run / RECORD, _BYTES))
+    with suppress(OSError, UserError, AttributeError):
+        content = untrusted.load(run / RECORD, _BYTES, untrusted.parse_json)
         return {name: {key: v for key, v in notes.items() if _is_note(key, v)} for name, notes in content.items()}
     return {}
 
