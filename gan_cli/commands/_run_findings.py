@@ -19,9 +19,10 @@ from gan_cli.runs import checkpoint, checkpoint_files, directory, reading
 from gan_cli.runs.contents import EVENTS, METRICS, TIMING
 from gan_cli.runs.event_file import records
 from gan_cli.runs.metrics_log import each_row
-from gan_cli.runs.recovery import contents_of, damaged, is_finished
+from gan_cli.runs.recovery import compared
 
 _BLOCK = 2**20  # bytes
+Newest = tuple[int, dict[str, Any]]  # a checkpoint's step and meta
 _DAMAGED = "damaged or removed; gan resume rebuilds it from the other files, or says what is lost"
 
 
@@ -42,19 +43,14 @@ def examine(run: Path, allow_targets: Sequence[str] = ()) -> list[Finding]:
     except UserError as error:
         return [Finding("directory", str(error), wrong=True)]
     busy = is_held(run)
-    saved = _checkpoints(run)
-    good = [(step, meta) for _, step, meta in saved if meta is not None]
-    newest = good[0] if good else None
+    saved, newest, bytes_of_one = _checkpoints(run)
     config, config_finding = _config(run, allow_targets)
-    status = reading.status(run)
-    contents = (contents_of(newest[1], status) if newest else None) or {}
-    lost = damaged(run, contents, bool(newest) and is_finished(newest[1], status))
+    contents, lost = compared(run, newest[1], reading.status(run)) if newest else ({}, [])
     sound = {name: entry["bytes"] for name, entry in contents.items() if name not in lost}
-    bytes_of_one = max((_bytes(run / directory.CHECKPOINTS / f"step_{step:010d}") for step, _ in good), default=0)
     return [
         *_status(run, busy),
         config_finding,
-        *(finding for finding, _, _ in saved),
+        *saved,
         *(Finding(name, _DAMAGED, wrong=True) for name in lost),
         *(_log(run / name, sound.get(name, 0)) for name in (METRICS, TIMING) if name not in lost),
         _events(run, sound, lost, newest[0] if newest and contents else 0),
@@ -98,23 +94,20 @@ def _config(run: Path, allow_targets: Sequence[str]) -> tuple[RunConfig | None, 
     return config, Finding("config", f"valid, {config.train.steps} steps")
 
 
-def _checkpoints(run: Path) -> list[tuple[Finding, int, dict[str, Any] | None]]:
-    """Return a finding, the step, and the meta (if it verifies) of each checkpoint, newest first."""
-    folder = run / directory.CHECKPOINTS
-    found = []
+def _checkpoints(run: Path) -> tuple[list[Finding], Newest | None, int]:
+    """Return findings about the checkpoints, newest first, the newest that verifies, and the most bytes of one."""
+    folder, found, newest, most = run / directory.CHECKPOINTS, [], None, 0
     for step in checkpoint.steps(folder):
         path = folder / checkpoint_files.name_of(step)
         try:
             meta = checkpoint_files.verify(path)
         except checkpoint_files.CorruptError as error:
-            found.append((Finding(f"checkpoint {step}", f"damaged: {error}", wrong=True), step, None))
-        else:
-            found.append((Finding(f"checkpoint {step}", f"verified, {size(_bytes(path))}"), step, meta))
-    return found
-
-
-def _bytes(path: Path) -> int:
-    return sum(entry.stat().st_size for entry in path.iterdir() if entry.is_file()) if path.is_dir() else 0
+            found.append(Finding(f"checkpoint {step}", f"damaged: {error}", wrong=True))
+            continue
+        count = sum(entry.stat().st_size for entry in path.glob("*") if entry.is_file())
+        found.append(Finding(f"checkpoint {step}", f"verified, {size(count)}"))
+        newest, most = newest or (step, meta), max(most, count)
+    return found, newest, most
 
 
 def _log(path: Path, sound: int) -> Finding:
@@ -167,9 +160,7 @@ def _events(run: Path, sound: Mapping[str, int], lost: Collection[str], step: in
     return Finding("TensorBoard", "; ".join([text, *torn, *(["continuing the run repairs it"] if torn else [])]))
 
 
-def _next(
-    run: Path, busy: bool, config: RunConfig | None, saved: bool, newest: tuple[int, dict[str, Any]] | None
-) -> Finding:
+def _next(run: Path, busy: bool, config: RunConfig | None, saved: bool, newest: Newest | None) -> Finding:
     """Return the command that continues the run, or the problem to fix first."""
     if busy:
         return Finding("continue", "the run is still running: nothing to do")

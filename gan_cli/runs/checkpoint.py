@@ -40,16 +40,14 @@ def save(
 ) -> Path:
     """Write one checkpoint, then remove those that `kept` lets go; returns the new one's directory.
 
-    Everything is written and synced under a temporary name, then renamed, so a kill at any instant leaves either the
-    old checkpoints or the old ones and this. Where the disk has no room, what a killed process left behind and what
-    `keep` holds beyond the two that must stay make room, and the write is tried once more.
+    A kill at any instant leaves either the old checkpoints or the old ones and this. Where the disk has no room, what
+    `keep` holds beyond the two that must stay makes room, and the write is tried once more.
 
     Args:
         folder: the run's checkpoints; created where missing.
         step: generator updates made.
         tensors: the state.
-        meta: what JSON can hold of the rest; meta["best"]["step"], where it is there, is the checkpoint that was best
-            so far and stays.
+        meta: what JSON can hold of the rest; meta["best"]["step"], where it is there, is the best checkpoint so far.
         keep: the newest checkpoints that stay, this one included; at least 2.
         milestone_every_steps: as for `kept`.
         warn: called with what had to make room on a full disk, and what could not be removed.
@@ -73,11 +71,9 @@ def save(
 def _tidy(
     folder: Path, keep: int, milestones: int | None, known: Mapping[int, Mapping[str, Any]], warn: Callable[[str], None]
 ) -> list[str]:
-    """Remove what killed processes left, and the checkpoints that `kept` lets go; returns their names.
+    """Remove what is unfinished, and the checkpoints that `kept` lets go; returns the names of all that went.
 
-    Before any goes, the newest ones are read and hashed until two verify (but for those whose `meta` is known, since
-    this process has just written them): a file that was damaged since counts for nothing. The best is the one that the
-    newest intact checkpoint names. What cannot be removed now is left for the next time.
+    Before any goes, the newest are verified until two are good; those whose meta is `known` have just been written.
     """
     gone, present = sweep(folder, UNFINISHED), steps(folder)
     if len(present) <= keep:
@@ -109,8 +105,7 @@ def kept(
 
     Args:
         present: steps that have a checkpoint.
-        good: those that verify; the two newest of them stay, so that a damaged one never takes the place of one that
-            could be needed.
+        good: those that verify; the two newest of them stay, so that a damaged one takes no place.
         newest: how many of the newest stay, whether they verify or not; at least 2.
         milestone_every_steps: its multiples stay for good; None: there are none.
         best: this one stays; None: there is none.

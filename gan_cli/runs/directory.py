@@ -35,7 +35,7 @@ class RunDirectory(Held):
     """One run's directory, held by this process alone until it is closed.
 
     Everything is written into the directory that was opened, also where its path leads to another one by now. What
-    `append` and `write` make is counted and hashed, for the checkpoints. Temporary files that a killed process left are
+    `append` and `write` make is counted and hashed, for the checkpoints. What a killed process left unfinished is
     removed.
 
     Attributes:
@@ -124,13 +124,6 @@ class RunDirectory(Held):
                 f"the config is {len(content):,} bytes long; a run's has at most {untrusted.CONFIG_BYTES:,}"
             )
         replace_file(self.inside / CONFIG, [content])
-
-    def write_unused(self, content: bytes) -> None:
-        """Write the list of pictures that are not used; b"": there are none, and no file."""
-        if content:
-            replace_file(self.inside / UNUSED, [content])
-        else:
-            (self.inside / UNUSED).unlink(missing_ok=True)
 
     def write_status(self, status: str, **facts: Any) -> None:
         """Merge facts into run.json: how far the run is and how it ended."""

@@ -73,12 +73,7 @@ def each_row(path: Path, start: int = 0) -> Iterator[Row]:
 
 
 def row_at(path: Path, step: int | None = None, most: int | None = None) -> Row:
-    """Return the last row at or before a step, or the last of all; {} where there is none. It is read from the end.
-
-    Args:
-        path: metrics.jsonl or timing.jsonl, if it is there.
-        step: None: of all.
-        most: bytes from the end that are read; None: all.
+    """Return the last row at or before a step, or the last of all; {} where there is none in the last `most` bytes.
 
     Raises:
         UserError: a line behind it that is not a row.

@@ -74,8 +74,7 @@ class Run(NamedTuple):
         config: its settings; {} where they cannot be read.
         status: run.json.
         standing: how far it is.
-        state: finished, running, failed, interrupted, killed (it says running, and no process holds it), starting, or
-            exported, of an exported generator.
+        state: finished, running, failed, interrupted, killed (no process holds it), starting; exported: no run.
     """
 
     path: Path

@@ -23,18 +23,22 @@ Contents = Mapping[str, Content]  # of files by name
 Report = Callable[[str, str, bool], None]
 
 
-def contents_of(meta: Mapping[str, Any], status: Mapping[str, Any] = {}) -> Contents | None:
-    """Return what a checkpoint's `meta` says of the run's files; None: nothing, it is of an earlier version.
-
-    By its `status`, a run that is finished there may have a last row that is written again where it continues.
-    """
+def contents_of(meta: Mapping[str, Any]) -> Contents | None:
+    """Return what stays, by a checkpoint's `meta`, where the run continues; None: it is of an earlier version."""
     about = meta.get("run")
-    return about and about["contents"] | (about["at_end"] if is_finished(meta, status) else {})
+    return about and about["contents"]
 
 
-def is_finished(meta: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    """Return whether a run ended, by its `status`, at the checkpoint of this `meta`."""
-    return status.get("status") == "finished" and status.get("step") == meta["step"]
+def compared(run: Path, meta: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[Contents, list[str]]:
+    """Return what a checkpoint's `meta` says of a run's files, and which of them are `damaged`.
+
+    A run that ended there, by its `status`, may have a last row that is written again where it continues.
+    """
+    finished = status.get("status") == "finished" and status.get("step") == meta["step"]
+    contents = contents_of(meta) or {}
+    if finished and contents:
+        contents = {**contents, **meta["run"]["at_end"]}
+    return contents, damaged(run, contents, finished)
 
 
 def damaged(run: Path, contents: Contents, finished: bool = False) -> list[str]:

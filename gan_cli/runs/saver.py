@@ -16,10 +16,9 @@ from gan_cli.runs.directory import RunDirectory
 class Saver:
     """Writes one checkpoint at a time: in the call itself, or in a thread while the training continues.
 
-    In a thread, only a copy of the state is made in the call, in host memory, and the next `save` waits until the one
-    before is on the disk. Whatever comes of a write, warnings and errors included, comes out in the training's own
-    thread, at the next call of any method. It pays on a GPU with large states, slow disks or frequent checkpoints; a
-    DCGAN at 64 x 64 is written in a fifth of a second (scripts/bench_checkpoint.py).
+    In a thread, only a copy of the state is made in the call, in host memory. Whatever comes of a write, warnings and
+    errors included, comes out in the training's own thread, at the next call of any method. It pays on a GPU with large
+    states or slow disks; a DCGAN at 64 x 64 is written in a fifth of a second (scripts/bench_checkpoint.py).
 
     Args:
         run: the run's directory; what is written there is on the disk before a checkpoint that takes it for granted.

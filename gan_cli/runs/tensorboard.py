@@ -31,9 +31,8 @@ class Board:
 
     The first takes what every session writes again (config, layout, the row among other runs), and is removed at the
     next; the second what belongs to the steps, and is the run's for good. Every call writes at once, whole or not at
-    all: after an OSError it may be tried again. A writer of tensorboard's own buffers in a thread that ends at the
-    first OSError, and names its file by the clock: after a resume with the clock set back, the new file sorts before
-    the old one and readers discard the wrong half.
+    all: after an OSError it may be tried again. A writer of tensorboard's own ends at the first OSError, and names its
+    file by the clock: once that is set back, readers discard the wrong half.
 
     Args:
         run: the run's directory, brought back to where this session begins; TensorBoard takes its name for the run's.
@@ -67,8 +66,8 @@ class Board:
     def describe(self, config: str, settings: Mapping[str, str | float | int | bool]) -> None:
         """Write what the run is: its config, its row of the HPARAMS table, and the CUSTOM SCALARS page.
 
-        Every scalar of the run is a metric of its row. No list of columns is written: TensorBoard would take the first
-        run's for all, where it otherwise joins the settings of all runs and puts those that differ first.
+        No list of columns is written: TensorBoard would take the first run's for all, where it otherwise joins the
+        settings of all runs and puts those that differ first.
         """
         values = Struct()
         values.update(settings)
@@ -127,8 +126,7 @@ def image_event(tag: str, step: int, content: bytes) -> Event:
 def layout() -> dict[str, dict[str, list[str]]]:
     """Return the CUSTOM SCALARS page: category -> title of a chart -> regular expressions of tags.
 
-    It is the same for every run and made of all curves that the package declares: TensorBoard merges the layouts of all
-    runs, and would lose charts that only some of them have.
+    It has all curves that the package declares: TensorBoard would lose charts that only some runs have.
     """
     found: dict[str, dict[str, list[str]]] = {category: {} for category in _CATEGORIES}
     for curve in sorted(declared(), key=_rank):

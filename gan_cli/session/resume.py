@@ -21,7 +21,7 @@ from gan_cli.runs.checkpoint_files import Checkpoint, CorruptError, name_of, ver
 from gan_cli.runs.contents import METRICS
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.reading import last_row
-from gan_cli.runs.recovery import back_to, contents_of, damaged, is_finished
+from gan_cli.runs.recovery import back_to, compared
 from gan_cli.session import build
 from gan_cli.session.given import Given
 from gan_cli.session.incidents import Incidents
@@ -205,8 +205,8 @@ def _done(run: RunDirectory, found: Checkpoint, warnings: Sequence[str]) -> Resu
     incidents = Incidents(run, lambda text: say(text, sys.stderr), step)
     for warning in warnings:
         incidents.warn(step, "the run's directory", warning)
-    contents = contents_of(found.meta, run.status)
-    if contents and damaged(run.inside, contents, is_finished(found.meta, run.status)):
+    contents, lost = compared(run.inside, found.meta, run.status)
+    if lost:
         back_to(run, contents, step, partial(incidents.recovered, step))
     if run.status.get("status") != "finished":
         final = {tag: value for tag, value in last_row(run.inside / METRICS).items() if tag != "step"}

@@ -13,6 +13,7 @@ import yaml
 
 from gan_cli.config.identity import listed
 from gan_cli.config.names import readable
+from gan_cli.core.files import replace_file
 from gan_cli.core.text import one_line, shell_line
 from gan_cli.data import unused
 from gan_cli.data.source import RealData
@@ -155,10 +156,12 @@ class Session(Job):
 
     def _unused(self) -> list[str]:
         """Write the list of what looks like a picture and is not used, and return the line that says so, if any."""
-        found = self.data.unused
-        self.run.write_unused(unused.listing(found))
-        where = self.run.path / directory.UNUSED
-        return [f"not used: {unused.summary(found)} (all are listed in {where})"] if found else []
+        found, name = self.data.unused, directory.UNUSED
+        if not found:
+            (self.run.inside / name).unlink(missing_ok=True)
+            return []
+        replace_file(self.run.inside / name, [unused.listing(found)])
+        return [f"not used: {unused.summary(found)} (all are listed in {self.run.path / name})"]
 
     def _ended(self, error: BaseException) -> None:
         """Leave the reason behind; a disk too full for that must not hide it from the user."""
