@@ -140,17 +140,17 @@ def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> 
         UserError: there is none, or none verifies.
     """
     found = steps(folder)
+    for candidate in found:
+        if step in (None, candidate):
+            try:
+                return read(folder / name_of(candidate))
+            except CorruptError as error:
+                warn(f"{folder / name_of(candidate)} is skipped: {error}")
     listed = ", ".join(map(str, found)) or "none"
-    if step is not None and step not in found:
-        raise UserError(f"{folder} has no checkpoint of step {step}; it has {listed}")
-    for candidate in found if step is None else [step]:
-        path = folder / name_of(candidate)
-        try:
-            return read(path)
-        except CorruptError as error:
-            warn(f"{path} is skipped: {error}")
-    if step is not None:
+    if step in found:
         raise UserError(f"{folder / name_of(step)} is damaged; the run has the checkpoints {listed}")
+    if step is not None:
+        raise UserError(f"{folder} has no checkpoint of step {step}; it has {listed}")
     raise UserError(f"{folder} has no intact checkpoint" if found else f"{folder} has no checkpoint yet")
 
 

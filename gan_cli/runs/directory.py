@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
 from contextlib import suppress
 from datetime import datetime, timezone
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -187,13 +185,14 @@ def create(run_dir: str | None, name: str) -> RunDirectory:
 def _made(path: Path) -> Path:
     """Make a directory of this name, or with a number behind it where other runs took the name at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for candidate in chain([path], (path.with_name(f"{path.name}_{i}") for i in range(2, 10_000))):
+    found, number = path, 1
+    while True:
         try:
-            candidate.mkdir()
+            found.mkdir()
+            return found
         except FileExistsError:
-            continue
-        return candidate
-    raise FileExistsError(errno.EEXIST, "every name is taken", str(path))
+            number += 1
+            found = path.with_name(f"{path.name}_{number}")
 
 
 def slug(text: str) -> str:

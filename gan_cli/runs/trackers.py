@@ -6,8 +6,8 @@ import importlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,7 +63,14 @@ class Tracked:
 
     def begin(self, settings: Settings) -> None:
         """Open the tracker's run, and send what it lacks."""
-        self._try(self._sent("row"), lambda: self._begin(settings))
+        with self._guarded(self._sent("row")):
+            tracker: Tracker = importlib.import_module(f"gan_cli.runs.{self._name}_tracker").Tracker()
+            self._note("id", tracker.begin(self._run.path, self._noted.get("id"), settings))
+            self._tracker = tracker
+            files = (each_row(self._run.inside / name) for name in (METRICS, TIMING))
+            for step, found in by_step(*(((int(row.pop("step")), row) for row in file) for file in files)):
+                if 0 in found:
+                    self.scalars(step, found[0] | speeds(found.get(1, {})))
 
     def scalars(self, step: int, row: Mapping[str, float]) -> None:
         """Send a row, unless it is there."""
@@ -77,36 +84,25 @@ class Tracked:
         """Close the tracker's run, if it is open."""
         tracker, self._tracker = self._tracker, None
         if tracker is not None:
-            self._try(self._sent("row"), lambda: tracker.end(success))
-
-    def _begin(self, settings: Settings) -> None:
-        kind = importlib.import_module(f"gan_cli.runs.{self._name}_tracker").Tracker
-        tracker: Tracker = kind()
-        self._note("id", tracker.begin(self._run.path, self._noted.get("id"), settings))
-        self._tracker = tracker
-        files = (each_row(self._run.inside / name) for name in (METRICS, TIMING))
-        for step, found in by_step(*(((int(row.pop("step")), row) for row in file) for file in files)):
-            if 0 in found:
-                self.scalars(step, found[0] | speeds(found.get(1, {})))
+            with self._guarded(self._sent("row")):
+                tracker.end(success)
 
     def _send(self, what: str, step: int, send: Callable[[Tracker], None]) -> None:
-        tracker, before = self._tracker, self._sent(what)
-        if tracker is None or step <= before:
+        before = self._sent(what)
+        if self._tracker is None or step <= before:
             return
-
-        def once() -> None:
+        with self._guarded(step):
             self._note(what, step)
             try:
-                send(tracker)
+                send(self._tracker)
             except Exception:
                 self._note(what, before)
                 raise
 
-        self._try(step, once)
-
-    def _try(self, step: int, act: Callable[[], None]) -> None:
+    @contextmanager
+    def _guarded(self, step: int) -> Iterator[None]:
         try:
-            act()
+            yield
         except Interrupted:  # about the training itself
             raise
         except Exception as error:
