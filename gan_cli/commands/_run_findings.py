@@ -16,10 +16,9 @@ from gan_cli.core.text import shell_line
 from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, checkpoint_files, directory, reading
-from gan_cli.runs.contents import EVENTS, METRICS, TIMING
+from gan_cli.runs.contents import EVENTS, METRICS, TIMING, compared
 from gan_cli.runs.event_file import records
 from gan_cli.runs.metrics_log import each_row
-from gan_cli.runs.recovery import compared
 
 _BLOCK = 2**20  # bytes
 Newest = tuple[int, dict[str, Any]]  # a checkpoint's step and meta

@@ -4,64 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 
 from gan_cli.core.files import Content, Tally, replace_file, tally_of
-from gan_cli.runs.contents import EVENTS, FIXED, METRICS, REAL, SAMPLES, TIMING, files_of_steps, step_of
+from gan_cli.runs.contents import (
+    EVENTS,
+    FIXED,
+    METRICS,
+    REAL,
+    SAMPLES,
+    TIMING,
+    Contents,
+    damaged,
+    files_of_steps,
+    sound_files,
+    step_of,
+)
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.event_file import first_event, is_of_session, record, records
 from gan_cli.runs.metrics_log import by_step, cut, parse_row, sound_lines, speeds
 from gan_cli.runs.tensorboard import image_event, lines_event, scalars_event
 
-Contents = Mapping[str, Content]  # of files by name
 Report = Callable[[str, str, bool], None]
-
-
-def contents_of(meta: Mapping[str, Any]) -> Contents | None:
-    """Return what stays, by a checkpoint's `meta`, where the run continues; None: it is of an earlier version."""
-    about = meta.get("run")
-    return about and about["contents"]
-
-
-def compared(run: Path, meta: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[Contents, list[str]]:
-    """Return what a checkpoint's `meta` says of a run's files, and which of them are `damaged`.
-
-    A run that ended there, by its `status`, may have a last row that is written again where it continues.
-    """
-    finished = status.get("status") == "finished" and status.get("step") == meta["step"]
-    contents = contents_of(meta) or {}
-    if finished and contents:
-        contents = {**contents, **meta["run"]["at_end"]}
-    return contents, damaged(run, contents, finished)
-
-
-def damaged(run: Path, contents: Contents, finished: bool = False) -> list[str]:
-    """Return the files of a run that are not what a checkpoint says of them, or are not there.
-
-    Event files may have become longer since, and so may the rows where the run is not `finished`.
-    """
-    sound = _sound(run, contents, finished)
-    return [name for name in contents if name not in sound]
-
-
-def _sound(run: Path, contents: Contents, finished: bool = False) -> dict[str, Tally]:
-    """Return the files that are not `damaged`, counted as far as the checkpoint did."""
-
-    def counted(name: str) -> Tally | None:
-        grows = name.startswith(EVENTS) or (name in (METRICS, TIMING) and not finished)
-        with suppress(FileNotFoundError, IsADirectoryError):
-            tally = tally_of(run / name, contents[name]["bytes"] if grows else None)
-            return tally if tally.content == contents[name] else None
-        return None
-
-    with ThreadPoolExecutor() as pool:
-        return {name: tally for name, tally in zip(contents, pool.map(counted, contents), strict=True) if tally}
 
 
 def back_to(run: RunDirectory, contents: Contents | None, kept: int, report: Report) -> None:
@@ -78,7 +45,7 @@ def back_to(run: RunDirectory, contents: Contents | None, kept: int, report: Rep
         report: takes the name of a file that was damaged, what became of it, and whether something is lost.
     """
     known = contents or {}
-    sound = _sound(run.inside, known)
+    sound = sound_files(run.inside, known)
     for name in files_of_steps(run.inside):
         path = run.inside / name
         if name in sound:

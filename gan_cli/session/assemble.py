@@ -9,7 +9,8 @@ from typing import Any
 
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.boards import Boards
-from gan_cli.runs.recovery import back_to, contents_of
+from gan_cli.runs.contents import contents_of
+from gan_cli.runs.recovery import back_to
 from gan_cli.runs.saver import Saver
 from gan_cli.session import engines
 from gan_cli.session.incidents import Incidents, beside

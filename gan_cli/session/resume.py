@@ -18,10 +18,10 @@ from gan_cli.core.text import say
 from gan_cli.errors import UserError
 from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.checkpoint_files import Checkpoint, CorruptError, name_of, verify
-from gan_cli.runs.contents import METRICS
+from gan_cli.runs.contents import METRICS, compared
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.reading import last_row
-from gan_cli.runs.recovery import back_to, compared
+from gan_cli.runs.recovery import back_to
 from gan_cli.session import build
 from gan_cli.session.given import Given
 from gan_cli.session.incidents import Incidents

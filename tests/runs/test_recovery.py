@@ -11,10 +11,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from gan_cli.analysis.figures import png
 from gan_cli.core.files import hashed
 from gan_cli.runs.boards import Boards
-from gan_cli.runs.contents import FIXED, REAL
+from gan_cli.runs.contents import FIXED, REAL, damaged
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.event_file import records
-from gan_cli.runs.recovery import back_to, damaged
+from gan_cli.runs.recovery import back_to
 
 STEPS = (0, 10, 20, 30)
 SAVED = 20
