@@ -11,7 +11,7 @@ from gan_cli.commands._machine_findings import room
 from gan_cli.config.identity import differences, listed
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
-from gan_cli.core.files import is_held
+from gan_cli.core.held import is_held
 from gan_cli.core.text import shell_line
 from gan_cli.core.untrusted import check_tree
 from gan_cli.errors import UserError

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import AppendFile, Content, Held, Tally, replace_file, sweep
+from gan_cli.core.files import AppendFile, Content, Tally, replace_file, sweep
+from gan_cli.core.held import Held
 from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
 from gan_cli.runs.contents import SAMPLES, is_status, step_of

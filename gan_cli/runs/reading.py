@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gan_cli.core import untrusted
 from gan_cli.core.curves import OBJECTIVES, is_estimate
-from gan_cli.core.files import is_held
+from gan_cli.core.held import is_held
 from gan_cli.errors import UserError
 from gan_cli.runs import exported
 from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status

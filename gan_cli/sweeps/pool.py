@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_cli.core.files import is_held
+from gan_cli.core.held import is_held
 from gan_cli.core.signals import OF_A_COMMAND, Stops, handled
 from gan_cli.sweeps import process
 from gan_cli.sweeps.display import Display

@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from gan_cli.core import untrusted
-from gan_cli.core.files import Held, replace_file
+from gan_cli.core.files import replace_file
+from gan_cli.core.held import Held
 from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError

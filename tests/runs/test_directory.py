@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from gan_cli.core import files
-from gan_cli.core.files import AppendFile, is_held
+from gan_cli.core import files, held
+from gan_cli.core.files import AppendFile
+from gan_cli.core.held import is_held
 from gan_cli.errors import MISTAKE, UserError
 from gan_cli.runs import checkpoint
 from gan_cli.runs.directory import RunDirectory, used
@@ -70,7 +71,7 @@ def test_a_lock_cannot_be_removed(run):
 
 
 def test_without_proc_a_lost_directory_is_noticed_too(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(files, "_OWN_FILES", tmp_path / "no such")
+    monkeypatch.setattr(held, "_OWN_FILES", tmp_path / "no such")
     assert run.inside == run.path
     run.write_status("running")
     shutil.rmtree(run.path)

@@ -16,7 +16,8 @@ import pytest
 
 from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
-from gan_cli.core.files import is_held, replace_file
+from gan_cli.core.files import replace_file
+from gan_cli.core.held import is_held
 from gan_cli.data import folder
 from gan_cli.errors import UserError
 from gan_cli.session import build

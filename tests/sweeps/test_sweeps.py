@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_cli.core.files import is_held
+from gan_cli.core.held import is_held
 from gan_cli.runs import checkpoint, reading
 from gan_cli.sweeps.process import start
 from tests.children import fresh
