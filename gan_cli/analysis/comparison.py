@@ -14,8 +14,8 @@ from gan_cli.analysis.evaluated import measured_alike
 from gan_cli.analysis.grouping import Group
 from gan_cli.analysis.statistics import deviation, holm, welch
 from gan_cli.core.curves import better, depends_on_critic, is_estimate, normalised_tag
+from gan_cli.core.log_rows import LogRows, Row
 from gan_cli.runs import reading
-from gan_cli.runs.log_rows import LogRows, Row
 from gan_cli.runs.metrics_log import METRICS, read_rows, row_at
 from gan_cli.runs.reading import Run
 

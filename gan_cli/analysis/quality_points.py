@@ -16,9 +16,9 @@ from gan_cli.analysis.correlation import FEWEST
 from gan_cli.analysis.evaluation import compared_samples, extract
 from gan_cli.analysis.reals import as_stored
 from gan_cli.core.curves import better
+from gan_cli.core.log_rows import LogRows
 from gan_cli.extractors.base import Extractor
 from gan_cli.metrics.kid import kernel_distance
-from gan_cli.runs.log_rows import LogRows
 
 GAP = 2  # white pixels around the images of a grid
 _SCORES = (

@@ -16,8 +16,8 @@ from gan_cli.analysis.figures import MEDIAN_WINDOW, png
 from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.names import option
 from gan_cli.core.curves import OBJECTIVES, Curve, find, heldout_tag
+from gan_cli.core.log_rows import LogRows
 from gan_cli.runs.directory import SAMPLES
-from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.reading import Run, headline
 
 PICTURES = 5  # along the curve

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_cli.analysis import page
+from gan_cli.core.log_rows import LogRows
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
-from gan_cli.runs.log_rows import LogRows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from gan_cli.api.kept import settings_kept
 from gan_cli.api.request import requested, words_for, words_of
 from gan_cli.config.names import option
+from gan_cli.core.log_rows import LogRows
 from gan_cli.errors import UserError
 from gan_cli.runs import directory, exported, reading
 from gan_cli.runs.contents import METRICS, SAMPLES
-from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.metrics_log import read_rows
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from gan_cli.core.files import lines_from_end
+from gan_cli.core.log_rows import LogRows, Row
 from gan_cli.errors import UserError
 from gan_cli.runs.contents import METRICS, TIMING
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.runs.log_rows import LogRows, Row
 
 _WORDS = {"nan", "inf", "-inf"}  # strict JSON has no such numbers: they are written as these strings
 _MOST_STEPS = 2**53

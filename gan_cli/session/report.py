@@ -19,11 +19,11 @@ from gan_cli.analysis.verdicts import Verdict
 from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.config.schema import Part as SchemaPart
 from gan_cli.core.curves import FALLBACK
+from gan_cli.core.log_rows import LogRows
 from gan_cli.data.source import RealData
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
 from gan_cli.runs import checkpoint, directory
-from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.metrics_log import METRICS, read_rows
 from gan_cli.runs.reading import Run
 from gan_cli.session import single_parts

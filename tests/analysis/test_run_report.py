@@ -12,9 +12,9 @@ from gan_cli.analysis import critic_health, figures, quality_points, run_report,
 from gan_cli.analysis.correlation import correlation, spearman
 from gan_cli.analysis.critic_health import Further, GradientNorms
 from gan_cli.analysis.quality_points import Point, Points
+from gan_cli.core.log_rows import LogRows
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.losses.base import CriticOutput
-from gan_cli.runs.log_rows import LogRows
 from gan_cli.session import build
 from tests.conftest import options
 

@@ -23,9 +23,9 @@ from gan_cli.commands.explore import explore
 from gan_cli.commands.report import main as report
 from gan_cli.commands.sample import sample
 from gan_cli.core.curves import better
+from gan_cli.core.log_rows import LogRows
 from gan_cli.errors import UserError
 from gan_cli.rng import Draws
-from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.metrics_log import read_rows
 from tests.command_arguments import arguments_for
 

@@ -24,9 +24,9 @@ from gan_cli.cli import main
 from gan_cli.commands import resume, train
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.validate import check
+from gan_cli.core.charts import layout
 from gan_cli.core.text import print_error
 from gan_cli.errors import GanError
-from gan_cli.runs.tensorboard import layout
 from gan_cli.session import build, provenance, session
 from tests.command_arguments import arguments_for
 from tests.conftest import plain

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gan_cli.core.log_rows import LogRows
 from gan_cli.errors import UserError
-from gan_cli.runs.log_rows import LogRows
 from gan_cli.runs.metrics_log import read_rows, row_at
 
 VALUES = st.dictionaries(st.sampled_from("abcd"), st.floats(allow_nan=False), max_size=4)

@@ -17,12 +17,12 @@ from gan_cli.commands._curves import rows
 from gan_cli.config.schema import Part
 from gan_cli.config.tree import conf_dir
 from gan_cli.core import curves
+from gan_cli.core.charts import layout
 from gan_cli.core.curves import Curve
 from gan_cli.data.source import RealData
 from gan_cli.extractors.base import Features
 from gan_cli.runs import directory
 from gan_cli.runs.reading import headline, look
-from gan_cli.runs.tensorboard import layout
 from gan_cli.session import build
 from gan_cli.session.session import Session
 from gan_cli.training import phases, probes
