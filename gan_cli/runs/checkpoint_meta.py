@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_cli.core.text import show
-from gan_cli.runs.contents import is_of_steps, is_status
+from gan_cli.runs.contents import is_status, step_of
 
 MOST = 2**53  # of anything that is counted
 MAX_VALUES = 2**28  # of one sample
@@ -35,7 +35,7 @@ def check_meta(meta: Any, step: int) -> dict[str, Any]:
         if not is_status(run["status"]):
             raise ValueError("its status is not that of a run")
         for name, entry in (run["contents"] | run["at_end"]).items():
-            if not (is_of_steps(name) and entry.keys() == {"bytes", "sha256"} and is_count(entry["bytes"])):
+            if step_of(name) is None or entry.keys() != {"bytes", "sha256"} or not is_count(entry["bytes"]):
                 raise ValueError(f"it has a hash of {show(name)}, which is not a file of a run")
     if "sample_shape" in meta:
         shapes(meta)

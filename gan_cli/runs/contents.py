@@ -23,21 +23,16 @@ def picture_name(tag: str, step: int) -> str:
     return f"{REAL}.png" if tag == REAL else f"{SAMPLES}/step_{step:010d}.png"
 
 
-def is_of_steps(name: str) -> bool:
-    """Return whether the content of a run's file belongs to its steps, by its name."""
-    return _OF_STEPS.fullmatch(name) is not None
-
-
-def step_of(name: str) -> int:
-    """Return the step of a picture, by its name; 0 of every other file, which is of many steps or of none."""
+def step_of(name: str) -> int | None:
+    """Return the step of a picture by its name, 0 of a file of many steps; None: its content belongs to none."""
     match = _OF_STEPS.fullmatch(name)
-    return int(match["step"] or 0) if match else 0
+    return int(match["step"] or 0) if match else None
 
 
 def files_of_steps(run: Path) -> list[str]:
     """Return the names of the files of a run whose content belongs to its steps."""
     found = [path.relative_to(run).as_posix() for path in (*run.iterdir(), *run.glob(f"{SAMPLES}/*"))]
-    return sorted(filter(is_of_steps, found))
+    return sorted(name for name in found if step_of(name) is not None)
 
 
 def is_status(content: Any) -> bool:

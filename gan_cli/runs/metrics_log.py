@@ -133,12 +133,13 @@ def parse_row(line: bytes) -> Row | None:
 
 
 def _line(step: int, row: Mapping[str, float]) -> bytes:
-    values = {tag: _encode(float(row[tag])) for tag in sorted(row)}
+    values = encoded({tag: float(row[tag]) for tag in sorted(row)})
     return json.dumps({"step": step, **values}, allow_nan=False).encode() + b"\n"
 
 
-def _encode(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
+def encoded(row: Mapping[str, float]) -> dict[str, float | str]:
+    """Return values as strict JSON has them: a NaN or infinity as text."""
+    return {tag: value if math.isfinite(value) else str(value) for tag, value in row.items()}
 
 
 def _decode(value: object) -> float:

@@ -20,27 +20,30 @@ from gan_cli.runs import checkpoint, directory
 from gan_cli.runs.checkpoint_files import Checkpoint, CorruptError, name_of, verify
 from gan_cli.runs.contents import METRICS, compared
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.runs.reading import last_row
+from gan_cli.runs.metrics_log import encoded
+from gan_cli.runs.reading import last_row, look
 from gan_cli.runs.recovery import back_to
 from gan_cli.session import build
 from gan_cli.session.given import Given
 from gan_cli.session.incidents import Incidents
 from gan_cli.session.job import Earlier, Extras
 from gan_cli.session.restore import restore
-from gan_cli.session.session import Session, encoded, unopened
+from gan_cli.session.session import Session, unopened
 
 
-class Resumed(NamedTuple):
-    """A run that was opened to be continued.
+class Ended(NamedTuple):
+    """What became of a run.
 
     Attributes:
+        path: its directory; None in a process beside the main one, which does not know it.
         step: where it is.
-        session: trains on; None: the run is finished already.
-        incidents: of a finished run.
+        was_finished: it was finished before, so nothing was trained.
+        incidents: of a run that was finished before.
     """
 
+    path: Path | None
     step: int
-    session: Session | None = None
+    was_finished: bool = False
     incidents: Incidents | None = None
 
 
@@ -109,7 +112,7 @@ def holds_run(path: Path) -> bool:
 
 def open_session(
     path: Path, config: RunConfig, force: bool, extras: Extras | None = None, given: Given | None = None
-) -> Resumed:
+) -> Session | Ended:
     """Continue a run from its newest checkpoint that verifies, or from step 0 where it was killed before its first.
 
     Args:
@@ -118,6 +121,9 @@ def open_session(
         force: continue although the identity of the run differs from what it was.
         extras: the session's; its evaluation is prepared here.
         given: what Python gives in the place of parts.
+
+    Returns:
+        a session to train; or what became of a run that is finished already.
 
     Raises:
         UserError: another run than before without `force`, no checkpoint that verifies, or a directory in use.
@@ -137,7 +143,7 @@ def open_session(
         raise
 
 
-def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) -> Resumed:
+def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) -> Session | Ended:
     warnings: list[str] = []
     folder = run.path / directory.CHECKPOINTS
     found = checkpoint.load(folder, warnings.append) if checkpoint.steps(folder) else None
@@ -153,7 +159,8 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
     require_same(run.path, differences(before, plan.config), force)
     total = plan.config.train.steps
     finished = step >= total
-    if finished and step < (own := _own_steps(run.path, before)):
+    # where the run was to end, as its last session had it, which writes its config before it trains
+    if finished and step < (own := look(run.path).total_steps or before.train.steps):
         raise UserError(
             f"train.steps={total}: {run.path} is at step {step} of {own} already; train.steps={own} continues it"
         )
@@ -169,7 +176,7 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
     if found:
         restore(state, found)
     earlier = Earlier(found, warnings, changes, changed_course(before, plan.config))
-    return Resumed(step, Session(plan, run, data, state, earlier, extras._replace(evaluation=evaluation)))
+    return Session(plan, run, data, state, earlier, extras._replace(evaluation=evaluation))
 
 
 def _config_before(path: Path, found: Checkpoint | None, allow_targets: list[str]) -> RunConfig:
@@ -189,17 +196,7 @@ def _data_change(status: Mapping[str, Any], found: Checkpoint | None, fingerprin
     return {} if before in (None, fingerprint) else {DATA: Change(before, fingerprint)}
 
 
-def _own_steps(path: Path, before: RunConfig) -> int:
-    """Return where a run was to end, as its last session had it; a session writes its config before it trains."""
-    try:
-        train = directory.read_config(path)["train"]
-        steps = train["steps"] if isinstance(train, Mapping) else None
-    except (UserError, KeyError):
-        steps = None
-    return steps if isinstance(steps, int) else before.train.steps
-
-
-def _done(run: RunDirectory, found: Checkpoint, warnings: Sequence[str]) -> Resumed:
+def _done(run: RunDirectory, found: Checkpoint, warnings: Sequence[str]) -> Ended:
     """Complete a run that is trained to its end: its status where it was killed before that, and what was damaged."""
     step = found.meta["step"]
     incidents = Incidents(run, lambda text: say(text, sys.stderr), step)
@@ -212,4 +209,4 @@ def _done(run: RunDirectory, found: Checkpoint, warnings: Sequence[str]) -> Resu
         final = {tag: value for tag, value in last_row(run.inside / METRICS).items() if tag != "step"}
         run.write_status("finished", step=step, final=encoded(final), **incidents.facts())
     run.close()
-    return Resumed(step, None, incidents)
+    return Ended(run.path, step, was_finished=True, incidents=incidents)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch._dynamo  # noqa: F401  (every optimizer imports it; here it takes less time)
 import yaml
 
-from gan_cli.config.identity import listed
+from gan_cli.config.identity import leaves, listed
 from gan_cli.config.names import readable
 from gan_cli.core.files import replace_file
 from gan_cli.core.text import one_line, shell_line
@@ -19,6 +19,7 @@ from gan_cli.data import unused
 from gan_cli.data.source import RealData
 from gan_cli.errors import GanError, Interrupted, UserError
 from gan_cli.runs import directory
+from gan_cli.runs.metrics_log import encoded
 from gan_cli.session import engines, runtime
 from gan_cli.session.assemble import Callbacks, Outputs, assemble, open_outputs
 from gan_cli.session.job import Job
@@ -244,19 +245,10 @@ def _listed(classes: list[dict[str, Any]]) -> list[str]:
     return [f"{len(classes)} {heading}: {', '.join(words)}{more}"] if classes else []
 
 
-def encoded(row: Mapping[str, float]) -> dict[str, float | str]:
-    """Return values as strict JSON has them: a NaN or infinity as text."""
-    return {tag: value if math.isfinite(value) else str(value) for tag, value in row.items()}
-
-
-def flat(plain: dict[str, Any], prefix: str = "") -> dict[str, str | float | int | bool]:
-    """Return nested values as one level of dotted keys, lists and None as text."""
-    result: dict[str, str | float | int | bool] = {}
-    for key, value in plain.items():
-        if isinstance(value, dict):
-            result |= flat(value, f"{prefix}{key}.")
-        elif isinstance(value, float) and not math.isfinite(value):
-            result[prefix + key] = str(value)
-        else:
-            result[prefix + key] = value if isinstance(value, (bool, int, float, str)) else str(value)
-    return result
+def flat(plain: dict[str, Any]) -> dict[str, str | float | int | bool]:
+    """Return nested values as one level of dotted keys, lists, None and numbers that are not finite as text."""
+    return {
+        key: value if isinstance(value, (int, str)) or (type(value) is float and math.isfinite(value)) else str(value)
+        for key, value in leaves(plain).items()
+        if value != {}
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import ResumeConfig
@@ -13,9 +12,8 @@ from gan_cli.errors import UserError
 from gan_cli.runs import directory
 from gan_cli.session import build
 from gan_cli.session.given import Given
-from gan_cli.session.incidents import Incidents
 from gan_cli.session.job import Caller, Extras
-from gan_cli.session.resume import holds_run, open_session, saved_config, with_changes
+from gan_cli.session.resume import Ended, holds_run, open_session, saved_config, with_changes
 from gan_cli.session.session import Session
 from gan_cli.session.worker import follow, join
 
@@ -32,22 +30,6 @@ _NOT_IN_NAME = (
     "evaluate.",
     "extractor",
 )
-
-
-class Ended(NamedTuple):
-    """What became of a run.
-
-    Attributes:
-        path: its directory; None in a process beside the main one, which does not know it.
-        step: where it is.
-        was_finished: it was finished before, so nothing was trained.
-        incidents: of a run that was finished before.
-    """
-
-    path: Path | None
-    step: int
-    was_finished: bool = False
-    incidents: Incidents | None = None
 
 
 def train(config: RunConfig, line: CommandLine, caller: Caller | None = None, given: Given | None = None) -> Ended:
@@ -109,11 +91,11 @@ def was_finished(ended: Ended) -> str:
 
 
 def _continue(path: Path, config: RunConfig, force: bool, extras: Extras, given: Given | None) -> Ended:
-    resumed = open_session(path, config, force, extras, given)
-    if resumed.session is None:
-        return Ended(path, resumed.step, was_finished=True, incidents=resumed.incidents)
-    resumed.session.train()
-    return Ended(path, resumed.session.state.step)
+    opened = open_session(path, config, force, extras, given)
+    if isinstance(opened, Ended):
+        return opened
+    opened.train()
+    return Ended(path, opened.state.step)
 
 
 def _name(line: CommandLine) -> str:

@@ -75,7 +75,7 @@ def assert_exact(config, tmp_path, monkeypatch):
         first.train()
     assert checkpoint.steps(parts / directory.CHECKPOINTS) == [SAVED]
     now[0] -= 1e6
-    open_session(parts, config, force=False).session.train()
+    open_session(parts, config, force=False).train()
     assert_same_run(parts, whole)
 
 

@@ -84,7 +84,7 @@ def test_a_run_is_bit_equal_with_and_without_also_through_a_kill(begin, tmp_path
     with pytest.raises(Killed):
         killed.train()
     assert checkpoint.steps(tmp_path / "killed" / directory.CHECKPOINTS) == [SAVED]
-    open_session(tmp_path / "killed", config, force=False).session.train()
+    open_session(tmp_path / "killed", config, force=False).train()
     without, whole, parts = (tmp_path / name for name in ("without", "with", "killed"))
     assert rows(without, added=False) == rows(whole, added=False)
     assert_equal(tensors(without), tensors(whole))

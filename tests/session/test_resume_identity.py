@@ -257,7 +257,7 @@ def part(config_of, tmp_path):
         now = config.replace(train=config.train.replace(steps=steps), log=config.log.replace(every_steps=every))
         path = tmp_path / name
         if path.exists():
-            open_session(path, now, force=False).session.train()
+            open_session(path, now, force=False).train()
             return path
         plan, data = build.check(now).open()
         path.mkdir()
