@@ -26,7 +26,7 @@ from gan_cli.runs.contents import (
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.event_file import first_event, is_of_session, record, records
 from gan_cli.runs.metrics_log import by_step, cut, parse_row, sound_lines, speeds
-from gan_cli.runs.tensorboard import image_event, lines_event, scalars_event
+from gan_cli.runs.tensorboard import image_event, row_events
 
 Report = Callable[[str, str, bool], None]
 
@@ -133,8 +133,7 @@ def _events(run: Path, shown: Iterable[str], kept: int, times: Mapping[int, floa
         if 0 in found:
             row, timing = (parse_row(found.get(place, b"")) or {} for place in (0, 1))
             del row["step"]
-            lines = found[0] + found.get(1, b"")
-            events = [scalars_event(step, row | speeds(timing)), lines_event(step, lines), *events]
+            events = [*row_events(step, row | speeds(timing), found[0] + found.get(1, b"")), *events]
         wall_time = times.get(step, wall_time)
         for event in events:
             event.wall_time = wall_time

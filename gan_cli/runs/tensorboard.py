@@ -43,17 +43,12 @@ class Board:
         self._is_described = False
         # Readers take the first START of a run for its beginning, and purge at each later one.
         start = Event(step=purge_step or 0, session_log=SessionLog(status=SessionLog.START))
-        for file, event in ((self._about, first_event()), (self._about, start), (self._file, first_event())):
-            self._write(file, event)
+        self._write(self._about, first_event(), start)
+        self._write(self._file, first_event())
 
     def scalars(self, step: int, row: Mapping[str, float], lines: bytes = b"") -> None:
-        """Write one value a tag, and beside them the lines of the log files, which no reader shows.
-
-        TensorBoard's values are of single precision: from the lines the log files can be written again as they were.
-        """
-        self._write(self._file, scalars_event(step, row))
-        if lines:
-            self._write(self._file, lines_event(step, lines))
+        """Write one value a tag, and beside them the lines of the log files, which no reader shows."""
+        self._write(self._file, *row_events(step, row, lines))
 
     def image(self, tag: str, step: int, content: bytes) -> None:
         """Write a picture in PNG."""
@@ -78,12 +73,12 @@ class Board:
                 for category, charts in layout().items()
             ]
         )
-        for summary in (
+        summaries = (
             _about("config", "text", text=f"```yaml\n{config}```".encode()),
             _about("custom_scalars__config__", "custom_scalars", text=panels.SerializeToString()),
             _about("_hparams_/session_start_info", "hparams", row),
-        ):
-            self._write(self._about, Event(summary=summary))
+        )
+        self._write(self._about, *(Event(summary=summary) for summary in summaries))
         self._is_described = True
 
     def close(self, success: bool = True) -> None:
@@ -96,20 +91,18 @@ class Board:
             self._write(self._file, Event(summary=summary))
         self._about.close()
 
-    def _write(self, file: AppendFile, event: Event) -> None:
-        self._last_time = event.wall_time = max(time.time(), self._last_time)
-        file.write(record(event), event.step)
+    def _write(self, file: AppendFile, *events: Event) -> None:
+        self._last_time = max(time.time(), self._last_time)
+        for event in events:
+            event.wall_time = self._last_time
+        file.write(b"".join(map(record, events)), events[0].step)
 
 
-def scalars_event(step: int, row: Mapping[str, float]) -> Event:
-    """Return the event of a row's values."""
+def row_events(step: int, row: Mapping[str, float], lines: bytes) -> list[Event]:
+    """Return the events of a row: its values, in TensorBoard's single precision, and the lines of the log files."""
     values = [Summary.Value(tag=tag, simple_value=value) for tag, value in row.items()]
-    return Event(step=step, summary=Summary(value=values))
-
-
-def lines_event(step: int, lines: bytes) -> Event:
-    """Return the event that holds lines of log files."""
-    return Event(step=step, log_message=LogMessage(level=LogMessage.INFO, message=lines.decode()))
+    log = LogMessage(level=LogMessage.INFO, message=lines.decode())
+    return [Event(step=step, summary=Summary(value=values)), Event(step=step, log_message=log)]
 
 
 def image_event(tag: str, step: int, content: bytes) -> Event:

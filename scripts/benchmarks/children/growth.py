@@ -80,7 +80,7 @@ def log(n: int) -> None:
     from gan_cli.runs.contents import EVENTS
     from gan_cli.runs.event_file import first_event, record
     from gan_cli.runs.metrics_log import parse_row
-    from gan_cli.runs.tensorboard import lines_event, scalars_event
+    from gan_cli.runs.tensorboard import row_events
 
     gan("train", *TOY, "train.steps=2", f"run_dir={RUN}")
     values = [f'"critic/tag_{i:02d}": 0.{i + 1:02d}87403018748329' for i in range(TAGS)]
@@ -91,10 +91,9 @@ def log(n: int) -> None:
             file.writelines(f'{{"step": {step}, {line}}}\n' for step in range(1, n + 1))
     both = "".join(f'{{"step": {n}, {line}}}\n' for line in lines).encode()
     event_file = next(RUN.glob(f"{EVENTS}.*.gan"))
-    events = [scalars_event(n, parse_row(both.splitlines()[0])), lines_event(n, both)]
     with open(event_file, "wb") as file:
         file.write(record(first_event()))
-        row = b"".join(map(record, events))
+        row = b"".join(map(record, row_events(n, parse_row(both.splitlines()[0]), both)))
         file.writelines(row for _ in range(n))
     newest = checkpoint.load(RUN / "checkpoints", print)
     known = newest.meta["run"]["contents"]
@@ -113,7 +112,7 @@ def resume(n: int) -> Callable[[], object]:
 
     def measured() -> None:
         config = with_changes(saved_config(RUN, []), changes)
-        opened = open_session(RUN, config, force=False).session
+        opened = open_session(RUN, config, force=False)
         with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
             opened.open()
 
