@@ -13,17 +13,8 @@ from torch import Tensor
 
 from gan_cli.core.files import sweep
 from gan_cli.errors import UserError
-from gan_cli.runs.checkpoint_files import (
-    NAME,
-    UNFINISHED,
-    Checkpoint,
-    CorruptError,
-    name_of,
-    read,
-    remove,
-    verify,
-    write,
-)
+from gan_cli.runs import checkpoint_files as files
+from gan_cli.runs.checkpoint_files import Checkpoint, CorruptError, name_of
 
 GOOD = 2  # the fewest checkpoints that verify and are never removed
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -56,14 +47,14 @@ def save(
         OSError: a disk that is full even then, for one; the older checkpoints are intact.
     """
     try:
-        path = write(folder, step, tensors, meta)
+        path = files.write(folder, step, tensors, meta)
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
         if made_room := _tidy(folder, GOOD, milestone_every_steps, {}, warn):
             removed = ", ".join(made_room)
             warn(f"no room for the checkpoint of step {step} ({error.strerror}): {removed} removed, tried again")
-        path = write(folder, step, tensors, meta)
+        path = files.write(folder, step, tensors, meta)
     _tidy(folder, keep, milestone_every_steps, {step: meta}, warn)
     return path
 
@@ -75,19 +66,19 @@ def _tidy(
 
     Before any goes, the newest are verified until two are good; those whose meta is `known` have just been written.
     """
-    gone, present = sweep(folder, UNFINISHED), steps(folder)
+    gone, present = sweep(folder, files.UNFINISHED), steps(folder)
     if len(present) <= keep:
         return gone
     good: dict[int, Mapping[str, Any]] = {}
     for step in present:
         with suppress(CorruptError):
-            good[step] = known.get(step) or verify(folder / name_of(step))
+            good[step] = known.get(step) or files.verify(folder / name_of(step))
         if len(good) == GOOD:
             break
     best = best_step(next(iter(good.values()), {}))
     for step in sorted(set(present) - kept(present, good, keep, milestones, best)):
         try:
-            remove(folder / name_of(step))
+            files.remove(folder / name_of(step))
             gone.append(name_of(step))
         except OSError as error:
             warn(f"the checkpoint of step {step} cannot be removed now ({error.strerror}): it is left for later")
@@ -125,7 +116,7 @@ def best_step(meta: Mapping[str, Any]) -> int | None:
 def steps(folder: Path) -> list[int]:
     """Return the steps that have a checkpoint, newest first, verified or not."""
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted((int(match[1]) for match in map(NAME.fullmatch, names) if match), reverse=True)
+    return sorted((int(match[1]) for match in map(files.NAME.fullmatch, names) if match), reverse=True)
 
 
 def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> Checkpoint:
@@ -143,7 +134,7 @@ def load(folder: Path, warn: Callable[[str], None], step: int | None = None) -> 
     for candidate in found:
         if step in (None, candidate):
             try:
-                return read(folder / name_of(candidate))
+                return files.read(folder / name_of(candidate))
             except CorruptError as error:
                 warn(f"{folder / name_of(candidate)} is skipped: {error}")
     listed = ", ".join(map(str, found)) or "none"
