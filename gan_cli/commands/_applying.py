@@ -10,8 +10,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_cli.analysis import figures
+from gan_cli.commands._results import write
 from gan_cli.config.command_schemas import SampleConfig
-from gan_cli.core.files import replace_file
 from gan_cli.core.text import say
 from gan_cli.data.pictures import BadPicture
 from gan_cli.errors import UserError
@@ -52,16 +52,11 @@ def apply(
             continue
         for note in found.notes:
             noted.setdefault(note, []).append(str(path))
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(target, [_encoded(found.made, target.suffix)])
-            if found.panels:
-                sheet = out / SHEETS / f"{name}.png"
-                sheet.parent.mkdir(parents=True, exist_ok=True)
-                grid = figures.side_by_side(found.panels, found.made.shape[1:])
-                figures.save_png(sheet, figures.image_grid(grid, len(found.panels)))
-        except OSError as error:
-            raise UserError(f"out={out} cannot be written ({error.strerror})") from error
+        write(target.parent, {target.name: _encoded(found.made, target.suffix)})
+        if found.panels:
+            sheet = out / SHEETS / f"{name}.png"
+            grid = figures.side_by_side(found.panels, found.made.shape[1:])
+            write(sheet.parent, {sheet.name: figures.png(figures.image_grid(grid, len(found.panels)))})
     for note, paths in noted.items():
         say(f"gan: {paths[0]}{_others(paths)}: {note}", sys.stderr)
     if failed:

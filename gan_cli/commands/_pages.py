@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gan_cli.config.arguments import key_of
 from gan_cli.config.targets import permitted
-from gan_cli.core.files import replace_file
 from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import LATEST, find
@@ -85,17 +84,3 @@ def made_by(command: Sequence[str], files: Iterable[str]) -> dict[str, str]:
         "Page": f"{stamp(datetime.now(timezone.utc))}, {page.code(shell_line(*command))}",
         "Beside it": listed if len(beside) <= _MOST_LISTED else page.details(f"{len(beside)} files", listed),
     }
-
-
-def write(out: Path, files: dict[str, bytes]) -> None:
-    """Write files into a directory, each file whole or not at all.
-
-    Raises:
-        UserError: a file cannot be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            replace_file(out / name, [content])
-    except OSError as error:
-        raise UserError(f"--out {out} cannot be written ({error.strerror}): choose another directory") from error

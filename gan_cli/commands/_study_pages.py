@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._pages import write as write_files
+from gan_cli.commands._results import write as write_files
 from gan_cli.core.text import shell_line
 from gan_cli.runs.directory import ROOT
 

@@ -6,7 +6,7 @@ from gan_cli.analysis import tagging
 from gan_cli.analysis.evaluated import EVALUATIONS
 from gan_cli.analysis.look import Look
 from gan_cli.analysis.reals import AUTO_COUNT
-from gan_cli.commands._results import JSON, write_json
+from gan_cli.commands._results import JSON, as_json, write
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.places import place
@@ -46,7 +46,7 @@ def evaluate_tags(run: Look, config: EvaluateConfig, line: CommandLine) -> None:
     scores = {name: judged.named() for name, judged in found.items()}
     name = f"step_{protocol['step']:010d}_{protocol['weights']}_tags_count_{count}_seed_{config.seed}.json"
     out = place(config.out, run.path, EVALUATIONS, name, suffixes=JSON)
-    write_json(out, {"protocol": protocol, "scores": scores})
+    write(out.parent, {out.name: as_json({"protocol": protocol, "scores": scores})})
     say(f"\n{out}")
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from gan_cli.analysis import figures
 from gan_cli.analysis.birthday import Birthday
 from gan_cli.analysis.run_collapse import RunCollapse, run_collapse
-from gan_cli.commands._results import JSON, write_json
+from gan_cli.commands._results import JSON, as_json, write
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.command_schemas import CollapseConfig
 from gan_cli.core.places import place, require_suffix
 from gan_cli.core.text import say
-from gan_cli.errors import UserError
 from gan_cli.extractors.base import Extractor
 from gan_cli.session.look import look
 
@@ -36,12 +34,10 @@ def collapse(config: CollapseConfig, line: CommandLine) -> None:
     out = place(config.out, run.path, COLLAPSE, _name(found.protocol, run.extractor), suffixes=JSON)
     content = {"space": found.space, **_birthday_content(found.tests[found.space])}
     content["others"] = {name: _birthday_content(test) for name, test in found.tests.items() if name != found.space}
-    write_json(out, {"protocol": found.protocol, "verdict": found.verdict, **content, **_content(found)})
-    try:
-        figures.save_png(out.with_suffix(".png"), found.picture)
-    except OSError as error:
-        raise UserError(f"out={out}: the picture beside it cannot be written ({error.strerror})") from error
-    say(f"\n{out}\n{out.with_suffix('.png')}\n\n{found.verdict}")
+    content = {"protocol": found.protocol, "verdict": found.verdict, **content, **_content(found)}
+    picture = out.with_suffix(".png")
+    write(out.parent, {out.name: as_json(content), picture.name: figures.png(found.picture)})
+    say(f"\n{out}\n{picture}\n\n{found.verdict}")
 
 
 def _birthday_lines(found: Birthday) -> list[str]:
@@ -82,9 +78,9 @@ def _birthday_content(found: Birthday) -> dict[str, Any]:
     return {
         "sizes": [size._asdict() for size in found.sizes],
         "effective_support": {
-            "value": _number(found.support),
-            "low": _number(found.low),
-            "high": _number(found.high),
+            "value": found.support,
+            "low": found.low,
+            "high": found.high,
             "at_size": found.at.size,
         },
         "near_pairs": {"samples": found.pairs.tolist(), "distances": found.distances.tolist()},
@@ -96,7 +92,7 @@ def _content(found: RunCollapse) -> dict[str, Any]:
     modes, classes = found.modes, found.classes
     content: dict[str, Any] = {}
     if modes is not None:
-        content["modes"] = {key: _number(value) for key, value in modes._asdict().items()}
+        content["modes"] = modes._asdict()
     if classes is not None:
         content["classes"] = {
             "names": list(found.class_names),
@@ -107,10 +103,6 @@ def _content(found: RunCollapse) -> dict[str, Any]:
             "kl_to_uniform": classes.kl_to_uniform,
         }
     return content
-
-
-def _number(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
 
 
 def _name(protocol: dict[str, Any], extractor: Extractor | None) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable
 from gan_cli.commands._parser import Parser
+from gan_cli.commands._results import as_json, write
 from gan_cli.core.places import place
 from gan_cli.core.text import did_you_mean, say, terminal_width
 from gan_cli.errors import UserError
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     files = {
         "groups.csv": comparison_text.groups_csv(found).encode(),
         "runs.csv": comparison_text.runs_csv(found).encode(),
-        "compare.json": json.dumps(comparison_text.as_json(found), indent=1, allow_nan=False).encode() + b"\n",
+        "compare.json": as_json(comparison_text.as_json(found)),
         **pictures,
     }
     made = made_by(["gan", "compare", *argv], files)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
 
 from gan_cli.analysis.evaluated import EVALUATIONS
 from gan_cli.analysis.run_scores import RunScores, run_scores
-from gan_cli.analysis.score import Score
-from gan_cli.commands._results import JSON, write_json
+from gan_cli.commands._results import JSON, as_json, write
 from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import EvaluateConfig
@@ -43,7 +40,8 @@ def evaluate(config: EvaluateConfig, line: CommandLine) -> None:
         first = [f"step_{found.protocol['step']:010d}", found.protocol["weights"]]
     say(found)
     out = place(config.out, folder, *below, _name(first, found, config), suffixes=JSON)
-    write_json(out, {"protocol": found.protocol, "scores": {name: _entry(s) for name, s in found.scores.items()}})
+    scores = {name: score._asdict() | {"better": score.direction} for name, score in found.scores.items()}
+    write(out.parent, {out.name: as_json({"protocol": found.protocol, "scores": scores})})
     say(f"\n{out}")
 
 
@@ -62,12 +60,6 @@ def _refuse(config: EvaluateConfig, typed: set[str]) -> None:
     if unused := next((key for key in without if key in typed), None):
         what = "pictures, and no run" if config.fakes is not None else "a run, whose samples have their own size"
         raise UserError(f"{unused}={show(getattr(config, unused))}: has no effect on {what}; leave {unused} out")
-
-
-def _entry(score: Score) -> dict[str, Any]:
-    """Return a score as values for JSON: a number that is not finite becomes text."""
-    values = score._asdict() | {"better": score.direction}
-    return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
 
 def _name(first: list[str], found: RunScores, config: EvaluateConfig) -> str:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from pathlib import Path
 from typing import Any
 
 from gan_cli.analysis.explore.base import Found, Kind
 from gan_cli.analysis.explore.clips import encoded
-from gan_cli.analysis.figures import save_png
-from gan_cli.commands._results import strict, write_json
+from gan_cli.analysis.figures import png
+from gan_cli.commands._results import as_json, write
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.command_schemas import ExploreConfig
-from gan_cli.core.files import replace_file
 from gan_cli.core.places import place, require_suffix
 from gan_cli.core.text import say, show
-from gan_cli.errors import UserError
 from gan_cli.session.explore import explore as explored
 
 EXPLORE = "explore"
@@ -40,8 +37,10 @@ def explore(config: ExploreConfig, line: CommandLine) -> None:
     stem = "_".join([name, f"step_{protocol['step']:010d}", protocol["weights"], f"seed_{config.seed}"])
     if run.extractor is not None:
         stem += f"_{run.extractor.name}"
-    for path in _write(place(config.out, run.path, EXPLORE), stem + _changed(kind, arguments), protocol, found):
-        say(path)
+    folder, files = place(config.out, run.path, EXPLORE), _files(stem + _changed(kind, arguments), protocol, found)
+    write(folder, files)
+    for name in files:
+        say(folder / name)
 
 
 def _changed(kind: Kind, arguments: dict[str, Any]) -> str:
@@ -63,23 +62,9 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _write(folder: Path, stem: str, protocol: dict[str, Any], found: Found) -> list[Path]:
-    """Write every picture and animation, and then the JSON.
-
-    Raises:
-        UserError: they cannot be written.
-    """
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, picture in found.pictures.items():
-            written.append(folder / f"{stem}{f'_{name}' if name else ''}.png")
-            save_png(written[-1], picture)
-        for name, clip in found.clips.items():
-            written.append(folder / f"{stem}{f'_{name}' if name else ''}.{clip.format}")
-            replace_file(written[-1], [encoded(clip)])
-    except OSError as error:
-        raise UserError(f"out={folder} cannot be written ({error.strerror})") from error
-    written.append(folder / f"{stem}.json")
-    write_json(written[-1], strict({"protocol": protocol, **found.numbers, "lines": found.lines}))
-    return written
+def _files(stem: str, protocol: dict[str, Any], found: Found) -> dict[str, bytes]:
+    """Return the pictures, the animations and the JSON, by the names of their files."""
+    content = {(name, "png"): png(picture) for name, picture in found.pictures.items()}
+    content |= {(name, clip.format): encoded(clip) for name, clip in found.clips.items()}
+    files = {f"{stem}{f'_{name}' if name else ''}.{kind}": file for (name, kind), file in content.items()}
+    return files | {f"{stem}.json": as_json({"protocol": protocol, **found.numbers, "lines": found.lines})}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable, write
+from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable
 from gan_cli.commands._parser import Parser
+from gan_cli.commands._results import as_json, write
 from gan_cli.core.places import place
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
@@ -79,11 +79,13 @@ def _write_page(out: Path, command: Sequence[str], done: Sequence[tuple[Run, Rep
     from gan_cli.analysis.report_page import report_page
 
     runs, found = zip(*done, strict=True)
-    numbers = [{"run": str(run.path), **each.part.numbers, "verdicts": _texts(each.part)} for run, each in done]
+    numbers = [
+        {"run": str(run.path), **each.part.numbers, "verdicts": [v._asdict() for v in each.part.verdicts]}
+        for run, each in done
+    ]
     files = [*(name for each in found for name in each.names.values()), "report.json"]
     page = report_page(runs, found, out, made_by(command, files))
-    json_text = json.dumps(numbers, indent=1, allow_nan=False)
-    write(out, {"report.json": json_text.encode() + b"\n", "index.html": page.encode()})
+    write(out, {"report.json": as_json(numbers), "index.html": page.encode()})
     say(f"\n{out}: {', '.join([*files, 'index.html'])}")
 
 
@@ -116,7 +118,3 @@ def _extractor(option: str) -> Part:
         hint = did_you_mean(option, options, "--extractor ") or ";"
         raise UserError(f"--extractor {option}: no such option{hint} options: {', '.join(sorted(options))}")
     return Part.model_validate(yaml.safe_load(options[option].read_text(encoding="utf-8")))
-
-
-def _texts(part: Any) -> list[dict[str, str]]:
-    return [verdict._asdict() for verdict in part.verdicts]

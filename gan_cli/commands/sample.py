@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from gan_cli.commands._npz import npz_pieces
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.files import replace_file
-from gan_cli.core.places import place, require_suffix
+from gan_cli.core.places import place, require_suffix, writing
 from gan_cli.core.text import say, show
 from gan_cli.data.loader import to_bytes
 from gan_cli.data.unused import summary
@@ -56,14 +55,9 @@ def sample(config: SampleConfig, line: CommandLine) -> None:
             say(f"gan: source={config.source}: not used: {summary(unused)}", sys.stderr)
         return
     drawn = samples(run, config)
-    try:
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        if config.format == "grid":
-            _write_grid(out, drawn.batches, drawn.columns)
-        else:
-            _WRITERS[config.format](out, drawn, config)
-    except OSError as error:
-        raise UserError(f"out={out} cannot be written ({error.strerror})") from error
+        _WRITERS[config.format](out, drawn, config)
     say(out)
 
 
@@ -125,9 +119,9 @@ def _name(run: Loaded, chosen: list[Any], config: SampleConfig) -> str:
     return "_".join(parts) + ("" if config.source else {"grid": ".png", "png": "", "npz": ".npz"}[config.format])
 
 
-def _write_grid(out: Path, batches: Iterator[Tensor], columns: int | None) -> None:
-    x = torch.cat(list(batches))
-    picture = figures.image_grid(x, columns) if x.dim() == 4 else figures.points_figure(None, x, None)
+def _write_grid(out: Path, drawn: Samples, config: SampleConfig) -> None:
+    x = torch.cat(list(drawn.batches))
+    picture = figures.image_grid(x, drawn.columns) if x.dim() == 4 else figures.points_figure(None, x, None)
     replace_file(out, [figures.encoded(picture, out.suffix)])
 
 
@@ -154,4 +148,4 @@ def _array(x: Tensor) -> np.ndarray:
     return figures.to_uint8(x) if x.shape[1] in (1, 3) else to_bytes(x).permute(0, 2, 3, 1).cpu().numpy()
 
 
-_WRITERS = {"png": _write_pngs, "npz": _write_npz}
+_WRITERS = {"grid": _write_grid, "png": _write_pngs, "npz": _write_npz}

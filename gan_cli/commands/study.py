@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gan_cli.commands._results import strict, write_json
+from gan_cli.commands._results import as_json, write
 from gan_cli.commands._study_pages import FIGURE, RESULT
 from gan_cli.commands._study_pages import write as write_pages
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.command_schemas import StudyConfig
 from gan_cli.config.tree import conf_dir, groups
-from gan_cli.core.files import replace_file
 from gan_cli.core.places import place
 from gan_cli.core.text import columns, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
@@ -97,29 +96,14 @@ def _one(name: str, config: StudyConfig, line: CommandLine) -> None:
     from gan_cli.studies.running import run_study
 
     found = run_study(name, config, line.config_dir, lambda text: say(text, sys.stderr))
-    for path in _write(found, config):
-        say(path)
+    picture = io.BytesIO()
+    found.finding.figure.savefig(picture, format="png")
+    write(found.path, {FIGURE: picture.getvalue(), RESULT: as_json(_content(found, config))})
+    say(found.path / FIGURE)
+    say(found.path / RESULT)
     heads = ("claim", "published", "ours", "tolerance", "verdict")
     cells = [(r.claim.text, f"{r.claim.published}", f"{r.found}", r.claim.tolerance, r.verdict) for r in found.rows]
     say("\n".join(["", *found.finding.lines, "", *columns([heads, *cells]), ""]))
-
-
-def _write(found: Outcome, config: StudyConfig) -> list[Path]:
-    """Write the figure and study.json.
-
-    Raises:
-        UserError: they cannot be written.
-    """
-    content = io.BytesIO()
-    found.finding.figure.savefig(content, format="png")
-    picture, result = found.path / FIGURE, found.path / RESULT
-    try:
-        found.path.mkdir(parents=True, exist_ok=True)
-        replace_file(picture, [content.getvalue()])
-    except OSError as error:
-        raise UserError(f"out={found.path} cannot be written ({error.strerror})") from error
-    write_json(result, _content(found, config))
-    return [picture, result]
 
 
 def _content(found: Outcome, config: StudyConfig) -> dict[str, Any]:
@@ -137,7 +121,7 @@ def _content(found: Outcome, config: StudyConfig) -> dict[str, Any]:
         "claims": claims,
         "lines": [*found.finding.lines],
         "notes": found.study.notes,
-        "numbers": strict(found.finding.numbers),
+        "numbers": found.finding.numbers,
         "date": date.today().isoformat(),
         "machine": "; ".join(found.machines),
     }

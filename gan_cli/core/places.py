@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from gan_cli.core.text import is_text, shell_word, visible
@@ -58,6 +59,19 @@ def place(chosen: str | None, base: Path, *default: str, suffixes: Sequence[str]
         if found.is_symlink():
             raise UserError(f"{found} is a link, and nothing is written through it: remove it, or choose another place")
     return found
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Make an error of the disk inside one about the place that a command writes to.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"out={out} cannot be written ({error.strerror})") from error
 
 
 def require_suffix(chosen: str | None, suffixes: Sequence[str] = (), key: str = "out=") -> None:
