@@ -9,7 +9,6 @@ import string
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -31,9 +30,6 @@ from gan_cli.config.tree import conf_dir, meaning, positional_key
 from gan_cli.core.processes import processes
 from gan_cli.core.text import one_line, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
-
-if TYPE_CHECKING:
-    from gan_cli.sweeps.record import Swept
 
 
 def launch(command: str, argv: Sequence[str]) -> int:
@@ -61,12 +57,14 @@ def launch(command: str, argv: Sequence[str]) -> int:
         cfg = composer.compose(arguments.overrides)
         if cfg.hydra.mode != RunMode.MULTIRUN:
             return _run(composer, cfg, arguments)
-    from gan_cli.sweeps.record import Asker
-    from gan_cli.sweeps.sweep import sweep
+    from gan_cli.sweeps.sweep import plan, run
 
     if processes().size > 1:
         raise UserError("-m: torchrun's processes train one run together; a sweep starts processes of its own")
-    swept = sweep(composer, arguments, overrides, multirun, _by_hydra, Asker(["gan", *sys.argv[1:]]))
+    planned = plan(composer, arguments, overrides, multirun)
+    if planned.by_hydra:
+        return _by_hydra(composer, arguments, planned.cells and len(planned.cells))
+    swept = run(planned, ["gan", *sys.argv[1:]])
     for line in swept.lines:
         say(line)
     return swept.code
@@ -108,8 +106,8 @@ def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
     return 0
 
 
-def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Swept:
-    """Leave a sweep to the launcher and sweeper of Hydra's that the command line names.
+def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> int:
+    """Leave a sweep to the launcher and sweeper of Hydra's that the command line names, and return the exit code.
 
     Args:
         composer: of the command.
@@ -119,7 +117,6 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
     from hydra.core.hydra_config import HydraConfig
 
     from gan_cli.sweeps.cells import cell_name
-    from gan_cli.sweeps.record import Swept
 
     codes: list[int] = []
 
@@ -140,7 +137,7 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> Sw
                 sys.exit(error.exit_code)  # Hydra's loop over the jobs continues after an Exception
 
     ended = _hydra_main(composer, arguments, job)
-    return Swept(ended or (codes[0] if codes else 0))
+    return ended or (codes[0] if codes else 0)
 
 
 def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> int:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from gan_cli.api.kept import settings_kept
 from gan_cli.api.request import arguments_of, composer_of, requested, words_of
 from gan_cli.api.run import Run
-from gan_cli.config.arguments import Arguments
-from gan_cli.config.compose import Composer
 from gan_cli.config.schema import RunConfig
 from gan_cli.core.processes import processes
 from gan_cli.core.signals import of_a_call
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from gan_cli.session.own_callbacks import Callback
-    from gan_cli.sweeps.record import Swept
 
 
 def compose(
@@ -112,14 +109,17 @@ def sweep(
         Interrupted: Ctrl-C; the runs are saved, and the same sweep.name continues them.
         GanError: a run did not finish; the others did.
     """
-    from gan_cli.sweeps.record import Asker
-    from gan_cli.sweeps.sweep import sweep as run_sweep
+    from gan_cli.sweeps.sweep import plan, run
 
     words = words_of(overrides)
     arguments = arguments_of(config_dir, _place(from_run), words)
     composer = composer_of("train", arguments)
-    asker = Asker(["gan_cli.sweep", *words], of_a_call())
-    swept = run_sweep(composer, arguments, composer.parse(words), True, _refuse, asker)
+    planned = plan(composer, arguments, composer.parse(words), True)
+    if planned.by_hydra:
+        raise UserError(
+            "hydra/launcher, hydra/sweeper: Hydra's own start jobs from the command line alone: gan train -m"
+        )
+    swept = run(planned, ["gan_cli.sweep", *words], of_a_call())
     text = "; ".join(swept.lines)
     if swept.code > 128:
         number = swept.code - 128
@@ -131,7 +131,3 @@ def sweep(
 
 def _place(run: Run | str | Path | None) -> Path | None:
     return run if run is None else run.path if isinstance(run, Run) else find(run)
-
-
-def _refuse(composer: Composer, arguments: Arguments, count: int | None) -> Swept:
-    raise UserError("hydra/launcher, hydra/sweeper: Hydra's own start jobs from the command line alone: gan train -m")

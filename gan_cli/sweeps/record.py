@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import replace_file
 from gan_cli.core.held import Held
-from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError
 from gan_cli.runs.directory import SWEEP
@@ -57,34 +56,6 @@ class Record(_Checked):
     command: list[str]  # its arguments
     jobs: list[Job]  # of every command that ran it so far
     search: dict[str, Any] | None = None  # what makes a search the one it is; None: a grid
-
-
-class Asker(NamedTuple):
-    """Who asks for a sweep.
-
-    Attributes:
-        command: what sweep.json says of it.
-        stops: signals that stop it.
-    """
-
-    command: Sequence[str]
-    stops: Stops = OF_A_COMMAND
-
-
-class Swept(NamedTuple):
-    """What became of a sweep.
-
-    Attributes:
-        code: its exit code.
-        lines: what it says at its end.
-        path: its directory; None where another launcher than ours ran it.
-        jobs: in their order.
-    """
-
-    code: int
-    lines: Sequence[str] = ()
-    path: Path | None = None
-    jobs: Sequence[Job] = ()
 
 
 class Folder:

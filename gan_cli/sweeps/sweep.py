@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hydra.core.override_parser.types import Override
@@ -14,13 +15,14 @@ from gan_cli.config.arguments import Arguments, key_of
 from gan_cli.config.compose import Composer
 from gan_cli.config.explain import refuse_without_effect
 from gan_cli.config.schema import RunConfig
+from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.errors import GanError, UserError
 from gan_cli.sweeps import process
 from gan_cli.sweeps.cells import Cell, Checker, cell_name, checked_cells, expand, is_about_sweep, values, varied_keys
 from gan_cli.sweeps.display import Display, counts
 from gan_cli.sweeps.jobs import folder_for, jobs_of
 from gan_cli.sweeps.pool import Pool, exit_code
-from gan_cli.sweeps.record import RECORD, Asker, Folder, Job, Swept
+from gan_cli.sweeps.record import RECORD, Folder, Job
 
 if TYPE_CHECKING:  # it needs Optuna, an extra
     from gan_cli.sweeps.space import Space
@@ -34,28 +36,51 @@ class Request(NamedTuple):
     cfg: DictConfig  # composed with the first value of each varied key
 
 
-def sweep(
-    composer: Composer,
-    arguments: Arguments,
-    overrides: Sequence[Override],
-    multirun: bool,
-    by_hydra: Callable[[Composer, Arguments, int | None], Swept],
-    asker: Asker,
-) -> Swept:
-    """Run a sweep.
+class Plan(NamedTuple):
+    """A sweep that can run.
+
+    Attributes:
+        cells: checked; of a search, those that show whether all others could run; None: Hydra's sweeper chooses them.
+        flags: what each job's command line has besides its overrides.
+        space: of a search; None: a grid.
+        by_hydra: a launcher or a sweeper of Hydra's starts the runs; `run` is for all other sweeps.
+    """
+
+    cells: Sequence[Cell] | None
+    flags: Sequence[str] = ()
+    space: Space | None = None
+    by_hydra: bool = False
+
+
+class Swept(NamedTuple):
+    """What became of a sweep.
+
+    Attributes:
+        code: its exit code.
+        lines: what it says at its end.
+        path: its directory.
+        jobs: in their order.
+    """
+
+    code: int
+    lines: Sequence[str]
+    path: Path
+    jobs: Sequence[Job]
+
+
+def plan(composer: Composer, arguments: Arguments, overrides: Sequence[Override], multirun: bool) -> Plan:
+    """Expand a sweep and check its cells; nothing is written.
 
     Args:
         composer: of the command.
         arguments: the command's.
         overrides: parsed.
         multirun: the command line says `-m`.
-        by_hydra: runs a sweep whose launcher or sweeper is not ours, of so many cells.
-        asker: who asks for it.
 
     Raises:
-        UserError: the first cell that cannot run, and why; a directory that is something else, or in use.
+        UserError: the first cell that cannot run, and why.
     """
-    request = requested(composer, overrides, multirun)
+    request = request_of(composer, overrides, multirun)
     plugins = {key: str(OmegaConf.select(request.cfg.hydra, f"{key}._target_")) for key in ("launcher", "sweeper")}
     foreign = [f"hydra.{key}={target.rpartition('.')[2]}" for key, target in plugins.items() if ".Basic" not in target]
     if composer.command != "train":
@@ -63,7 +88,7 @@ def sweep(
     is_search = OmegaConf.select(request.cfg, "sweep.search") is not None
     _refuse_without_effect(request, foreign, is_search)
     if ".Basic" not in plugins["sweeper"]:
-        return by_hydra(composer, arguments, None)
+        return Plan(None, by_hydra=True)
     check, space = Checker(composer, request.hydra), None
     if is_search:
         from gan_cli.sweeps.space import Space  # needs Optuna, an extra
@@ -73,13 +98,11 @@ def sweep(
     else:
         grid = expand(request.task)
         cells = checked_cells([cell_name(i, len(grid), cell) for i, cell in enumerate(grid)], grid, check)
-    if foreign:
-        return by_hydra(composer, arguments, len(cells))
     search_path = [o for o in request.hydra if key_of(o) == "hydra.searchpath"]
-    return _run(cells, [*search_path, "hydra.mode=RUN", *arguments.places()], space, asker)
+    return Plan(cells, [*search_path, "hydra.mode=RUN", *arguments.places()], space, bool(foreign))
 
 
-def requested(composer: Composer, overrides: Sequence[Override], multirun: bool) -> Request:
+def request_of(composer: Composer, overrides: Sequence[Override], multirun: bool) -> Request:
     """Return what a command line asks for.
 
     Raises:
@@ -115,8 +138,18 @@ def _refuse_without_effect(request: Request, foreign: Sequence[str], is_search: 
         )
 
 
-def _run(cells: Sequence[Cell], flags: Sequence[str], space: Space | None, asker: Asker) -> Swept:
-    """Run the jobs of a grid, or of the search in a space, in a directory that the same command continues."""
+def run(planned: Plan, command: Sequence[str], stops: Stops = OF_A_COMMAND) -> Swept:
+    """Run the jobs of a grid, or of a search, in a directory that the same command continues.
+
+    Args:
+        planned: of this package's own jobs.
+        command: what sweep.json says of it.
+        stops: signals that stop it.
+
+    Raises:
+        UserError: the directory is something else, or in use.
+    """
+    cells, flags, space, _ = planned
     config: RunConfig = cells[0].config
     places, threads = process.places(config.sweep.jobs)
     path = folder_for(config.sweep.name, varied_keys([cell.overrides for cell in cells]))
@@ -129,11 +162,11 @@ def _run(cells: Sequence[Cell], flags: Sequence[str], space: Space | None, asker
         if space is not None:
             chooser = search.Chooser(folder, space, config, len(places), threads)
         jobs = chooser.jobs if chooser else jobs_of(cells, folder, threads)
-        folder.begin(jobs, asker.command)
+        folder.begin(jobs, command)
         try:
             with Display(jobs) as display:
-                display.note(f"{path}: {_plan(jobs, places)}")
-                received = Pool(jobs, flags, display, folder.job_ended, chooser, asker.stops).run(places)
+                display.note(f"{path}: {_summary(jobs, places)}")
+                received = Pool(jobs, flags, display, folder.job_ended, chooser, stops).run(places)
                 code = exit_code(jobs, received)
         except GanError as error:
             folder.write(error.exit_code)
@@ -145,7 +178,7 @@ def _run(cells: Sequence[Cell], flags: Sequence[str], space: Space | None, asker
     return Swept(code, lines, path, jobs)
 
 
-def _plan(jobs: Sequence[Job], places: Sequence[str | None]) -> str:
+def _summary(jobs: Sequence[Job], places: Sequence[str | None]) -> str:
     facts = [f"{counts(jobs)}; {len(places)} at once"]
     if gpus := {place for place in places if place is not None}:
         facts.append(f"on {len(gpus)} GPU{'s' * (len(gpus) != 1)}")

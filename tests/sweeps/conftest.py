@@ -73,7 +73,7 @@ class Fails(Wasserstein):
 def requested(*overrides: str) -> list[Override]:
     """The overrides of a sweep, with those that its config asks for."""
     composer = Composer.of("train", Arguments([], {}))
-    return sweep.requested(composer, composer.parse(overrides), multirun=True).task
+    return sweep.request_of(composer, composer.parse(overrides), multirun=True).task
 
 
 @pytest.fixture
