@@ -47,69 +47,74 @@ def test_it_serves_until_ctrl_c(tmp_path):
             board.kill()
 
 
-def test_hparams_opens_on_what_differs_and_on_the_estimates(tmp_path):
-    for seed in (0, 1):
-        run = tmp_path / "runs" / f"seed-{seed}"
-        run.mkdir(parents=True)
-        board = Board(RunDirectory(run), None)
-        settings = {"updates.k": seed, "constraint.class": str(seed), "evaluate.count": seed + 1, "seed": seed}
-        board.describe("", {"loss": "wgan", "a": 1, **settings})
-        tags = ("critic/clip_saturation", "critic/loss", "critic/wasserstein_normalised", "quality/kid", "quality/fid")
-        board.scalars(1, dict.fromkeys(tags, float(seed)))
-        board.close()
-    request = {"experimentName": "", "includeMetrics": True, "hparamsLimit": 0}
-    address = serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"])
+def asked(address, until=bool, body=None, **query):
+    """Return what TensorBoard answers, in JSON, as soon as it has read enough of the runs."""
     limit = time.monotonic() + 60
-    found = {}
-    while len(found.get("metricInfos", [])) < 5:
-        assert time.monotonic() < limit, found
-        time.sleep(0.05)
-        question = urllib.request.Request(
-            f"{address}data/plugin/hparams/experiment",
-            json.dumps(request).encode(),
-            {"Content-Type": "application/json"},
-        )
+    question = urllib.request.Request(
+        f"{address}?{urllib.parse.urlencode(query)}",
+        body and json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    while True:
         with urllib.request.urlopen(question, timeout=30) as answer:
             found = json.load(answer)
-    assert [info["name"] for info in found["hparamInfos"]] == [
-        *("seed", "updates.k", "constraint.class", "evaluate.count"),
-        *("loss", "a"),
-    ]
-    assert [info["name"]["tag"] for info in found["metricInfos"]] == [
-        *("critic/wasserstein_normalised", "quality/fid", "quality/kid"),
-        *("critic/loss", "critic/clip_saturation"),
-    ]
-
-
-def test_custom_scalars_shows_the_charts_that_have_a_curve(tmp_path):
-    run = tmp_path / "runs" / "ring"
-    run.mkdir(parents=True)
-    board = Board(RunDirectory(run), None)
-    board.describe("", {})
-    board.scalars(1, {"critic/js_estimate": 0.5, "critic/loss": 1.0})
-    board.close()
-    address = serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"])
-    limit = time.monotonic() + 60
-    found = {}
-    while len(found.get("category", [])) != 2:
+        if until(found):
+            return found
         assert time.monotonic() < limit, found
         time.sleep(0.05)
-        with urllib.request.urlopen(f"{address}data/plugin/custom_scalars/layout", timeout=30) as answer:
-            found = json.load(answer)
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serve the runs; return the address of TensorBoard's plugins."""
+    return lambda: serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"]) + "data/plugin/"
+
+
+def logged(path, settings, values):
+    """Write what a run of one step shows in TensorBoard."""
+    path.mkdir(parents=True, exist_ok=True)
+    board = Board(RunDirectory(path), None)
+    board.describe("", settings)
+    board.scalars(1, values)
+    board.close()
+
+
+def columns(address, metrics):
+    """Return the settings and the metrics that the HPARAMS page shows, in its order, as soon as there are so many."""
+    body = {"experimentName": "", "includeMetrics": True, "hparamsLimit": 0}
+    found = asked(f"{address}hparams/experiment", lambda found: len(found.get("metricInfos", [])) == metrics, body)
+    return [info["name"] for info in found["hparamInfos"]], [info["name"]["tag"] for info in found["metricInfos"]]
+
+
+def test_hparams_opens_on_what_differs_and_on_the_estimates(served, tmp_path):
+    tags = ("critic/clip_saturation", "critic/loss", "critic/wasserstein_normalised", "quality/kid", "quality/fid")
+    for seed in (0, 1):
+        settings = {"updates.k": seed, "constraint.class": str(seed), "evaluate.count": seed + 1, "seed": seed}
+        shown = {"loss": "wgan", "a": 1, **settings}
+        logged(tmp_path / "runs" / f"seed-{seed}", shown, dict.fromkeys(tags, float(seed)))
+    assert columns(served(), 5) == (
+        ["seed", "updates.k", "constraint.class", "evaluate.count", "loss", "a"],
+        [
+            *("critic/wasserstein_normalised", "quality/fid", "quality/kid"),
+            *("critic/loss", "critic/clip_saturation"),
+        ],
+    )
+
+
+def test_metrics_that_all_runs_have_come_first(served, tmp_path):
+    shared = ("critic/loss", "generator/loss", "quality/fid", "quality/modes", "speed/steps_per_second")
+    for loss, own in (("wgan", "critic/wasserstein_normalised"), ("gan", "critic/js_estimate")):
+        logged(tmp_path / "runs" / loss, {"loss": loss}, dict.fromkeys((own, *shared), 1.0))
+    _, tags = columns(served(), 7)
+    assert sorted(tags[:5]) == sorted(shared)
+    assert tags[0] == "quality/fid"
+
+
+def test_custom_scalars_shows_the_charts_that_have_a_curve(served, tmp_path):
+    logged(tmp_path / "runs" / "ring", {}, {"critic/js_estimate": 0.5, "critic/loss": 1.0})
+    found = asked(f"{served()}custom_scalars/layout", lambda found: len(found.get("category", [])) == 2)
     shown = {category["title"]: [chart["title"] for chart in category["chart"]] for category in found["category"]}
     assert shown == {"Losses": ["critic"], "Other distances": ["js estimate"]}
-
-
-def asked(address, **query):
-    """Return what TensorBoard answers as soon as it has read the runs."""
-    limit = time.monotonic() + 60
-    while True:
-        with urllib.request.urlopen(f"{address}?{urllib.parse.urlencode(query)}", timeout=30) as answer:
-            found = json.load(answer)
-        if found:
-            return found
-        assert time.monotonic() < limit, address
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -125,10 +130,7 @@ def of_two_scales(tmp_path):
         (run / "samples").mkdir()
         for name in ("real", "step_0000000000"):
             (run / "samples" / f"{name}.png").write_bytes(b"")
-        board = Board(RunDirectory(run), None)
-        board.describe("", {"loss": loss})
-        board.scalars(1, {ESTIMATE: value, "critic/wasserstein_heldout": value, NORMALISED: 1.0})
-        board.close()
+        logged(run, {"loss": loss}, {ESTIMATE: value, "critic/wasserstein_heldout": value, NORMALISED: 1.0})
     return tmp_path / "runs"
 
 
@@ -151,9 +153,9 @@ def test_the_address_pins_what_can_be_compared_what_is_held_out_and_samples_besi
     assert '"runId":"defaultExperimentId/."' in one
 
 
-def test_each_scale_has_a_frame_and_what_can_be_compared_has_one(of_two_scales):
-    address = serve(of_two_scales, ["--host", "127.0.0.1", "--port", "0"])
-    layout = asked(f"{address}data/plugin/custom_scalars/layout")
+def test_each_scale_has_a_frame_and_what_can_be_compared_has_one(of_two_scales, served):
+    address = served()
+    layout = asked(f"{address}custom_scalars/layout")
     (charts,) = [category["chart"] for category in layout["category"]]
     assert [chart["title"] for chart in charts] == [
         "normalised by the Lipschitz constant",
@@ -161,16 +163,14 @@ def test_each_scale_has_a_frame_and_what_can_be_compared_has_one(of_two_scales):
     ]
     (pattern, _) = charts[2]["multiline"]["tag"]
     for loss, values in (("wgan", []), ("wgan_gp", [20.0])):
-        drawn = asked(f"{address}data/plugin/custom_scalars/scalars", run=loss, tag=pattern)["tag_to_events"]
+        drawn = asked(f"{address}custom_scalars/scalars", run=loss, tag=pattern)["tag_to_events"]
         assert [value for events in drawn.values() for _, _, value in events] == values
     for plugin in ("timeseries/tags", "scalars/tags"):
-        found = json.dumps(asked(f"{address}data/plugin/{plugin}"))
+        found = json.dumps(asked(f"{address}{plugin}"))
         assert f'"{ESTIMATE}, wgan"' in found
         assert f'"{NORMALISED}"' in found
         assert f'"{ESTIMATE}"' not in found
-    assert asked(f"{address}data/plugin/scalars/scalars", run="wgan", tag=f"{ESTIMATE}, wgan")[0][2] == pytest.approx(
-        0.01
-    )
+    assert asked(f"{address}scalars/scalars", run="wgan", tag=f"{ESTIMATE}, wgan")[0][2] == pytest.approx(0.01)
 
 
 def test_runs_of_one_scale_share_the_tags_of_their_files(tmp_path):
@@ -223,28 +223,3 @@ def test_a_port_that_is_taken(refused, tmp_path):
 def test_flags_that_tensorboard_does_not_take(refused, tmp_path, flags):
     (tmp_path / "runs").mkdir()
     assert refused("board", "runs", *flags).startswith(" ".join(flags))
-
-
-def test_metrics_that_all_runs_have_come_first(tmp_path):
-    shared = ("critic/loss", "generator/loss", "quality/fid", "quality/modes", "speed/steps_per_second")
-    for loss, own in (("wgan", "critic/wasserstein_normalised"), ("gan", "critic/js_estimate")):
-        (run := tmp_path / "runs" / loss).mkdir(parents=True)
-        board = Board(RunDirectory(run), None)
-        board.describe("", {"loss": loss})
-        board.scalars(1, dict.fromkeys((own, *shared), 1.0))
-        board.close()
-    address = serve(tmp_path / "runs", ["--host", "127.0.0.1", "--port", "0"])
-    request = json.dumps({"experimentName": "", "includeMetrics": True, "hparamsLimit": 0}).encode()
-    limit = time.monotonic() + 60
-    found = {}
-    while len(found.get("metricInfos", [])) < 7:
-        assert time.monotonic() < limit, found
-        time.sleep(0.05)
-        question = urllib.request.Request(
-            f"{address}data/plugin/hparams/experiment", request, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(question, timeout=30) as answer:
-            found = json.load(answer)
-    tags = [info["name"]["tag"] for info in found["metricInfos"]]
-    assert sorted(tags[:5]) == sorted(shared)
-    assert tags[0] == "quality/fid"
