@@ -66,7 +66,9 @@ def dispatch(argv: list[str]) -> int:
         print(overview())
         return 0
     if "--version" in argv:
-        print(f"gan {_version()}")
+        from gan_cli.core.extras import version
+
+        print(f"gan {version('gan_cli') or '(not installed)'}")
         return 0
     require_text(argv)
     if any("allow_targets" in word for word in argv) and os.getcwd() not in sys.path:
@@ -111,12 +113,3 @@ def overview() -> str:
         rows.append(f"  {f'{name} {key.upper()}' if key else name:12}  {text}")
     head = "gan COMMAND [arguments]: config-driven experiments with generative adversarial networks."
     return "\n".join([head, "", "Commands", *rows, "", EXAMPLES])
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("gan_cli")
-    except PackageNotFoundError:
-        return "(not installed)"

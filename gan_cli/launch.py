@@ -26,7 +26,7 @@ from gan_cli.config.arguments import (
 )
 from gan_cli.config.comments import commented, comments
 from gan_cli.config.compose import VERSION_BASE, Composer
-from gan_cli.config.tree import conf_dir, meaning, positional_key
+from gan_cli.config.tree import conf_dir, meaning, option_file, positional_key
 from gan_cli.core.processes import processes
 from gan_cli.core.text import one_line, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
@@ -189,8 +189,7 @@ def _comments(cfg: DictConfig, composer: Composer) -> dict[str, str]:
     found = comments(composer.directories[0] / f"{composer.name}.yaml")
     for choice, option in cfg.hydra.runtime.choices.items():
         group, _, place = choice.partition("@")
-        files = (directory / group / f"{option}.yaml" for directory in composer.directories)
-        if not group.startswith("hydra/") and (path := next((path for path in files if path.is_file()), None)):
+        if not group.startswith("hydra/") and (path := option_file(group, option, composer.directories)):
             found |= {f"{place or group}": f"{option}: {meaning(path)}", **comments(path, place or group)}
     return found
 

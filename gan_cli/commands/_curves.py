@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gan_cli.config.tree import options
+from gan_cli.config.tree import option_file, options
 from gan_cli.core import curves
 from gan_cli.core.curves import Curve, Declarations
+from gan_cli.core.text import columns
 
 _GROUPS = {
     "loss": "losses",
@@ -57,8 +58,7 @@ def table(*directories: Path) -> str:
     """Return the curves as lines of text; arguments as for `rows`."""
     found = [("tag", "unit", "better", "meaning (logged by)")]
     found += [(*row.curve[:3], f"{row.curve.meaning} ({row.logged_by})") for row in rows(*directories)]
-    widths = [max(map(len, column)) for column in zip(*found, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in found)
+    return "\n".join(columns(found))
 
 
 def _place(curve: Curve) -> int:
@@ -68,8 +68,7 @@ def _place(curve: Curve) -> int:
 
 def _class_of(group: str, option: str, directories: Sequence[Path]) -> str:
     """Return the name of the class that an option builds; '' if the class is not from this package."""
-    places = (directory / group / f"{option}{ending}" for directory in directories for ending in (".yaml", ".yml"))
-    text = next(path for path in places if path.is_file()).read_text(encoding="utf-8")
+    text = option_file(group, option, directories).read_text(encoding="utf-8")
     target = re.search(rf"^ *_target_: gan_cli\.{_GROUPS[group]}\.\w+\.(\w+)", text, re.MULTILINE)
     return target[1] if target else ""
 

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from rich.filesize import decimal as size
 
-from gan_cli.commands._findings import Finding, size
+from gan_cli.commands._findings import Finding
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.extras import pip_install
+from gan_cli.core.extras import version as version_of
 
 _SHELLS = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 
 
 def software() -> list[Finding]:
     """Return the versions of Python, of this package and of its requirements."""
-    found = [Finding("python", platform.python_version()), Finding("gan_cli", _version("gan_cli") or "not installed")]
+    found = [Finding("python", platform.python_version()), Finding("gan_cli", version_of("gan_cli") or "not installed")]
     found += [_required(r) for r in _requirements() if r.marker is None]
     try:
         import torchvision  # noqa: F401
@@ -38,7 +40,7 @@ def extras() -> list[Finding]:
         extra = _extra(requirement)
         if extra is None or extra == "dev":
             continue
-        version = _version(requirement.name)
+        version = version_of(requirement.name)
         users = ", ".join(_users(extra)) or "optional"
         state = version if version else f"missing; {pip_install(extra)}"
         found.append(Finding(requirement.name, f"{state} (for {users})"))
@@ -83,7 +85,7 @@ def room(path: Path, needed: int = 0) -> Finding:
 
 
 def _required(requirement: Requirement) -> Finding:
-    version = _version(requirement.name)
+    version = version_of(requirement.name)
     if version is None:
         return Finding(requirement.name, f"missing; pip install {requirement.name}", wrong=True)
     fits = requirement.specifier.contains(version, prereleases=True)
@@ -106,13 +108,6 @@ def _users(extra: str) -> list[str]:
     """Return the options whose description names an extra."""
     found = groups(conf_dir())
     return [f"{g}={o}" for g, options in found.items() for o, text in options.items() if f"gan_cli[{extra}]" in text]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _completion() -> Finding:

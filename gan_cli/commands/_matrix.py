@@ -6,12 +6,11 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
 from gan_cli.config.schema import RunConfig
-from gan_cli.config.tree import conf_dir, groups
+from gan_cli.config.tree import directories_with, groups
 from gan_cli.config.validate import validate
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
@@ -61,7 +60,7 @@ class Options:
         self._overrides = ["runtime=cpu", *base]
         self._base = self._composed()
         self._known: dict[tuple[str, str], RunConfig] = {}
-        self.names = {group: list(found) for group, found in groups(*directories(user_dir)).items()}
+        self.names = {group: list(found) for group, found in groups(*directories_with(user_dir)).items()}
 
     def config(self, **chosen: str) -> RunConfig:
         """Return a run's config: a loss (or the default loss) with all its settings, and other options over it.
@@ -81,11 +80,6 @@ class Options:
         return validate("train", self._composer.compose([*self._overrides, *overrides]), [])
 
 
-def directories(user_dir: str | None) -> list[Path]:
-    """Return the directories of options: first the user's, then the package's."""
-    return [*([Path(user_dir)] if user_dir else []), conf_dir()]
-
-
 def tables(of: str | None = None, user_dir: str | None = None) -> list[Table]:
     """Try every pair of options of the groups in PAIRS; other groups have the option of the loss, or the default.
 
@@ -99,7 +93,7 @@ def tables(of: str | None = None, user_dir: str | None = None) -> list[Table]:
     is_shape = of is not None and _SHAPE.fullmatch(of) is not None
     shape = tuple(map(int, of.split("x"))) if is_shape else None
     base = [] if is_shape or of is None else [f"dataset={of}"]
-    known = groups(*directories(user_dir))["dataset"]
+    known = groups(*directories_with(user_dir))["dataset"]
     if not is_shape and of is not None and of not in known:
         hint = did_you_mean(of, known) or ";"
         raise UserError(f"--matrix {of}: no such dataset{hint} datasets: {', '.join(known)}; or a shape, as 3x64x64")

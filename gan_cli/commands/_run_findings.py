@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._findings import Finding, size
+from rich.filesize import decimal as size
+
+from gan_cli.commands._findings import Finding
 from gan_cli.commands._machine_findings import room
 from gan_cli.config.identity import differences, listed
 from gan_cli.config.schema import RunConfig

@@ -11,7 +11,7 @@ import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 
-from gan_cli.commands._parser import Parser
+from gan_cli.config.arguments import Parser
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import find

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from gan_cli.commands._findings import size
-from gan_cli.commands._parser import Parser
+from rich.filesize import decimal as size
+
+from gan_cli.config.arguments import Parser
 from gan_cli.core.text import say
 from gan_cli.data.caches import Cache, caches, remove
 from gan_cli.data.places import user_directory

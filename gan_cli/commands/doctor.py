@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gan_cli.commands._findings import any_wrong, table
-from gan_cli.commands._parser import Parser
-from gan_cli.config.arguments import key_of
+from gan_cli.commands._findings import table
+from gan_cli.config.arguments import Parser, key_of
 from gan_cli.config.targets import permitted
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
@@ -46,7 +45,7 @@ def main(argv: list[str]) -> int:
 
         sections = {"Software": software(), "Machine": hardware(), "Caches": kept(), "Optional": extras()}
     say("\n\n".join(table(title, findings) for title, findings in sections.items()))
-    return int(any(any_wrong(findings) for findings in sections.values()))
+    return int(any(finding.wrong for findings in sections.values() for finding in findings))
 
 
 def _prefixes(word: str | None) -> list[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gan_cli.commands._curves import table
-from gan_cli.commands._parser import Parser
-from gan_cli.config.tree import conf_dir, groups
+from gan_cli.config.arguments import Parser
+from gan_cli.config.tree import directories_with, groups
 from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 
@@ -30,12 +28,7 @@ def main(argv: list[str]) -> int:
         help="show which pairs of options run and why others are refused, for a dataset or a shape such as 3x64x64",
     )
     arguments = parser.parse_args(argv)
-    directories = [conf_dir()]
-    if arguments.config_dir is not None:
-        own = Path(arguments.config_dir)
-        if not own.is_dir():
-            raise UserError(f"--config-dir {own}: no such directory")
-        directories.insert(0, own)
+    directories = directories_with(arguments.config_dir)
     if arguments.matrix is not None:
         if arguments.group is not None:
             raise UserError(f"{arguments.group}: --matrix has its own groups; leave out {arguments.group}")

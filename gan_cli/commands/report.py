@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable
-from gan_cli.commands._parser import Parser
 from gan_cli.commands._results import as_json, write
+from gan_cli.config.arguments import Parser
 from gan_cli.core.places import place
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
@@ -108,13 +108,14 @@ def _extractor(option: str) -> Part:
     import yaml
 
     from gan_cli.config.schema import Part
-    from gan_cli.config.tree import conf_dir
+    from gan_cli.config.tree import conf_dir, option_file, options
     from gan_cli.core.text import did_you_mean
 
-    options = {path.stem: path for path in (conf_dir() / "extractor").glob("*.yaml")}
     if Path(option, "classifier.yaml").is_file():
         return Part.of("gan_cli.extractors.classifier.TrainedClassifier", {"path": option})
-    if option not in options:
-        hint = did_you_mean(option, options, "--extractor ") or ";"
-        raise UserError(f"--extractor {option}: no such option{hint} options: {', '.join(sorted(options))}")
-    return Part.model_validate(yaml.safe_load(options[option].read_text(encoding="utf-8")))
+    path = option_file("extractor", option, [conf_dir()])
+    if path is None:
+        known = options("extractor", conf_dir())
+        hint = did_you_mean(option, known, "--extractor ") or ";"
+        raise UserError(f"--extractor {option}: no such option{hint} options: {', '.join(known)}")
+    return Part.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

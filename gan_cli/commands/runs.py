@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._parser import Parser
+from gan_cli.config.arguments import Parser
 from gan_cli.config.names import option, readable
 from gan_cli.core.curves import better
 from gan_cli.core.text import columns, did_you_mean, one_line, say, show, terminal_width

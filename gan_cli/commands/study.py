@@ -16,7 +16,7 @@ from gan_cli.commands._study_pages import FIGURE, RESULT
 from gan_cli.commands._study_pages import write as write_pages
 from gan_cli.config.arguments import CommandLine
 from gan_cli.config.command_schemas import StudyConfig
-from gan_cli.config.tree import conf_dir, groups
+from gan_cli.config.tree import directories_with, groups, option_file
 from gan_cli.core.places import place
 from gan_cli.core.text import columns, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
@@ -34,9 +34,7 @@ def study(config: StudyConfig, line: CommandLine) -> None:
         UserError: the study, or a run of it, cannot be run.
         GanError: a run stopped early; the same command continues it.
     """
-    chosen, directories = line.choices.get("study"), [conf_dir()]
-    if line.config_dir:
-        directories.insert(0, Path(line.config_dir))
+    chosen, directories = line.choices.get("study"), directories_with(line.config_dir)
     if chosen is None:
         say("\n".join(_list(directories)))
     elif chosen == ALL:
@@ -57,7 +55,7 @@ def _list(directories: list[Path]) -> list[str]:
     """Return the studies as lines, with the minutes that the quick form takes."""
     rows = []
     for name, text in _meanings(directories).items():
-        path = next(path for folder in directories if (path := folder / "study" / f"{name}.yaml").is_file())
+        path = option_file("study", name, directories)
         minutes = yaml.safe_load(path.read_text(encoding="utf-8")).get("minutes")
         rows.append((name, f"{minutes:g} min" if isinstance(minutes, (int, float)) else "?", text))
     return [

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.commands._pages import allowed_targets
-from gan_cli.commands._parser import Parser
+from gan_cli.config.arguments import Parser
 from gan_cli.core.text import one_line, say
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import find_one

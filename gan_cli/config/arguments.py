@@ -69,15 +69,22 @@ def parse(argv: Sequence[str]) -> Arguments:
     return Arguments(overrides, flags)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """An `argparse` parser whose errors are one line."""
+
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (`--help` lists what there is)")
+        """Raise the message as an error in one line.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{message} (see `{self.prog} --help`)")
 
 
 @functools.cache
 def _parser() -> argparse.ArgumentParser:
     """Return a parser of Hydra's flags."""
-    parser = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser = Parser(prog="gan COMMAND", add_help=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("overrides", nargs="*", default=[])
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--cfg", "-c", dest="--cfg", choices=("job", "hydra", "all"))

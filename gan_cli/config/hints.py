@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.config import aliases
 from gan_cli.config.arguments import flags, key_of
 from gan_cli.config.identity import leaves
-from gan_cli.config.tree import chosen_groups, groups, primary_config
+from gan_cli.config.tree import chosen_groups, groups, option_file, primary_config
 from gan_cli.config.validate import plausible
 from gan_cli.core.text import folded, meant, shell_line
 
@@ -26,27 +26,16 @@ _MOST = 3  # meanings that are named
 _HALF = math.log(0.5)
 
 
-class Composer(Protocol):
+class _Composer(Protocol):
     """What a hint needs of `compose.Composer`."""
 
     command: str
 
     @property
-    def directories(self) -> list[Path]:
-        """The directories of configs."""
-        ...
-
-    def options(self, group: str) -> list[str]:
-        """Return the options of a group."""
-        ...
-
-    def parse(self, overrides: Sequence[str]) -> list[Override]:
-        """Return the overrides as Hydra reads them."""
-        ...
-
-    def composed(self, overrides: Sequence[str]) -> DictConfig:
-        """Return the composed config."""
-        ...
+    def directories(self) -> list[Path]: ...
+    def options(self, group: str) -> list[str]: ...
+    def parse(self, overrides: Sequence[str]) -> list[Override]: ...
+    def composed(self, overrides: Sequence[str]) -> DictConfig: ...
 
 
 class Hints:
@@ -57,7 +46,7 @@ class Hints:
         overrides: the command line's, without the mistaken ones; left out of account where they do not compose.
     """
 
-    def __init__(self, composer: Composer, overrides: Sequence[str]) -> None:
+    def __init__(self, composer: _Composer, overrides: Sequence[str]) -> None:
         self._composer, self._others = composer, list(overrides)
         primary = primary_config(composer.command)
         named = groups(*composer.directories) if primary else {}
@@ -179,8 +168,7 @@ class Hints:
             if "." in key and group != typed:
                 continue
             for option in options:
-                files = (directory / group / f"{option}.yaml" for directory in self._composer.directories)
-                text = next(path for path in files if path.is_file()).read_text(encoding="utf-8")
+                text = option_file(group, option, self._composer.directories).read_text(encoding="utf-8")
                 own = yaml.safe_load(text) if name in folded(text) and "_global_" not in text else {}
                 keys = [known for known in leaves(own or {}) if folded(_last(known)) == name]
                 found += [[f"{group}={option}", f"{group}.{known}={value}"] for known in keys]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 
-from gan_cli.errors import GanError
+from gan_cli.errors import GanError, UserError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _HEAD = 4096  # characters of a YAML file in which its meaning stands
@@ -52,6 +53,23 @@ def meaning(config: Path) -> str:
         lines = [text for line in file.read(_HEAD).splitlines() if (text := line.strip())]
     comments = [text.lstrip("#").strip() for text in takewhile(lambda text: text.startswith("#"), lines)]
     return next((text for text in comments if text and not text.startswith("@package")), "")
+
+
+def directories_with(config_dir: str | None) -> list[Path]:
+    """Return the directories of options: the user's own (`--config-dir`), whose files hide others, and the package's.
+
+    Raises:
+        UserError: there is no such directory.
+    """
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise UserError(f"--config-dir {config_dir}: no such directory")
+    return [*([Path(config_dir)] if config_dir is not None else []), conf_dir()]
+
+
+def option_file(group: str, option: str, directories: Iterable[Path]) -> Path | None:
+    """Return the file of an option in the first directory that has it; None where there is no such option."""
+    files = (directory / group / f"{option}{ending}" for directory in directories for ending in (".yaml", ".yml"))
+    return next((path for path in files if path.is_file()), None)
 
 
 def options(group: str, *directories: Path) -> list[str]:

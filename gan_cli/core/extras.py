@@ -1,13 +1,22 @@
-"""Optional packages: the command that installs each, and whether those that something needs are here."""
+"""Packages: their versions, the command that installs an optional one, and whether those that are needed are here."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
 
 from gan_cli.errors import UserError
 
 TRACKERS = ("wandb", "mlflow")  # extras and modules of these names
+
+
+def version(package: str) -> str | None:
+    """Return the version of an installed package, or None, as for a checkout that runs without being installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def pip_install(extra: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import re
@@ -17,6 +16,7 @@ from typing import Any
 
 import torch
 
+from gan_cli.core.extras import version
 from gan_cli.core.text import shell_line, show
 
 _PACKAGES = ("gan_cli", "torch", "torchvision", "hydra-core", "numpy")
@@ -38,7 +38,7 @@ def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": (command := ["gan", *sys.argv[1:]]),
         "command_line": shell_line(*command),
-        "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         "host": socket.gethostname(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "processor": processor(),
@@ -48,13 +48,6 @@ def provenance(device: torch.device, fingerprint: str) -> dict[str, Any]:
         "process": os.getpid(),
         "timezone": time.strftime("%Z"),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None  # a checkout that runs without being installed
 
 
 def processor() -> str:

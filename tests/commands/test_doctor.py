@@ -226,8 +226,8 @@ def test_the_machine(gan, tmp_path):
 
 def test_missing_and_old_packages_are_wrong(monkeypatch):
     versions = {"tqdm": None, "numpy": "1.0"}
-    known = _machine_findings._version
-    monkeypatch.setattr(_machine_findings, "_version", lambda name: versions.get(name, known(name)))
+    known = _machine_findings.version_of
+    monkeypatch.setattr(_machine_findings, "version_of", lambda name: versions.get(name, known(name)))
     found = {f.name: f for f in _machine_findings.software()}
     assert found["tqdm"] == Finding("tqdm", "missing; pip install tqdm", wrong=True)
     assert found["numpy"].wrong
@@ -245,4 +245,3 @@ def test_a_disk_without_room(monkeypatch, tmp_path):
 def test_table():
     text = _findings.table("title", [Finding("a", "one\ntwo"), Finding("long name", "x", wrong=True)])
     assert text == "title\n  a          one two\n! long name  x"
-    assert [_findings.size(n) for n in (5, 2_500, 51_200_000, 3e9)] == ["5 bytes", "2.5 kB", "51.2 MB", "3.0 GB"]
