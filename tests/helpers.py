@@ -1,13 +1,17 @@
-"""Small games that tests train, and a lock."""
+"""Small games that tests train, pictures that they read, what a command wrote, and a lock."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gan_cli.data.source import Batch, RealData
@@ -21,6 +25,29 @@ def alone(path: Path) -> Iterator[None]:
     with open(path, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def random_pictures(n: int, *shape: int, seed: int = 0) -> np.ndarray:
+    """Pictures (n, H, W) or (n, H, W, C), uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
+
+
+def write_pictures(folder: Path | str, images: np.ndarray) -> Path:
+    """Write images as 000.png, 001.png, ... of a directory; return it."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(Path(folder, f"{i:03}.png"))
+    return Path(folder)
+
+
+def result(out: str) -> dict[str, Any]:
+    """The JSON file whose path a command printed last."""
+    return json.loads(Path(out.strip().splitlines()[-1]).read_text())
+
+
+def rows(table: str) -> list[tuple[str, ...]]:
+    """The cells of a table of text, between ` | `."""
+    return [tuple(cell.strip() for cell in line.split(" | ")) for line in table.splitlines()]
 
 
 def output(*scores: float) -> CriticOutput:

@@ -6,14 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import gan_cli
 from gan_cli.core.text import one_line, visible
 from gan_cli.errors import UserError
 from gan_cli.runs.directory import read_status
+from tests.helpers import random_pictures, write_pictures
 
 LATIN_1 = os.fsdecode(b"caf\xe9")
 SHOWN = r"caf\xe9"
@@ -21,11 +20,8 @@ TRAIN = ("train", "dataset=folder", "dataset.image_size=8", "model=mlp", "model.
 SMALL = ("runtime=cpu", "runtime.threads=1", "train.steps=1")
 
 
-def pictures(directory: Path, n: int = 6) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    for i, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (n, 8, 8), dtype=np.uint8)):
-        Image.fromarray(pixels).save(directory / f"{i}.png")
-    return directory
+def pictures(directory: Path) -> None:
+    write_pictures(directory, random_pictures(6, 8, 8))
 
 
 @pytest.fixture
@@ -97,7 +93,7 @@ def test_a_home_with_such_a_name_can_hold_the_cache_and_no_data(here, gan, monke
 
 def test_pictures_may_have_such_names_and_classes_may_not(here, gan):
     pictures(here / "p")
-    shutil.copy(here / "p" / "0.png", here / "p" / f"{LATIN_1}.png")
+    shutil.copy(here / "p" / "000.png", here / "p" / f"{LATIN_1}.png")
     (here / "p" / f"bad {LATIN_1}.png").write_bytes(b"nonsense")
     (here / "p" / f"{LATIN_1}.avif").write_bytes(b"")
     line = (*TRAIN, *SMALL, "dataset.path=p", "run_dir=run")

@@ -17,6 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from gan_cli.cli import commands, main
 from gan_cli.config.arguments import override_of
 from gan_cli.core.text import shell_line, shell_word
+from tests.helpers import random_pictures, write_pictures
 
 ROOT = Path(__file__).resolve().parents[1]
 SHELLS = {  # a pattern that nothing matches is an error in zsh as it is, and here in bash
@@ -164,12 +165,7 @@ def quoted_commands(text: str) -> list[str]:
 @pytest.fixture
 def odd(gan, tmp_path):
     """A run whose directory's name needs quotes everywhere."""
-    import numpy as np
-    from PIL import Image
-
-    (tmp_path / "p").mkdir()
-    for i in range(6):
-        Image.fromarray(np.full((8, 8), 30 * i, np.uint8)).save(tmp_path / "p" / f"{i}.png")
+    write_pictures(tmp_path / "p", random_pictures(6, 8, 8))
     return gan(*TRAIN, *SMALL, "dataset.path=p", override_of("run_dir", NAME))
 
 

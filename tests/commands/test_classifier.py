@@ -9,27 +9,22 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
 
 import gan_cli
 from gan_cli.errors import UserError
 from gan_cli.extractors.classifier import TrainedClassifier
 from tests.conftest import SMALL
+from tests.helpers import random_pictures, write_pictures
 
 QUICK = ("epochs=2", "width=2", "batch_size=16", "device=cpu")
 KINDS = ("dark", "light")
 
 
 @pytest.fixture
-def pets(tmp_path) -> str:
+def pets(tmp_path) -> None:
     """A directory of dark and of light colour pictures."""
-    rng = np.random.default_rng(0)
     for i, kind in enumerate(KINDS):
-        (tmp_path / "pets" / kind).mkdir(parents=True)
-        for k in range(40):
-            pixels = rng.integers(0, 100, (16, 16, 3)) + 150 * i
-            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "pets" / kind / f"{k}.png")
-    return "pets"
+        write_pictures(tmp_path / "pets" / kind, random_pictures(40, 16, 16, 3, seed=i) // 3 + np.uint8(150 * i))
 
 
 OF_PETS = ("dataset=folder", "dataset.path=pets", "dataset.image_size=16", "dataset.holdout=20")
@@ -124,9 +119,7 @@ def test_mistakes(gan, refused, run_of, pets):
     assert "samples are points" in refused("classifier", "dataset=ring", *QUICK)
     assert "batch_size=" in (line := refused("classifier", *OF_PETS, *QUICK[:-2], "batch_size=999"))
     assert "train.batch_size" not in line
-    Path("flat").mkdir()
-    for name in "abcd":
-        Image.new("L", (16, 16)).save(f"flat/{name}.png")
+    write_pictures("flat", random_pictures(4, 16, 16))
     flat = ("dataset=folder", "dataset.path=flat", "dataset.image_size=16", "batch_size=2", "device=cpu")
     assert "needs at least two classes, as one sub-folder each" in refused("classifier", *flat)
     trained(gan, "out=a")

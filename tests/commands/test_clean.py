@@ -7,11 +7,11 @@ import fcntl
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from gan_cli.data.caches import caches
 from gan_cli.data.folder import Folder
 from gan_cli.data.kept import kept
+from tests.helpers import random_pictures, write_pictures
 
 
 @pytest.fixture
@@ -19,11 +19,7 @@ def cache(tmp_path, monkeypatch):
     """The user's directory, with the prepared pictures of two folders, features, and what is no cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in "ab":
-        (tmp_path / name).mkdir()
-        for i in range(12):
-            pixels = np.random.default_rng(i).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
-        opened(tmp_path / name)
+        opened(write_pictures(tmp_path / name, random_pictures(12, 16, 16, 3)))
     kept("features", "0" * 40, lambda: np.zeros(1000))
     root = tmp_path / "cache" / "gan_cli"
     (root / "data" / "mnist").mkdir(parents=True)
@@ -83,9 +79,9 @@ def test_what_is_no_cache_is_refused_and_nothing_is_removed(gan, cache, word):
 def test_links_are_not_followed(gan, tmp_path, cache):
     for name, target in (("a" * 40, caches()[0].path), ("b" * 40, tmp_path)):
         (cache / "prepared" / name).symlink_to(target)
-    (cache / "features" / f"{'1' * 40}.npy").symlink_to(tmp_path / "a" / "0.png")
+    (cache / "features" / f"{'1' * 40}.npy").symlink_to(tmp_path / "a" / "000.png")
     gan("clean")
-    assert (tmp_path / "a" / "0.png").exists()
+    assert (tmp_path / "a" / "000.png").exists()
     assert sum(path.is_symlink() for path in cache.rglob("*")) == 3
 
 

@@ -10,20 +10,13 @@ import pytest
 
 from gan_cli.extractors.fashion_mnist import SHA256
 from gan_cli.extractors.inception import Inception
+from tests import conftest
+from tests.conftest import IMAGES
+from tests.helpers import result
+
+SMALL = (*conftest.SMALL, *IMAGES)
 
 
-def result(out: str) -> dict:
-    return json.loads(Path(out.strip().splitlines()[-1]).read_text())
-
-
-SMALL = (
-    "runtime=cpu",
-    "runtime.threads=1",
-    "train.batch_size=8",
-    "model=mlp",
-    "model.width=4",
-    "dataset.image_size=28",
-)
 PROTOCOL = ("run", "step", "weights", "seed", "truncation", "real", "floor", "fake")
 
 
@@ -79,7 +72,7 @@ def test_the_same_again_where_it_is_asked_to_be_unless_the_data_have_changed(gan
 
 
 def test_raw_weights_are_not_the_moving_average(gan):
-    assert gan("train", *SMALL, "train.steps=1", "train.ema_halflife_images=8", "run_dir=run").code == 0
+    assert gan("train", *SMALL, "train.ema_halflife_images=8", "run_dir=run").code == 0
     ended = [gan("evaluate", "run", "extractor=pixels", "count=10", f"weights={name}") for name in ("ema", "raw")]
     ema, raw = (result(e.out) for e in ended)
     assert (ema["protocol"]["weights"], raw["protocol"]["weights"]) == ("ema", "raw")
@@ -123,7 +116,7 @@ def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan):
 
 
 def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):
-    assert gan("train", *SMALL, "train.steps=1", "run_dir=run").code == 0
+    assert gan("train", *SMALL, "run_dir=run").code == 0
     assert gan("resume", "run", "train.steps=3", *SCORED[:-1]).code == 0
     rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "distance/exact_w1" in row] == [2]

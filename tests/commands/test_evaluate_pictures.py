@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import gan_cli
 from gan_cli.analysis.evaluation import compared_features
@@ -17,23 +16,14 @@ from gan_cli.data.picture_set import picture_set
 from gan_cli.errors import UserError
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.metrics.frechet import frechet_distance
+from tests.helpers import random_pictures, result
+from tests.helpers import write_pictures as folder
 
 OPTIONS = ("extractor=pixels", "w1_count=8", "device=cpu")
 
 
 def pictures(n: int, seed: int, shape=(12, 12, 3)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
-
-
-def folder(path: str, images: np.ndarray) -> Path:
-    Path(path).mkdir(parents=True)
-    for i, image in enumerate(images):
-        Image.fromarray(image).save(Path(path, f"{i:03}.png"))
-    return Path(path)
-
-
-def result(out: str) -> dict:
-    return json.loads(Path(out.strip().splitlines()[-1]).read_text())
+    return random_pictures(n, *shape, seed=seed)
 
 
 def test_a_folder_and_arrays_of_the_same_pictures_have_the_same_scores(gan):

@@ -18,6 +18,7 @@ from torch import nn
 import gan_cli
 from gan_cli.errors import UserError
 from tests.conftest import RUNS, SMALL
+from tests.helpers import random_pictures, write_pictures
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -102,16 +103,14 @@ def test_classes_keep_their_names_without_the_data(gan, run_of, tmp_path, monkey
     assert torch.equal(gan_cli.load(tmp_path / "out").sample(4, y=["Bag", 0]), expected)
 
 
-def test_an_export_is_applied_to_pictures(gan, run_of, tmp_path):
+def test_an_export_is_applied_to_pictures(gan, run_of):
     run_of("enlarged")
-    (tmp_path / "pictures").mkdir()
-    for i in range(2):
-        Image.fromarray(np.random.default_rng(i).integers(0, 256, (9, 11), np.uint8)).save(f"pictures/{i}.png")
+    write_pictures("pictures", random_pictures(2, 9, 11))
     assert gan("export", "enlarged", "out=alone").code == 0
     for run in ("enlarged", "alone"):
         assert gan("sample", run, "source=pictures", f"out=of_{run}").code == 0
-    for i in range(2):
-        assert Path(f"of_alone/{i}.png").read_bytes() == Path(f"of_enlarged/{i}.png").read_bytes()
+    for name in ("000.png", "001.png"):
+        assert Path("of_alone", name).read_bytes() == Path("of_enlarged", name).read_bytes()
 
 
 def test_a_graph_of_one_direction(gan, run_of):

@@ -15,7 +15,7 @@ from gan_cli.commands.compare import _samples
 from gan_cli.runs.reading import look
 from gan_cli.session import single_parts
 from gan_cli.session.load import load
-from tests.commands.test_evaluate import result
+from tests.helpers import result
 
 FIXED = ("device=cpu", "w1_count=8")
 

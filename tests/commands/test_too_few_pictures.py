@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from gan_cli.analysis.evaluation import least
 from gan_cli.extractors.pixels import Pixels
 from gan_cli.metrics import frechet, kid, manifold, transport
+from tests.conftest import IMAGES, SMALL
+from tests.helpers import random_pictures, write_pictures
 
 MEASURES = {
     frechet: frechet.frechet_distance,
@@ -17,14 +17,8 @@ MEASURES = {
     manifold: manifold.manifold,
     transport: transport.sliced_w1,
 }
-SMALL = ("runtime=cpu", "runtime.threads=1", "model=mlp", "model.width=4", "train.steps=1", "train.batch_size=2")
-TRAIN = ("train", "dataset=folder", "dataset.path=pictures", "dataset.image_size=8", *SMALL, "run_dir=run")
-
-
-def write(directory, n):
-    directory.mkdir(parents=True)
-    for i, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (n, 8, 8), dtype=np.uint8)):
-        Image.fromarray(pixels).save(directory / f"{i}.png")
+TRAIN = ("train", *SMALL, *IMAGES, "dataset=folder", "dataset.path=pictures", "dataset.image_size=8", "run_dir=run")
+TRAIN += ("train.batch_size=2",)
 
 
 @pytest.mark.parametrize("module", MEASURES, ids=lambda module: module.__name__.rpartition(".")[2])
@@ -40,8 +34,8 @@ def test_every_score_of_pictures_has_its_least_number():
     assert least(None) == 1
 
 
-def test_12_pictures_are_too_few_to_evaluate_and_no_count_helps(gan, tmp_path):
-    write(tmp_path / "pictures", 12)
+def test_12_pictures_are_too_few_to_evaluate_and_no_count_helps(gan):
+    write_pictures("pictures", random_pictures(12, 8, 8))
     assert gan(*TRAIN).code == 0
     for count in ("auto", "6", "100"):
         ended = gan("evaluate", "run", "extractor=pixels", f"count={count}")
@@ -55,7 +49,7 @@ def test_12_pictures_are_too_few_to_evaluate_and_no_count_helps(gan, tmp_path):
 
 @pytest.mark.parametrize("count", ["auto", "1000"])
 def test_a_run_that_is_to_be_evaluated_says_so_before_it_trains(gan, tmp_path, count):
-    write(tmp_path / "pictures", 12)
+    write_pictures("pictures", random_pictures(12, 8, 8))
     asked = ("evaluate.every_steps=1", f"evaluate.count={count}", "extractor=pixels")
     ended = gan(*TRAIN, *asked)
     assert ended.code == 2

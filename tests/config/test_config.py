@@ -14,6 +14,7 @@ from gan_cli.config.validate import validate_saved
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
 from tests.command_arguments import composed
+from tests.helpers import rows
 
 
 def test_every_primary_config_has_a_schema():
@@ -89,9 +90,8 @@ sample run= | run=: must be a run directory
 """
 
 
-@pytest.mark.parametrize("row", MISTAKES.splitlines())
-def test_one_line(refused, row):
-    line, expected = row.split(" | ")
+@pytest.mark.parametrize(("line", "expected"), rows(MISTAKES))
+def test_one_line(refused, line, expected):
     words = line.split()
     assert refused(*([] if words[0] in SCHEMAS else ["train"]), *words).startswith(expected)
 

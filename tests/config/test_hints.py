@@ -7,6 +7,7 @@ import pytest
 
 from gan_cli.api.request import requested
 from gan_cli.core.text import meant
+from tests.helpers import rows
 
 # What is typed | what is meant, in the words that are shown; '-': no hint.
 MISTAKES = """\
@@ -137,7 +138,7 @@ tensorboard | board
 tran | train
 --lr | -
 """
-ROWS = [tuple(part.strip() for part in line.split(" | ")) for line in MISTAKES.splitlines()]
+ROWS = rows(MISTAKES)
 
 
 def shown(line):
