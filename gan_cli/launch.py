@@ -93,7 +93,7 @@ def call(command: str, cfg: DictConfig, line: CommandLine) -> None:
 
 def _run(composer: Composer, cfg: DictConfig, arguments: Arguments) -> int:
     """Make one run."""
-    from gan_cli.config.explain import refuse_without_effect
+    from gan_cli.config.hydra_errors import refuse_without_effect
 
     refuse_without_effect(arguments.overrides)
     for override in arguments.overrides:

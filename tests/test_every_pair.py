@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_cli.commands._matrix import Options
+from gan_cli.commands._list_matrix import Options
 from gan_cli.config.schema import Part, RunConfig
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError

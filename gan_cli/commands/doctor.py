@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gan_cli.commands._findings import table
+from gan_cli.commands._doctor_findings import table
 from gan_cli.config.arguments import Parser, key_of
 from gan_cli.config.targets import permitted
 from gan_cli.core.text import say
@@ -37,11 +37,11 @@ def main(argv: list[str]) -> int:
     run = arguments.run
     if run is not None:
         run = find_one(run, "")
-        from gan_cli.commands._run_findings import examine  # brings torch along
+        from gan_cli.commands._doctor_run import examine  # brings torch along
 
         sections = {run: examine(Path(run), _prefixes(arguments.allow_targets))}
     else:
-        from gan_cli.commands._machine_findings import extras, hardware, kept, software
+        from gan_cli.commands._doctor_machine import extras, hardware, kept, software
 
         sections = {"Software": software(), "Machine": hardware(), "Caches": kept(), "Optional": extras()}
     say("\n\n".join(table(title, findings) for title, findings in sections.items()))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gan_cli.analysis.evaluated import EVALUATIONS
 from gan_cli.analysis.run_scores import RunScores, run_scores
+from gan_cli.commands._evaluate_tags import evaluate_tags
 from gan_cli.commands._results import JSON, as_json, write
-from gan_cli.commands._tags import evaluate_tags
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import EvaluateConfig
 from gan_cli.core.places import place, require_suffix

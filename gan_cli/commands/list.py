@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_cli.commands._curves import table
+from gan_cli.commands._list_curves import table
 from gan_cli.config.arguments import Parser
 from gan_cli.config.tree import directories_with, groups
 from gan_cli.core.text import did_you_mean
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     if arguments.matrix is not None:
         if arguments.group is not None:
             raise UserError(f"{arguments.group}: --matrix has its own groups; leave out {arguments.group}")
-        from gan_cli.commands._matrix import render, tables  # torch: seconds
+        from gan_cli.commands._list_matrix import render, tables  # torch: seconds
 
         print(render(tables(arguments.matrix or None, arguments.config_dir), WIDTH))
         return 0

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from gan_cli.analysis import figures
-from gan_cli.commands._applying import apply
-from gan_cli.commands._npz import npz_pieces
+from gan_cli.commands._sample_npz import npz_pieces
+from gan_cli.commands._sample_pictures import apply
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import SampleConfig
 from gan_cli.core.files import replace_file

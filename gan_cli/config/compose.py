@@ -179,8 +179,8 @@ class Composer(NamedTuple):
 
     def _explained(self, error: Exception, overrides: Sequence[str]) -> UserError:
         """Return an error of Hydra's as one about the command line or the config, with what may be meant."""
-        from gan_cli.config.explain import explain, unknown_key, unknown_option, unreadable
         from gan_cli.config.hints import Hints
+        from gan_cli.config.hydra_errors import explain, unknown_key, unknown_option, unreadable
 
         key = unknown_key(error)
         override = next((o for o in overrides if key_of(o) == key), None)

@@ -14,8 +14,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from gan_cli.config.mistakes import explained
 from gan_cli.config.schema import Config, ConfigType, Part
+from gan_cli.config.schema_errors import explained
 from gan_cli.config.targets import MOVED, check_target, is_allowed
 from gan_cli.core.text import described, did_you_mean
 from gan_cli.errors import UserError

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from gan_cli.config import parts
 from gan_cli.config.arguments import key_of
 from gan_cli.config.command_schemas import SCHEMAS
-from gan_cli.config.mistakes import explained
 from gan_cli.config.schema import SUITABLE, Config, Evaluate, Part, RunConfig
+from gan_cli.config.schema_errors import explained
 from gan_cli.config.targets import check_prefixes, permitted
 from gan_cli.core.extras import require_trackers
 from gan_cli.core.text import one_line, show

@@ -21,9 +21,9 @@ from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.metrics_log import METRICS, parse_row
 from gan_cli.sweeps.cells import is_about_sweep
 from gan_cli.sweeps.jobs import digest, set_resources
+from gan_cli.sweeps.optuna_study import sampler, study
 from gan_cli.sweeps.record import Folder, Job
 from gan_cli.sweeps.space import Space
-from gan_cli.sweeps.study import sampler, study
 
 _JOB = "job"  # a trial's attribute: the name of its job
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.arguments import Arguments, key_of
 from gan_cli.config.compose import Composer
-from gan_cli.config.explain import refuse_without_effect
+from gan_cli.config.hydra_errors import refuse_without_effect
 from gan_cli.config.schema import RunConfig
 from gan_cli.core.signals import OF_A_COMMAND, Stops
 from gan_cli.errors import GanError, UserError

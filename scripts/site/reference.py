@@ -11,7 +11,7 @@ from options import choices, key_table, keys
 from page_text import plain, table
 
 from gan_cli.cli import commands, main
-from gan_cli.commands._curves import rows
+from gan_cli.commands._list_curves import rows
 from gan_cli.config.tree import conf_dir, primary_config
 
 

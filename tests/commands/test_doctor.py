@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from gan_cli.cli import main
-from gan_cli.commands import _findings, _machine_findings
-from gan_cli.commands._findings import Finding
+from gan_cli.commands import _doctor_findings, _doctor_machine
+from gan_cli.commands._doctor_findings import Finding
 from gan_cli.runs.directory import RunDirectory
 
 SMALL = ["model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "log.every_steps=2", "runtime=cpu"]
@@ -226,9 +226,9 @@ def test_the_machine(gan, tmp_path):
 
 def test_missing_and_old_packages_are_wrong(monkeypatch):
     versions = {"tqdm": None, "numpy": "1.0"}
-    known = _machine_findings.version_of
-    monkeypatch.setattr(_machine_findings, "version_of", lambda name: versions.get(name, known(name)))
-    found = {f.name: f for f in _machine_findings.software()}
+    known = _doctor_machine.version_of
+    monkeypatch.setattr(_doctor_machine, "version_of", lambda name: versions.get(name, known(name)))
+    found = {f.name: f for f in _doctor_machine.software()}
     assert found["tqdm"] == Finding("tqdm", "missing; pip install tqdm", wrong=True)
     assert found["numpy"].wrong
     assert found["numpy"].text.startswith("1.0, but numpy>=")
@@ -238,10 +238,10 @@ def test_missing_and_old_packages_are_wrong(monkeypatch):
 def test_a_disk_without_room(monkeypatch, tmp_path):
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    assert _machine_findings.room(tmp_path / "not" / "there", 2000).wrong
-    assert not _machine_findings.room(tmp_path, 500).wrong
+    assert _doctor_machine.room(tmp_path / "not" / "there", 2000).wrong
+    assert not _doctor_machine.room(tmp_path, 500).wrong
 
 
 def test_table():
-    text = _findings.table("title", [Finding("a", "one\ntwo"), Finding("long name", "x", wrong=True)])
+    text = _doctor_findings.table("title", [Finding("a", "one\ntwo"), Finding("long name", "x", wrong=True)])
     assert text == "title\n  a          one two\n! long name  x"

@@ -13,7 +13,7 @@ import torch
 from gan_cli.analysis import evaluation, run_report, verdicts
 from gan_cli.analysis.comparison import compare
 from gan_cli.cli import main
-from gan_cli.commands._curves import rows
+from gan_cli.commands._list_curves import rows
 from gan_cli.config.schema import Part
 from gan_cli.config.tree import conf_dir
 from gan_cli.core import curves

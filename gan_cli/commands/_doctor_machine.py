@@ -13,7 +13,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from rich.filesize import decimal as size
 
-from gan_cli.commands._findings import Finding
+from gan_cli.commands._doctor_findings import Finding
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.extras import pip_install
 from gan_cli.core.extras import version as version_of

@@ -2,14 +2,14 @@
 
 import pytest
 
-from gan_cli.commands import _matrix
-from gan_cli.commands._matrix import Options, Table, render
+from gan_cli.commands import _list_matrix
+from gan_cli.commands._list_matrix import Options, Table, render
 from tests.conftest import LOSSES
 
 
 @pytest.fixture
 def one_table(monkeypatch):
-    monkeypatch.setattr(_matrix, "PAIRS", (("condition", "model"),))
+    monkeypatch.setattr(_list_matrix, "PAIRS", (("condition", "model"),))
 
 
 def test_options_are_what_hydra_composes(config_of):

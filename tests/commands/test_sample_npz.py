@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from gan_cli.commands._npz import npz_pieces
+from gan_cli.commands._sample_npz import npz_pieces
 
 RNG = np.random.default_rng(0)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.filesize import decimal as size
 
-from gan_cli.commands._findings import Finding
-from gan_cli.commands._machine_findings import room
+from gan_cli.commands._doctor_findings import Finding
+from gan_cli.commands._doctor_machine import room
 from gan_cli.config.identity import differences, listed
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import validate_saved
