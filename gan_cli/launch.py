@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
-import string
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,9 +23,9 @@ from gan_cli.config.arguments import (
     split_positional,
     study_words,
 )
-from gan_cli.config.comments import commented, comments
 from gan_cli.config.compose import VERSION_BASE, Composer
-from gan_cli.config.tree import conf_dir, meaning, option_file, positional_key
+from gan_cli.config.help import help_text
+from gan_cli.config.tree import conf_dir, positional_key
 from gan_cli.core.processes import processes
 from gan_cli.core.text import one_line, print_error, say
 from gan_cli.errors import GanError, Interrupted, UserError
@@ -161,37 +160,13 @@ def _show(composer: Composer, arguments: Arguments) -> int:
     cfg = composer.compose(arguments.overrides)
     try:
         if "--help" in flags:
-            print(_help(cfg, composer, "--resolve" in flags))
+            print(help_text(cfg, composer, "--resolve" in flags))
         else:
             logging.raiseExceptions = False  # `gan train --info | head`: what reads has enough
             return _hydra_main(composer, arguments, lambda cfg: None)
     except OmegaConfBaseException as error:
         raise UserError(f"the config cannot be shown: {one_line(error)}") from error
     return 0
-
-
-def _help(cfg: DictConfig, composer: Composer, resolve: bool) -> str:
-    """Fill the help template."""
-    chosen = [group.split("@") for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]  # dataset@key
-    listing = sorted(f"{group[-1]}: {', '.join(composer.options(group[0]))}" for group in chosen)
-    heading = ["Options, as group=option (`gan list` shows what each one is)"] if listing else []
-    shown = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    return string.Template(cfg.hydra.help.template).safe_substitute(
-        HEADER=cfg.hydra.help.header,
-        FOOTER=cfg.hydra.help.footer,
-        OPTIONS="".join(f"{line}\n" for line in heading + listing),
-        CONFIG=commented(OmegaConf.to_yaml(shown, resolve=resolve), _comments(cfg, composer)),
-    )
-
-
-def _comments(cfg: DictConfig, composer: Composer) -> dict[str, str]:
-    """Return the comments of the keys in the primary config and the chosen options, and each option's meaning."""
-    found = comments(composer.directories[0] / f"{composer.name}.yaml")
-    for choice, option in cfg.hydra.runtime.choices.items():
-        group, _, place = choice.partition("@")
-        if not group.startswith("hydra/") and (path := option_file(group, option, composer.directories)):
-            found |= {f"{place or group}": f"{option}: {meaning(path)}", **comments(path, place or group)}
-    return found
 
 
 def _of_flags(command: str, argv: Sequence[str], primary: Path) -> str:

@@ -12,7 +12,7 @@ import studies
 from omegaconf import OmegaConf
 from page_text import plain, table
 
-from gan_cli.config.comments import comments
+from gan_cli.config.help import comments
 from gan_cli.config.tree import conf_dir, groups
 from gan_cli.core.text import show
 

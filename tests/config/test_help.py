@@ -1,11 +1,11 @@
-"""The comments of the config files, as `--help` shows them beside the keys."""
+"""`gan COMMAND --help`: every key with the comment of its config file."""
 
 import re
 
 import pytest
 import yaml
 
-from gan_cli.config.comments import commented, comments
+from gan_cli.config.help import commented, comments
 from gan_cli.config.tree import conf_dir
 
 

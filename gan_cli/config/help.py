@@ -1,14 +1,50 @@
-"""The comments of the config tree's keys, read without a YAML parser, and shown beside the keys of a config."""
+"""The text of `gan COMMAND --help`: the options, and every key of the config with the comment of its file."""
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_cli.config.compose import Composer
+from gan_cli.config.tree import meaning, option_file
 
 _KEY = re.compile(r"( *)'?([A-Za-z_]\w*)'?:(?: |$)")
 _COMMENT = re.compile(r"(?:^|\s)# ?(.*)")
 _PARENT = re.compile(r"^  - (\w+)(?: |$)", re.MULTILINE)  # in a defaults list: an option of the same group
+
+
+def help_text(cfg: DictConfig, composer: Composer, resolve: bool) -> str:
+    """Fill the help template of a command.
+
+    Args:
+        cfg: composed, with its `hydra` block.
+        composer: of the command.
+        resolve: show values in the place of references to other keys.
+    """
+    chosen = [group.split("@") for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")]  # dataset@key
+    listing = sorted(f"{group[-1]}: {', '.join(composer.options(group[0]))}" for group in chosen)
+    heading = ["Options, as group=option (`gan list` shows what each one is)"] if listing else []
+    shown = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    return string.Template(cfg.hydra.help.template).safe_substitute(
+        HEADER=cfg.hydra.help.header,
+        FOOTER=cfg.hydra.help.footer,
+        OPTIONS="".join(f"{line}\n" for line in heading + listing),
+        CONFIG=commented(OmegaConf.to_yaml(shown, resolve=resolve), _comments(cfg, composer)),
+    )
+
+
+def _comments(cfg: DictConfig, composer: Composer) -> dict[str, str]:
+    """Return the comments of the keys in the primary config and the chosen options, and each option's meaning."""
+    found = comments(composer.directories[0] / f"{composer.name}.yaml")
+    for choice, option in cfg.hydra.runtime.choices.items():
+        group, _, place = choice.partition("@")
+        if not group.startswith("hydra/") and (path := option_file(group, option, composer.directories)):
+            found |= {f"{place or group}": f"{option}: {meaning(path)}", **comments(path, place or group)}
+    return found
 
 
 def comments(path: Path, group: str = "") -> dict[str, str]:
