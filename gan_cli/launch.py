@@ -1,4 +1,16 @@
-"""Runs a command that Hydra configures: compose, validate, and call the command or start its sweep."""
+"""Runs a command that Hydra configures: compose, validate, and call the command or start its sweep.
+
+How `gan train optimizer.lr=1e-3` reaches the optimizer:
+
+    cli, launch         find the command
+    config.arguments    sorts its words into overrides and flags
+    config.compose      Hydra composes conf/train.yaml with the overrides, once
+    config.validate     checks keys and values, and returns a frozen RunConfig; config.parts checks the arguments of
+                        each part (a class and its keyword arguments) against the signature of the class
+    commands.train, session.start
+    session.build       resolves every `auto`, refuses what cannot work, and builds the parts
+    session.networks    builds the two optimizers, the one of the critic from config.optimizer.critic
+"""
 
 from __future__ import annotations
 
