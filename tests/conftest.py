@@ -169,13 +169,14 @@ def refused(gan: Callable[..., Ended], tmp_path: Path) -> Callable[..., str]:
 
 SMALL = ("runtime=cpu", "runtime.threads=1", "train.steps=1", "train.batch_size=8", "log.sample_count=4")
 IMAGES = ("model=mlp", "model.width=4", "dataset.image_size=28")
+POINTS = ("model=toy_mlp", "model.width=4", "dataset=ring")
 PICTURES = ("dataset.image_size=16", "dataset.limit=40", "model.width=4", "model.generator.blocks=1")
 RUNS = {
     "clothes": ("loss=wgan", *IMAGES, "train.ema_halflife_images=8"),
     "classes": ("loss=wgan_gp", "condition=concat", *IMAGES),
     "codes": ("loss=infogan", *IMAGES),
     "memorised": ("loss=wgan", *IMAGES, "dataset.limit=50"),
-    "ring": ("loss=wgan_gp", "model=toy_mlp", "model.width=4", "dataset=ring"),
+    "ring": ("loss=wgan_gp", *POINTS),
     "line": ("loss=nonsaturating", "model=toy_tanh", "dataset=gaussian_mixture_1d"),
     "enlarged": ("task=restore", *PICTURES),
     "filled": ("task=restore", "degradation=mask", "model=unet", "model.critic.halvings=1", *PICTURES[:-1]),

@@ -12,9 +12,8 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from tests.analysis.made_runs import ESTIMATE, make_run
+from tests.conftest import POINTS, SMALL
 from tests.pages import read_page
-
-TOY = ("model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "runtime=cpu", "runtime.threads=1")
 
 
 def hparams(run):
@@ -64,7 +63,7 @@ def test_the_table_alone_writes_nothing(gan, made):
 
 def test_the_same_z_through_trained_generators(gan, tmp_path):
     for seed in (0, 1):
-        assert gan("train", *TOY, "train.steps=1", f"seed={seed}", f"run_dir=runs/{seed}").code == 0
+        assert gan("train", *SMALL, *POINTS, f"seed={seed}", f"run_dir=runs/{seed}").code == 0
     assert [line.split()[2:5] for line in gan("runs").out.splitlines()[1:]] == [["wgan", "toy_mlp", "ring"]] * 2
     row = hparams(tmp_path / "runs" / "1")
     assert (row["loss"], row["model"], row["model.critic.class"], row["seed"]) == ("wgan", "toy_mlp", "Trunk", 1)

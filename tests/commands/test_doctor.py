@@ -16,16 +16,15 @@ from gan_cli.cli import main
 from gan_cli.commands import _doctor_findings, _doctor_machine
 from gan_cli.commands._doctor_findings import Finding
 from gan_cli.runs.directory import RunDirectory
-
-SMALL = ["model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "log.every_steps=2", "runtime=cpu"]
+from tests.conftest import POINTS, SMALL
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run of 5 steps with checkpoints at 4 and 5."""
     path = tmp_path_factory.mktemp("trained") / "run"
-    argv = ["train", *SMALL, "runtime.threads=1", "checkpoint.every_steps=4", "train.steps=5", f"run_dir={path}"]
-    assert main(argv) == 0
+    steps = ("train.steps=5", "checkpoint.every_steps=4", "log.every_steps=2")
+    assert main(["train", *SMALL, *POINTS, *steps, f"run_dir={path}"]) == 0
     return path
 
 

@@ -100,19 +100,30 @@ def test_mistakes(gan, refused, run_of, monkeypatch):
 SCORED = ("evaluate.every_steps=2", "evaluate.count=30", "evaluate.w1_count=8", "log.every_steps=1", "seed=3")
 
 
-def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan):
-    trained = gan("train", *SMALL, *SCORED, "condition=concat", "train.steps=2", "run_dir=run")
+OF_16_PIXELS = ("model.width=4", "model.generator.blocks=1", "dataset.image_size=16")
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "said"),
+    [
+        ((*IMAGES, "condition=concat"), "floor", "30 fakes against as many real samples of the train split"),
+        (("task=restore", "degradation=noise", *OF_16_PIXELS), "baseline", "; the degraded image itself: "),
+    ],
+)
+def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan, words, kind, said):
+    trained = gan("train", *conftest.SMALL, *words, *SCORED, "runtime.precision=fp32", "train.steps=2", "run_dir=run")
     assert trained.code == 0, trained
-    summary = "evaluated every 2 steps: 30 fakes against as many real samples of the train split"
-    assert summary in trained.out + trained.err
+    assert "evaluated every 2 steps: " in trained.out + trained.err
+    assert said in trained.out + trained.err
     row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
     ended = gan("evaluate", "run", "count=30", "w1_count=8", "seed=3", "batch_size=8", "device=cpu")
     scores = result(ended.out)["scores"]
+    assert ("psnr" in scores) == (kind == "baseline")
     curves = {tag.partition("/")[2]: value for tag, value in row.items() if tag.startswith(("quality/", "distance/"))}
     assert curves == {name: pytest.approx(score["value"], rel=1e-4) for name, score in scores.items()}
-    floors = json.loads(Path("run/run.json").read_text())["evaluation"]["floors"]
-    expected = {name: pytest.approx(s["floor"], rel=1e-4) for name, s in scores.items() if s["floor"] is not None}
-    assert {tag.partition("/")[2]: floor for tag, floor in floors.items()} == expected
+    kept = json.loads(Path("run/run.json").read_text())["evaluation"][f"{kind}s"]
+    expected = {name: pytest.approx(s[kind], rel=1e-4) for name, s in scores.items() if s[kind] is not None}
+    assert {tag.partition("/")[2]: value for tag, value in kept.items()} == expected
 
 
 def test_an_evaluation_while_training_can_begin_when_a_run_goes_on(gan):

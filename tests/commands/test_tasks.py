@@ -77,24 +77,6 @@ def test_scores_of_translations_are_of_each_domain(gan, run_of, refused):
     assert scores["psnr_there_and_back"]["value"] < 58
 
 
-def test_the_curves_of_a_run_are_what_gan_evaluate_says_of_its_checkpoint(gan):
-    small = ("task=restore", "degradation=noise", "model.width=4", "model.generator.blocks=1", "dataset.image_size=16")
-    every = ("evaluate.every_steps=2", "evaluate.count=20", "evaluate.w1_count=8", "log.every_steps=1", "seed=3")
-    batch = ("train.steps=2", "train.batch_size=8", "runtime=cpu", "runtime.precision=fp32")
-    trained = gan("train", *small, *every, *batch, "run_dir=run")
-    assert trained.code == 0, trained
-    assert "; the degraded image itself: " in trained.out + trained.err
-    row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
-    asked = ("count=20", "w1_count=8", "seed=3", "batch_size=8", "device=cpu")
-    scores = result(gan("evaluate", "run", *asked).out)["scores"]
-    curves = {tag.partition("/")[2]: value for tag, value in row.items() if tag.startswith(("quality/", "distance/"))}
-    assert {"psnr", "ssim"} <= set(curves)
-    assert curves == {name: pytest.approx(score["value"], rel=1e-4) for name, score in scores.items()}
-    kept = json.loads(Path("run/run.json").read_text())["evaluation"]["baselines"]
-    message = {name: pytest.approx(s["baseline"], rel=1e-4) for name, s in scores.items() if s["baseline"] is not None}
-    assert {tag.partition("/")[2]: value for tag, value in kept.items()} == message
-
-
 @pytest.mark.parametrize("words", [("collapse",), ("explore",), ("explore", "kind=features")])
 def test_what_is_about_noise_refuses_a_generator_that_reads_pictures(refused, run_of, words):
     message = refused(words[0], run_of("enlarged"), *words[1:])
