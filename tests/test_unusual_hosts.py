@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
-from hydra.core.override_parser.overrides_visitor import HydraOverrideVisitor
 
-from gan_cli.config.compose import Composer
-from gan_cli.config.grammar import with_asserts
-from gan_cli.config.tree import conf_dir
 from gan_cli.data.places import user_directory
+from tests.children import fresh
 
 ROOT = Path(__file__).resolve().parents[1]
+BROKEN = ("seed=range(0,2)", "dataset.limit={Bag:20,Coat:10}")
 
 
 def nobody(*_: object) -> None:
@@ -44,25 +41,17 @@ def test_nor_does_the_doctor(monkeypatch, gan):
     assert gan("doctor").code in (0, 1)
 
 
-@pytest.mark.parametrize("level", ["1", "2"])
-def test_overrides_are_read_under_python_o(level):
-    words = ["seed=range(0,2)", "dataset.limit={Bag:20,Coat:10}", "model.width=choice(4,8)"]
-    code = (
-        "from gan_cli.config.compose import Composer; from gan_cli.config.tree import conf_dir; "
-        f"found = Composer('train', conf_dir(), 'train').parse({words}); "
-        "print([list(o.sweep_iterator()) if o.is_sweep_override() else o.value() for o in found])"
-    )
-    environment = os.environ | {"PYTHONOPTIMIZE": level, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
-    assert ended.stdout == "[[0, 1], {'Bag': 20, 'Coat': 10}, [4, 8]]\n", ended.stderr
-
-
-def test_the_grammar_with_its_asserts_is_the_same(monkeypatch):
-    for name in ("visitFunction", "visitDictKeyValuePair"):
-        monkeypatch.setattr(HydraOverrideVisitor, name, getattr(HydraOverrideVisitor, name))
-    with_asserts()
-    (found,) = Composer("train", conf_dir(), "train").parse(["seed=range(0,3)"])
-    assert list(found.sweep_iterator()) == [0, 1, 2]
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        *((word, "Hydra reads functions and mappings inside asserts; unset PYTHONOPTIMIZE\n") for word in BROKEN),
+        ("run_dir=${seed} seed=0,1", "several values are a sweep; add -m, or write a list as seed=[...]\n"),
+    ],
+)
+def test_what_hydra_cannot_read_under_python_o_is_refused_with_its_cure(word, said):
+    environment = os.environ | {"PYTHONOPTIMIZE": "1", "PYTHONPATH": str(ROOT)}
+    ended = fresh("-m", "gan_cli", "train", *word.split(), environment=environment, code=2)
+    assert ended.stderr == f"gan: {word.split()[-1]}: {said}"
 
 
 def test_a_byte_order_mark_in_a_config_file_is_refused_with_its_cure(refused, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -16,13 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.arguments import Arguments, CommandLine, key_of, quoted
 from gan_cli.config.base import Base
-from gan_cli.config.grammar import with_asserts
 from gan_cli.config.tree import conf_dir, options
 from gan_cli.core.text import did_you_mean, shell_word, show
 from gan_cli.errors import UserError
 
-if not __debug__:
-    with_asserts()
 VERSION_BASE = "1.3"
 _SEARCH_PATH = "hydra.searchpath"
 _SEVERAL = "experiment"  # the group whose options may be chosen together
@@ -91,6 +89,8 @@ class Composer(NamedTuple):
         """
         if not overrides:
             return []
+        if not __debug__ and (broken := next((o for o in overrides if re.search(r"(?<!\$)[({]", o)), None)):
+            raise UserError(f"{broken}: Hydra reads functions and mappings inside asserts; unset PYTHONOPTIMIZE")
         try:
             with self._hydra():
                 parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([*overrides])
