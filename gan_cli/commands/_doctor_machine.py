@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -133,8 +132,9 @@ def _memory() -> Finding:
 
 def _gpus() -> list[Finding]:
     import torch
+    from torch.utils import collect_env
 
-    driver = _driver()
+    driver = collect_env.get_nvidia_driver_version(collect_env.run)
     if not torch.cuda.is_available():
         return [Finding("gpu", f"none usable: {_why_none(torch, driver)}")]
     return [_gpu(torch, index, driver) for index in range(torch.cuda.device_count())]
@@ -159,12 +159,3 @@ def _why_none(torch: Any, driver: str | None) -> str:
     if os.environ.get("CUDA_VISIBLE_DEVICES") is not None:
         return f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']} hides it, or driver {driver} does not fit"
     return f"driver {driver} does not fit CUDA {torch.version.cuda} of this PyTorch"
-
-
-def _driver() -> str | None:
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.split("\n")[0].strip() or None if done.returncode == 0 else None

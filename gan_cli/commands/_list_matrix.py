@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gan_cli.config.arguments import Arguments
@@ -12,7 +12,7 @@ from gan_cli.config.compose import Composer
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.tree import directories_with, groups
 from gan_cli.config.validate import validate
-from gan_cli.core.text import did_you_mean
+from gan_cli.core.text import columns, did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.session import build
 
@@ -144,34 +144,27 @@ def render(found: list[Table], width: int) -> str:
         found: result of `tables`.
         width: width of a line, in characters.
     """
-    reasons = list(dict.fromkeys(r for table in found for r in table.refusals.values() if r))
-    signs = {reason: _SIGNS[i] if i < len(_SIGNS) else str(i) for i, reason in enumerate(reasons)}
-    blocks = [block for table in found for block in _blocks(table, signs, width)]
     cells = [reason for table in found for reason in table.refusals.values()]
-    refused = sum(reason is not None for reason in cells)
-    legend = [f"+  runs ({len(cells) - refused} pairs)", *(f"{sign}  {reason}" for reason, sign in signs.items())]
+    reasons = list(dict.fromkeys(reason for reason in cells if reason))
+    signs = {reason: _SIGNS[i] if i < len(_SIGNS) else str(i) for i, reason in enumerate(reasons)}
+    blocks = [block for table in found for block in _blocks(table, {None: "+"} | signs, width)]
+    legend = [f"+  runs ({cells.count(None)} pairs)", *(f"{sign}  {reason}" for reason, sign in signs.items())]
     return "\n\n".join([*blocks, "\n".join(legend)])
 
 
-def _blocks(table: Table, signs: Mapping[str, str], width: int) -> list[str]:
+def _blocks(table: Table, signs: Mapping[str | None, str], width: int) -> list[str]:
     """Return a table's text, divided into blocks of columns that fit the width."""
     rows = list(dict.fromkeys(row for row, _ in table.refusals))
-    names = list(dict.fromkeys(column for _, column in table.refusals))
     head = f"{table.rows} x {table.columns}"
     margin = max(len(text) for text in [head, *rows])
     pieces: list[list[str]] = [[]]
-    for name in names:
+    for name in dict.fromkeys(column for _, column in table.refusals):
         if pieces[-1] and margin + sum(len(n) + 2 for n in [*pieces[-1], name]) > width:
             pieces.append([])
         pieces[-1].append(name)
-    return ["\n".join(_lines(table, signs, head, margin, rows, piece)) for piece in pieces]
-
-
-def _lines(
-    table: Table, signs: Mapping[str, str], head: str, margin: int, rows: list[str], columns: list[str]
-) -> Iterator[str]:
-    yield "  ".join([f"{head:{margin}}", *columns])
-    for row in rows:
-        reasons = [table.refusals[row, column] for column in columns]
-        cells = [f"{signs[reason] if reason else '+':^{len(c)}}" for c, reason in zip(columns, reasons, strict=True)]
-        yield "  ".join([f"{row:{margin}}", *cells]).rstrip()
+    return [
+        "\n".join(
+            columns([[head, *piece], *([row, *(signs[table.refusals[row, name]] for name in piece)] for row in rows)])
+        )
+        for piece in pieces
+    ]

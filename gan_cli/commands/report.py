@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable
 from gan_cli.commands._results import as_json, write
-from gan_cli.config.arguments import Parser
+from gan_cli.config.arguments import Parser, whole
 from gan_cli.core.places import place
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
@@ -35,10 +35,10 @@ def main(argv: list[str]) -> int:
         "--out", metavar="DIR", help="directory for the files (default: report/ in the run, or beside several runs)"
     )
     parser.add_argument(
-        "--updates", type=_positive, default=50, help="critic updates that test whether it is optimal (default: 50)"
+        "--updates", type=whole(1), default=50, help="critic updates that test whether it is optimal (default: 50)"
     )
     parser.add_argument(
-        "--count", type=_positive, default=500, help="samples per checkpoint, if the rows have no score (default: 500)"
+        "--count", type=whole(1), default=500, help="samples per checkpoint, if the rows have no score (default: 500)"
     )
     parser.add_argument(
         "--extractor",
@@ -90,13 +90,6 @@ def _write_page(out: Path, command: Sequence[str], done: Sequence[tuple[Run, Rep
 
 
 _MARKS = {"good": "+", "look": "!", "unknown": "?"}
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def _extractor(option: str) -> Part:

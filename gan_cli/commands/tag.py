@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.commands._pages import allowed_targets
-from gan_cli.config.arguments import Parser
+from gan_cli.config.arguments import Parser, whole
 from gan_cli.core.text import one_line, say
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import find_one
@@ -34,8 +33,8 @@ def main(argv: list[str]) -> int:
     parser = Parser(prog="gan tag", description=__doc__, epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="a run directory")
     parser.add_argument("pictures", nargs="+", metavar="PICTURES", help="pictures, or directories of pictures")
-    parser.add_argument("--top", type=_count, default=5, help="words for a picture (default: 5)")
-    parser.add_argument("--seed", type=_count, default=0, help="seed of the z (default: 0)")
+    parser.add_argument("--top", type=whole(0), default=5, help="words for a picture (default: 5)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="seed of the z (default: 0)")
     parser.add_argument(
         "--weights", choices=("auto", "ema", "raw"), default="auto", help="of the generator (default: auto)"
     )
@@ -112,13 +111,5 @@ def _read(paths: Sequence[Path], dataset: TaggedFolder) -> list[Tensor]:
     return images
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 0")
-    return int(text)
-
-
 def _which(text: str) -> str | int:
-    if text in ("latest", "best"):
-        return text
-    return _count(text)
+    return text if text in ("latest", "best") else whole(0)(text)

@@ -6,7 +6,7 @@ import argparse
 import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -79,6 +79,17 @@ class Parser(argparse.ArgumentParser):
             UserError: always.
         """
         raise UserError(f"{message} (see `{self.prog} --help`)")
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return what makes a whole number of at least so much of an argument, for `add_argument(type=...)`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least {least}")
+        return int(text)
+
+    return read
 
 
 @functools.cache

@@ -104,18 +104,23 @@ class SampleConfig(GeneratorConfig):
     statistics: Statistics = "running"
 
 
-class EvaluateConfig(GeneratorConfig):
+class ScoredConfig(GeneratorConfig):
+    """What every command takes that scores a run's samples."""
+
+    extractor: Part
+    count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
+    w1_count: Annotated[Count, Field(examples=[1024])]
+    split: Literal["train", "heldout"]
+    statistics: Statistics = "running"
+
+
+class EvaluateConfig(ScoredConfig):
     """What `gan evaluate` takes: a run, or pictures instead of its samples and its data."""
 
     run: Run | None
     fakes: Text | None = None
     real: Text | None = None
     image_size: ImageSize | None = None
-    extractor: Part
-    count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
-    w1_count: Annotated[Count, Field(examples=[1024])]
-    split: Literal["train", "heldout"]
-    statistics: Statistics = "running"
     splits: Annotated[int, Field(ge=2, examples=[10])] | None = None
     within_classes: bool = False
     path_length: Annotated[NonNegativeInt, Field(examples=[10_000])] = 0
@@ -136,16 +141,11 @@ class ClassifierConfig(Config):
     allow_targets: Prefixes
 
 
-class ExportConfig(GeneratorConfig):
+class ExportConfig(ScoredConfig):
     """What `gan export` takes."""
 
     format: Literal["safetensors", "onnx", "torch_export", "hub"]
     direction: Literal["a_to_b", "b_to_a"] | None = None
-    statistics: Statistics = "running"
-    extractor: Part
-    count: Literal["auto"] | Annotated[int, Field(ge=6, examples=[5000])]
-    w1_count: Annotated[Count, Field(examples=[1024])]
-    split: Literal["train", "heldout"]
 
 
 class CollapseConfig(GeneratorConfig):
