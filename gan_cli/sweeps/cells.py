@@ -14,10 +14,10 @@ from tqdm import tqdm
 from gan_cli.config.arguments import key_of
 from gan_cli.config.compose import Composer
 from gan_cli.config.schema import Config, RunConfig
-from gan_cli.config.similar import SimilarComposer
 from gan_cli.config.validate import validate
 from gan_cli.core.text import show
 from gan_cli.errors import UserError
+from gan_cli.sweeps.similar import SimilarComposer
 
 Check = Callable[[Sequence[str]], Config]
 _DATA = {"dataset", "dataset_b", "task", "degradation"}  # keys that say what the networks read

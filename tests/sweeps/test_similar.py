@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 
 from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
-from gan_cli.config.similar import SimilarComposer
 from gan_cli.errors import UserError
+from gan_cli.sweeps.similar import SimilarComposer
 from tests.conftest import CONF, options
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "kind"))
