@@ -1,4 +1,4 @@
-"""`gan compare` and `gan runs` on runs: what they print, what they write, what they refuse."""
+"""`gan compare` on runs: what it prints, what it writes, what it refuses."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import csv
 import json
 import re
 
-import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as PluginEventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from tests.analysis.made_runs import ESTIMATE, make_run
+from tests.analysis.made_runs import ESTIMATE
 from tests.conftest import POINTS, SMALL
 from tests.pages import read_page
 
@@ -20,15 +19,6 @@ def hparams(run):
     content = PluginEventAccumulator(str(run)).Reload().PluginTagToContent("hparams")["_hparams_/session_start_info"]
     fields = HParamsPluginData.FromString(content).session_start_info.hparams
     return {key: getattr(field, field.WhichOneof("kind")) for key, field in fields.items()}
-
-
-@pytest.fixture
-def made(tmp_path):
-    """A sweep of two values and two seeds, none of which has a checkpoint."""
-    for n in (1, 5):
-        for s in (0, 1):
-            make_run(tmp_path / f"runs/sweep/{n}_{s}", f"latent.size={n}", latent=n, seed=s, value=n + s)
-    return tmp_path / "runs/sweep"
 
 
 def test_the_table_and_the_files(gan, made):
@@ -84,28 +74,6 @@ def test_what_compare_refuses(refused, made):
     assert "is not a writable directory" in refused("compare", "runs/sweep", "--out", "runs/sweep/1_0/run.json/x")
     (made / "empty").mkdir()
     assert "no run with a config.yaml; see `gan runs`" in refused("compare", "runs/sweep/empty")
-
-
-def test_ls(gan, made):
-    make_run(made.parent / "alone", steps=10, state="failed", reason="loss is nan")
-    lines = gan("runs").out.splitlines()
-    assert lines[0].split() == ["run", "state", "loss", "model", "dataset", "steps", "score", "age"]
-    assert [line.split()[0] for line in lines[1:]] == [
-        "runs/alone",
-        *(f"runs/sweep/{n}_{s}" for n in (1, 5) for s in (0, 1)),
-    ]
-    assert lines[1].split()[1:7] == ["failed", "wgan", "mlp", "-", "10/30", ESTIMATE]
-    assert [line.split()[0] for line in gan("runs", "state=fail*").out.splitlines()[1:]] == ["runs/alone"]
-    assert len(gan("runs", "runs/sweep", "latent.size=5", "seed=1").out.splitlines()) == 2
-    best = gan("runs", "runs/sweep", "--sort", "score", "--json").out
-    assert [row["score"] for row in json.loads(best)] == [1, 2, 5, 6]
-    assert json.loads(best)[0]["settings"]["constraint.class"] == "WeightClip"
-    assert gan("runs", "seed=7").out == "no run matches the filters\n"
-
-
-def test_what_ls_refuses(refused, made):
-    assert refused("runs", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
-    assert refused("runs", "nowhere").startswith("nowhere: no such run; `gan runs` shows")
 
 
 def test_a_table_that_is_wider_than_the_terminal_has_a_column_for_each_group(gan, made, monkeypatch):

@@ -1,4 +1,4 @@
-"""The table of `gan runs`: it fits the terminal, and sorts scores of one kind together."""
+"""`gan runs`: its table fits the terminal, and sorts scores of one kind together; filters, and mistakes."""
 
 import json
 
@@ -66,3 +66,23 @@ def test_scores_of_one_kind_are_sorted_together_the_best_first(gan, runs):
     alike = gan("runs", "--sort", "score", "--tag", "quality/modes").out.splitlines()
     assert [line.split()[0][-1] for line in alike[1:3]] == ["2", "0"]
     assert "different kinds" not in "".join(alike)
+
+
+def test_filters_sorts_and_json(gan, made):
+    make_run(made.parent / "alone", steps=10, state="failed", reason="loss is nan")
+    lines = gan("runs").out.splitlines()
+    assert lines[0].split() == ["run", "state", "loss", "model", "dataset", "steps", "score", "age"]
+    in_sweep = [f"runs/sweep/{n}_{s}" for n in (1, 5) for s in (0, 1)]
+    assert [line.split()[0] for line in lines[1:]] == ["runs/alone", *in_sweep]
+    assert lines[1].split()[1:7] == ["failed", "wgan", "mlp", "-", "10/30", ESTIMATE]
+    assert [line.split()[0] for line in gan("runs", "state=fail*").out.splitlines()[1:]] == ["runs/alone"]
+    assert len(gan("runs", "runs/sweep", "latent.size=5", "seed=1").out.splitlines()) == 2
+    best = json.loads(gan("runs", "runs/sweep", "--sort", "score", "--json").out)
+    assert [row["score"] for row in best] == [1, 2, 5, 6]
+    assert best[0]["settings"]["constraint.class"] == "WeightClip"
+    assert gan("runs", "seed=7").out == "no run matches the filters\n"
+
+
+def test_mistakes(refused, made):
+    assert refused("runs", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
+    assert refused("runs", "nowhere").startswith("nowhere: no such run; `gan runs` shows")
