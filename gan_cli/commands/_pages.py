@@ -7,23 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from gan_cli.config.arguments import key_of
-from gan_cli.config.targets import permitted
 from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import LATEST, find
 from gan_cli.runs.reading import Run, is_run
 
 _MOST_LISTED = 8  # files beside a page that are not folded away
-
-
-def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split a command line into its words and the module prefixes of its allow_targets=[...].
-
-    Raises:
-        UserError: the prefixes are not names of modules.
-    """
-    return [word for word in argv if key_of(word) != "allow_targets"], permitted(argv)
 
 
 def places(words: Sequence[str]) -> list[Path]:

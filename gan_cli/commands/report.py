@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_cli.commands._pages import allowed_targets, common, gather, made_by, places, require_writable
+from gan_cli.commands._pages import common, gather, made_by, places, require_writable
 from gan_cli.commands._results import as_json, write
 from gan_cli.config.arguments import Parser, whole
+from gan_cli.config.targets import allowed_targets
 from gan_cli.core.places import place
 from gan_cli.core.text import say
 from gan_cli.errors import UserError

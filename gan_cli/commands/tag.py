@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_cli.commands._pages import allowed_targets
 from gan_cli.config.arguments import Parser, whole
+from gan_cli.config.targets import allowed_targets
 from gan_cli.core.text import one_line, say
 from gan_cli.errors import UserError
 from gan_cli.runs.finding import find_one

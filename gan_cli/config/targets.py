@@ -82,6 +82,15 @@ def permitted(words: Sequence[str]) -> list[str]:
     return check_prefixes(OverridesParser.create().parse_override(given[-1]).value())
 
 
+def allowed_targets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a command line into its words and the module prefixes of its allow_targets=[...].
+
+    Raises:
+        UserError: the prefixes are not names of modules.
+    """
+    return [word for word in argv if key_of(word) != "allow_targets"], permitted(argv)
+
+
 def check_prefixes(value: Any) -> list[str]:
     """Return the list given as `allow_targets` on the command line.
 
