@@ -55,7 +55,7 @@ def launch(command: str, argv: Sequence[str]) -> int:
     """
     primary = conf_dir() / f"{command}.yaml"
     try:
-        arguments = _with_positional(parse(argv), primary)
+        arguments = _with_positional(parse(argv, command), primary)
     except UserError as error:
         raise UserError(f"{error}{_of_flags(command, argv, primary)}") from error
     composer = composer_of(command, arguments)

@@ -52,8 +52,12 @@ def as_groups(overrides: Sequence[str]) -> list[str]:
     return [SECOND.get(head, head) + equals + value for head, equals, value in (o.partition("=") for o in overrides)]
 
 
-def parse(argv: Sequence[str]) -> Arguments:
+def parse(argv: Sequence[str], command: str = "COMMAND") -> Arguments:
     """Sort arguments into overrides and flags, wherever each stands.
+
+    Args:
+        argv: what follows the command on the command line.
+        command: its name, for errors.
 
     Raises:
         UserError: a flag that is unknown or lacks its value, or flags that exclude each other.
@@ -62,7 +66,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         f"{word}=all" if word in ("-i", "--info") and following not in _INFO else word
         for word, following in zip(argv, [*argv, ""][1:], strict=True)
     ]
-    flags = vars(_parser().parse_intermixed_args(words))
+    flags = vars(_parser(command).parse_intermixed_args(words))
     overrides = as_groups(flags.pop("overrides"))
     if "--resolve" in flags and not {"--cfg", "--help"} & flags.keys():
         raise UserError("--resolve: goes with --cfg job or --help alone")
@@ -93,9 +97,9 @@ def whole(least: int) -> Callable[[str], int]:
 
 
 @functools.cache
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str = "COMMAND") -> argparse.ArgumentParser:
     """Return a parser of Hydra's flags."""
-    parser = Parser(prog="gan COMMAND", add_help=False, argument_default=argparse.SUPPRESS)
+    parser = Parser(prog=f"gan {command}", add_help=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("overrides", nargs="*", default=[])
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--cfg", "-c", dest="--cfg", choices=("job", "hydra", "all"))
