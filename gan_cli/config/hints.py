@@ -17,8 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.config import aliases
 from gan_cli.config.arguments import flags, key_of
 from gan_cli.config.identity import leaves
-from gan_cli.config.tree import chosen_groups, groups, option_file, primary_config
-from gan_cli.config.validate import plausible
+from gan_cli.config.tree import chosen_groups, groups, option_file, positional_key, primary_config
 from gan_cli.core.text import folded, meant, shell_line
 
 Words = list[str]  # overrides that are meant together
@@ -51,6 +50,7 @@ class Hints:
         primary = primary_config(composer.command)
         named = groups(*composer.directories) if primary else {}
         self._groups = {group: named.get(group, {}) for group in chosen_groups(primary)} if primary else {}
+        self._run = ["run=NAME"] if primary and positional_key(primary) == "run" else []
 
     def of_key(self, override: str) -> str:
         """Return '; did you mean X?' for `key=value` with an unknown key, or ''."""
@@ -198,16 +198,22 @@ class Hints:
 
     def _composes(self, words: Words) -> bool:
         """Return whether overrides, instead of those with the same keys, make a config with values that fit."""
-        now = self._now
+        known = self._others
         values = {key_of(word): word.partition("=")[2] for word in words}
-        others = [word for word in self._others if key_of(word) not in values]
-        others += ["run=NAME"] if now.get("run") == "???" else []
-        if any(not _is_like(now[key], value) for key, value in values.items() if key in now):
+        others = [word for word in known if key_of(word) not in values]
+        others += [] if "run" in map(key_of, others) else self._run
+        only_options = values.keys() <= self._groups.keys()  # which are quick to check: their values are ours
+        if not only_options and any(not _is_like(self._now.get(key), value) for key, value in values.items()):
             return False
         try:
-            plausible(self._composer.command, self._composer.composed(self._singly([*others, *words])))
+            cfg = self._composer.composed(self._singly([*others, *words]))
+            if not only_options:
+                from gan_cli.config.validate import plausible
+
+                plausible(self._composer.command, cfg)
         except Exception:  # whatever is wrong with it
-            return False
+            _ = self._now  # leaves the others out of account where they do not compose
+            return self._others != known and self._composes(words)
         return True
 
     def _singly(self, words: Sequence[str]) -> Words:
