@@ -240,4 +240,4 @@ def _judged(tag: str, cells: list[Cell | None]) -> list[Cell | None]:
 def gather(paths: Sequence[Path]) -> list[Run]:
     """Return the runs that these directories are or contain, each once."""
     found = dict.fromkeys(run for path in paths for run in reading.below(path))
-    return [reading.look(path) for path in found]
+    return [reading.run_at(path) for path in found]

@@ -79,12 +79,12 @@ class Run:
     @property
     def state(self) -> str:
         """Whether it is finished, running, failed, interrupted, killed, starting, or exported."""
-        return reading.look(self.path).state
+        return reading.run_at(self.path).state
 
     @property
     def step(self) -> int:
         """Steps done, as far as its files say."""
-        return reading.look(self.path).step
+        return reading.run_at(self.path).step
 
     @property
     def status(self) -> dict[str, Any]:
@@ -253,7 +253,7 @@ class Run:
         chosen = self._request("evaluate", {"extractor": extractor, "seed": seed}).extractor
         device = self._which.device
         asked = Asked(chosen, device, seed, count, updates, self._allow_targets, self._given)
-        return part_of(reading.look(self.path), asked)
+        return part_of(reading.run_at(self.path), asked)
 
     @settings_kept
     def resume(
@@ -348,13 +348,13 @@ class Run:
         require_given(self.config, self._given)
 
     def __repr__(self) -> str:
-        about = reading.look(self.path)
+        about = reading.run_at(self.path)
         return f"Run({str(self.path)!r}: {about.state}, step {about.step} of {about.total_steps})"
 
     def _repr_html_(self) -> str:
         from gan_cli.analysis import page
 
-        about = reading.look(self.path)
+        about = reading.run_at(self.path)
         parts = (option(group, about.config, about.choices) for group in ("loss", "model", "dataset"))
         cells = [str(self.path), about.state, f"{about.step} of {about.total_steps}", *parts]
         heads = ["run", "state", "step", "loss", "model", "dataset"]

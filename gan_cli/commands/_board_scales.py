@@ -86,7 +86,7 @@ def _settings(run: Path) -> Mapping[str, str]:
 
 @functools.lru_cache(maxsize=1024)
 def _settings_at(run: Path, written: int) -> Mapping[str, str]:
-    found = keys_of(reading.look(run))
+    found = keys_of(reading.run_at(run))
     return {key: value for key, value in found.items() if key.partition(".")[0] in OF_K}
 
 

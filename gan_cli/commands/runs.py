@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     filters = dict(word.split("=", 1) for word in arguments.words if "=" in word and not Path(word).exists())
     words = [word for word in arguments.words if "=" not in word or Path(word).exists()]
     directories = [Path(word) if Path(word).is_dir() else find(word, "") for word in words] or [ROOT]
-    found = [reading.look(path) for directory in directories for path in _below(directory)]
+    found = [reading.run_at(path) for directory in directories for path in _below(directory)]
     now = datetime.now(timezone.utc)
     rows = [_row(run, arguments.tag, now) for run in found]
     rows = _passing(rows, filters)

@@ -103,7 +103,7 @@ class Run(NamedTuple):
         return steps if isinstance(steps, int) else 0
 
 
-def look(path: Path) -> Run:
+def run_at(path: Path) -> Run:
     """Read a run's directory, which may be trained at the same time, or an exported generator's.
 
     Raises:

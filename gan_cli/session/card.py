@@ -38,7 +38,7 @@ def card(run: Loaded, about: About, config: ExportConfig) -> tuple[dict[str, byt
     picture, found = _samples(run, config, lacking), _scores(run, config, lacking)
     built = (part for key, part in parts.parts_of(run.config) if key in _BUILT and part.target != parts.GIVEN)
     foreign = {part.target.rpartition(".")[0] for part in built if parts.is_own(part)}
-    known = reading.look(path).choices
+    known = reading.run_at(path).choices
     choices = {group: name for group in GROUPS if (name := option(group, about.trained_with, known))}
     name = SAMPLES if picture else None
     reads_image = run.state.game.task.reads == "image"

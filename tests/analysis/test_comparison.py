@@ -13,7 +13,7 @@ from tests.analysis.made_runs import ESTIMATE, NORMALISED, make_run
 
 
 def looked(*paths):
-    return [reading.look(path) for path in paths]
+    return [reading.run_at(path) for path in paths]
 
 
 def steps_of(found):
@@ -236,4 +236,4 @@ def test_gather_finds_runs_in_sweeps_once(tmp_path):
 
 @pytest.mark.parametrize("state", ["running"])
 def test_a_process_that_is_gone_is_named_killed(tmp_path, state):
-    assert reading.look(make_run(tmp_path / "run", state=state)).state == "killed"
+    assert reading.run_at(make_run(tmp_path / "run", state=state)).state == "killed"

@@ -86,7 +86,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, limit: int) -> list[str]:
         if len(trained) == limit:
             raise KeyboardInterrupt
         place = Path(next(word.partition("=")[2].strip("'") for word in words if word.startswith("run_dir=")))
-        before = reading.look(place).state if place.exists() else "none"
+        before = reading.run_at(place).state if place.exists() else "none"
         run = train(words, **keys)
         trained.append(before)
         return run

@@ -22,7 +22,7 @@ from gan_cli.core.curves import Curve
 from gan_cli.data.source import RealData
 from gan_cli.extractors.base import Features
 from gan_cli.runs import directory
-from gan_cli.runs.reading import headline, look
+from gan_cli.runs.reading import headline, run_at
 from gan_cli.session import build
 from gan_cli.session.session import Session
 from gan_cli.training import phases, probes
@@ -211,7 +211,7 @@ def test_a_comparison_takes_the_direction_from_the_declarations(tmp_path):
         (run / "config.yaml").write_text("seed: 0\nlatent: {size: 8}\ntrain: {steps: 1}\n".replace("8", str(value)))
         (run / "run.json").write_text('{"status": "finished"}')
         (run / "metrics.jsonl").write_text(json.dumps({"step": 1, **dict.fromkeys(tags, value)}) + "\n")
-    found = compare([look(tmp_path / "wgan"), look(tmp_path / "gan")], tags)
+    found = compare([run_at(tmp_path / "wgan"), run_at(tmp_path / "gan")], tags)
     best = {tag: [cell.best for cell in cells] for tag, cells in found.cells.items()}
     assert best == {
         "critic/convergence": [True, False],
