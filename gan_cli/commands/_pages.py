@@ -9,19 +9,9 @@ from pathlib import Path
 
 from gan_cli.core.text import shell_line
 from gan_cli.errors import UserError
-from gan_cli.runs.finding import LATEST, find
 from gan_cli.runs.reading import Run, is_run
 
 _MOST_LISTED = 8  # files beside a page that are not folded away
-
-
-def places(words: Sequence[str]) -> list[Path]:
-    """Return the directories of the runs that are named, by path or as `find` knows them.
-
-    Raises:
-        UserError: there is no such run.
-    """
-    return [Path(word) if Path(word).is_dir() and word != LATEST else find(word, "") for word in words]
 
 
 def gather(paths: Sequence[Path]) -> list[Run]:

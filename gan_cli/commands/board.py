@@ -14,7 +14,7 @@ from pathlib import Path
 from gan_cli.config.arguments import Parser
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
-from gan_cli.runs.finding import find
+from gan_cli.runs.finding import find_directory
 
 _NO_OPEN = "--no-open"
 ALL_PICTURES = ("--samples_per_plugin", "images=100")  # TensorBoard's own default drops most grids of a long run
@@ -39,8 +39,8 @@ def main(argv: list[str]) -> int:
     flags = argv[1:] if has_directory else argv
     if {"-h", "--help"} & set(flags):
         parser.parse_args(["--help"])
-    if has_directory and not directory.is_dir():
-        directory = find(directory, "")
+    if has_directory:
+        directory = find_directory(str(directory))
     if not directory.is_dir():
         raise UserError(f"{directory}: no such directory; `gan train` creates runs/, for another one: gan board DIR")
     address = serve(directory, [flag for flag in flags if flag != _NO_OPEN])

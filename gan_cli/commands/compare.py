@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_cli.commands._pages import common, gather, made_by, places, require_writable
+from gan_cli.commands._pages import common, gather, made_by, require_writable
 from gan_cli.commands._results import as_json, write
 from gan_cli.config.arguments import Parser
 from gan_cli.config.targets import allowed_targets
 from gan_cli.core.places import place
 from gan_cli.core.text import did_you_mean, say, terminal_width
 from gan_cli.errors import UserError
+from gan_cli.runs.finding import find_directory
 from gan_cli.runs.reading import Run
 
 _EPILOG = """\
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the z in the sheet of samples (default: 0)")
     words, allowed = allowed_targets(argv)
     arguments = parser.parse_args(words)
-    paths = places(arguments.runs)
+    paths = list(map(find_directory, arguments.runs))
     from gan_cli.analysis import comparison, comparison_text
 
     runs = gather(paths)

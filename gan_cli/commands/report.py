@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_cli.commands._pages import common, gather, made_by, places, require_writable
+from gan_cli.commands._pages import common, gather, made_by, require_writable
 from gan_cli.commands._results import as_json, write
 from gan_cli.config.arguments import Parser, whole
 from gan_cli.config.targets import allowed_targets
 from gan_cli.core.places import place
 from gan_cli.core.text import say
 from gan_cli.errors import UserError
+from gan_cli.runs.finding import find_directory
 
 if TYPE_CHECKING:
     from gan_cli.analysis.report_page import Reported
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples drawn here (default: 0)")
     words, allowed = allowed_targets(argv)
     arguments = parser.parse_args(words)
-    paths = places(arguments.runs)
+    paths = list(map(find_directory, arguments.runs))
     runs = gather(paths)
     one = len(runs) == 1
     out = place(arguments.out, runs[0].path if one else common(paths), "report", key="--out ")

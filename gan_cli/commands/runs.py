@@ -16,7 +16,7 @@ from gan_cli.core.text import columns, did_you_mean, one_line, say, show, termin
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import ROOT
-from gan_cli.runs.finding import find
+from gan_cli.runs.finding import find_directory
 from gan_cli.runs.reading import Run
 
 _EPILOG = """\
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     filters = dict(word.split("=", 1) for word in arguments.words if "=" in word and not Path(word).exists())
     words = [word for word in arguments.words if "=" not in word or Path(word).exists()]
-    directories = [Path(word) if Path(word).is_dir() else find(word, "") for word in words] or [ROOT]
+    directories = list(map(find_directory, words)) or [ROOT]
     found = [reading.run_at(path) for directory in directories for path in _below(directory)]
     now = datetime.now(timezone.utc)
     rows = [_row(run, arguments.tag, now) for run in found]

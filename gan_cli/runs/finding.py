@@ -50,6 +50,15 @@ def find(name: str | Path, key: str = "run=") -> Path:
     raise UserError(f"{key}{name}: no such run{hint or '; `gan runs` shows the runs here'}")
 
 
+def find_directory(name: str) -> Path:
+    """Return a directory by its path, or a run, or several, by what `find` takes.
+
+    Raises:
+        UserError: there is none.
+    """
+    return Path(name) if Path(name).is_dir() and name != LATEST else find(name, "")
+
+
 def find_one(name: str, key: str = "run=") -> str:
     """Return the path of one run by what `find` takes; what else is there, and is no directory of runs, as it is.
 
