@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from gan_cli.analysis.reals import open_singly, take
-from gan_cli.commands.compare import _samples
 from gan_cli.runs.reading import run_at
 from gan_cli.session import single_parts
 from gan_cli.session.load import load
+from gan_cli.session.sample_sheet import sheet
 from tests.helpers import result
 
 FIXED = ("device=cpu", "w1_count=8")
@@ -105,7 +105,7 @@ def test_report_compare_and_doctor(gan, run_of, name):
 
 def test_a_comparison_shows_the_sources_the_baseline_and_the_targets_of_all_runs(run_of):
     run = Path(run_of("enlarged"))
-    rows, notes = _samples([run_at(run), run_at(run)], [], 0)
+    rows, notes = sheet([run_at(run), run_at(run)], [], 0)
     assert notes == []
     assert [*list(rows)[:2], list(rows)[-1]] == ["source", "bicubic interpolation", "target"]
     first, second = list(rows.values())[2:-1]
@@ -113,7 +113,7 @@ def test_a_comparison_shows_the_sources_the_baseline_and_the_targets_of_all_runs
     targets, bicubic = heldout_of(run, 12)
     np.testing.assert_array_equal(rows["target"][..., 0], targets)
     np.testing.assert_allclose(rows["bicubic interpolation"][..., 0], bicubic, atol=1)
-    rows, notes = _samples([run_at(run), run_at(Path(run_of("filled")))], [], 0)
+    rows, notes = sheet([run_at(run), run_at(Path(run_of("filled")))], [], 0)
     assert notes == ["in the sheet of samples, filled has other sources than the runs above it"]
 
 
