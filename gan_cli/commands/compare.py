@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from gan_cli.commands._pages import common, gather, made_by, require_writable
 from gan_cli.commands._results import as_json, write
 from gan_cli.config.arguments import Parser
@@ -43,7 +40,9 @@ def main(argv: list[str]) -> int:
 
     runs = gather(paths)
     found = comparison.compare(runs, arguments.tag, arguments.step)
-    _refuse_unknown(found, arguments.tag)
+    known = sorted({tag for rows in found.rows.values() for tag in rows.tags}.union(*found.at.values()))
+    if unknown := next((tag for tag in arguments.tag if tag not in known), None):
+        raise UserError(f"--tag {unknown}: no run has this tag{did_you_mean(unknown, known)}")
     if arguments.table:
         say(comparison_text.table(found, terminal_width()))
         return 0
@@ -72,10 +71,3 @@ def main(argv: list[str]) -> int:
     write(out, files)
     say(f"\n{out}: {', '.join(files)}")
     return 0
-
-
-def _refuse_unknown(found: Any, tags: Sequence[str]) -> None:
-    known = sorted({tag for rows in found.rows.values() for tag in rows.tags}.union(*found.at.values()))
-    for tag in tags:
-        if tag not in known:
-            raise UserError(f"--tag {tag}: no run has this tag{did_you_mean(tag, known)}")

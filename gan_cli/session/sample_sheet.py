@@ -86,13 +86,9 @@ def _drawn(path: Path, allowed: Sequence[str], seed: int) -> tuple[np.ndarray, s
             read[task.baseline] = plain
         if not task.twofold:
             read[TARGET] = real.x
-
-    def draw(count: int) -> torch.Tensor:
-        draws = Draws(device, seed, "sample")
-        y, source = (None, None) if real is None else (real.y, real.source)
-        return torch.cat(list(sample(game, network, count, draws, y=y, source=source)))
-
-    x = draw(COUNT if real is not None or draw(1).dim() == 4 else POINTS)
+    count, draws = COUNT if len(loaded.shape) == 3 else POINTS, Draws(device, seed, "sample")
+    y, source = (None, None) if real is None else (real.y, real.source)
+    x = torch.cat(list(sample(game, network, count, draws, y=y, source=source)))
     prior = f"{type(game.latent).__name__} of {game.latent.total_size}"
     shown = to_uint8(x) if x.dim() == 4 else x.double().numpy()
     return shown, prior, loaded.state.step, {name: to_uint8(images) for name, images in read.items()}
