@@ -89,6 +89,14 @@ def row_at(path: Path, step: int | None = None, most: int | None = None) -> Row:
     return {}
 
 
+def rows_from_end(path: Path) -> Iterator[Row]:
+    """Yield the rows, the last one first, none where there is no such file; what is no row is left out."""
+    with suppress(OSError), open(path, "rb") as file:
+        for _, line in lines_from_end(file):
+            with suppress(ValueError):
+                yield parse_row(line)
+
+
 def by_step(*sources: Iterable[tuple[int, Item]]) -> Iterator[tuple[int, dict[int, Item]]]:
     """Join sources that ascend by their steps: yield each step once, and what the sources have of it by their place."""
 

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from gan_cli.core.text import did_you_mean
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
 from gan_cli.runs.directory import RunDirectory
-from gan_cli.runs.metrics_log import METRICS, parse_row
+from gan_cli.runs.metrics_log import METRICS, rows_from_end
 from gan_cli.sweeps.cells import is_about_sweep
 from gan_cli.sweeps.jobs import digest, set_resources
 from gan_cli.sweeps.optuna_study import sampler, study
@@ -50,7 +51,7 @@ class Chooser:
     def __init__(self, folder: Folder, space: Space, config: RunConfig, at_once: int, threads: int) -> None:
         self._asked, self._space, self._is_parallel = config.sweep.search, space, at_once > 1
         self._study = study(folder.path, self._asked, config.train.steps)
-        self._open: dict[str, tuple[optuna.trial.Trial, NewRows]] = {}  # of the jobs that run
+        self._open: dict[str, tuple[optuna.trial.Trial, int]] = {}  # of the jobs that run, with the last step looked at
         before = {job.name: job for job in folder.before}
         names = [f"trial-{i:03d}" for i in range(self._asked.n_trials)]
         self.jobs = [before.get(name) or folder.new_job(name, name) for name in names]
@@ -85,18 +86,18 @@ class Chooser:
                 last = self._study.get_trials(deepcopy=False)[-1]
             trial = optuna.trial.Trial(self._study, last._trial_id)
         self._last[job.name] = last = self._study.get_trials(deepcopy=False)[trial.number]
-        self._open[job.name] = trial, NewRows(Path(job.run_dir), max(last.intermediate_values, default=0))
+        self._open[job.name] = trial, max(last.intermediate_values, default=0)
         self._give(job, last.params)
 
     def look(self, job: Job) -> str:
         """Report a job's new rows to Optuna; return why it should end, or ''."""
-        why, metric, (trial, rows) = "", self._asked.metric, self._open[job.name]
-        for row in rows.read():
-            if metric in row:
-                step, value = int(row["step"]), row[metric]
-                trial.report(value, step)
-                if not why and trial.should_prune():
-                    why = f"{metric} {value:.4g} at step {step}: so far worse than the median of the trials"
+        why, metric, (trial, step) = "", self._asked.metric, self._open[job.name]
+        new = list(takewhile(lambda row: row["step"] > step, rows_from_end(Path(job.run_dir) / METRICS)))
+        for row in (row for row in reversed(new) if metric in row):
+            trial.report(row[metric], int(row["step"]))
+            if not why and trial.should_prune():
+                why = f"{metric} {row[metric]:.4g} at step {row['step']}: so far worse than the median of the trials"
+        self._open[job.name] = trial, new[0]["step"] if new else step
         return why
 
     def ended(self, job: Job) -> None:
@@ -106,13 +107,16 @@ class Chooser:
             UserError: it finished, and none of its rows has the tag.
         """
         self.look(job)
-        trial, rows = self._open.pop(job.name)
-        value = rows.last.get(self._asked.metric) if job.state == "finished" else None
-        if job.state == "finished" and value is None:
-            raise UserError(
-                f"sweep.search.metric={self._asked.metric}: no row of {job.run_dir} has it"
-                f"{did_you_mean(self._asked.metric, rows.last)}; a search for another metric needs another sweep.name"
-            )
+        (trial, _), path, metric = self._open.pop(job.name), Path(job.run_dir) / METRICS, self._asked.metric
+        value = None
+        if job.state == "finished":
+            value = next((row[metric] for row in rows_from_end(path) if metric in row), None)
+            if value is None:
+                known = {tag for row in rows_from_end(path) for tag in row}
+                raise UserError(
+                    f"sweep.search.metric={metric}: no row of {job.run_dir} has it{did_you_mean(metric, known)}; a "
+                    "search for another metric needs another sweep.name"
+                )
         if value is not None and math.isfinite(value):
             self._study.tell(trial, value)
         elif job.state == "pruned":
@@ -134,39 +138,6 @@ class Chooser:
         job.overrides = [*fixed, *(f"{axis.key}={values[axis.key]}" for axis in self._space.axes)]
         job.label = " ".join(f"{k}={f'{v:.4g}' if isinstance(v, float) else v}" for k, v in values.items())
         job.total_steps = int(values.get("train.steps", job.total_steps))
-
-
-class NewRows:
-    """Reads the rows that a run appends to its metrics.jsonl; the run need not be there yet.
-
-    Args:
-        run: its directory.
-        step: of the last row that is known.
-
-    Attributes:
-        last: the last value of each tag.
-    """
-
-    def __init__(self, run: Path, step: int = 0) -> None:
-        self.last: dict[str, float] = {}
-        self._path, self._step, self._offset = run / METRICS, step, 0
-
-    def read(self) -> list[dict[str, float]]:
-        """Return the whole rows of steps that are new; a run that was resumed writes some of them again."""
-        rows = []
-        with suppress(OSError), open(self._path, "rb") as file:
-            if file.seek(0, 2) < self._offset:
-                self._offset = 0  # a resumed run has cut its file
-            file.seek(self._offset)
-            for line in file:
-                if line.endswith(b"\n"):
-                    self._offset += len(line)
-                    if row := parse_row(line):  # None: half a line, where it was cut
-                        rows.append(row)
-                        self.last |= row
-        rows = [row for row in rows if row["step"] > self._step]
-        self._step = max([self._step, *(int(row["step"]) for row in rows)])
-        return rows
 
 
 def identity(space: Space, config: RunConfig) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from gan_cli.config.arguments import Arguments
 from gan_cli.config.compose import Composer
 from gan_cli.errors import UserError
 from gan_cli.runs import reading
+from gan_cli.runs.metrics_log import rows_from_end
 from gan_cli.sweeps.cells import Checker
 from gan_cli.sweeps.record import Folder
 from tests.sweeps.conftest import FAILING, record, requested
@@ -25,7 +26,7 @@ from optuna.distributions import FloatDistribution as Float  # noqa: E402
 from optuna.distributions import IntDistribution as Int  # noqa: E402
 
 from gan_cli.sweeps.optuna_study import study  # noqa: E402
-from gan_cli.sweeps.search import Chooser, NewRows  # noqa: E402
+from gan_cli.sweeps.search import Chooser  # noqa: E402
 from gan_cli.sweeps.space import Axis, Space  # noqa: E402
 
 SEARCH = ("sweep=optuna", "sweep.search.metric=critic/pull", "sweep.search.n_trials=8", "sweep.search.startup_trials=2")
@@ -57,15 +58,11 @@ def test_the_ready_search_can_run():
     assert len(found.checked(Checker(Composer.of("train", Arguments([], {})), ["sweep=ring_lr"]))) == 4
 
 
-def test_rows_are_read_as_they_come(tmp_path):
-    rows, path = NewRows(tmp_path, step=1), tmp_path / "metrics.jsonl"
-    assert rows.read() == []
-    path.write_text('{"step": 1, "a": 1.0}\n{"step": 2, "a": 2.0}\n{"step": 3, ')
-    assert (rows.read(), rows.last) == ([{"step": 2, "a": 2.0}], {"step": 2, "a": 2.0})
-    path.write_text('{"step": 1, "a": 1.0}\n')  # a resumed run has cut it
-    assert (rows.read(), rows.last) == ([], {"step": 1, "a": 1.0})
-    path.write_text('{"step": 1, "a": 1.0}\n{"step": 2, "a": 2.0}\n{"step": 3, "b": 3.0}\n')
-    assert (rows.read(), rows.last) == ([{"step": 3, "b": 3.0}], {"step": 3, "a": 2.0, "b": 3.0})
+def test_rows_are_read_from_the_end(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    assert list(rows_from_end(path)) == []
+    path.write_text('{"step": 1, "a": 1.0}\n{"step": 2, "a": 2.0}\nno row\n{"step": 3, "b": 3.0}\n{"step": 4, ')
+    assert list(rows_from_end(path)) == [{"step": 3, "b": 3.0}, {"step": 2, "a": 2.0}, {"step": 1, "a": 1.0}]
 
 
 @pytest.fixture
