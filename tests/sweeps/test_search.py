@@ -25,8 +25,7 @@ from optuna.distributions import CategoricalDistribution as Choice  # noqa: E402
 from optuna.distributions import FloatDistribution as Float  # noqa: E402
 from optuna.distributions import IntDistribution as Int  # noqa: E402
 
-from gan_cli.sweeps.optuna_study import study  # noqa: E402
-from gan_cli.sweeps.search import Chooser  # noqa: E402
+from gan_cli.sweeps.search import Chooser, study  # noqa: E402
 from gan_cli.sweeps.space import Axis, Space  # noqa: E402
 
 SEARCH = ("sweep=optuna", "sweep.search.metric=critic/pull", "sweep.search.n_trials=8", "sweep.search.startup_trials=2")
