@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.analysis import figures
-from gan_cli.commands._sample_npz import npz_pieces
+from gan_cli.commands._sample_npz import write_npz
 from gan_cli.commands._sample_pictures import apply
 from gan_cli.config.arguments import CommandLine, key_of
 from gan_cli.config.command_schemas import SampleConfig
@@ -139,7 +139,7 @@ def _write_npz(out: Path, drawn: Samples, config: SampleConfig) -> None:
     Samples are images uint8 (N, H, W, C), grey ones with C = 3, or points float32 (N, D).
     """
     labels = drawn.labels.cpu().numpy() if config.labels else None
-    replace_file(out, npz_pieces(map(_array, drawn.batches), config.count, labels))
+    write_npz(out, map(_array, drawn.batches), config.count, labels)
 
 
 def _array(x: Tensor) -> np.ndarray:

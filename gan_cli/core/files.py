@@ -126,18 +126,19 @@ def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> Content:
     Raises:
         OSError: for example, the file exists or the disk is full.
     """
-    tally = Tally()
-    with open(path, "xb", buffering=_BUFFER) as file:
-        for piece in pieces:
-            file.write(piece)
-            tally.add(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    return tally.content
+    with _synced(path) as file:
+        return Tally(_written(file, pieces)).content
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> Content:
-    """Write a file so that at any instant the path holds the old content or all of the new.
+    """Write a file as `replacing` does; arguments as for `write_synced`."""
+    with replacing(path) as file:
+        return Tally(_written(file, pieces)).content
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to write to so that at any instant the path holds the old content or all of the new.
 
     Raises:
         OSError: the disk is full or read-only; the old content is untouched.
@@ -145,13 +146,28 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> Content:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.unlink(missing_ok=True)  # of a killed process with the same number
-        content = write_synced(temporary, pieces)
+        with _synced(temporary) as file:
+            yield file
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
-    return content
+
+
+@contextmanager
+def _synced(path: Path) -> Iterator[BinaryIO]:
+    with open(path, "xb", buffering=_BUFFER) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _written(file: BinaryIO, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """Write pieces, and yield each."""
+    for piece in pieces:
+        file.write(piece)
+        yield piece
 
 
 @contextmanager

@@ -93,8 +93,8 @@ def rows_from_end(path: Path) -> Iterator[Row]:
     """Yield the rows, the last one first, none where there is no such file; what is no row is left out."""
     with suppress(OSError), open(path, "rb") as file:
         for _, line in lines_from_end(file):
-            with suppress(ValueError):
-                yield parse_row(line)
+            if row := parse_row(line):
+                yield row
 
 
 def by_step(*sources: Iterable[tuple[int, Item]]) -> Iterator[tuple[int, dict[int, Item]]]:
