@@ -18,7 +18,7 @@ import gc
 import importlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.types import RunMode
@@ -35,7 +35,7 @@ from gan_cli.config.arguments import (
     split_positional,
     study_words,
 )
-from gan_cli.config.compose import VERSION_BASE, Composer
+from gan_cli.config.compose import Composer, hydra_main
 from gan_cli.config.help import help_text
 from gan_cli.config.tree import conf_dir, positional_key
 from gan_cli.core.processes import processes
@@ -151,18 +151,13 @@ def _by_hydra(composer: Composer, arguments: Arguments, count: int | None) -> in
     return ended or (codes[0] if codes else 0)
 
 
-def _hydra_main(composer: Composer, arguments: Arguments, job: object) -> int:
+def _hydra_main(composer: Composer, arguments: Arguments, job: Callable[[DictConfig], None]) -> int:
     """Call Hydra's own main function, and return the exit code that it, or a job, ends with."""
-    import hydra
-
-    saved, sys.argv = sys.argv, ["gan", *arguments.argv()]
     try:
         with composer.primary() as name:
-            hydra.main(config_path=str(composer.conf), config_name=name, version_base=VERSION_BASE)(job)()
+            hydra_main(composer.conf, name, arguments.argv(), job)
     except SystemExit as end:
         return int(end.code or 0)
-    finally:
-        sys.argv = saved
     return 0
 
 

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
 from pathlib import Path
 
 from gan_cli.config.arguments import Parser
@@ -85,7 +84,7 @@ def serve(directory: Path, flags: list[str]) -> str:
     ours |= {plugin: scaled(plugin) for plugin in (MetricsPlugin, ScalarsPlugin)}
     board = program.TensorBoard(plugins=[ours.get(plugin, plugin) for plugin in default.get_plugins()])
     try:
-        with _quiet() as noise:
+        with contextlib.redirect_stderr(io.StringIO()) as noise:  # TensorBoard's usage text and notes
             board.configure(argv=["tensorboard", "--logdir", str(directory), *ALL_PICTURES, *flags])
             return board.launch()
     except (SystemExit, ValueError) as error:
@@ -95,11 +94,3 @@ def serve(directory: Path, flags: list[str]) -> str:
         raise UserError(f"{' '.join(flags)}: {text}") from error
     except program.TensorBoardServerException as error:
         raise UserError(f"TensorBoard did not start: {error.msg.strip()}; try another port: --port 7007") from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[io.StringIO]:
-    """Keep TensorBoard's usage text and notes away from standard error."""
-    noise = io.StringIO()
-    with contextlib.redirect_stderr(noise):
-        yield noise

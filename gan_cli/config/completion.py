@@ -7,7 +7,6 @@ import glob
 import io
 import os
 import re
-import sys
 from collections.abc import Mapping
 
 from gan_cli.config.arguments import BASE, SECOND, Arguments, flags_of, parse, split_positional
@@ -97,16 +96,13 @@ def _folders(word: str, shell: str) -> list[str]:
 
 def _hydra_completion(command: str, arguments: list[str]) -> str:
     """Return what Hydra prints where it installs or answers a query; a line that it cannot read has no answer."""
-    import hydra
+    from gan_cli.config.compose import hydra_main
 
-    saved, sys.argv = sys.argv, ["gan", "-sc", *arguments]
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(io.StringIO()):
-            hydra.main(config_path=str(conf_dir()), config_name=command, version_base="1.3")(lambda cfg: None)()
+            hydra_main(conf_dir(), command, ["-sc", *arguments], lambda cfg: None)
     except (Exception, SystemExit) as error:
         if not arguments[0].startswith("query"):
             raise UserError(f"-sc {' '.join(arguments)}: {one_line(error)}") from error
-    finally:
-        sys.argv = saved
     return answer.getvalue()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,17 @@ VERSION_BASE = "1.3"
 _SEARCH_PATH = "hydra.searchpath"
 _SEVERAL = "experiment"  # the group whose options may be chosen together
 _PLUGINS = ("hydra/launcher", "hydra/sweeper")
+
+
+def hydra_main(conf: Path, name: str, argv: Sequence[str], job: Callable[[DictConfig], None]) -> None:
+    """Call Hydra's own main function on a command line; it may end by SystemExit."""
+    import hydra
+
+    saved, sys.argv = sys.argv, ["gan", *argv]
+    try:
+        hydra.main(config_path=str(conf), config_name=name, version_base=VERSION_BASE)(job)()
+    finally:
+        sys.argv = saved
 
 
 class Composer(NamedTuple):
