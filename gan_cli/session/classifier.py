@@ -15,7 +15,7 @@ import yaml
 from gan_cli.analysis.classifying import Augmentation, new_classifier, right_of, train
 from gan_cli.config.command_schemas import ClassifierConfig
 from gan_cli.core.files import replace_file
-from gan_cli.core.places import place
+from gan_cli.core.places import place, writing
 from gan_cli.data.source import Batch, RealData
 from gan_cli.errors import UserError
 from gan_cli.extractors.classifier import DESCRIPTION, WEIGHTS, Description
@@ -136,9 +136,7 @@ def _opened(config: ClassifierConfig, device: torch.device, given: Given | None)
 def _write(path: Path, weights: bytes, description: Description) -> None:
     text = "# A classifier of `gan classifier`, for extractor=classifier extractor.path=THIS DIRECTORY\n"
     text += yaml.safe_dump(description.model_dump(), sort_keys=False, allow_unicode=True)
-    try:
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
         replace_file(path / WEIGHTS, [weights])
         replace_file(path / DESCRIPTION, [text.encode()])
-    except OSError as error:
-        raise UserError(f"out={path} cannot be written ({error.strerror}); choose another out=DIRECTORY") from error
