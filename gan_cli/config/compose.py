@@ -14,12 +14,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gan_cli.config.arguments import Arguments, CommandLine, key_of, quoted
 from gan_cli.config.base import Base
+from gan_cli.config.hydra_errors import explained
 from gan_cli.config.tree import conf_dir, options
-from gan_cli.core.text import did_you_mean, shell_word, show
+from gan_cli.core.text import did_you_mean, show
 from gan_cli.errors import UserError
 
 VERSION_BASE = "1.3"
@@ -107,7 +108,7 @@ class Composer(NamedTuple):
             with self._hydra():
                 parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([*overrides])
         except HydraException as error:
-            raise self._explained(error, overrides) from error
+            raise explained(error, self, overrides) from error
         for override in parsed:
             group, value = override.key_or_group, override.value()
             known = self.options(group) if override.package is None else []
@@ -131,7 +132,7 @@ class Composer(NamedTuple):
         try:
             cfg = self.composed(overrides)
         except Exception as error:  # Hydra, working on the user's input: whatever it raises is about that
-            raise self._explained(error, overrides) from error
+            raise explained(error, self, overrides) from error
         if self.foreign:
             self._check_hydra(cfg, overrides)
         for name in ("launcher", "sweeper"):
@@ -188,50 +189,3 @@ class Composer(NamedTuple):
                 f"{named}: a config may choose only installed plugins of Hydra, and these are not"
             ) from error
         check_hydra(cfg, package)
-
-    def _explained(self, error: Exception, overrides: Sequence[str]) -> UserError:
-        """Return an error of Hydra's as one about the command line or the config, with what may be meant."""
-        from gan_cli.config.hints import Hints
-        from gan_cli.config.hydra_errors import explain, unknown_key, unknown_option, unreadable
-
-        key = unknown_key(error)
-        override = next((o for o in overrides if key_of(o) == key), None)
-        if override is not None:
-            return self._unknown(override, overrides)
-        hint = ""
-        if (choice := unknown_option(error)) is not None:
-            group, name = choice
-            hint = Hints(self, [o for o in overrides if key_of(o) != group]).of_option(group, name)
-        elif (word := unreadable(error)) is not None and "=" not in word:
-            place = overrides.index(word)
-            following = next(iter(overrides[place + 1 :]), "")
-            others = [o for i, o in enumerate(overrides) if i != place and "=" in o]
-            hint = Hints(self, others).of_word(word, following)
-        return explain(error, overrides, hint)
-
-    def _unknown(self, override: str, overrides: Sequence[str]) -> UserError:
-        """Explain a key that the config does not have."""
-        from gan_cli.config.hints import Hints
-        from gan_cli.config.identity import is_free, not_free
-
-        key = key_of(override)
-        others = [o for o in overrides if o != override]
-        is_part = bool(options(key, conf_dir()))
-        if self.command == "resume" and (is_part or (not is_free(key) and self._is_of_train(override))):
-            return not_free(override, others)
-        if self.options(key):
-            return UserError(f"{override}: gan {self.command} has no {key} to choose")
-        there = self.compose([o for o in others if not o.startswith("sweep.search.")])
-        if OmegaConf.select(there, "sweep.search", default="") is None and key.startswith("sweep.search."):
-            return UserError(f"{override}: is for a search; add sweep=optuna, and -m")
-        hint = Hints(self, others).of_key(override)
-        part = OmegaConf.select(there, key.rpartition(".")[0]) if "." in key else None
-        if not hint and isinstance(part, DictConfig) and "_target_" in part and not override.startswith("+"):
-            hint = f"; if its class takes it, write {shell_word(f'+{override}')}"
-        return UserError(f"{override}: no such key{hint or f'; see `gan {self.command} --help`'}")
-
-    def _is_of_train(self, override: str) -> bool:
-        """Return whether `gan train` knows a key, with the options that are chosen there or with others."""
-        from gan_cli.config.hints import Hints
-
-        return Hints(Composer("train", conf_dir(), "train"), []).is_known(key_of(override))

@@ -25,16 +25,28 @@ _MOST = 3  # meanings that are named
 _HALF = math.log(0.5)
 
 
-class _Composer(Protocol):
-    """What a hint needs of `compose.Composer`."""
+class Composer(Protocol):
+    """What explanations need of `compose.Composer`, which imports them."""
 
     command: str
 
     @property
-    def directories(self) -> list[Path]: ...
-    def options(self, group: str) -> list[str]: ...
-    def parse(self, overrides: Sequence[str]) -> list[Override]: ...
-    def composed(self, overrides: Sequence[str]) -> DictConfig: ...
+    def directories(self) -> list[Path]:
+        """The directories of configs."""
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group."""
+
+    def parse(self, overrides: Sequence[str]) -> list[Override]:
+        """Return the overrides as Hydra reads them."""
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Return the composed config, or raise the explanation of an error."""
+
+    def composed(self, overrides: Sequence[str]) -> DictConfig:
+        """Return what `compose` does; an error of Hydra's is its own."""
+
+    def _replace(self, **values: Any) -> Composer: ...
 
 
 class Hints:
@@ -45,7 +57,7 @@ class Hints:
         overrides: the command line's, without the mistaken ones; left out of account where they do not compose.
     """
 
-    def __init__(self, composer: _Composer, overrides: Sequence[str]) -> None:
+    def __init__(self, composer: Composer, overrides: Sequence[str]) -> None:
         self._composer, self._others = composer, list(overrides)
         primary = primary_config(composer.command)
         named = groups(*composer.directories) if primary else {}

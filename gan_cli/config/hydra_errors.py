@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.arguments import key_of, quoted_override
+from gan_cli.config.hints import Composer, Hints
+from gan_cli.config.identity import is_free, not_free
+from gan_cli.config.tree import conf_dir, options
 from gan_cli.core.extras import pip_install
 from gan_cli.core.text import one_line, shell_word
 from gan_cli.errors import UserError
@@ -28,41 +32,61 @@ def refuse_without_effect(overrides: Sequence[str]) -> None:
             raise UserError(f"{override}: has no effect, since gan itself makes the run's directory: run_dir=runs/NAME")
 
 
-def explain(error: Exception, overrides: Sequence[str], hint: str = "") -> UserError:
-    """Return an error of Hydra's as one about the command line or the config.
+def explained(error: Exception, composer: Composer, overrides: Sequence[str]) -> UserError:
+    """Return an error of Hydra's as one about the command line or the config, with what may be meant.
 
     Args:
         error: raised while `overrides` were parsed or composed.
+        composer: of the command.
         overrides: of the command line.
-        hint: what may be meant, or ''.
     """
     if isinstance(error, UserError):
         return error
-    if (word := unreadable(error)) is not None:
+    if override := next((o for o in overrides if key_of(o) == _unknown_key(error)), None):
+        return _unknown(override, composer, [o for o in overrides if o != override])
+    if isinstance(error, OverrideParseException):
+        word, hint = error.override, ""
+        if "=" not in word:
+            place = overrides.index(word)
+            others = [o for i, o in enumerate(overrides) if i != place and "=" in o]
+            hint = Hints(composer, others).of_word(word, next(iter(overrides[place + 1 :]), ""))
         return _unreadable(word, hint)
     if isinstance(error, MissingConfigException):
-        return _no_option(error, overrides, hint)
+        group, _, name = str(error.missing_cfg_file or "").rpartition("/")
+        others = [o for o in overrides if key_of(o) != group]
+        return _no_option(error, overrides, Hints(composer, others).of_option(group, name) if group else "")
     causes = [str(error), str(error.__cause__ or "")]
     text = one_line(" ".join(causes).partition("Config search path")[0]) or type(error).__name__
     return UserError(f"the config cannot be composed: {text}")
 
 
-def unknown_key(error: Exception) -> str | None:
+def _unknown_key(error: Exception) -> str | None:
     """Return the key that Hydra says a config does not have; None for any other error."""
     is_unknown = isinstance(error, ConfigCompositionException) and "Could not override" in str(error)
     return _quoted(error) if is_unknown and "@" not in _quoted(error) else None
 
 
-def unreadable(error: Exception) -> str | None:
-    """Return the word that Hydra cannot read; None for any other error."""
-    return error.override if isinstance(error, OverrideParseException) else None
+def _unknown(override: str, composer: Composer, others: Sequence[str]) -> UserError:
+    """Explain a key that the config does not have."""
+    key, command = key_of(override), composer.command
+    if command == "resume" and (options(key, conf_dir()) or (not is_free(key) and _is_of_train(key, composer))):
+        return not_free(override, others)
+    if composer.options(key):
+        return UserError(f"{override}: gan {command} has no {key} to choose")
+    there = composer.compose([o for o in others if not o.startswith("sweep.search.")])
+    if OmegaConf.select(there, "sweep.search", default="") is None and key.startswith("sweep.search."):
+        return UserError(f"{override}: is for a search; add sweep=optuna, and -m")
+    hint = Hints(composer, others).of_key(override)
+    part = OmegaConf.select(there, key.rpartition(".")[0]) if "." in key else None
+    if not hint and isinstance(part, DictConfig) and "_target_" in part and not override.startswith("+"):
+        hint = f"; if its class takes it, write {shell_word(f'+{override}')}"
+    return UserError(f"{override}: no such key{hint or f'; see `gan {command} --help`'}")
 
 
-def unknown_option(error: Exception) -> tuple[str, str] | None:
-    """Return the group and the name of an option that is not there; None for any other error."""
-    missing = str(error.missing_cfg_file or "") if isinstance(error, MissingConfigException) else ""
-    group, _, name = missing.rpartition("/")
-    return (group, name) if group else None
+def _is_of_train(key: str, composer: Composer) -> bool:
+    """Return whether `gan train` knows a key, with the options that are chosen there or with others."""
+    train = composer._replace(command="train", conf=conf_dir(), name="train", user_dir=None)
+    return Hints(train, []).is_known(key)
 
 
 def _unreadable(override: str, hint: str) -> UserError:
