@@ -53,7 +53,8 @@ def main(argv: list[str]) -> int:
     directories = list(map(find_directory, words)) or [ROOT]
     found = [reading.run_at(path) for directory in directories for path in _below(directory)]
     now = datetime.now(timezone.utc)
-    rows = [_row(run, arguments.tag, now) for run in found]
+    settings = bool(filters) or arguments.json
+    rows = [_row(run, arguments.tag, now, settings) for run in found]
     rows = _passing(rows, filters)
     rows.sort(key=lambda row: _order(row, arguments.sort))
     kinds = {row["tag"] for row in rows if row["tag"] is not None} if arguments.sort == "score" else {}
@@ -72,7 +73,7 @@ def _below(directory: Path) -> list[Path]:
     return reading.below(directory)
 
 
-def _row(run: Run, tag: str | None, now: datetime) -> dict[str, Any]:
+def _row(run: Run, tag: str | None, now: datetime, settings: bool) -> dict[str, Any]:
     tag = tag or run.standing.tag
     value = run.standing.row.get(tag)
     return {
@@ -85,7 +86,7 @@ def _row(run: Run, tag: str | None, now: datetime) -> dict[str, Any]:
         "score": value,
         "updated": run.status.get("updated"),
         "reason": run.status.get("reason") or "",
-        "settings": readable(run.config, run.choices),
+        "settings": readable(run.config, run.choices) if settings else {},
         "_age": _seconds(run.status.get("updated"), now),
     }
 

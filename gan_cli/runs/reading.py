@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ from gan_cli.runs import exported
 from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status
 from gan_cli.runs.metrics_log import METRICS, TIMING, row_at
 
+_BLOCK = re.compile(rb"^(?=[a-z])", re.MULTILINE)  # before each key of a config; most runs share most of what follows
 _TAIL = 2**16  # bytes in which the last row of a file stands
 
 
@@ -128,7 +131,25 @@ def below(directory: Path) -> list[Path]:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    with suppress(OSError, UserError):
-        content = untrusted.load(path / CONFIG, untrusted.CONFIG_BYTES, untrusted.parse_yaml)
-        return content if isinstance(content, dict) else {}
+    with suppress(OSError, ValueError):
+        content = untrusted.read(path / CONFIG, untrusted.CONFIG_BYTES)
+        with suppress(ValueError):
+            return {key: value for block in _BLOCK.split(content) for key, value in _parsed(block).items()}
+        return _mapping(untrusted.parse_yaml(content))
     return {}
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(block: bytes) -> dict[str, Any]:
+    """Return the value of a key and what belongs to it, which the runs share.
+
+    Raises:
+        ValueError: it has none without the rest of the file.
+    """
+    return _mapping(untrusted.parse_yaml(block) or {})
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("not a config")
+    return value

@@ -86,3 +86,16 @@ def test_filters_sorts_and_json(gan, made):
 def test_mistakes(refused, made):
     assert refused("runs", "los=wgan") == "los=wgan: no run has los; did you mean loss?"
     assert refused("runs", "nowhere").startswith("nowhere: no such run; `gan runs` shows")
+
+
+def test_configs_are_read_whole_where_a_key_has_no_value_without_the_others(gan, runs):
+    path = runs(3) / f"{LONG}_seed-1" / "config.yaml"
+    text = path.read_text().replace("seed: 1", "seed: &number 1") + 'note: "two\nlines"\nother: *number\n'
+    path.write_text(f"# by hand\n{text}")
+    found = {row["run"][-1]: row["settings"] for row in json.loads(gan("runs", "--json").out)}
+    assert [found[seed]["seed"] for seed in "012"] == [0, 1, 2]
+    assert (found["1"]["note"], found["1"]["other"]) == ("two lines", 1)
+    assert found["0"].keys() == found["2"].keys() == found["1"].keys() - {"note", "other"}
+    path.write_text("seed: 1\n- nothing\n")
+    assert gan("runs", "seed=2").out.count(LONG) == 1
+    assert [row["settings"].get("seed") for row in json.loads(gan("runs", "--json").out)] == [0, None, 2]

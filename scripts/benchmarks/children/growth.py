@@ -156,11 +156,15 @@ def metrics(n: int) -> Callable[[], object]:
 
 
 def many_runs(n: int) -> None:
-    """Make so many runs."""
+    """Make so many runs, each with a seed, a width and a learning rate of its own."""
     gan("train", *TOY, "train.steps=2", f"run_dir={RUN}")
     shutil.rmtree(RUN / "checkpoints")
     for i in range(n - 1):
-        shutil.copytree(RUN, f"{RUN}_{i:05d}")
+        config = Path(shutil.copytree(RUN, f"{RUN}_{i:05d}"), "config.yaml")
+        text = config.read_text()
+        for own in ("seed: ", "width: ", " lr: "):
+            text = text.replace(own, f"{own}{i + 1}")
+        config.write_text(text)
 
 
 def runs(n: int) -> Callable[[], object]:
