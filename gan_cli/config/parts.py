@@ -21,6 +21,7 @@ from gan_cli.core.text import described, did_you_mean
 from gan_cli.errors import UserError
 
 T = TypeVar("T")
+_signature = functools.cache(inspect.signature)
 GIVEN = "gan_cli.models.given.Given"  # stands for a network that Python gives
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -123,7 +124,7 @@ def build(part: Part, key: str, role: type[T], **given: Any) -> T:
         lacking = ", ".join(sorted(cls.__abstractmethods__))
         raise UserError(f"{key}._target_={part.target}: the class lacks the methods it must have: {lacking}")
     try:
-        inspect.signature(cls).bind(**part.arguments, **given)
+        _signature(cls).bind(**part.arguments, **given)
     except TypeError as error:
         reason = str(error).removeprefix("inspect.Signature.bind() ")
         raise UserError(f"{key} ({cls.__name__}): {reason}") from error

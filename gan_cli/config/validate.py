@@ -21,7 +21,7 @@ from gan_cli.core.text import one_line, show
 from gan_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
+    from omegaconf import DictConfig, ListConfig
 
 _TYPED = ("allow_targets", "run", "run_dir", "out", "docs")  # keys that the command line alone may set
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")  # \${ is text
@@ -167,13 +167,31 @@ def _resolved(cfg: DictConfig, command: str) -> dict[str, Any]:
                 f"{MAX_REFERENCES} times"
             )
     try:
-        return OmegaConf.to_container(own, resolve=True)
+        _refer(raw, own)
+        return raw
     except OmegaConfBaseException as error:
         key = error.full_key or "config"
         reason = one_line(str(error.msg or error).splitlines()[0])
         raise UserError(
             f"{key}={show(dict(_values(raw)).get(key))}: {reason}; give a value or a key that exists"
         ) from error
+
+
+def _refer(raw: dict[str, Any] | list[Any], own: DictConfig | ListConfig) -> None:
+    """Replace the references in plain values by what they refer to.
+
+    Args:
+        raw: of `own`, with its references.
+        own: knows what they refer to.
+    """
+    from omegaconf import OmegaConf
+
+    for key, value in list(raw.items() if isinstance(raw, dict) else enumerate(raw)):
+        if isinstance(value, (dict, list)):
+            _refer(value, own[key])
+        elif isinstance(value, str) and "${" in value:
+            found = own[key]
+            raw[key] = OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
 
 
 def _values(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -77,8 +77,10 @@ class Undrawn(TorchFunctionMode):
         draws = (torch.Tensor.normal_, torch.Tensor.uniform_)  # on the meta device they load torch._dynamo
         if func in draws or getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
-        if func is torch.nn.functional.normalize:  # these two: the power iterations that spectral norm begins with
+        if func is torch.nn.functional.normalize:  # these three: the power iterations that spectral norm begins with
             return args[0]
         if func is torch.mv:
             return args[0][:, 0]
+        if func is torch.vdot:
+            return args[0][0]
         return func(*args, **kwargs)

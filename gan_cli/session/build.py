@@ -37,6 +37,9 @@ from gan_cli.training.game import Game
 from gan_cli.training.state import TrainState
 from gan_cli.updates.base import Updates
 
+Outlines = dict[tuple[str, Shapes], tuple[Game, Part]]  # what `build_game` returns, by the settings that it reads
+_NOT_OF_NETWORKS = {"optimizer", "train", "seed", "run_dir"}  # settings that networks without values do not depend on
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -170,6 +173,7 @@ def check(
     n_classes: int | None = None,
     source_shape: tuple[int, ...] | None = None,
     given: Given | None = None,
+    outlines: Outlines | None = None,
 ) -> Plan:
     """Resolve every `auto` and refuse what cannot be built or cannot mean anything, before data are read.
 
@@ -179,6 +183,7 @@ def check(
         n_classes: of the labels where it is known; None: the dataset is asked.
         source_shape: of what the generator reads beside z, where the data bring it and the sample_shape is given.
         given: what Python gives in the place of parts; None: nothing.
+        outlines: networks without values that earlier calls have built; these and new ones are shared. None: no call's.
 
     Raises:
         UserError: an impossible combination, or hardware that is not there.
@@ -197,7 +202,7 @@ def check(
         raise no_labels(config, built.dataset)
     if needs_labels:
         config = with_label_kind(config, built.task.expected_labels(built.dataset) if sample_shape is None else None)
-    game, config = _outlined(config, built, Shapes(shape, n_classes or 2, source))  # 2: any number of classes will do
+    game, config = _outlined(config, built, Shapes(shape, n_classes or 2, source), outlines)  # 2: any number will do
     runtime.require_memory(game, config)
     refuse_frozen(config, game)
     if config.train.ema_statistics == "average" and not norms_of(game.generator):
@@ -225,18 +230,22 @@ def _built(config: RunConfig, given: Given | None) -> Parts:
     )
 
 
-def _outlined(config: RunConfig, built: Parts, shapes: Shapes) -> tuple[Game, RunConfig]:
-    """Build the networks without values, and resolve the condition.
+def _outlined(config: RunConfig, built: Parts, shapes: Shapes, outlines: Outlines | None) -> tuple[Game, RunConfig]:
+    """Build the networks without values, unless that was done, and resolve the condition.
 
     Raises:
         UserError: they cannot be built for samples of this shape.
     """
-    try:
-        with _without_values(config):
-            game, condition = build_game(config, built, shapes)
-    except (RuntimeError, OverflowError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"these networks cannot be built for samples of {list(shapes.sample)}: {reason}") from error
+    outlines = {} if outlines is None else outlines
+    key = config.model_dump_json(exclude=_NOT_OF_NETWORKS), shapes
+    if key not in outlines:
+        try:
+            with _without_values(config):
+                outlines[key] = build_game(config, built, shapes)
+        except (RuntimeError, OverflowError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(f"these networks cannot be built for samples of {list(shapes.sample)}: {reason}") from error
+    game, condition = outlines[key]
     return game, config.replace(condition=condition)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 from tqdm import tqdm
@@ -19,7 +20,11 @@ from gan_cli.core.text import show
 from gan_cli.errors import UserError
 from gan_cli.sweeps.similar import SimilarComposer
 
+if TYPE_CHECKING:
+    from gan_cli.session.build import Outlines
+
 Check = Callable[[Sequence[str]], Config]
+_MOST_OUTLINES = 512  # that are kept; each takes about 0.1 MB
 _DATA = {"dataset", "dataset_b", "task", "degradation"}  # keys that say what the networks read
 
 
@@ -42,6 +47,7 @@ class Checker:
         self._command, self._similar, self._hydra = composer.command, SimilarComposer(composer), hydra
         self._checked: set[str] = set()
         self._data: dict[str, tuple[Any, ...]] = {}  # the shape of its samples, their classes, and the sources' shape
+        self._outlines: Outlines = {}
 
     def __call__(self, overrides: Sequence[str]) -> Config:
         """Return the config of a cell.
@@ -61,7 +67,9 @@ class Checker:
         from gan_cli.session.build import check
 
         data = config.model_dump_json(include=_DATA)
-        found = check(config, *self._data.get(data, ())).parts
+        found = check(config, *self._data.get(data, ()), outlines=self._outlines).parts
+        if len(self._outlines) > _MOST_OUTLINES:
+            self._outlines.pop(next(iter(self._outlines)))
         if data not in self._data:  # the shape of a folder is known after all of it is listed
             shape, source = found.task.expected_shapes(found.dataset)
             self._data[data] = shape, found.task.expected_classes(found.dataset), source
@@ -88,6 +96,8 @@ def checked_cells(names: Sequence[str], cells: Sequence[Sequence[str]], check: C
             found.append(Cell(cell, check(cell)))
         except UserError as error:
             raise error if is_about_sweep(str(error)) else UserError(f"{name}: {error}") from error
+        if len(found) == 1:
+            gc.freeze()  # to go through what the first has imported, again and again, takes a quarter of the time
     given = Counter(getattr(cell.config, "run_dir", None) for cell in found)
     for path, count in given.items():
         if path is not None and count > 1:

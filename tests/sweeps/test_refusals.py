@@ -135,9 +135,12 @@ def test_what_cells_have_in_common_is_done_once(tmp_path, monkeypatch):
     lines = [[*common, f"seed={seed}", f"optimizer.lr={lr}"] for seed in (0, 1) for lr in (1e-3, 2e-3)]
     found = [check(line) for line in lines]
     assert [(c.seed, c.optimizer.critic.arguments["lr"]) for c in found] == [(0, 1e-3), (0, 2e-3), (1, 1e-3), (1, 2e-3)]
-    assert (len(looked), len(built)) == (1, 2)
-    with pytest.raises(UserError, match=r"optimizer\.lr=0: must be a number above 0"):
-        check([*common, "optimizer.lr=0"])
+    assert (len(looked), len(built)) == (1, 1)
+    for wrong, message in (("optimizer.lr=0", "must be a number above 0"), ("train.accumulate=3", "")):
+        with pytest.raises(UserError, match=rf"^{re.escape(wrong)}: {message}"):
+            check([*common, wrong])
+    wider = check([*common, "model.width=8", "constraint.c=0.1", "condition=none"])
+    assert (wider.model.width, wider.constraint.arguments["c"], len(built)) == (8, 0.1, 2)
 
 
 def test_what_is_written_grows_with_the_jobs_and_an_earlier_version_is_read(tmp_path, monkeypatch):
