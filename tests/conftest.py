@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import functools
 import gc
 import os
@@ -15,15 +14,14 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hypothesis import HealthCheck, settings
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from gan_cli.cli import main
 from gan_cli.config.schema import RunConfig
 from gan_cli.config.validate import check
+from tests import composing
+from tests.composing import CONF
 from tests.helpers import alone
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
-
 
 OF_TASKS = {  # options that need a task whose generator reads a picture; tests/tasks tries them
     "loss": {"none"},
@@ -57,9 +55,9 @@ TINY = ("model.width=4", "train.batch_size=8", "latent.size=6")
 
 
 def pytest_configure() -> None:
-    """Look for no garbage while everything is imported and collected, and read each of the package's configs once."""
+    """Look for no garbage while everything is imported and collected, and compose with a memory."""
     gc.disable()
-    _read_once()
+    composing.remember()
 
 
 def pytest_collection_finish() -> None:
@@ -74,21 +72,6 @@ settings.load_profile("no clock")
 
 # A shell starts its background jobs with SIGINT ignored, and so would be whatever the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _read_once() -> None:
-    """Parse each file of the package's configs once a process: a quarter of what it takes to compose one."""
-    read, known = OmegaConf.load, {}
-
-    def load(file: Any) -> DictConfig | ListConfig:
-        name = getattr(file, "name", "")
-        if not str(name).startswith(f"{CONF}{os.sep}"):
-            return read(file)
-        if name not in known:
-            known[name] = read(file)
-        return copy.deepcopy(known[name])
-
-    OmegaConf.load = load
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ def bench(folder, *words):
     return ran.stdout, {name: results[-1] for name, results in kept.items()}
 
 
-@pytest.mark.parametrize("losses", ["wgan", pytest.param("wgan_gp,nonsaturating", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("losses", ["nonsaturating", pytest.param("wgan,wgan_gp", marks=pytest.mark.slow)])
 def test_speed_floor_layers_and_fakes_are_written_as_tables_and_as_numbers(tmp_path, losses):
     small = ("--losses", losses, "--sizes", "16", "--channels", "3", "--rounds", "2")
     printed, kept = bench(tmp_path, "speed", "floor", "layers", "fakes", *small)
@@ -58,8 +58,15 @@ def test_speed_floor_layers_and_fakes_are_written_as_tables_and_as_numbers(tmp_p
     for section in printed.strip().split("## ")[1:]:
         assert section.strip() in page
     assert "--docs" in kept["speed"]["facts"]["command"]
-    _, again = bench(tmp_path, "layers", "--sizes", "16", "--rounds", "1", "runtime.precision=bf16")
-    assert {row["precision"] for row in again["layers"]["rows"]} == {"bf16"}
+
+
+def test_layers_in_bf16(report):
+    from benchmarks import layers
+    from benchmarks.options import Options
+
+    small = (*SMALL, "runtime.precision=bf16")
+    found = layers.measure(Options(sizes=(16,), rounds=1, overrides=small, show=lambda text: None))
+    assert {row["precision"] for row in found["rows"]} == {"bf16"}
 
 
 def test_scale_prints_what_each_size_costs_and_how_that_grows(tmp_path):
