@@ -9,6 +9,8 @@ from functools import partial
 
 import pytest
 import torch
+from torch._guards import TracingContext, tracing
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from gan_cli.config import parts as parts_of_a_config
@@ -36,7 +38,8 @@ class Recorded:
 
     def __call__(self, work):
         kept = {name: t.clone() for name, t in self.state.tensors().items()}
-        recorded = make_fx(work)()
+        with tracing(TracingContext(FakeTensorMode())):  # of one mode, rather than of a new one for each value
+            recorded = make_fx(work)()
         for name, tensor in self.state.tensors().items():
             tensor.copy_(kept[name])
 
