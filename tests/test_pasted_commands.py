@@ -169,7 +169,7 @@ def test_run_json_keeps_a_line_that_makes_the_same_run(shell, odd, tmp_path, mon
 
 
 def test_a_job_that_hydra_starts_keeps_its_own_command(gan, tmp_path):
-    own = ("hydra/launcher=basic", "model=mlp", "model.width=4", "train.batch_size=8", "run_dir='runs/${seed}'")
+    own = ("hydra/launcher=basic", "model=toy_mlp", "dataset=ring", "train.batch_size=8", "run_dir='runs/${seed}'")
     assert gan("train", "-m", *SMALL, *own, "seed=3,4").code == 0
     (session,) = json.loads((tmp_path / "runs" / "4" / "run.json").read_text())["sessions"]
     assert session["command"][:2] == ["gan", "train"]

@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -19,6 +17,7 @@ from gan_cli.cli import main
 from gan_cli.models import convolution
 from gan_cli.runs import checkpoint, directory
 from gan_cli.session.resume import holds_run
+from tests import children
 
 COMMAND = (
     "train", "model=toy_mlp", "dataset=ring", "model.width=4", "train.batch_size=8", "runtime=cpu", "runtime.threads=1",
@@ -246,13 +245,12 @@ def test_what_it_cannot_do(gan, tmp_path):
 def test_the_same_command_after_a_kill_leaves_the_metrics_of_an_unbroken_run(gan, tmp_path):
     command = [*COMMAND, "train.steps=60", "checkpoint.every_steps=10", "log.every_steps=7"]
     assert gan(*command, "run_dir=whole")[0] == 0
-    process = [sys.executable, "-m", "gan_cli", *command, "run_dir=run"]
-    with subprocess.Popen(process, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}) as first:
-        while not checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS):
-            assert first.poll() is None
-            time.sleep(0.002)
-        first.kill()
-    assert first.returncode == -signal.SIGKILL
+    first = children.gan([*command, "run_dir=run"], tmp_path / "output", os.environ)
+    while not checkpoint.steps(tmp_path / "run" / directory.CHECKPOINTS):
+        assert first.poll() is None
+        time.sleep(0.002)
+    first.send_signal(signal.SIGKILL)
+    assert first.end() == -signal.SIGKILL
     assert gan(*command, "run_dir=run")[0] == 0
     whole, run = tmp_path / "whole", tmp_path / "run"
     assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
