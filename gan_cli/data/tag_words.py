@@ -24,7 +24,8 @@ class Images(Source, Protocol):
 class TagWords:
     """A stream of numbers of words, with the features of their images as sources; a tag is drawn for every batch.
 
-    The task has the words' vectors: those of a checkpoint, where a run is continued.
+    A row of a batch has the word that is drawn first, and then all words of the image, -1 where others have more. The
+    task has the words' vectors: those of a checkpoint, where a run is continued.
 
     Args:
         images: the images.
@@ -51,7 +52,7 @@ class TagWords:
         self._order, self._seed, self._stream = order, seed, stream
         device = features.device
         self._counts = torch.tensor([len(words) for words in tags], device=device)
-        self._words = torch.zeros(len(tags), int(self._counts.max()), dtype=torch.int64, device=device)
+        self._words = torch.full((len(tags), int(self._counts.max())), -1, device=device)
         for row, words in zip(self._words, tags, strict=True):
             row[: len(words)] = torch.tensor(words)
 
@@ -62,9 +63,10 @@ class TagWords:
         return index, self._word(index, u)
 
     def batch(self, *drawn: Tensor) -> Batch:
-        """Return drawn words, x (N,) int64, and the features of their images."""
+        """Return drawn words and all words of their images, x (N, 1 + M) int64, and the features of the images."""
         index, word = drawn
-        return Batch(word, None, None, self.features.index_select(0, index))
+        words = torch.cat([word[:, None], self._words.index_select(0, index)], dim=1)
+        return Batch(words, None, None, self.features.index_select(0, index))
 
     def at(self, index: Tensor) -> Batch:
         """Return the first tag of any (n,) images on the CPU."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,8 +43,10 @@ class Tag(Generate):
             training images have in common.
         vector_size: D of the vectors that are made; a file has its own.
         skip_missing: leave out words that have no vector.
-        content_weight: of the mean squared difference from the drawn word's vector, a further term of the generator's
+        content_weight: of the mean squared difference from `content_target`, a further term of the generator's
             objective; the paper has none.
+        content_target: the vector of the `drawn` tag; or the `mean` of the vectors of all tags of the image, stretched
+            to the same length, a gradient of less variance.
         adversarial_weight: of the game in that objective.
         draws: vectors that are drawn for an image, 100 in the paper.
         nearest: words that each of them names, by the cosine, 20 in the paper.
@@ -63,6 +65,7 @@ class Tag(Generate):
         vector_size: PositiveInt = 200,
         skip_missing: bool = False,
         content_weight: NonNegativeFloat = 0.0,
+        content_target: Literal["drawn", "mean"] = "drawn",
         adversarial_weight: NonNegativeFloat = 1.0,
         draws: PositiveInt = 100,
         nearest: PositiveInt = 20,
@@ -71,7 +74,8 @@ class Tag(Generate):
         if not content_weight and not adversarial_weight:
             raise ValueError("content_weight=0 and adversarial_weight=0: the generator would have nothing to minimise")
         self.path, self.vector_size, self.skip_missing = vectors, vector_size, skip_missing
-        self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
+        self.content_weight, self.content_target = content_weight, content_target
+        self.adversarial_weight = adversarial_weight
         self.draws, self.nearest = draws, nearest
         self.vocabulary: tuple[str, ...] = ()
         self._made: dict[str, Tensor] = {}
@@ -170,8 +174,14 @@ class Tag(Generate):
             self.register_buffer(name, self._made[name].clone() if self._made else torch.zeros(shape))
 
     def with_source(self, batch: Batch, draws: Draws) -> Batch:
-        """Return the batch with the vectors of the words that its numbers stand for; vectors stay as they are."""
-        return batch._replace(x=self.vectors.index_select(0, batch.x)) if batch.x.dim() == 1 else batch
+        """Return the batch with the vectors of the words that its numbers stand for; vectors stay as they are.
+
+        With `content_target=mean` its labels, which no network reads, are the means over each image's tags.
+        """
+        if batch.x.is_floating_point():
+            return batch
+        y = self._means(batch.x[:, 1:]) if self.content_target == "mean" else None
+        return batch._replace(x=self.vectors.index_select(0, batch.x[:, 0]), y=y)
 
     def generator_input(self, source: Tensor | None, z: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """Return z and the features as one vector, and the rest."""
@@ -187,7 +197,10 @@ class Tag(Generate):
 
     def generator_terms(self, fake: Batch, real: Batch, again: Callable[[Tensor], Tensor]) -> dict[str, Term]:
         """Return the content term."""
-        return {"content": Term(mse_loss(fake.x, real.x), self.content_weight)} if self.content_weight else {}
+        if not self.content_weight:
+            return {}
+        target = real.y if self.content_target == "mean" else real.x
+        return {"content": Term(mse_loss(fake.x, target), self.content_weight)}
 
     def source_of(self, extractor: Extractor, images: Tensor) -> Tensor:
         """Return the standardised features (N, F) of images (N, C, H, W) in [-1, 1]."""
@@ -196,6 +209,11 @@ class Tag(Generate):
     def cosines(self, x: Tensor) -> Tensor:
         """Return the cosines (N, V) of vectors x (N, D) with the words'."""
         return normalize(x) @ normalize(self.vectors).T
+
+    def _means(self, words: Tensor) -> Tensor:
+        """Return the mean vectors (N, D) of words (N, M), -1 for none, stretched to the length of a word's vector."""
+        vectors = self.vectors[words.clamp_min(0)] * (words >= 0).unsqueeze(2)
+        return normalize(vectors.sum(dim=1)) * vectors.shape[2] ** 0.5
 
     def _file(self) -> VectorFile:
         try:

@@ -103,7 +103,7 @@ def test_a_run_of_every_task_resumes_exactly(config_of, tmp_path, monkeypatch, t
     steps = ("train.steps=5", "checkpoint.every_steps=3", "log.every_steps=2", "log.samples_every_steps=3")
     few = ["dataset.limit=40", *(("dataset_b.limit=40", "task.history=6") if task == "cycle" else ())]
     few += [f"dataset.path={write_pairs(tmp_path / 'pairs')}"] if task == "translate" else []
-    few += write_tagged(tmp_path) if task == "tag" else ()
+    few += (*write_tagged(tmp_path), "task.content_weight=1", "task.content_target=mean") if task == "tag" else ()
     assert_exact(config_of(*overrides_of(task, *steps, *few)), tmp_path, monkeypatch)
 
 

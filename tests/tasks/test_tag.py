@@ -143,6 +143,22 @@ def test_the_content_term_is_the_squared_distance_from_the_drawn_word(config_of,
     assert logs["generator/loss"] == 3 * logs["generator/content"]
 
 
+def test_the_target_of_the_content_term_may_be_the_mean_of_an_images_tags(config_of, data_of):
+    plan, data = opened(config_of, *data_of, "task.content_weight=3", "task.content_target=mean", "dataset.min_count=1")
+    game = plan.state(data).game
+    index, _ = drawn = data.train.draw(0)
+    vectors = game.task.vectors
+    means = torch.stack([vectors[data.train.tags[i]].mean(dim=0) for i in index])
+    means *= 2 / means.norm(dim=1, keepdim=True)  # sqrt(D), the length of a word's vector
+    assert len({len(tags) for tags in data.train.tags}) > 1
+    real = game.read(data.train.batch(*drawn), Draws("cpu", 0, 0))
+    torch.testing.assert_close(real.y, means)
+    fake = game.fake(8, real, Draws("cpu", 0, 0))
+    value, weight = game.further_terms(fake, real)["content"]
+    torch.testing.assert_close(value, (fake.x - means).square().mean())
+    assert weight == 3
+
+
 def vector_file(tmp_path, *words):
     path = tmp_path / "vectors.txt"
     path.write_text("".join(f"{word} {i} 1 {-i}\n" for i, word in enumerate(words)))
