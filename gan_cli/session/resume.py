@@ -21,7 +21,7 @@ from gan_cli.runs.checkpoint_files import Checkpoint, CorruptError, name_of, ver
 from gan_cli.runs.contents import METRICS, compared
 from gan_cli.runs.directory import RunDirectory
 from gan_cli.runs.metrics_log import encoded
-from gan_cli.runs.reading import last_row, look
+from gan_cli.runs.reading import last_row, run_at
 from gan_cli.runs.recovery import back_to
 from gan_cli.session import build
 from gan_cli.session.given import Given
@@ -160,7 +160,7 @@ def _opened(plan: build.Plan, run: RunDirectory, force: bool, extras: Extras) ->
     total = plan.config.train.steps
     finished = step >= total
     # where the run was to end, as its last session had it, which writes its config before it trains
-    if finished and step < (own := look(run.path).total_steps or before.train.steps):
+    if finished and step < (own := run_at(run.path).total_steps or before.train.steps):
         raise UserError(
             f"train.steps={total}: {run.path} is at step {step} of {own} already; train.steps={own} continues it"
         )
