@@ -72,8 +72,8 @@ def each_row(path: Path, start: int = 0) -> Iterator[Row]:
             yield row
 
 
-def row_at(path: Path, step: int | None = None, most: int | None = None) -> Row:
-    """Return the last row at or before a step, or the last of all; {} where there is none in the last `most` bytes.
+def row_at(path: Path, step: int | None = None) -> Row:
+    """Return the last row at or before a step, or the last of all; {} where there is none. It is read from the end.
 
     Raises:
         UserError: a line behind it that is not a row.
@@ -81,7 +81,7 @@ def row_at(path: Path, step: int | None = None, most: int | None = None) -> Row:
     if not path.is_file():
         return {}
     with open(path, "rb") as file:
-        for at, line in lines_from_end(file, most):
+        for at, line in lines_from_end(file):
             if (row := parse_row(line)) is None:
                 raise UserError(f"{path}, the line after byte {at} is not a row of values: remove that line")
             if step is None or row["step"] <= step:
@@ -89,10 +89,10 @@ def row_at(path: Path, step: int | None = None, most: int | None = None) -> Row:
     return {}
 
 
-def rows_from_end(path: Path) -> Iterator[Row]:
-    """Yield the rows, the last one first, none where there is no such file; what is no row is left out."""
+def rows_from_end(path: Path, most: int | None = None) -> Iterator[Row]:
+    """Yield the rows in the last `most` bytes, the last one first; what is no row, or cannot be read, is left out."""
     with suppress(OSError), open(path, "rb") as file:
-        for _, line in lines_from_end(file):
+        for _, line in lines_from_end(file, most):
             if row := parse_row(line):
                 yield row
 

@@ -15,7 +15,7 @@ from gan_cli.core.held import is_held
 from gan_cli.errors import UserError
 from gan_cli.runs import exported
 from gan_cli.runs.directory import CHECKPOINTS, CONFIG, read_status
-from gan_cli.runs.metrics_log import METRICS, TIMING, row_at
+from gan_cli.runs.metrics_log import METRICS, TIMING, rows_from_end
 
 _BLOCK = re.compile(rb"^(?=[a-z])", re.MULTILINE)  # before each key of a config; most runs share most of what follows
 _TAIL = 2**16  # bytes in which the last row of a file stands
@@ -45,9 +45,7 @@ def standing(run: Path) -> Standing:
 
 def last_row(path: Path) -> dict[str, float]:
     """Return the last whole row of metrics.jsonl or timing.jsonl; {} where there is none."""
-    with suppress(OSError, UserError):
-        return row_at(path, most=_TAIL)
-    return {}
+    return next(rows_from_end(path, _TAIL), {})
 
 
 def status(run: Path) -> dict[str, Any]:
