@@ -121,7 +121,7 @@ def resume(n: int) -> Callable[[], object]:
 
 def doctor(n: int) -> Callable[[], object]:
     """Return what examines a run."""
-    from gan_cli.commands import _machine_findings, _run_findings, doctor  # noqa: F401
+    from gan_cli.commands import _doctor_machine, _doctor_run, doctor  # noqa: F401
 
     return lambda: gan("doctor", str(RUN))
 
