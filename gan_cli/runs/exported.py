@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_cli.core import untrusted
 from gan_cli.core.files import Tally, whole_directory, write_synced
-from gan_cli.core.untrusted import check_tree
+from gan_cli.core.places import writing
 from gan_cli.errors import UserError
 from gan_cli.runs.checkpoint_meta import check_meta, is_count, shapes
 
@@ -78,7 +78,7 @@ def write(folder: Path, about: About, tensors: Mapping[str, Tensor], others: Map
     from gan_cli.runs.tensor_file import pieces
 
     require_new(folder)
-    try:
+    with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with whole_directory(folder, folder.with_name(f".{folder.name}.{os.getpid()}.tmp")) as made:
             entry = write_synced(made / WEIGHTS, pieces(tensors))
@@ -86,8 +86,6 @@ def write(folder: Path, about: About, tensors: Mapping[str, Tensor], others: Map
             text = json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"
             for name, file in {CONFIG: text, **others}.items():
                 write_synced(made / name, [file])
-    except OSError as error:
-        raise UserError(f"out={folder} cannot be written ({error.strerror})") from error
 
 
 def require_new(folder: Path) -> None:
@@ -136,7 +134,7 @@ def _read(path: Path) -> tuple[About, Any]:
         raise UserError(
             f"{path / link} is a link, as in the cache of huggingface.co: snapshot_download(NAME, local_dir=DIR) copies"
         )
-    check_tree(path)
+    untrusted.check_tree(path)
     try:
         content = untrusted.parse_json(untrusted.read(path / CONFIG, _CONFIG_BYTES))
         if not isinstance(content, dict) or content.get("gan_cli_export") != FORMAT:
