@@ -40,11 +40,8 @@ class Composer(Protocol):
     def parse(self, overrides: Sequence[str]) -> list[Override]:
         """Return the overrides as Hydra reads them."""
 
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """Return the composed config, or raise the explanation of an error."""
-
     def composed(self, overrides: Sequence[str]) -> DictConfig:
-        """Return what `compose` does; an error of Hydra's is its own."""
+        """Return the composed config; an error of Hydra's is its own."""
 
     def _replace(self, **values: Any) -> Composer: ...
 
@@ -199,14 +196,20 @@ class Hints:
         return []
 
     @cached_property
-    def _now(self) -> dict[str, Any]:
-        """The keys that the command has."""
+    def config(self) -> DictConfig:
+        """The config that the overrides make; the command's own where they do not compose."""
         for others in (self._others, []):
             with suppress(Exception):
                 cfg = self._composer.composed(self._singly(others))
                 self._others = others
-                return leaves({k: v for k, v in OmegaConf.to_container(cfg, resolve=False).items() if k != "hydra"})
-        return {}
+                return cfg
+        return OmegaConf.create()
+
+    @cached_property
+    def _now(self) -> dict[str, Any]:
+        """The keys that the command has."""
+        own = OmegaConf.to_container(self.config, resolve=False)
+        return leaves({key: value for key, value in own.items() if key != "hydra"})
 
     def _composes(self, words: Words) -> bool:
         """Return whether overrides, instead of those with the same keys, make a config with values that fit."""

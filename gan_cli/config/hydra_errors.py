@@ -73,11 +73,11 @@ def _unknown(override: str, composer: Composer, others: Sequence[str]) -> UserEr
         return not_free(override, others)
     if composer.options(key):
         return UserError(f"{override}: gan {command} has no {key} to choose")
-    there = composer.compose([o for o in others if not o.startswith("sweep.search.")])
-    if OmegaConf.select(there, "sweep.search", default="") is None and key.startswith("sweep.search."):
+    hints = Hints(composer, others)
+    if OmegaConf.select(hints.config, "sweep.search", default="") is None and key.startswith("sweep.search."):
         return UserError(f"{override}: is for a search; add sweep=optuna, and -m")
-    hint = Hints(composer, others).of_key(override)
-    part = OmegaConf.select(there, key.rpartition(".")[0]) if "." in key else None
+    hint = hints.of_key(override)
+    part = OmegaConf.select(hints.config, key.rpartition(".")[0]) if "." in key else None
     if not hint and isinstance(part, DictConfig) and "_target_" in part and not override.startswith("+"):
         hint = f"; if its class takes it, write {shell_word(f'+{override}')}"
     return UserError(f"{override}: no such key{hint or f'; see `gan {command} --help`'}")
