@@ -189,8 +189,9 @@ def test_no_overfitting_shows_where_there_can_be_none(config_of, tmp_path):
             "model=toy_mlp",
             "dataset=ring",
             "model.width=16",
-            "train.steps=300",
+            "train.steps=150",
             "log.every_steps=1",
+            "log.samples_every_steps=150",
             "loss=wgan_gp",
             "updates.n_critic=1",
         )
