@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import re
@@ -60,6 +61,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache
 def _git_commit() -> str | None:
     """The commit of the package's checkout, with + where it was changed; None for an installed package."""
     here = Path(__file__).resolve().parent

@@ -56,7 +56,11 @@ def written(kind, run, tmp_path):
     return found, out
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+LIKE_ANOTHER = {"dcgan_plain", "mlp_goodfellow", "resnet_constant", "toy_tanh"}  # in their operations
+EVERY_FAMILY = [pytest.param(x, marks=pytest.mark.slow) if x in LIKE_ANOTHER else x for x in FAMILIES]
+
+
+@pytest.mark.parametrize("family", EVERY_FAMILY)
 def test_every_family_runs_in_onnxruntime(config_of, tmp_path, family):
     pytest.importorskip("onnxscript", reason='pip install "gan_cli[onnx]"')
     onnxruntime = pytest.importorskip("onnxruntime", reason='pip install "gan_cli[onnx]"')
