@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-# One more than the cores: tests wait for the processes that they start.
-WORKERS := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4
+# One more than the cores: tests wait for the processes that they start. Neighbours share a worker, and what it keeps.
+WORKERS := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --dist worksteal
 
 .PHONY: setup train test test-slow faults lint format check bench gpu-proof notebooks studies docs clean
 
