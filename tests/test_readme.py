@@ -57,7 +57,7 @@ SHORT = ["train.steps=2", "log.every_steps=1", "model.width=4", "train.batch_siz
 EVALUATED = ["evaluate.every_steps=1", "evaluate.count=20", "evaluate.w1_count=10"]
 
 GALLERY = {  # as the section that looks into them calls the gallery's runs
-    "runs/GAN": ["loss=nonsaturating"],
+    "runs/GAN": ["loss=nonsaturating", "dataset.limit=600"],
     "runs/INFOGAN": ["loss=infogan"],
     "runs/CONDITIONAL": ["loss=nonsaturating", "condition=concat"],
 }
