@@ -73,8 +73,10 @@ def table(rows: list[dict[str, Any]]) -> str:
             pairs = [(of["fp32", seed], of["bf16", seed]) for seed in seeds]
             differences = [b - a for a, b in pairs]
             mean, other = (statistics.mean(values) for values in zip(*pairs, strict=True))
-            half = T_95[len(seeds)] * statistics.stdev(differences) / len(seeds) ** 0.5 if len(seeds) > 1 else 0
-            change = f"{statistics.mean(differences):+.{digits}f} +- {half:.{digits}f}"
+            change = f"{statistics.mean(differences):+.{digits}f}"
+            if len(seeds) > 1:
+                half = T_95[len(seeds)] * statistics.stdev(differences) / len(seeds) ** 0.5
+                change += f" +- {half:.{digits}f}"
             name = score.removesuffix("_fashion_mnist")
             values = f"{mean:.{digits}f} | {other:.{digits}f} | {change}"
             lines.append(f"| {loss} | {name} | {values} | {len(seeds)} |")
