@@ -140,7 +140,7 @@ def _with_evaluations(chosen: dict[Path, Row], notes: list[str]) -> dict[Path, R
     notes.append(f"scores by `gan evaluate`: {found.text}")
     if missing:
         listed = ", ".join(missing[:_SHOWN_WARNINGS]) + (", ..." if len(missing) > _SHOWN_WARNINGS else "")
-        notes.append(f"not measured so by `gan evaluate`: {listed}")
+        notes.append(f"without such a measurement by `gan evaluate`: {listed}")
     return {path: {**row, **found.scores.get(path, {})} for path, row in chosen.items()}
 
 

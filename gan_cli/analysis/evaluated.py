@@ -24,8 +24,8 @@ class Evaluated(NamedTuple):
         scores: run -> the tag of each score's curve -> its value.
     """
 
-    protocol: Mapping[str, Any] = {}
-    scores: Mapping[Path, Mapping[str, float]] = {}
+    protocol: Mapping[str, Any]
+    scores: Mapping[Path, Mapping[str, float]]
 
     @property
     def text(self) -> str:
@@ -42,16 +42,16 @@ def measured_alike(steps: Mapping[Path, int]) -> Evaluated:
     Args:
         steps: run -> the step at which it is compared.
     """
-    found: dict[str, Evaluated] = {}
+    found: dict[str, tuple[dict[str, Any], dict[Path, dict[str, float]]]] = {}
     for run, step in steps.items():
         for protocol, scores in _of_run(run, step):
-            alike = found.setdefault(json.dumps(protocol, sort_keys=True), Evaluated(protocol, {}))
-            alike.scores.setdefault(run, scores)  # type: ignore[attr-defined]
-    return max(found.values(), key=lambda one: len(one.scores), default=Evaluated())
+            _, alike = found.setdefault(json.dumps(protocol, sort_keys=True), (protocol, {}))
+            alike.setdefault(run, scores)
+    return Evaluated(*max(found.values(), key=lambda one: len(one[1]), default=({}, {})))
 
 
 def _of_run(run: Path, step: int) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
-    """Yield the protocol and the scores of each evaluation of a run at a step; a file that is none is passed over."""
+    """Yield the protocol and the scores of each evaluation of a run at a step; what cannot be read is skipped."""
     for path in sorted((run / EVALUATIONS).glob(f"step_{step:010d}_*.json")):
         with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
             content = untrusted.parse_json(untrusted.read(path, _BYTES))

@@ -86,7 +86,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(least: int) -> Callable[[str], int]:
-    """Return what makes a whole number of at least so much of an argument, for `add_argument(type=...)`."""
+    """Return a reader of whole numbers of at least `least`, for `add_argument(type=...)`."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least:

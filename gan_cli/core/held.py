@@ -61,7 +61,7 @@ class Held:
             return False
 
     def close(self) -> None:
-        """Let others have it; a second call does nothing."""
+        """Release it for other processes; a second call does nothing."""
         while self._descriptors:
             os.close(self._descriptors.pop())
 

@@ -131,7 +131,7 @@ class RunDirectory(Held):
         replace_file(self.inside / STATUS, [json.dumps(self.status, indent=1, allow_nan=False).encode() + b"\n"])
 
     def close(self) -> None:
-        """Let others have it."""
+        """Release it for other processes."""
         for file in (self._log, *self._growing.values()):
             file.close()
         super().close()

@@ -90,7 +90,7 @@ def row_at(path: Path, step: int | None = None) -> Row:
 
 
 def rows_from_end(path: Path, most: int | None = None) -> Iterator[Row]:
-    """Yield the rows in the last `most` bytes, the last one first; what is no row, or cannot be read, is left out."""
+    """Yield the rows in the last `most` bytes, the last one first; what is not a row is left out."""
     with suppress(OSError), open(path, "rb") as file:
         for _, line in lines_from_end(file, most):
             if row := parse_row(line):
@@ -111,7 +111,7 @@ def by_step(*sources: Iterable[tuple[int, Item]]) -> Iterator[tuple[int, dict[in
 
 
 def sound_lines(path: Path, last_step: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the step and the line of every row up to a step; what is no row is left out."""
+    """Yield the step and the line of every row up to a step; what is not a row is left out."""
     with suppress(FileNotFoundError), open(path, "rb") as file:
         for line in file:
             row = parse_row(line) if line.endswith(b"\n") else None
@@ -127,7 +127,7 @@ def cut(path: Path, last_step: int) -> None:
 
 
 def parse_row(line: bytes) -> Row | None:
-    """Return a line of metrics.jsonl or timing.jsonl as a row; None: it is none."""
+    """Return a line of metrics.jsonl or timing.jsonl as a row; None: it is not one."""
     from pydantic_core import from_json  # five times as fast as json, and slow to import
 
     try:

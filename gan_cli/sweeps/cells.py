@@ -91,13 +91,16 @@ def checked_cells(names: Sequence[str], cells: Sequence[Sequence[str]], check: C
     """
     found = []
     shown = tqdm(cells, "checking", leave=False, delay=1, disable=None, unit=" cells")
-    for name, cell in zip(names, shown, strict=True):
-        try:
-            found.append(Cell(cell, check(cell)))
-        except UserError as error:
-            raise error if is_about_sweep(str(error)) else UserError(f"{name}: {error}") from error
-        if len(found) == 1:
-            gc.freeze()  # to go through what the first has imported, again and again, takes a quarter of the time
+    try:
+        for name, cell in zip(names, shown, strict=True):
+            try:
+                found.append(Cell(cell, check(cell)))
+            except UserError as error:
+                raise error if is_about_sweep(str(error)) else UserError(f"{name}: {error}") from error
+            if len(found) == 1:
+                gc.freeze()  # to go through what the first has imported, again and again, takes a quarter of the time
+    finally:
+        gc.unfreeze()  # the caller's objects too are collected again
     given = Counter(getattr(cell.config, "run_dir", None) for cell in found)
     for path, count in given.items():
         if path is not None and count > 1:

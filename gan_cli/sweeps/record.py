@@ -112,7 +112,7 @@ class Folder:
         replace_file(self._held.inside / RECORD, [json.dumps(self._now.model_dump(), indent=1).encode() + b"\n"])
 
     def close(self) -> None:
-        """Let others have it."""
+        """Release it for other processes."""
         self._held.close()
 
 

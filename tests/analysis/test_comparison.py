@@ -170,7 +170,7 @@ def test_scores_of_a_few_runs_do_not_hide_those_of_all(tmp_path):
     without_scores(*paths)
     found = compare(looked(*paths))
     assert found.cells[TAG][0].values == [4.0]
-    assert "not measured so by `gan evaluate`: 1, 2" in found.notes
+    assert "without such a measurement by `gan evaluate`: 1, 2" in found.notes
     assert not any(note.startswith("no score") for note in found.notes)
 
 
