@@ -10,20 +10,24 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_CUDNN = ("deterministic", "benchmark", "allow_tf32")
+_MATMUL = ("allow_tf32", "allow_bf16_reduced_precision_reduction")
+
 
 @contextmanager
 def _settings_kept() -> Iterator[None]:
     import torch
 
     threads, cudnn, matmul = torch.get_num_threads(), torch.backends.cudnn, torch.backends.cuda.matmul
-    flags = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32
+    flags = [(of, name, getattr(of, name)) for of, names in ((cudnn, _CUDNN), (matmul, _MATMUL)) for name in names]
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
         with torch.random.fork_rng(devices):
             yield
     finally:
         torch.set_num_threads(threads)
-        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = flags
+        for of, name, value in flags:
+            setattr(of, name, value)
 
 
 def settings_kept(function: Callable[P, T]) -> Callable[P, T]:

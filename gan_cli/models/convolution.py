@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from gan_cli.core.processor import bf16_unit
 from gan_cli.models.derivatives import Differentiated
-from gan_cli.models.products import Pair, to_larger, to_one_channel, to_smaller, weight_gradient
+from gan_cli.models.products import Pair, sums, to_few_channels, to_larger, to_smaller, weight_gradient
 
 
 class Rule(NamedTuple):
-    """When a convolution in some number format is computed as matrix products on some processors.
+    """When a convolution in some number format is computed as matrix products on some processors or on a GPU.
 
     Where there is a rule, maps of one channel are made by a product, and so is the gradient of a gradient penalty by
     the weights: torch takes it as a convolution with whole maps for kernels.
@@ -23,11 +23,14 @@ class Rule(NamedTuple):
         alone: the gradient of the weights is a product on maps of so many positions where one thread works.
         shared: the same where several do.
         every: all three passes are products on maps of so many positions.
+        patch: all three passes are products where a patch of the larger map has at most so many numbers, a multiple of
+            8, as fast kernels need it.
     """
 
     alone: int
     shared: int
     every: int = 0
+    patch: int = 0
 
 
 # Figures are in docs/benchmarks.md.
@@ -40,10 +43,16 @@ class Rule(NamedTuple):
 # other in a barrier that no setting of OpenMP reaches, so that beside another process it takes 9 to 50 times as long
 # as alone: several threads use products on larger maps too, where alone they take as long or a little longer. With AMX
 # the three passes together take twice as long as products on maps of 4 x 4.
+#
+# CUDA: cuDNN has no fast kernels for maps of few channels, and returns such a layer's result in the other memory format,
+# so that the next one converts it. A step of WGAN takes 1.4 times as long so, and one of WGAN-GP, with its
+# convolutions with whole maps for kernels, 1.7 times (H100, bf16, 64 x 64).
 RULES = {
     ("AVX2", torch.float32): Rule(alone=16, shared=16),
     ("avx512_bf16", torch.bfloat16): Rule(alone=16, shared=256),
     ("amx_bf16", torch.bfloat16): Rule(alone=16, shared=64, every=16),
+    ("CUDA", torch.float32): Rule(alone=0, shared=0, patch=64),
+    ("CUDA", torch.bfloat16): Rule(alone=0, shared=0, patch=64),
 }
 _PROCESSOR = {torch.float32: torch.backends.cpu.get_cpu_capability(), torch.bfloat16: bf16_unit()}
 
@@ -71,25 +80,29 @@ class ConvTranspose2d(Differentiated, nn.ConvTranspose2d):
 
 
 class _Limits(NamedTuple):
-    """Up to how many positions the gradient of the weights, and every pass, is a product."""
+    """Up to how many positions the gradient of the weights, and every pass, is a product; `whole`: at any number."""
 
     weights: int
     every: int
+    whole: bool = False
 
 
 def _limits(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions: int) -> _Limits | None:
     """Return the limits of a layer on x; None: all is torch's own."""
     plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
     dtype = _dtype(x)
-    rule = RULES.get((_PROCESSOR.get(dtype), dtype))
-    if rule is None or not plain or x.device.type != "cpu" or layer.times is None:
+    rule = RULES.get(("CUDA" if x.is_cuda else _PROCESSOR.get(dtype), dtype))
+    if rule is None or not plain or x.device.type not in ("cpu", "cuda") or layer.times is None:
         return None
+    seen = channels * math.prod(layer.kernel_size)
+    if seen <= rule.patch and seen % 8 == 0:
+        return _Limits(0, 0, whole=True)
     several = channels > 1 and torch.get_num_threads() > 1  # torch's own gradient has no barrier for a single channel
     weights = rule.shared if several else rule.alone
     # One thread gains nothing in a residual network's convolutions at one size.
     halving = max(layer.stride) > 1
     gains = halving or (several and rule.shared > rule.alone)
-    if layer.times == 1 and not (gains and (channels == 1 or positions <= weights)):
+    if layer.times == 1 and (x.is_cuda or not (gains and (channels == 1 or positions <= weights))):
         return None
     overlapping = all(k >= s for k, s in zip(layer.kernel_size, layer.stride, strict=True))
     return _Limits(weights, rule.every if halving and overlapping else 0)
@@ -97,7 +110,8 @@ def _limits(layer: Conv2d | ConvTranspose2d, x: Tensor, channels: int, positions
 
 def _dtype(x: Tensor) -> torch.dtype:
     """Return what a convolution of x is computed in."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
 class _Way(NamedTuple):
@@ -135,7 +149,7 @@ def _applied(layer: Conv2d | ConvTranspose2d, x: Tensor, transposed: bool, limit
     height, width = ((n - 1) * s - 2 * p + k if transposed else (n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
     dtype, bias = _dtype(x), layer.bias
     way = _Way(layer.weight.to(dtype), layer.stride, layer.padding, transposed, (height, width), layer.times, limits)
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(x.device.type, enabled=False):
         return _convolved(x.to(dtype), bias if bias is None else bias.to(dtype), way)
 
 
@@ -155,13 +169,14 @@ class _OfInput(torch.autograd.Function):
         weight = way.weight.detach()
         ctx.save_for_backward(weight)  # torch sees then whether it moves before its use
         ctx.way, ctx.size = way, tuple(x.shape[2:])
-        products = math.prod(x.shape[2:] if way.transposed else way.size) <= way.limits.every
+        limits = way.limits
+        products = limits.whole or math.prod(x.shape[2:] if way.transposed else way.size) <= limits.every
         if not way.transposed:
             if products:
                 return to_smaller(x, weight, bias, way.stride, way.padding)
             return torch.convolution(x, weight, bias, *way.arguments())
-        if weight.shape[1] == 1:
-            return to_one_channel(x, weight, bias, way.size, way.stride, way.padding)
+        if weight.shape[1] == 1 or limits.whole:
+            return to_few_channels(x, weight, bias, way.size, way.stride, way.padding)
         if products:
             return to_larger(x, weight, bias, way.size, way.stride, way.padding)
         if bias is not None and x.dtype != torch.float32:  # the sum with the bias is rounded once
@@ -191,11 +206,11 @@ class _OfWeight(torch.autograd.Function):
         _allow(not torch.is_grad_enabled())
         (x,), way = ctx.saved_tensors, ctx.way
         small, large = (x, gradient) if way.transposed else (gradient, x)
-        if small.shape[2] * small.shape[3] <= way.limits.weights:
+        if way.limits.whole or small.shape[2] * small.shape[3] <= way.limits.weights:
             found = weight_gradient(small, large, way.weight.shape[2:], way.stride, way.padding)
         else:
             found = _backward(small, large, way.weight, None, *way.arguments(), [False, True, False])[1]
-        return found, gradient.sum((0, 2, 3)) if ctx.biased else None, None, None, None
+        return found, sums(gradient) if ctx.biased else None, None, None, None
 
 
 class _Joined(torch.autograd.Function):

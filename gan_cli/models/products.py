@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 
 import torch
@@ -14,25 +15,28 @@ Pair = tuple[int, int]
 _WHOLE = 16  # positions: the patches of larger maps are made row by row, which leaves less memory to fetch
 
 
-def to_one_channel(x: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, stride: Pair, padding: Pair) -> Tensor:
-    """Return a transposed convolution to one channel, computed in float32 as a product and a sum of patches.
+def to_few_channels(x: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, stride: Pair, padding: Pair) -> Tensor:
+    """Return a transposed convolution to few channels, computed in float32 as a product and a sum of patches.
 
     Args:
-        x: (N, C, h, w).
-        weight: (C, 1, height, width).
-        bias: (1,).
+        x: (N, S, h, w).
+        weight: (S, L, height, width).
+        bias: (L,).
         size: height and width (H, W) of the result.
         stride: of the convolution.
         padding: padding that is removed from both sides of the result.
 
     Returns:
-        (N, 1, H, W).
+        (N, L, H, W).
     """
-    n, channels, h, w = x.shape
-    kernel = weight.shape[2:]
-    patches = x.permute(0, 2, 3, 1).reshape(n, h * w, channels).float() @ weight.reshape(channels, -1).float()
-    y = fold(patches.transpose(1, 2), tuple(size), tuple(kernel), padding=padding, stride=stride)
-    return (y if bias is None else y.add_(bias.float())).to(x.dtype)
+    n, channels = x.shape[:2]
+    kernel, matrix, rows = weight.shape[2:], weight.reshape(channels, -1), x.permute(0, 2, 3, 1).flatten(1, 2)
+    if x.is_cuda and x.dtype != torch.float32 and torch.__version__ >= "2.8":  # factors need not be copied to float32
+        patches = torch.bmm(matrix.t().expand(n, -1, -1), rows.transpose(1, 2), out_dtype=torch.float32)
+    else:
+        patches = (rows.float() @ matrix.float()).transpose(1, 2)
+    y = fold(patches, tuple(size), tuple(kernel), padding=padding, stride=stride)
+    return (y if bias is None else y.add_(bias.float().view(-1, 1, 1))).to(x.dtype)
 
 
 def to_smaller(large: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair) -> Tensor:
@@ -50,7 +54,7 @@ def to_smaller(large: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair,
     """
     patches = _patches(large, weight.shape[2:], stride, padding, padding)
     made = _empty(large, len(weight), patches.shape[1:3])
-    made.permute(0, 2, 3, 1).copy_(_times(patches, weight.permute(2, 3, 1, 0), bias))
+    _times(patches, weight.permute(2, 3, 1, 0), bias, made.permute(0, 2, 3, 1))
     return made
 
 
@@ -80,7 +84,7 @@ def to_larger(small: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, st
         before = [n - 1 - i for n, i in zip(seen.shape[2:], last, strict=True)]
         after = [i + n - m for i, n, m in zip(last, pixels.shape[1:3], small.shape[2:], strict=True)]
         patches = _patches(small, seen.shape[2:], (1, 1), before, after)
-        pixels.copy_(_times(patches, seen.permute(2, 3, 0, 1), bias))
+        _times(patches, seen.permute(2, 3, 0, 1), bias, pixels)
     return made
 
 
@@ -101,7 +105,7 @@ def weight_gradient(small: Tensor, large: Tensor, kernel: Pair, stride: Pair, pa
     n, h, w, _, width = patches.shape
     flat = small.permute(0, 2, 3, 1).reshape(n * h * w, -1).t()
     channels = large.shape[1]
-    if h * w <= _WHOLE:
+    if h * w <= _WHOLE or large.is_cuda:
         found = flat @ patches.reshape(n * h * w, -1)
         return found.view(-1, *kernel, channels).permute(0, 3, 1, 2)
     row_of_each = small.new_empty((n, h, w, width))
@@ -110,6 +114,14 @@ def weight_gradient(small: Tensor, large: Tensor, kernel: Pair, stride: Pair, pa
         row_of_each.copy_(patches[:, :, :, i])
         torch.mm(flat, row_of_each.view(n * h * w, -1), out=found)
     return rows_found.view(kernel[0], len(flat), kernel[1], channels).permute(1, 3, 0, 2)
+
+
+def sums(x: Tensor) -> Tensor:
+    """Return the sums (C,) of the channels of x (N, C, H, W)."""
+    if not x.is_cuda or x.dtype == torch.float32:
+        return x.sum((0, 2, 3))
+    rows = x.permute(0, 2, 3, 1).flatten(0, 2)
+    return rows.new_ones(len(rows)) @ rows  # torch's sum takes three times as long
 
 
 def _empty(x: Tensor, channels: int, size: Pair) -> Tensor:
@@ -129,8 +141,11 @@ def _patches(x: Tensor, kernel: Pair, stride: Pair, before: Sequence[int], after
     )
 
 
-def _times(patches: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return patches (N, h, w, height, width C) times weight (height, width, C, D): (N, h, w, D)."""
+def _times(patches: Tensor, weight: Tensor, bias: Tensor | None, made: Tensor) -> None:
+    """Write patches (N, h, w, height, width C) times weight (height, width, C, D) to (N, h, w, D)."""
     rows, matrix = patches.flatten(3).flatten(0, 2), weight.flatten(0, 2)
-    found = rows @ matrix if bias is None else torch.addmm(bias, rows, matrix)
-    return found.view(*patches.shape[:3], -1)
+    product = partial(torch.mm, rows, matrix) if bias is None else partial(torch.addmm, bias, rows, matrix)
+    if made.is_contiguous():
+        product(out=made.view(len(rows), -1))
+    else:
+        made.copy_(product().view(made.shape))

@@ -53,6 +53,7 @@ def apply(runtime: Runtime) -> None:
     torch.backends.cudnn.benchmark = False
     tf32 = runtime.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # sums of sums are float32, as in cuDNN
     torch.backends.cudnn.allow_tf32 = tf32
 
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import conv2d, conv_transpose2d
 from torch.testing import assert_close
 
-from gan_cli.models.products import to_larger, to_one_channel, to_smaller, weight_gradient
+from gan_cli.models.products import to_few_channels, to_larger, to_smaller, weight_gradient
 
 SHAPES = [  # kernel, stride, padding, size of the smaller map, what the larger one has at its end beyond the last patch
     ((4, 4), (2, 2), (1, 1), (4, 4), 0),
@@ -32,7 +32,7 @@ def test_each_pass(kernel, stride, padding, size, beyond, biased, channels):
     assert_close(found, larger.detach())
     assert not found._is_view()  # an activation after it works in place
     if channels == 1:
-        found = to_one_channel(small, weight.detach(), of_large, larger.shape[2:], stride, padding)
+        found = to_few_channels(small, weight.detach(), of_large, larger.shape[2:], stride, padding)
         assert_close(found, larger.detach(), rtol=0, atol=1e-4)  # in float32
     large = torch.randn_like(larger)
     smaller = conv2d(large, weight, of_small, stride=stride, padding=padding)
