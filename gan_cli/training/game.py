@@ -18,6 +18,7 @@ from gan_cli.losses.base import CriticOutput, Loss
 from gan_cli.rng import Draws
 from gan_cli.schedules.schedule import Schedule
 from gan_cli.tasks.base import Generate, Term
+from gan_cli.training.branches import Branches
 
 Ask = Callable[..., CriticOutput]  # (x, y=None, c=None, source=None)
 
@@ -181,21 +182,40 @@ class Game(nn.Module):
             draws: the random numbers of this phase.
             penalised: the penalty is due in this update; None: where the constraint has one.
         """
-        on_real, on_fake = ask(*real), ask(*fake)
-        objective = self.loss.critic(on_real, on_fake)
-        term = self.condition.critic_term(on_real, on_fake)
-        objective = objective if term is None else objective + term
-        penalty = None
-        if self.constraint.penalises if penalised is None else penalised:
-            if self.constraint.of_scores:
-                penalty = self.constraint.score_penalty(on_real.score, on_fake.score)
-            else:
-                f = self.penalised_function(real, on_real, on_fake, ask)
-                penalty = self.constraint.penalty(f, real.x, fake.x, draws)
-            if self.schedule.moves_penalty:
-                penalty = draws.scheduled(self.schedule.penalty) * penalty
+        due = self.constraint.penalises if penalised is None else penalised
+        reads_outputs = self.constraint.of_scores or type(self.loss).penalised_function is not Loss.penalised_function
+        moves_buffers = any(True for _ in self.critic.buffers())  # of batch or spectral norm
+        branches, penalty = Branches(), None
+        with branches.apart():
+            on_real = ask(*real)
+        if moves_buffers:
+            branches.join()
+        with branches.apart():
+            on_fake = ask(*fake)
+        if due:
+            if moves_buffers or reads_outputs:
+                branches.join()
+            penalty = self._penalty(ask, real, fake, on_real, on_fake, draws)
+        branches.join()
+        objective = self._objective(on_real, on_fake)
+        if due:
             objective = objective + self.constraint.every * penalty
         return CriticTerms(objective, penalty, on_real, on_fake)
+
+    def _objective(self, on_real: CriticOutput, on_fake: CriticOutput) -> Tensor:
+        objective = self.loss.critic(on_real, on_fake)
+        term = self.condition.critic_term(on_real, on_fake)
+        return objective if term is None else objective + term
+
+    def _penalty(
+        self, ask: Ask, real: Batch, fake: Batch, on_real: CriticOutput, on_fake: CriticOutput, draws: Draws
+    ) -> Tensor:
+        if self.constraint.of_scores:
+            penalty = self.constraint.score_penalty(on_real.score, on_fake.score)
+        else:
+            f = self.penalised_function(real, on_real, on_fake, ask)
+            penalty = self.constraint.penalty(f, real.x, fake.x, draws)
+        return draws.scheduled(self.schedule.penalty) * penalty if self.schedule.moves_penalty else penalty
 
     def penalised_function(
         self, real: Batch, on_real: CriticOutput, on_fake: CriticOutput, ask: Ask | None = None

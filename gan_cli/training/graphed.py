@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -109,7 +110,7 @@ class CudaCapture:
         graph = torch.cuda.CUDAGraph()
         try:
             # Other threads, which read images ahead or write checkpoints, may run meanwhile.
-            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"), _branches_meet():
                 result = work()
         except torch.OutOfMemoryError:
             raise
@@ -124,3 +125,14 @@ class CudaCapture:
             return result
 
         return replay
+
+
+@contextmanager
+def _branches_meet() -> Iterator[None]:
+    """Inside, torch does not warn where gradients of several `Branches` meet at a weight; it waits for each of them."""
+    warn = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)  # torch 2.10
+    warn(False)
+    try:
+        yield
+    finally:
+        warn(True)
