@@ -80,3 +80,11 @@ def test_operations_of_every_derivative_are_counted():
     assert (
         counted.flops == 5 * once
     )  # forward; to x; then of that: to the output's gradient, to the weight, on both ways
+
+
+@pytest.mark.skipif(torch.__version__ < "2.8", reason="this torch has no products with another dtype")
+def test_a_product_with_a_dtype_of_its_own_is_counted():
+    a, b = (torch.empty(2, *shape, device="meta", dtype=torch.bfloat16) for shape in ((3, 4), (4, 5)))
+    with profile.Operations() as counted:
+        torch.bmm(a, b, out_dtype=torch.float32)
+    assert (counted.flops, counted.bytes) == (2 * 2 * 3 * 4 * 5, 2 * 2 * (3 * 4 + 4 * 5) + 4 * 2 * 3 * 5)
