@@ -10,6 +10,8 @@ import json
 import statistics
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +40,29 @@ def main() -> None:
     parser.add_argument("--losses", default=",".join(LOSSES), help="of: %(default)s")
     parser.add_argument("--seeds", default="0,1,2", help="(default: %(default)s)")
     parser.add_argument("--count", type=int, default=2000, help="samples for the scores (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="pairs of runs at once (default: %(default)s)")
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
     parser.add_argument("--json", type=Path, default=Path("precision.json"), help="written after each pair of runs")
     given = parser.parse_intermixed_args()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.runs or Path(temporary)
-        for seed in map(int, given.seeds.split(",")):
-            for loss in given.losses.split(","):
-                for precision in PRECISIONS:
-                    rows.append(_run(folder, loss, seed, precision, given.overrides, given.count))
-                    print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+        pairs = [(loss, int(seed)) for seed in given.seeds.split(",") for loss in given.losses.split(",")]
+        with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
+            jobs = [pool.submit(_pair, folder, *pair, given.overrides, given.count) for pair in pairs]
+            for job in as_completed(jobs):
+                rows += job.result()
                 given.json.write_text(json.dumps(rows, indent=1) + "\n")
     print(table(rows))
+
+
+def _pair(folder: Path, loss: str, seed: int, overrides: list[str], count: int) -> list[dict[str, Any]]:
+    """Train one run in each precision; return their scores."""
+    rows = []
+    for precision in PRECISIONS:
+        rows.append(_run(folder, loss, seed, precision, overrides, count))
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    return rows
 
 
 def _run(folder: Path, loss: str, seed: int, precision: str, overrides: list[str], count: int) -> dict[str, Any]:
@@ -64,7 +76,7 @@ def _run(folder: Path, loss: str, seed: int, precision: str, overrides: list[str
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the means of each precision, and bf16 minus fp32 with a 95 % interval over the seeds, as Markdown."""
     lines = ["| loss | score | fp32 | bf16 | bf16 minus fp32 | seeds |", "| --- | --- | --- | --- | --- | --- |"]
-    for loss in dict.fromkeys(row["loss"] for row in rows):
+    for loss in sorted({row["loss"] for row in rows}, key=list(LOSSES).index):
         for score, digits in SCORES.items():
             of = {(row["precision"], row["seed"]): row[score] for row in rows if row["loss"] == loss and score in row}
             if not of:

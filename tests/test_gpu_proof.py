@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from gan_cli.api.request import requested
+from gan_cli.session import build
 from tests.children import fresh
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -32,3 +34,13 @@ def test_what_fails_is_said_and_makes_the_exit_code(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(memory, "prove", lambda scale, folder: 1 / 0)
     assert gpu_proof.main(["memory", "--tiny", "--json", str(tmp_path / "proof.json")]) == 1
     assert "| memory | FAILED | 0 | Traceback" in capsys.readouterr().out
+
+
+def test_every_config_of_it_is_one_that_trains(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    from proof import engines, losses
+
+    cases = [*(case for group in losses.configs() for case in group), *(case for case, _ in engines.CASES)]
+    assert len(cases) > 50
+    for case in cases:
+        build.check(requested("train", list(case)).config)

@@ -16,7 +16,7 @@ WORKERS = 8
 
 def prove(scale: Scale, folder: Path) -> Proof:
     """Run `pytest -m cuda`."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider", "--no-header", "-rf"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider", "--no-header", "-rfE"]
     if scale.device == "cpu":
         return Proof("not run", "the tests marked cuda need a GPU", {})
     command += ["-n", str(min(WORKERS, os.cpu_count() or 1)), f"--basetemp={folder / 'pytest'}"]
