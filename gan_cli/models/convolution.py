@@ -44,9 +44,9 @@ class Rule(NamedTuple):
 # as alone: several threads use products on larger maps too, where alone they take as long or a little longer. With AMX
 # the three passes together take twice as long as products on maps of 4 x 4.
 #
-# CUDA: cuDNN has no fast kernels for maps of few channels, and returns such a layer's result in the other memory format,
-# so that the next one converts it. A step of WGAN takes 1.4 times as long so, and one of WGAN-GP, with its
-# convolutions with whole maps for kernels, 1.7 times (H100, bf16, 64 x 64).
+# CUDA: cuDNN has no fast kernels for maps of few channels, and returns such a layer's result in the other memory
+# format, so that the next layer converts it. With them a step of WGAN takes 1.4 times as long, and one of WGAN-GP, with
+# convolutions that have whole maps for kernels, 1.7 times (H100, bf16, 64 x 64).
 RULES = {
     ("AVX2", torch.float32): Rule(alone=16, shared=16),
     ("avx512_bf16", torch.bfloat16): Rule(alone=16, shared=256),
