@@ -187,9 +187,11 @@ def _refer(raw: dict[str, Any] | list[Any], own: DictConfig | ListConfig) -> Non
     from omegaconf import OmegaConf
 
     for key, value in list(raw.items() if isinstance(raw, dict) else enumerate(raw)):
+        if "${" not in str(value):
+            continue
         if isinstance(value, (dict, list)):
             _refer(value, own[key])
-        elif isinstance(value, str) and "${" in value:
+        elif isinstance(value, str):
             found = own[key]
             raw[key] = OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
 
