@@ -9,15 +9,23 @@ from functools import cache
 import torch
 
 
+_MOST = 2**20  # numbers in a batch, such as 85 images of 64 x 64 x 3
+
+
 class Branches:
     """Work that runs side by side in the CUDA graph that is being captured; elsewhere one after the other.
 
-    A small batch fills a fraction of a GPU, so that it computes two networks' passes in little more than the time of
-    one. Backward passes run on the stream of their forward pass, and so in the same branch.
+    A small batch fills a fraction of a GPU, so that two passes of a network take little more time than one. A large
+    one gains nothing, and branches share no memory. Backward passes run on the stream of their forward pass, and so in
+    the same branch.
+
+    Args:
+        numbers: in a batch.
     """
 
-    def __init__(self) -> None:
-        self._capturing = torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    def __init__(self, numbers: int) -> None:
+        small = numbers <= _MOST
+        self._capturing = small and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
         self._apart: list[torch.cuda.Stream] = []
 
     @contextmanager

@@ -185,7 +185,7 @@ class Game(nn.Module):
         due = self.constraint.penalises if penalised is None else penalised
         reads_outputs = self.constraint.of_scores or type(self.loss).penalised_function is not Loss.penalised_function
         moves_buffers = any(True for _ in self.critic.buffers())  # of batch or spectral norm
-        branches, penalty = Branches(), None
+        branches, penalty = Branches(real.x.numel()), None
         with branches.apart():
             on_real = ask(*real)
         if moves_buffers:
