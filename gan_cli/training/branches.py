@@ -8,7 +8,6 @@ from functools import cache
 
 import torch
 
-
 _MOST = 2**20  # numbers in a batch, such as 85 images of 64 x 64 x 3
 
 
