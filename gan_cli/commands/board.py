@@ -46,10 +46,10 @@ def main(argv: list[str]) -> int:
     from gan_cli.commands._board_address import with_pins
 
     address = with_pins(address, directory)
-    say(f"{directory}: {address} (Ctrl-C stops it)")
-    if _NO_OPEN not in flags and _has_browser():
-        webbrowser.open(address)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):  # from when it is said
+        say(f"{directory}: {address} (Ctrl-C stops it)")
+        if _NO_OPEN not in flags and _has_browser():
+            webbrowser.open(address)
         threading.Event().wait()
     return 0
 
