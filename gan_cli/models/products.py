@@ -13,6 +13,7 @@ from torch.nn.functional import fold, pad
 Pair = tuple[int, int]
 
 _WHOLE = 16  # positions: the patches of larger maps are made row by row, which leaves less memory to fetch
+_SUMS_IN_FLOAT32 = torch.__version__ >= "2.8"  # its products on a GPU have a format of their own
 
 
 def to_few_channels(x: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, stride: Pair, padding: Pair) -> Tensor:
@@ -31,7 +32,7 @@ def to_few_channels(x: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, 
     """
     n, channels = x.shape[:2]
     kernel, matrix, rows = weight.shape[2:], weight.reshape(channels, -1), x.permute(0, 2, 3, 1).flatten(1, 2)
-    if x.is_cuda and x.dtype != torch.float32 and torch.__version__ >= "2.8":  # factors need not be copied to float32
+    if x.is_cuda and x.dtype != torch.float32 and _SUMS_IN_FLOAT32:  # the factors need not be copied to float32
         patches = torch.bmm(matrix.t().expand(n, -1, -1), rows.transpose(1, 2), out_dtype=torch.float32)
     else:
         patches = (rows.float() @ matrix.float()).transpose(1, 2)
