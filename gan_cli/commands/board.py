@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     from gan_cli.commands._board_address import with_pins
 
     address = with_pins(address, directory)
-    with contextlib.suppress(KeyboardInterrupt):  # from when it is said
+    with contextlib.suppress(KeyboardInterrupt):  # as soon as the address is shown
         say(f"{directory}: {address} (Ctrl-C stops it)")
         if _NO_OPEN not in flags and _has_browser():
             webbrowser.open(address)

@@ -302,4 +302,4 @@ def _move(state: TrainState, player: str, gradients: Gradients) -> Logs:
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
     with torch.no_grad():
-        return get_total_norm([t.detach() for t in tensors])  # of parameters it would take the norms one by one
+        return get_total_norm([t.detach() for t in tensors])  # given parameters, it takes their norms one by one

@@ -116,7 +116,7 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if (count := flop_registry.get(func._overloadpacket)) is not None:
-            factors = [a for a in args if not isinstance(a, torch.dtype)]  # torch's formulas do not expect the result's
+            factors = [a for a in args if not isinstance(a, torch.dtype)]  # torch's formulas do not expect any
             self.flops += count(*factors, **(kwargs or {}), out_val=result)
             tensors = [
                 t for t in (*args, *(result if isinstance(result, tuple) else [result])) if isinstance(t, Tensor)
