@@ -67,7 +67,7 @@ class Hints:
         if folded(_last(key)) in aliases.EPOCHS and "train.steps" in self._now:
             steps = f"train.steps={self._now['train.steps']}"
             return f"; training is counted in steps, one update of the generator each: {steps}"
-        return _text(self._first(self._of_key(key, value))) or self._listed(key, value)
+        return _text(self._first(self._of_key(key, value))) or self._named(key, value) or self._listed(key, value)
 
     def of_option(self, group: str, name: str) -> str:
         """Return the same for `group=name` with an unknown option."""
@@ -183,10 +183,16 @@ class Hints:
                 found += [[f"{group}={option}", f"{group}.{known}={value}"] for known in keys]
         return found if len({words[0].partition("=")[0] for words in found}) == 1 else []
 
+    def _named(self, key: str, value: str) -> str:
+        """Return the one known key of this name, whose value does not fit, as a hint, or ''."""
+        known = self._with_tail(_last(key), value)
+        return f"; did you mean the key {key_of(known[0][0])}?" if len(known) == 1 else ""
+
     def _listed(self, key: str, value: str) -> str:
         """Return the options that have a key, where they are too many to choose from, as a hint, or ''."""
         good = [words[0].partition("=") for words in self._in_other_options(key, value) if self._composes(words)]
-        return f"; {good[0][0]} has it with the options {', '.join(option for *_, option in good)}" if good else ""
+        options = dict.fromkeys(option for *_, option in good)
+        return f"; {good[0][0]} has it with the options {', '.join(options)}" if good else ""
 
     def _first(self, candidates: Iterator[list[Words]]) -> list[Words]:
         """Return the first that is meant somewhere, the places where it composes; [] also for too many of them."""

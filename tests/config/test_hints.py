@@ -143,7 +143,7 @@ ROWS = rows(MISTAKES)
 
 def shown(line):
     """Return what a line of an error says may be meant; '' where it says nothing."""
-    found = re.search(r"; did you mean (.*?)\?(?: |$)|one update of the generator each: (.*)$", line)
+    found = re.search(r"; did you mean (?!the key )(.*?)\?(?: |$)|one update of the generator each: (.*)$", line)
     return (found[1] or found[2]) if found else ""
 
 
@@ -174,6 +174,11 @@ def test_a_hint_is_what_is_meant_and_composes(typed, expected, refused, run_of):
 def test_there_are_enough_mistakes():
     assert len(ROWS) == len(set(ROWS)) >= 60
     assert sum(expected == "-" for _, expected in ROWS) >= 15
+
+
+@pytest.mark.parametrize(("typed", "key"), [("lr=fast", "optimizer.lr"), ("device=gpu", "runtime.device")])
+def test_a_key_is_named_whose_value_does_not_fit(typed, key, refused):
+    assert refused("train", typed).endswith(f"{typed}: no such key; did you mean the key {key}?")
 
 
 def test_many_options_with_a_key_are_listed(refused):
